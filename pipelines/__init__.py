@@ -1,0 +1,1 @@
+"""The nightly pipeline: extracts in; warehouse, reports and campaign files out."""

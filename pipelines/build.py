@@ -1,0 +1,209 @@
+"""Build: one table of a night, from the tables before it, into new files of the lake."""
+
+import hashlib
+import importlib
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from pipelines.catalog import Table, segment_files, tables
+from pipelines.contracts import Contract, sources, table_contract
+from pipelines.engine import DuckDBEngine, identifier, literal, parquet_scan
+from pipelines.ingest import stage_source, staging_contracts
+from pipelines.lake import Manifest, Night, TableState
+from pipelines.settings import Settings
+
+# Tables by name: the one that is made, and its splits.
+TableMaker = Callable[[DuckDBEngine, Night, Settings], dict[str, pa.Table]]
+
+
+def contract_of(name: str) -> Contract:
+    """The contract of any table, as it lies in the lake."""
+    source = sources().get(name.removesuffix("_personal"))
+    if source:
+        return next(contract for contract in staging_contracts(source) if contract.name == name)
+    return table_contract(name)
+
+
+def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
+    """What SQL may know of tonight: one row of its date and settings, the cut-offs of features, gift-card categories.
+
+    The cut-offs are tonight, the last day whose label is known tonight, and one horizon before that.
+    """
+    night = {
+        "run_date": run_date,
+        "active_days": settings.active_days,
+        "churn_lead_days": settings.churn_lead_days,
+        "churn_horizon_days": settings.churn_horizon_days,
+        "clv_horizon_days": settings.clv_horizon_days,
+        "discount_rate": settings.discount_rate,
+        "point_value": settings.point_value,
+        "amounts_include_tax": settings.amounts_include_tax,
+        "currency": settings.currency,
+    }
+    types = {"active_days": pa.int32(), "churn_lead_days": pa.int32(), "churn_horizon_days": pa.int32()}
+    types |= {"clv_horizon_days": pa.int32(), "point_value": pa.decimal128(18, 4)}
+    lead, horizon = timedelta(settings.churn_lead_days), timedelta(settings.churn_horizon_days)
+    as_of = [run_date - k * (lead + horizon) for k in (0, 1, 2)]
+    return {
+        "night": pa.table({name: pa.array([value], type=types.get(name)) for name, value in night.items()}),
+        "feature_date": pa.table(
+            {
+                "as_of_date": as_of,
+                "label_from_date": [day + lead + timedelta(1) for day in as_of],
+                "label_to_date": [day + lead + horizon for day in as_of],
+            }
+        ),
+        "gift_card_category": pa.table({"category": pa.array(sorted(settings.gift_card_categories), pa.string())}),
+    }
+
+
+def register_inputs(engine: DuckDBEngine, night: Night, settings: Settings, table: Table) -> None:
+    """Make the names that a table reads stand for their rows as of tonight."""
+    for name, rows in parameters(night.run_date, settings).items():
+        engine.register_arrow(name, rows)
+    for name in table.inputs:
+        _register(engine, night, name)
+    for name in table.history:
+        earlier = night.previous.tables.get(name, TableState()) if night.previous else TableState()
+        engine.register(f"history.{name}", engine.select_of(earlier, contract_of(name)))
+
+
+def _register(engine: DuckDBEngine, night: Night, name: str) -> None:
+    table = tables()[name]
+    if table.is_view:
+        for inner in table.inputs:
+            _register(engine, night, inner)
+        engine.register(name, table.sql)
+    else:
+        engine.register(name, engine.select_of(night.table(name), contract_of(name)))
+
+
+def make_table(name: str, night: Night, settings: Settings) -> int:
+    """Make a table of tonight and record it in the night's draft; returns its rows (0 for a view).
+
+    Raises:
+        BadDataError: its extract breaks the contract.
+    """
+    table = tables()[name]
+    if table.is_view:
+        night.add(name, TableState())
+        return 0
+    with DuckDBEngine(night, settings) as engine:
+        if table.kind == "source":
+            states = stage_source(sources()[name], night, engine, settings)
+        else:
+            register_inputs(engine, night, settings, table)
+            states = _make(table, night, engine, settings)
+    for made, state in states.items():
+        night.add(made, state)
+    return sum(part.rows for part in states[name].written_by(night.run_date))
+
+
+def _make(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) -> dict[str, TableState]:
+    if table.is_incremental:
+        return {table.name: _make_incremental(table, night, engine, settings)}
+    if table.kind == "sql":
+        return {table.name: _write(table.name, table.sql, night, engine)}
+    if table.kind == "segments":
+        return {table.name: _write(table.name, segments_select(), night, engine)}
+    module, function = table.function.split(":")
+    maker: TableMaker = getattr(importlib.import_module(module), function)
+    states = {}
+    for name, rows in maker(engine, night, settings).items():
+        engine.register_arrow("made", rows)
+        states[name] = _write(name, f"SELECT {_typed_columns(name)} FROM made", night, engine)  # noqa: S608
+    return states
+
+
+def _typed_columns(name: str) -> str:
+    """What Python made, in the contract's columns, order and types."""
+    columns = contract_of(name).columns
+    return ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in columns)
+
+
+def _write(name: str, select: str, night: Night, engine: DuckDBEngine) -> TableState:
+    path = night.new_file(name)
+    return TableState(parts=(night.part(path, engine.write(select, path)),))
+
+
+def segments_select() -> str:
+    """SQL of customer_segment: every segment's customers, under the name of its file."""
+    return " UNION ALL ".join(
+        f"SELECT DISTINCT customer_id, {literal(path.stem)} AS segment FROM ({path.read_text(encoding='utf-8')})"  # noqa: S608
+        for path in segment_files()
+    )
+
+
+def _make_incremental(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) -> TableState:
+    """A fact by receipt: worked out for the receipts that tonight touches, whole; the others stay as they were.
+
+    Worked out for all receipts when the earlier nights are not the ones the last manifest rests on, or when what the
+    fact is made by has changed.
+    """
+    key = ("receipt_id",)
+    recipe = _recipe(table, engine, settings)
+    dated = [name for name in table.inputs if "receipt_id" in contract_of(name).key]
+    inputs = {name: night.table(name) for name in dated}
+    previous = night.previous
+    earlier = previous.tables.get(table.name) if previous else None
+    if previous is None or earlier is None or earlier.recipe != recipe or not _rests_on(previous, inputs, night):
+        return _write(table.name, table.sql, night, engine).model_copy(update={"key": key, "recipe": recipe})
+
+    _find_touched(inputs, previous.run_date, night, engine)
+    for name in dated:
+        whole = engine.select_of(inputs[name], contract_of(name))
+        engine.register(name, f"SELECT * FROM ({whole}) WHERE receipt_id IN (SELECT receipt_id FROM touched)")  # noqa: S608
+    made = _write(table.name, table.sql, night, engine)
+    old = engine.select_of(earlier, table_contract(table.name))
+    replaced = f"SELECT DISTINCT landing_date, receipt_id FROM ({old}) WHERE receipt_id IN (SELECT receipt_id FROM touched)"  # noqa: S608
+    if earlier.superseded:
+        replaced += f" UNION ALL SELECT landing_date, receipt_id FROM {parquet_scan([night.lake.path(earlier.superseded)])}"  # noqa: S608
+    path = night.new_file(f"{table.name}_superseded")
+    count = engine.write(replaced, path)
+    night.part(path, count)
+    return TableState(
+        parts=(*earlier.parts, *made.parts),
+        superseded=str(path.relative_to(night.lake.root)) if count else None,
+        key=key,
+        recipe=recipe,
+    )
+
+
+def _recipe(table: Table, engine: DuckDBEngine, settings: Settings) -> str:
+    """What besides the receipts' rows decides on the fact's rows."""
+    digest = hashlib.sha256(f"{table.sql}{settings.amounts_include_tax}".encode())
+    for (product,) in engine.rows("SELECT product_id FROM gift_card_product ORDER BY product_id"):
+        digest.update(f"{product}\n".encode())
+    return digest.hexdigest()
+
+
+def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -> bool:
+    """Whether the last manifest was made from the earlier nights as they now are."""
+    return all(
+        set(previous.tables.get(name, TableState()).parts) == state.written_before(night.run_date)
+        for name, state in inputs.items()
+    )
+
+
+def _find_touched(inputs: dict[str, TableState], since: date, night: Night, engine: DuckDBEngine) -> None:
+    """Make table `touched`: receipts that tonight's extracts name, and those whose day has come."""
+    selects = [
+        f"SELECT receipt_id FROM {parquet_scan(night.lake.path(part.path) for part in own)}"  # noqa: S608
+        for state in inputs.values()
+        if (own := state.written_by(night.run_date))
+    ]
+    waiting = engine.select_of(inputs["receipts"], contract_of("receipts"))
+    selects.append(
+        f"SELECT receipt_id FROM ({waiting}) WHERE issued_date > DATE '{since}' AND issued_date <= DATE '{night.run_date}'"  # noqa: S608
+    )
+    engine.connection.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})")  # noqa: S608
+
+
+def made_tables() -> Iterable[str]:
+    """Names of all tables that a night's manifest holds."""
+    for table in tables().values():
+        yield table.name
+        if table.kind == "source":
+            yield f"rejected_{table.name}"

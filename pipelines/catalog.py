@@ -1,0 +1,137 @@
+"""All tables of a night: their layer, how they are made and what they read. The DAG is drawn from this.
+
+A SQL file is a table; what it reads is read out of it. A table that Python makes is declared here with its inputs and
+the function that makes it (imported only when it runs, so that a DAG parses fast).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.optimizer.scope import traverse_scope
+
+from pipelines.contracts import sources
+from pipelines.settings import ROOT
+
+Layer = Literal["staging", "facts", "scores", "marts", "segments"]
+SQL = ROOT / "sql"
+
+# Tables of one row or a few that a night brings along: its date and settings.
+PARAMETERS = frozenset({"night", "feature_date", "gift_card_category"})
+# Worked out for the receipts that a night touches only.
+INCREMENTAL = frozenset({"receipt_fact", "receipt_line_fact"})
+# Too large to be written twice: a SELECT over other tables, run where it is read.
+VIEWS = frozenset({"order_fact", "order_line", "contact"})
+
+@dataclass(frozen=True)
+class Table:
+    """One table: how it is made and what it reads (of tonight, and of what earlier nights published).
+
+    A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
+    """
+
+    name: str
+    layer: Layer
+    kind: Literal["source", "split", "sql", "python", "segments"]
+    inputs: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    sql: str = ""
+    function: str = ""
+
+    @property
+    def is_incremental(self) -> bool:
+        return self.name in INCREMENTAL
+
+    @property
+    def is_view(self) -> bool:
+        return self.name in VIEWS
+
+
+_EVERY_SOURCE = tuple(sources())
+# Tables that Python makes, each with the function that makes it.
+_PYTHON = (
+    Table("calendar", "facts", "python", ("order_fact",), function="pipelines.score:calendar"),
+    Table("clv_fit", "scores", "python", ("customer_purchase_pattern", "customer_day"), ("clv_model",), function="pipelines.score:clv_fit"),
+    Table("clv_model", "scores", "split", ("clv_fit",)),
+    Table("customer_clv", "scores", "python", ("customer_purchase_pattern", "clv_model"), function="pipelines.score:customer_clv"),
+    Table("churn_fit", "scores", "python", ("customer_features",), function="pipelines.score:churn_fit"),
+    Table("churn_model", "scores", "split", ("churn_fit",)),
+    Table("churn_calibration", "scores", "split", ("churn_fit",)),
+    Table("customer_churn", "scores", "python", ("customer_features", "churn_model"), function="pipelines.score:customer_churn"),
+    Table("campaign_effect", "marts", "python", ("campaign_outcome",), function="pipelines.score:campaign_effect"),
+    Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:data_quality"),
+    Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:rejected_rows"),
+    Table(
+        "campaign_list",
+        "segments",
+        "python",
+        (
+            "campaign_members",
+            "campaigns",
+            "crm_customers_personal",
+            "customer",
+            "customer_360",
+            "customer_identity",
+            "customer_segment",
+        ),
+        ("campaign_assignment", "campaign_list"),
+        function="pipelines.lists:campaign_list",
+    ),
+    Table("campaign_assignment", "segments", "split", ("campaign_list",)),
+)
+
+
+def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tables that a SELECT reads, of tonight and of `history`, without its own CTEs."""
+    tonight, earlier = set(), set()
+    for scope in traverse_scope(sqlglot.parse_one(sql, read="duckdb")):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table):
+                (earlier if source.db == "history" else tonight).add(source.name)
+    return tuple(sorted(tonight - PARAMETERS)), tuple(sorted(earlier))
+
+
+def segment_files() -> list[Path]:
+    """The segments' SQL files, one a segment."""
+    return sorted((SQL / "segments").glob("*.sql"))
+
+
+def _made() -> Iterator[Table]:
+    for name, contract in sources().items():
+        yield Table(name, "staging", "source")
+        if contract.personal_columns:
+            yield Table(f"{name}_personal", "staging", "split", (name,))
+    for layer in ("facts", "scores", "marts"):
+        for path in sorted((SQL / layer).glob("*.sql")):
+            sql = path.read_text(encoding="utf-8")
+            yield Table(path.stem, layer, "sql", *read_inputs(sql), sql=sql)  # type: ignore[arg-type]
+    inputs = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
+    tonight, earlier = (tuple(sorted({name for pair in inputs for name in pair[i]})) for i in (0, 1))
+    yield Table("customer_segment", "segments", "segments", tonight, earlier)
+    yield from _PYTHON
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Every table by name, in an order in which each comes after those that it reads.
+
+    Raises:
+        ValueError: a table reads one that nobody makes, or two tables have one name.
+        graphlib.CycleError: tables read each other in a circle.
+    """
+    found: dict[str, Table] = {}
+    for table in _made():
+        if table.name in found:
+            raise ValueError(f"two tables are named {table.name}")
+        found[table.name] = table
+    for table in found.values():
+        for name in (*table.inputs, *table.history):
+            if name not in found:
+                raise ValueError(f"{table.name} reads {name}, which nobody makes")
+    order = TopologicalSorter({table.name: table.inputs for table in found.values()}).static_order()
+    return {name: found[name] for name in order}

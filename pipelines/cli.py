@@ -1,0 +1,197 @@
+"""The command line: demo data, a night or several, and what a home holds."""
+
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.settings import ROOT, Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+Home = Annotated[Path | None, typer.Option("--home", help="The home to work in; LOYALTY_HOME, else ./data.")]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write it like 2017-11-30") from None
+
+
+Day = Annotated[date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
+
+
+def _settings(home: Path | None) -> Settings:
+    """The home's settings; tasks run in this process find the same home."""
+    from pydantic import ValidationError
+
+    os.environ["LOYALTY_HOME"] = str((home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve())
+    try:
+        return load_settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
+            print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def _airflow(settings: Settings) -> Iterator[Any]:
+    """The nightly DAG, in an Airflow of the home's own, while nobody else runs a night there."""
+    home = settings.home / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",  # the CLI says itself what happens
+        "PYTHONWARNINGS": "ignore",
+    }
+    import warnings
+
+    from filelock import FileLock, Timeout
+
+    warnings.simplefilter("ignore")
+    try:
+        with FileLock(settings.home / ".lock", timeout=0):
+            _prepare_database(home)
+            from airflow.dag_processing.dagbag import DagBag
+
+            bag = DagBag(str(ROOT / "dags"))
+            if bag.import_errors:
+                raise RuntimeError(f"the DAG can't be read: {bag.import_errors}")
+            dag = bag.dags["loyalty_nightly"]
+            for task in dag.tasks:
+                task.retries = 0  # who waits at a terminal tries again when it suits
+            yield dag
+    except Timeout:
+        print(f"Error: another run works in {settings.home}. Wait for it to end, then try again.", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _prepare_database(home: Path) -> None:
+    """Airflow's tables, made whole or made again; a killed run's leftovers are no longer `running`."""
+    from airflow.utils.db import initdb
+
+    ready = home / "ready"
+    if not ready.exists():
+        (home / "airflow.db").unlink(missing_ok=True)
+        initdb()
+        ready.touch()
+        return
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    with create_session() as session:
+        session.execute(update(DagRun).where(DagRun.state == "running").values(state="failed"))
+
+
+class _Progress:
+    """A line for each finished task."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+
+    def __call__(self, step: str, rows: int | None, seconds: float) -> None:
+        self._done += 1
+        shown = "" if rows is None else f"{rows:,} rows"
+        print(f"  [{self._done:2d}/{self._total}] {step:28s} {shown:>18s} {seconds:7.2f} s", flush=True)
+
+
+@app.command()
+def demo(home: Home = None) -> None:
+    """Write the demo retailer's extracts (Complete Journey, 2017) and its settings into the home."""
+    from pipelines.demo import DEMO_SETTINGS, write_demo
+
+    settings = _settings(home)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = settings.home / "settings.env"
+    if not config.exists():
+        config.write_text("".join(f"{name}={value}\n" for name, value in DEMO_SETTINGS.items()), encoding="utf-8")
+    summary = write_demo(settings.landing_dir)
+    print(f"Demo extracts in {settings.landing_dir}:")
+    for night, rows in summary.rows.items():
+        print(f"  {night}  {rows['receipts']:>8,} receipts  {rows['receipt_lines']:>10,} lines")
+    for note in summary.notes:
+        print(f"  note: {note}")
+
+
+@app.command()
+def run(
+    day: Annotated[date | None, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date.")] = None,
+    first: Annotated[date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First of several.")] = None,
+    last: Annotated[date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")] = None,
+    home: Home = None,
+) -> None:
+    """Run a night, or several in order, by the same Airflow DAG that the scheduler runs."""
+    if (day is None) == (first is None or last is None) or (day and (first or last)):
+        raise typer.BadParameter("give --date, or --from and --to")
+    if first and last and last < first:
+        raise typer.BadParameter("--to is before --from")
+    nights = [day] if day else [first + timedelta(n) for n in range((last - first).days + 1)]  # type: ignore[operator]
+    settings = _settings(home)
+    from pipelines.summary import print_summary
+
+    with _airflow(settings) as dag:
+        for night in nights:
+            began = time.perf_counter()
+            print(f"Night {night} in {settings.home}", flush=True)
+            if not _run_night(dag, night):
+                raise typer.Exit(1)
+            print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
+
+
+def _run_night(dag: Any, night: date) -> bool:
+    from pipelines import nightly
+    from pipelines.errors import LoyaltyError
+
+    nightly.listeners[:] = [_Progress(len(dag.tasks))]
+    nightly.failures.clear()
+    result = dag.test(logical_date=None, run_conf={"run_date": f"{night}"})
+    if result.state == "success":
+        return True
+    for error in nightly.failures:
+        if not isinstance(error, LoyaltyError):
+            traceback.print_exception(error)
+        print(f"Error: {error}", file=sys.stderr)
+    print(f"Night {night} failed; what was published before is unchanged.", file=sys.stderr)
+    return False
+
+
+@app.command()
+def status(home: Home = None) -> None:
+    """What the home holds: nights, what is published, what should be run again."""
+    from pipelines.summary import print_status
+
+    print_status(_settings(home))
+
+
+@app.command()
+def env(home: Home = None) -> None:
+    """Print the environment that `airflow standalone` needs to schedule this home: eval "$(loyalty env)"."""
+    settings = _settings(home)
+    values = {
+        "LOYALTY_HOME": settings.home,
+        "AIRFLOW_HOME": settings.home / "scheduler",
+        "AIRFLOW__CORE__DAGS_FOLDER": ROOT / "dags",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": f"{Path(sys.executable).parent}:$PATH",
+    }
+    for name, value in values.items():
+        quoted = re.sub(r'(["\\`])', r"\\\1", str(value))
+        print(f'export {name}="{quoted}"')
+
+
+if __name__ == "__main__":
+    app()

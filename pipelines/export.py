@@ -1,0 +1,417 @@
+"""Campaign files: the lists of a night, each in the format of the tool that imports it.
+
+The formats are the contracts in data_contracts/exports/: headers, where a column's value comes from, what is hashed,
+delimiter, size limit, fewest rows. This module fills them and writes a night's folder as a whole.
+"""
+# ruff: noqa: S608 the parts of a query are names from this module, the contracts and the checked config
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import duckdb
+import pyarrow as pa
+import yaml
+from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard
+
+from pipelines.contracts import CONTRACTS
+from pipelines.engine import literal
+from pipelines.errors import LoyaltyError
+from pipelines.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from pipelines.campaigns import Campaign, Campaigns, Lists
+
+Kind = Literal["list", "removals"]
+
+SEGMENTS = ROOT / "sql" / "segments"
+ADDRESSES = ("email", "phone", "push_token", "messenger_id")
+
+# The addresses that each channel uses; its consent is the column <channel>_consent of customer.
+CHANNELS = {
+    "email": ("email",),
+    "sms": ("phone",),
+    "push": ("push_token",),
+    "messenger": ("messenger_id",),
+    "call": ("phone",),
+    "ads": ("email", "phone"),
+}
+
+# Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents.
+SOURCES = {
+    **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name")},
+    "email_opt_out": "CAST(COALESCE(c.is_deleted OR NOT c.email_consent, TRUE) AS INTEGER)",
+}
+# What a removal tells the tool: who it is, and nothing else about them.
+REMOVAL_SOURCES = {*ADDRESSES, "customer_id", "email_opt_out"}
+
+# A gmail address without the dots and the +suffix of its local part, which Google ignores.
+_GOOGLE_EMAIL = r"""CASE WHEN regexp_matches({0}, '@(gmail|googlemail)\.com$')
+    THEN replace(split_part(split_part({0}, '@', 1), '+', 1), '.', '') || '@' || split_part({0}, '@', 2) ELSE {0} END"""
+
+# How a value is written. Text that a spreadsheet would take for a formula gets an apostrophe; a record is one line.
+FORMS = {
+    "plain": "{0}",
+    "text": r"""regexp_replace(CASE WHEN regexp_matches({0}, '^[=+\-@\t\r\n]') THEN '''' || {0} ELSE {0} END,
+    '[\r\n]+', ' ', 'g')""",
+    "sha256": "sha256(NULLIF(lower(trim({0})), ''))",
+    "sha256_digits": "sha256(ltrim({0}, '+'))",
+    "sha256_google_email": f"sha256({_GOOGLE_EMAIL})",
+}
+
+
+@dataclass(frozen=True)
+class TargetColumn:
+    """A column of a target's file; without a source it is for a campaign to fill."""
+
+    header: str
+    source: str | None
+    form: str
+    always: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """The file that an importing tool takes."""
+
+    name: str
+    channels: tuple[str, ...]
+    columns: tuple[TargetColumn, ...]
+    format: Literal["csv", "jsonl"]
+    delimiter: str = ","
+    maximum_bytes: int | None = None
+    minimum_rows: int = 0
+    free_columns: bool = False
+
+    @property
+    def open_headers(self) -> set[str]:
+        """Headers of the contract that a campaign may fill from customer_360."""
+        return {column.header for column in self.columns if column.source is None}
+
+
+@dataclass(frozen=True)
+class ExportFile:
+    """One written file; `path` is relative to the night's folder."""
+
+    path: str
+    campaign_id: str
+    channel: str
+    target: str
+    kind: Kind
+    rows: int = 0
+    bytes: int = 0
+    sha256: str = ""
+
+
+def target_names() -> list[str]:
+    """All targets that have a contract."""
+    return sorted(path.stem for path in (CONTRACTS / "exports").glob("*.yaml"))
+
+
+def _custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
+    return {item.property: item.value for item in properties or [] if item.property}
+
+
+@cache
+def export_target(name: str) -> Target:
+    """The target with this name, from its contract.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: the file is no valid contract, or a column has a source or form that isn't known.
+    """
+    path = CONTRACTS / "exports" / f"{name}.yaml"
+    try:
+        document = OpenDataContractStandard.from_string(path.read_text(encoding="utf-8"))
+        (schema,), (server,) = document.schema_ or [], document.servers or []
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: not a valid export contract: {error}") from error
+    custom = _custom(schema.customProperties)
+    columns = []
+    for prop in schema.properties or []:
+        own = _custom(prop.customProperties)
+        source, form = own.get("source"), own.get("form")
+        if source not in (None, *SOURCES) or form not in (None, *FORMS):
+            raise ValueError(f"{path}: column {prop.name}: unknown source {source!r} or form {form!r}")
+        default = "plain" if source in (*ADDRESSES, "email_opt_out") else "text"
+        columns.append(TargetColumn(prop.name or "", source, form or default, bool(own.get("always"))))
+    return Target(
+        name=name,
+        channels=tuple(custom["channels"]),
+        columns=tuple(columns),
+        format="jsonl" if server.format == "jsonl" else "csv",
+        delimiter=server.delimiter or ",",
+        maximum_bytes=custom.get("maximumBytes"),
+        minimum_rows=custom.get("minimumRows", 0),
+        free_columns=bool(custom.get("freeColumns")),
+    )
+
+
+def _value(expression: str, form: str, type_name: str, target: Target) -> str:
+    """SQL of a value as the file has it; numbers and JSON need no protection from spreadsheets."""
+    if form.startswith("sha256"):
+        return FORMS[form].format(f"CAST({expression} AS VARCHAR)")
+    if form == "text" and type_name == "VARCHAR" and target.format == "csv":
+        return FORMS["text"].format(expression)
+    return expression
+
+
+def list_query(target: Target, channel: str, fields: dict[str, str], types: dict[str, str], kind: Kind) -> str:
+    """SQL of a file's rows, by customer_id; reads export_<kind>, customer and customer_360.
+
+    The contract's columns come first: those with a source that the channel may use, those a campaign fills, those a
+    file always has (empty if nobody fills them); then the campaign's own. Where columns are free, a campaign that
+    names a source of the contract gives it another header. A row that names nobody is left out.
+
+    Args:
+        target: whose file it is.
+        channel: its addresses are written, no others.
+        fields: header → column of customer_360, or one of SOURCES.
+        types: DuckDB type by column of customer_360.
+        kind: removals hold identifiers only.
+    """
+    renamed = set(fields.values()) if target.free_columns else set()
+    own = [TargetColumn(header, None, "text", False) for header in fields if header not in target.open_headers]
+    unused = set(ADDRESSES) - set(CHANNELS[channel])
+    select, names_someone = [], []
+    for column in (*target.columns, *own):
+        if column.source in renamed:
+            continue
+        source = column.source or fields.get(column.header)
+        if source is None or source in unused or (kind == "removals" and source not in REMOVAL_SOURCES):
+            sql = "NULL" if column.always else None
+        elif source in SOURCES:
+            form = "plain" if source in ADDRESSES and column.form == "text" else column.form
+            sql = _value(SOURCES[source], form, "VARCHAR", target)
+        else:
+            sql = _value(f'f."{source}"', column.form, types[source], target)
+        if sql:
+            select.append(f'{sql} AS "{column.header}"')
+        if sql and source in (*CHANNELS[channel], "customer_id"):
+            names_someone.append(f"{SOURCES[source]} IS NOT NULL")
+    return f"""SELECT {", ".join(select)} FROM export_{kind} AS r
+        LEFT JOIN customer AS c ON c.customer_id = r.customer_id
+        LEFT JOIN customer_360 AS f ON f.customer_id = r.customer_id
+        WHERE r.campaign_id = $campaign AND r.channel = $channel AND ({" OR ".join(names_someone)})
+        ORDER BY r.customer_id"""
+
+
+def split_file(path: Path, limit: int | None, header: bool) -> Iterator[tuple[Path, int]]:
+    """Parts of a file whose records are lines, each below the limit and with the header; and their records.
+
+    The file itself if it is small enough, else `<name>.part-001<suffix>` and so on in its place.
+
+    Raises:
+        LoyaltyError: a record alone is over the limit.
+    """
+    with path.open("rb") as whole:
+        head = whole.readline() if header else b""
+        if limit is None or path.stat().st_size < limit:
+            yield path, sum(1 for _ in whole)
+            return
+        part, size, rows, number = None, 0, 0, 0
+        for line in whole:
+            if len(head) + len(line) >= limit:
+                raise LoyaltyError(
+                    f"{path.name}: a record alone is over the limit of {limit} bytes; shorten its fields"
+                )
+            if part is None or size + len(line) >= limit:
+                if part is not None:
+                    part.close()
+                    yield Path(part.name), rows
+                number += 1
+                part = path.with_suffix(f".part-{number:03d}{path.suffix}").open("wb")
+                part.write(head)
+                size, rows = len(head), 0
+            part.write(line)
+            size, rows = size + len(line), rows + 1
+        if part is not None:
+            part.close()
+            yield Path(part.name), rows
+    path.unlink()
+
+
+def _write_files(
+    con: duckdb.DuckDBPyConnection,
+    campaign: Campaign | None,
+    file: ExportFile,
+    night: Path,
+    settings: Settings,
+) -> list[ExportFile]:
+    """Writes one list, or its removals: `file` says which; what is returned has path, rows and hash of each part."""
+    path, target = night / file.path, export_target(file.target)
+    channels = campaign.channels if campaign else []
+    fields = next((c.fields for c in channels if (c.channel, c.target) == (file.channel, file.target)), {})
+    types = {name: str(kind) for name, kind, *_ in con.execute("DESCRIBE customer_360").fetchall()}
+    query = list_query(target, file.channel, fields, types, file.kind)
+    form = "FORMAT JSON" if target.format == "jsonl" else f"FORMAT CSV, HEADER, DELIMITER {literal(target.delimiter)}"
+    con.execute(
+        f"COPY ({query}) TO {literal(str(path))} ({form})", {"campaign": file.campaign_id, "channel": file.channel}
+    )
+    written = []
+    for part, rows in split_file(path, target.maximum_bytes, header=target.format == "csv"):
+        part.chmod(settings.file_mode)
+        with part.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        name = part.relative_to(night).as_posix()
+        written.append(replace(file, path=name, rows=rows, bytes=part.stat().st_size, sha256=digest))
+    return written
+
+
+def segment_definition(segment: str) -> str:
+    """What a segment's SQL file says of it: its header comment."""
+    lines = (SEGMENTS / f"{segment}.sql").read_text(encoding="utf-8").lstrip().splitlines()
+    comment = []
+    for line in lines:
+        if not line.startswith("--"):
+            break
+        comment.append(line.lstrip("- ").strip())
+    return " ".join(comment)
+
+
+def _counts(table: pa.Table, by: str, campaign_id: str, channel: str) -> dict[str, int]:
+    """customer_count by the column `by` of one campaign and channel."""
+    rows = (row for row in table.to_pylist() if (row["campaign_id"], row["channel"]) == (campaign_id, channel))
+    return {row[by]: row["customer_count"] for row in rows}
+
+
+def _channel_manifest(lists: Lists, files: list[ExportFile], campaign_id: str, channel: str) -> dict[str, Any]:
+    """What the manifest says of one campaign and channel: files, and who is in none and why."""
+    rows = {kind: sum(file.rows for file in files if file.kind == kind) for kind in ("list", "removals")}
+    left_out = _counts(lists.exclusions, "reason", campaign_id, channel)
+    removed = _counts(lists.removal_counts, "target", campaign_id, channel)
+    warnings = [
+        f"{rows['list']} rows, but {target.name} takes lists of {target.minimum_rows} and more"
+        for target in {export_target(file.target) for file in files if file.kind == "list"}
+        if rows["list"] < target.minimum_rows
+    ]
+    nameless = sum(removed.values()) - rows["removals"]
+    if nameless:
+        warnings.append(
+            f"{nameless} removals are in no file: no address is known, or another customer's list entry has it"
+        )
+    return {
+        "channel": channel,
+        "candidates": rows["list"] + sum(left_out.values()),
+        "listed": rows["list"],
+        "left_out": left_out,
+        "bad_values": _counts(lists.bad_values, "address", campaign_id, channel),
+        "removed": sum(removed.values()),
+        "warnings": warnings,
+        "files": [
+            {
+                "path": file.path,
+                "kind": file.kind,
+                "target": file.target,
+                "rows": file.rows,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+            }
+            for file in files
+        ],
+    }
+
+
+def _campaign_manifest(campaign: Campaign | None, campaign_id: str, run_date: date) -> dict[str, Any]:
+    """The head of a campaign's manifest; a campaign that was taken out of the config is known by its id only."""
+    head: dict[str, Any] = {"run_date": run_date.isoformat(), "campaign_id": campaign_id}
+    if campaign is None:
+        return head
+    return head | {
+        "name": campaign.name,
+        "is_running": campaign.runs_on(run_date),
+        "priority": campaign.priority,
+        "window_days": campaign.window_days,
+        "control_share": campaign.control_share,
+        "segments": {name: segment_definition(name) for name in campaign.segment},
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any], mode: int) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.chmod(mode)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Puts `new` in the place of `folder`, which may exist."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_exports(
+    con: duckdb.DuckDBPyConnection,
+    lists: Lists,
+    campaigns: Campaigns,
+    settings: Settings,
+    run_date: date,
+    out_dir: Path,
+) -> list[ExportFile]:
+    """Writes the night's campaign files to out_dir/<run_date>/, in place of what is there.
+
+    A running campaign has one list per channel (if nobody is on it, the header alone); who has left a list since the
+    night before is in `<channel>_removals`. Files are sorted by customer_id, so that the same lists make the same
+    bytes. manifest.json of each campaign and of the night come last; they hold no time of writing.
+
+    Args:
+        con: has customer and customer_360.
+        lists: from campaign_lists, of the same night.
+        campaigns: the same config.
+        settings: the modes of files and folders.
+        run_date: the business date.
+        out_dir: the folder of all nights' exports.
+
+    Returns:
+        The files, by path, without the manifests.
+    """
+    folder = out_dir / run_date.isoformat()
+    night = out_dir / f".{run_date}.new"
+    shutil.rmtree(night, ignore_errors=True)
+    for path in (out_dir, night):
+        path.mkdir(mode=settings.folder_mode, parents=True, exist_ok=True)
+        path.chmod(settings.folder_mode)
+    con.register("export_list", lists.listed)
+    con.register("export_removals", lists.removals)
+    by_id = {campaign.id: campaign for campaign in campaigns.campaigns}
+    todo = [
+        ExportFile(f"{c.id}/{ch.channel}.{export_target(ch.target).format}", c.id, ch.channel, ch.target, "list")
+        for c in campaigns.campaigns
+        if c.runs_on(run_date)
+        for ch in c.channels
+    ]
+    for row in lists.removal_counts.to_pylist():
+        campaign_id, channel, target = row["campaign_id"], row["channel"], row["target"]
+        name = f"{campaign_id}/{channel}_removals.{export_target(target).format}"
+        todo.append(ExportFile(name, campaign_id, channel, target, "removals"))
+    files: list[ExportFile] = []
+    for file in todo:
+        (night / file.campaign_id).mkdir(exist_ok=True)
+        (night / file.campaign_id).chmod(settings.folder_mode)
+        files += _write_files(con, by_id.get(file.campaign_id), file, night, settings)
+    files.sort(key=lambda file: file.path)
+    manifests = []
+    for campaign_id in sorted({file.campaign_id for file in todo}):
+        channels = sorted({file.channel for file in todo if file.campaign_id == campaign_id})
+        manifest = _campaign_manifest(by_id.get(campaign_id), campaign_id, run_date)
+        manifest["channels"] = [
+            _channel_manifest(
+                lists, [f for f in files if (f.campaign_id, f.channel) == (campaign_id, channel)], campaign_id, channel
+            )
+            for channel in channels
+        ]
+        manifests.append(manifest)
+        _write_json(night / campaign_id / "manifest.json", manifest, settings.file_mode)
+    _write_json(night / "manifest.json", {"run_date": run_date.isoformat(), "campaigns": manifests}, settings.file_mode)
+    replace_folder(night, folder)
+    return files

@@ -1,0 +1,283 @@
+"""The lake: immutable Parquet files, and one manifest a night that names them.
+
+The only place that knows a path. A task writes new files and an entry in the night's draft; `Night.commit` turns the
+draft into the manifest with one rename, which is the night's only commit. No file is ever overwritten; a file goes
+when no manifest and no open draft names it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipelines.errors import LoyaltyError, NightOpenError
+
+
+class Part(BaseModel, frozen=True):
+    """One Parquet file: path relative to the lake, the night that wrote it, its rows."""
+
+    path: str
+    night: date
+    rows: int
+
+
+class TableState(BaseModel, frozen=True):
+    """A table as of one night.
+
+    Its rows are those of `parts`, less those that `superseded` lists: (landing_date, key) of rows that a later night
+    replaced. `recipe` identifies what, besides the inputs' rows, the rows were made from.
+    """
+
+    parts: tuple[Part, ...] = ()
+    superseded: str | None = None
+    key: tuple[str, ...] = ()
+    recipe: str | None = None
+    info: dict[str, Any] = {}
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    def written_by(self, night: date) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if part.night == night)
+
+    def written_before(self, night: date) -> frozenset[Part]:
+        return frozenset(part for part in self.parts if part.night < night)
+
+    def files(self) -> Iterator[str]:
+        yield from (part.path for part in self.parts)
+        if self.superseded:
+            yield self.superseded
+
+
+class Manifest(BaseModel, frozen=True):
+    """All tables as of one night, and what they were made from."""
+
+    run_date: date
+    code_version: str
+    settings: dict[str, Any]
+    tables: dict[str, TableState]
+
+
+def write_beside(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put `data` at `path` whole or not at all: written beside, synced, renamed."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Lake:
+    """The lake of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = home / "lake"
+        self._manifests = self.root / "manifests"
+        self._drafts = self.root / "drafts"
+
+    def path(self, relative: str) -> Path:
+        return self.root / relative
+
+    def nights(self) -> list[date]:
+        """Committed nights, oldest first."""
+        return sorted(date.fromisoformat(path.stem) for path in self._manifests.glob("????-??-??.json"))
+
+    def manifest(self, night: date) -> Manifest:
+        return Manifest.model_validate_json((self._manifests / f"{night}.json").read_bytes())
+
+    def latest_before(self, night: date) -> Manifest | None:
+        """The last night committed before `night`."""
+        earlier = [known for known in self.nights() if known < night]
+        return self.manifest(earlier[-1]) if earlier else None
+
+    def stale_nights(self) -> list[date]:
+        """Committed nights that rest on another version of an earlier night than the one now known, oldest first."""
+        manifests = [self.manifest(night) for night in self.nights()]
+        stale = []
+        for position, manifest in enumerate(manifests):
+            for name, table in manifest.tables.items():
+                if not table.info.get("load"):
+                    continue
+                known = {m.run_date: m.tables[name].written_by(m.run_date) for m in manifests[: position + 1]}
+                if table.info["load"] == "full":
+                    present = [night for night, parts in known.items() if parts]
+                    known = {night: known[night] for night in present[-1:]}
+                if set(table.parts) != {part for parts in known.values() for part in parts}:
+                    stale.append(manifest.run_date)
+                    break
+        return stale
+
+    def check_identity(self, identity: dict[str, str]) -> None:
+        """Refuse a home whose time zone or currency is no longer the one it was filled with.
+
+        Raises:
+            LoyaltyError: it changed; stored dates and amounts would mean something else.
+        """
+        path = self.root / "home.json"
+        if not path.exists():
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_beside(path, json.dumps(identity, sort_keys=True).encode())
+            return
+        for name, value in json.loads(path.read_bytes()).items():
+            if identity[name] != value:
+                raise LoyaltyError(
+                    f"{self.root.parent}: this home was filled with {name} {value}, the settings now say "
+                    f"{identity[name]}. Stored dates and amounts would change their meaning: set it back, or load "
+                    "the landing folders into a new home."
+                )
+
+    def open_night(self, night: date, run_id: str) -> "Night":
+        """Begin `night` anew for one run; an earlier run of the same night, if any, can no longer commit."""
+        token = run_token(run_id)
+        folder = self._drafts / f"{night}"
+        if folder.exists():
+            shutil.rmtree(folder)
+        (folder / token).mkdir(parents=True, mode=0o700)
+        write_beside(folder / "run.json", json.dumps({"run_id": run_id, "token": token}).encode())
+        self.collect_garbage()
+        return Night(self, night, token)
+
+    def night(self, night: date, run_id: str) -> "Night":
+        """The open draft of `night`, for a task of run `run_id`.
+
+        Raises:
+            NightOpenError: the night was not opened by this run, or another run has taken it over.
+        """
+        token = run_token(run_id)
+        path = self._drafts / f"{night}" / "run.json"
+        owner = json.loads(path.read_bytes()) if path.exists() else {}
+        if owner.get("token") != token:
+            other = f"run {owner['run_id']} works on it" if owner else "it was never opened or is long finished"
+            raise NightOpenError(f"night {night} is not open for run {run_id}: {other}. Run the whole night again.")
+        return Night(self, night, token)
+
+    def collect_garbage(self) -> None:
+        """Remove the drafts of finished nights, and files that no manifest names and no open draft may still name."""
+        for folder in self._drafts.glob("*"):
+            if (folder / "finished").exists():
+                shutil.rmtree(folder)
+        named = {file for night in self.nights() for t in self.manifest(night).tables.values() for file in t.files()}
+        open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
+        for path in (self.root / "tables").glob("*/*.parquet"):
+            if path.name.split(".")[1] not in open_tokens and str(path.relative_to(self.root)) not in named:
+                path.unlink()
+        for folder in (self.root / "tmp").glob("*"):
+            if folder.name.split(".")[0] not in open_tokens:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_token(run_id: str) -> str:
+    """Eight characters that stand for a run in file names."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Night:
+    """The draft of one night, while one run works on it."""
+
+    lake: Lake
+    run_date: date
+    token: str
+
+    @property
+    def _folder(self) -> Path:
+        return self.lake._drafts / f"{self.run_date}" / self.token
+
+    @cached_property
+    def previous(self) -> Manifest | None:
+        return self.lake.latest_before(self.run_date)
+
+    def new_file(self, table: str) -> Path:
+        """A path that no file has yet, for a task to write `table` to."""
+        folder = self.lake.root / "tables" / table
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder / f"{self.run_date}.{self.token}.{uuid.uuid4().hex[:8]}.parquet"
+
+    def temporary_folder(self) -> Path:
+        """A folder for what a task may lose (spill, cleaned input); the task removes it."""
+        folder = self.lake.root / "tmp" / f"{self.token}.{uuid.uuid4().hex[:8]}"
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
+
+    def prepared_folder(self) -> Path:
+        """Where the run keeps what it will publish after the commit."""
+        folder = self.lake.root / "tmp" / f"{self.token}.prepared"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def part(self, path: Path, rows: int) -> Part:
+        sync(path)
+        return Part(path=str(path.relative_to(self.lake.root)), night=self.run_date, rows=rows)
+
+    def add(self, table: str, state: TableState) -> None:
+        """Record `table` of tonight in the draft."""
+        write_beside(self._folder / f"{table}.json", state.model_dump_json().encode())
+
+    def has(self, table: str) -> bool:
+        return (self._folder / f"{table}.json").exists()
+
+    def table(self, table: str) -> TableState:
+        """Tonight's `table`.
+
+        Raises:
+            LoyaltyError: it has not been made yet.
+        """
+        try:
+            return TableState.model_validate_json((self._folder / f"{table}.json").read_bytes())
+        except FileNotFoundError as error:
+            raise LoyaltyError(f"{table} of night {self.run_date} is not made yet: run the tasks before it") from error
+
+    def tables(self) -> dict[str, TableState]:
+        return {path.stem: self.table(path.stem) for path in sorted(self._folder.glob("*.json"))}
+
+    def earlier_parts(self, source: str) -> dict[date, tuple[Part, ...]]:
+        """What each committed night before tonight staged of `source` from its own landing folder."""
+        found = {}
+        for night in self.lake.nights():
+            if night < self.run_date:
+                parts = self.lake.manifest(night).tables.get(source, TableState()).written_by(night)
+                if parts:
+                    found[night] = parts
+        return found
+
+    def commit(self, code_version: str, settings: dict[str, Any], tables: Iterable[str]) -> Manifest:
+        """Write the manifest: from here on the night is known.
+
+        Raises:
+            LoyaltyError: a table is missing from the draft.
+        """
+        manifest = Manifest(
+            run_date=self.run_date,
+            code_version=code_version,
+            settings=settings,
+            tables={name: self.table(name) for name in tables},
+        )
+        self.lake._manifests.mkdir(exist_ok=True, mode=0o700)
+        write_beside(self.lake._manifests / f"{self.run_date}.json", manifest.model_dump_json().encode())
+        return manifest
+
+    def finish(self) -> None:
+        """Nothing more will be done tonight; the draft may go when the next night opens."""
+        shutil.rmtree(self.prepared_folder())
+        (self._folder.parent / "finished").touch()

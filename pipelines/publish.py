@@ -1,0 +1,152 @@
+"""Publish: the night's tables as one read-only DuckDB file that replaces the last one with one rename."""
+
+import json
+import re
+import uuid
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.build import contract_of, parameters
+from pipelines.catalog import tables
+from pipelines.contracts import Contract
+from pipelines.engine import DuckDBEngine, identifier, literal
+from pipelines.lake import Lake, Manifest, Night
+from pipelines.settings import Settings
+
+# What analysts see, in the order in which they see it. The largest are views over the lake's files.
+PUBLISHED = (
+    "customer_360",
+    "customer_rfm",
+    "customer_clv",
+    "customer_churn",
+    "customer_segment",
+    "customer_segment_history",
+    "kpi_daily",
+    "promo_performance",
+    "promotion_performance",
+    "campaign_effect",
+    "campaign_list",
+    "churn_calibration",
+    "model_quality",
+    "data_quality",
+    "rejected_rows",
+)
+PUBLISHED_VIEWS = ("order_fact", "order_line", "contact", "campaign_assignment")
+
+
+def published_night(home: Path) -> date | None:
+    """The night that the warehouse shows, or None before the first."""
+    if not (home / "warehouse.duckdb").exists():
+        return None
+    nights = [date.fromisoformat(path.name.split(".")[1]) for path in _warehouses(home)]
+    return max(nights, default=None)
+
+
+def _warehouses(home: Path) -> list[Path]:
+    return sorted(path for path in home.glob("warehouse.*.duckdb") if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name.split(".")[1]))
+
+
+def warehouse_path(home: Path, night: date) -> Path:
+    """The warehouse of one night; the newest is also warehouse.duckdb."""
+    return home / f"warehouse.{night}.duckdb"
+
+
+def publish_warehouse(night: Night, settings: Settings) -> bool:
+    """Build the night's warehouse beside the current one and swap it in with one rename.
+
+    Returns:
+        Whether it was published: an older night than the published one is not.
+    """
+    home = settings.home
+    newest = published_night(home)
+    if newest is not None and night.run_date < newest:
+        return False
+    building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
+    try:
+        _fill(building, night, settings)
+        building.chmod(settings.file_mode & 0o440)
+        building.rename(warehouse_path(home, night.run_date))
+    finally:
+        building.unlink(missing_ok=True)
+    link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
+    link.hardlink_to(warehouse_path(home, night.run_date))
+    link.rename(home / "warehouse.duckdb")
+    for old in _warehouses(home)[: -settings.keep_warehouses]:
+        old.unlink()
+    return True
+
+
+def _fill(path: Path, night: Night, settings: Settings) -> None:
+    run_date = f"DATE '{night.run_date}' AS run_date"
+    with DuckDBEngine(night, settings) as engine:
+        connection = engine.connection
+        connection.execute(f"ATTACH {literal(str(path))} AS warehouse")
+        for name in PUBLISHED:
+            contract = contract_of(name)
+            select = engine.select_of(night.table(name), contract)
+            columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
+            order = ", ".join(identifier(k) for k in contract.key) or "ALL"
+            connection.execute(
+                f"CREATE TABLE warehouse.{identifier(name)} AS SELECT {columns}, {run_date} FROM ({select}) ORDER BY {order}"  # noqa: S608
+            )
+            _comment("TABLE", name, contract, connection)
+        engine.register_arrow("night", parameters(night.run_date, settings)["night"])
+        connection.execute("CREATE TABLE warehouse.night AS FROM night")
+        engine.register_arrow("run", pipeline_runs(night.lake, night.run_date))
+        connection.execute("CREATE TABLE warehouse.pipeline_run AS FROM run ORDER BY run_date")
+        _comment("TABLE", "pipeline_run", contract_of("pipeline_run"), connection)
+        connection.execute("USE warehouse")
+        for name in PUBLISHED_VIEWS:
+            contract = contract_of(name)
+            connection.execute(
+                f"CREATE VIEW {identifier(name)} AS SELECT *, {run_date} FROM ({_view_select(name, night, engine)})"  # noqa: S608
+            )
+            _comment("VIEW", name, contract, connection)
+        connection.execute("USE memory")
+        connection.execute("DETACH warehouse")
+
+
+def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
+    """A view's SELECT down to the lake's files, so that it needs nothing but them."""
+    table = tables()[name]
+    if not table.is_view:
+        return engine.select_of(night.table(name), contract_of(name))
+    inner = ", ".join(f"{identifier(i)} AS ({_view_select(i, night, engine)})" for i in table.inputs)
+    with_night = f"night AS (SELECT DATE '{night.run_date}' AS run_date)"  # noqa: S608
+    return f"WITH {with_night}, {inner} {table.sql}"
+
+
+def _comment(kind: str, name: str, contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:
+    table = f"warehouse.{identifier(name)}"
+    about = f"{contract.description} Grain: {contract.grain}."
+    connection.execute(f"COMMENT ON {kind} {table} IS {literal(about)}")
+    for column in contract.columns:
+        if not column.personal:
+            connection.execute(f"COMMENT ON COLUMN {table}.{identifier(column.name)} IS {literal(column.description)}")
+
+
+def pipeline_runs(lake: Lake, until: date) -> pa.Table:
+    """Grain: committed night up to `until`: code, settings, inputs with their hashes, seconds by task."""
+    manifests = [lake.manifest(night) for night in lake.nights() if night <= until]
+    return pa.table(
+        {
+            "run_date": pa.array([m.run_date for m in manifests], pa.date32()),
+            "code_version": pa.array([m.code_version for m in manifests], pa.string()),
+            "settings": pa.array([json.dumps(m.settings, sort_keys=True) for m in manifests], pa.string()),
+            "input_hashes": pa.array([json.dumps(_input_hashes(m)) for m in manifests], pa.string()),
+            "task_seconds": pa.array([json.dumps(_seconds(m)) for m in manifests], pa.string()),
+            "seconds": pa.array([round(sum(_seconds(m).values()), 3) for m in manifests], pa.float64()),
+        }
+    )
+
+
+def _input_hashes(manifest: Manifest) -> dict[str, str]:
+    tables = [table for name, table in sorted(manifest.tables.items()) if not name.endswith("_personal")]
+    return {file["file"]: file["sha256"] for table in tables for file in table.info.get("files", [])}
+
+
+def _seconds(manifest: Manifest) -> dict[str, float]:
+    return {name: round(table.seconds, 3) for name, table in sorted(manifest.tables.items()) if table.seconds}

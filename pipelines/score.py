@@ -1,0 +1,141 @@
+"""Tables that Python makes: models are fitted on what is small by nature, and score every customer in Arrow batches.
+
+Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import pandas as pd
+import pyarrow as pa
+
+from models.churn import churn_tier, fit_churn, from_bytes, score_churn, to_bytes
+from models.clv import ClvParameters, SpendParameters, clv_tier, fit_clv, fit_spend, score_clv
+from models.effect import campaign_effects
+from pipelines.engine import DuckDBEngine
+from pipelines.lake import Night
+from pipelines.settings import Settings
+
+Tables = dict[str, pa.Table]
+SEED = 7
+BATCH_ROWS = 250_000
+# Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
+MINIMUM_KNOWN_COST = 0.5
+
+
+def calendar(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
+    """Grain: date, each from the first receipt's to tonight's; tonight's alone if there is no receipt."""
+    first: date = engine.rows("SELECT MIN(business_date) FROM order_fact")[0][0] or night.run_date
+    days = [first + timedelta(n) for n in range((night.run_date - first).days + 1)]
+    return {"calendar": pa.table({"business_date": pa.array(days, pa.date32())})}
+
+
+def _quality(model: str, rows: Iterable[tuple[str, float | None, str]], trained_through: date) -> pa.Table:
+    columns = [(model, metric, value, note, trained_through) for metric, value, note in rows]
+    names = ("model", "metric", "value", "note", "trained_through")
+    types = (pa.string(), pa.string(), pa.float64(), pa.string(), pa.date32())
+    return pa.table({name: pa.array([row[i] for row in columns], types[i]) for i, name in enumerate(names)})
+
+
+def clv_fit(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
+    """Grain: model and metric. The models of buying and of spend, and the margin that turns spend into value."""
+    patterns = engine.arrow(
+        "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
+        "WHERE frequency IS NOT NULL GROUP BY frequency, recency_days, age_days ORDER BY ALL"
+    ).to_pandas()
+    spends = engine.arrow(
+        "SELECT frequency, CAST(repeat_revenue AS DOUBLE) / frequency AS mean_repeat_value, COUNT(*) AS customer_count "
+        "FROM customer_purchase_pattern WHERE frequency > 0 GROUP BY frequency, mean_repeat_value ORDER BY ALL"
+    ).to_pandas()
+    last_good = dict(engine.rows("SELECT part, parameters FROM history.clv_model"))
+    buying = fit_clv(patterns, ClvParameters.from_json(last_good["buying"]) if "buying" in last_good else None)
+    spend = fit_spend(spends, SpendParameters.from_json(last_good["spend"]) if "spend" in last_good else None)
+    rate, known = _margin_rate(engine)
+    rows: list[tuple[str, float | None, str]] = [*buying.quality(), *spend.quality()]
+    rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
+    parameters = {
+        "buying": buying.parameters and buying.parameters.to_json(),
+        "spend": spend.parameters and spend.parameters.to_json(),
+        "margin_rate": None if rate is None else repr(rate),
+    }
+    kept = {part: text for part, text in parameters.items() if text is not None}
+    return {
+        "clv_fit": _quality("clv", rows, night.run_date),
+        "clv_model": pa.table({"part": pa.array(list(kept), pa.string()), "parameters": pa.array(list(kept.values()), pa.string())}),
+    }
+
+
+def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
+    """Margin / net revenue of customers' days with a known cost, None if too little is known; and the share known."""
+    margin, with_cost, total = engine.rows(
+        "SELECT SUM(gross_margin), SUM(CASE WHEN gross_margin IS NOT NULL THEN net_revenue END), SUM(net_revenue) FROM customer_day"
+    )[0]
+    if not with_cost or not total or with_cost < 0 or total < 0:
+        return None, 0.0
+    known = float(with_cost / total)
+    return (float(margin / with_cost) if known >= MINIMUM_KNOWN_COST else None), known
+
+
+def customer_clv(engine: DuckDBEngine, _night: Night, settings: Settings) -> Tables:
+    """Grain: customer with an order. What the customer is expected to bring in the horizon."""
+    model = dict(engine.rows("SELECT part, parameters FROM clv_model"))
+    buying = ClvParameters.from_json(model["buying"]) if "buying" in model else None
+    spend = SpendParameters.from_json(model["spend"]) if "spend" in model else None
+    rate = float(model["margin_rate"]) if "margin_rate" in model else None
+    customers = engine.arrow(
+        "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue FROM customer_purchase_pattern ORDER BY customer_id"
+    )
+    scored = pa.concat_tables(
+        score_clv(batch, buying, spend, settings.clv_horizon_days, settings.discount_rate, rate)
+        for batch in _batches(customers)
+    )
+    return {"customer_clv": scored.append_column("clv_tier", pa.array(clv_tier(scored["clv"].to_numpy()), pa.string()))}
+
+
+def _batches(table: pa.Table) -> Iterable[pa.Table]:
+    return (table.slice(start, BATCH_ROWS) for start in range(0, max(len(table), 1), BATCH_ROWS))
+
+
+def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+    """Grain: model and metric. Learnt at an earlier cut-off, judged at the last one whose outcome is known tonight."""
+    gap = timedelta(settings.churn_lead_days + settings.churn_horizon_days)
+    later, earlier = night.run_date - gap, night.run_date - 2 * gap
+    fit = fit_churn(_features(engine, earlier), _features(engine, later), SEED, settings.threads)
+    rows: list[tuple[str, float | None, str]] = [("method", None, f"{fit.method}: {fit.note}"), *fit.quality]
+    calibration = pa.Table.from_pandas(fit.calibration, preserve_index=False)
+    return {
+        "churn_fit": _quality("churn", rows, later),
+        "churn_model": pa.table({"artefact": pa.array([to_bytes(fit.model)] if fit.model else [], pa.binary())}),
+        "churn_calibration": calibration,
+    }
+
+
+def _features(engine: DuckDBEngine, as_of: date) -> pa.Table:
+    return engine.arrow("SELECT * FROM customer_features WHERE as_of_date = $day ORDER BY customer_id", {"day": as_of})
+
+
+def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+    """Grain: customer with an order in the last year. The probability to buy no more within the horizon."""
+    artefacts = engine.rows("SELECT artefact FROM churn_model")
+    model = from_bytes(artefacts[0][0]) if artefacts else None
+    customers = _features(engine, night.run_date)
+    p_churn = score_churn(model, customers, settings.threads)
+    active = customers["is_active"]
+    return {
+        "customer_churn": pa.table(
+            {
+                "customer_id": customers["customer_id"],
+                "is_active": active,
+                "p_churn": pa.array(p_churn, pa.float64(), from_pandas=True),
+                "churn_tier": pa.array(churn_tier(p_churn, active.to_numpy()), pa.string()),
+                "method": pa.repeat(pa.scalar("gradient_boosting" if model else None, pa.string()), len(customers)),
+                "horizon_days": pa.repeat(pa.scalar(settings.churn_horizon_days, pa.int64()), len(customers)),
+            }
+        )
+    }
+
+
+def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:
+    """Grain: campaign, metric and segment. What campaigns changed, as far as that can be told."""
+    outcomes: pd.DataFrame = engine.arrow("SELECT * FROM campaign_outcome ORDER BY ALL").to_pandas()
+    return {"campaign_effect": pa.Table.from_pandas(campaign_effects(outcomes), preserve_index=False)}

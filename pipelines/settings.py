@@ -1,0 +1,83 @@
+"""Settings: environment variables LOYALTY_*, or lines of `settings.env` in LOYALTY_HOME (the environment wins)."""
+
+import os
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import available_timezones
+
+import phonenumbers
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """All settings of one home; see the README's table for what each one means."""
+
+    model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="ignore")
+
+    home: Path = Path("data")
+    landing: Path | None = None
+    timezone: str = "UTC"
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    phone_region: str = Field("US", pattern=r"^[A-Z]{2}$")
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+    threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
+    active_days: int = Field(90, ge=1)
+    churn_lead_days: int = Field(0, ge=0)
+    churn_horizon_days: int = Field(90, ge=1)
+    clv_horizon_days: int = Field(365, ge=1)
+    discount_rate: float = Field(0.10, ge=0, lt=10)
+    point_value: Decimal = Field(Decimal("0.01"), ge=0)
+    amounts_include_tax: bool = True
+    gift_card_categories: frozenset[str] = frozenset()
+    campaigns: Path = ROOT / "config" / "campaigns.yaml"
+    control_salt: str = "loyalty"
+    shared_group: bool = False
+    keep_warehouses: int = Field(3, ge=1)
+    schedule: str = "0 3 * * *"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; give one like Europe/Berlin")
+        return value
+
+    @field_validator("phone_region")
+    @classmethod
+    def _known_region(cls, value: str) -> str:
+        if value not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError(f"{value!r} is no region that phonenumbers knows; give one like DE")
+        return value
+
+    @property
+    def landing_dir(self) -> Path:
+        return self.landing or self.home / "landing"
+
+    @property
+    def file_mode(self) -> int:
+        """Mode of the files that analysts and tools read (warehouse, exports, report)."""
+        return 0o640 if self.shared_group else 0o600
+
+    @property
+    def folder_mode(self) -> int:
+        return 0o750 if self.shared_group else 0o700
+
+
+@cache
+def load_settings(home: Path | None = None) -> Settings:
+    """Settings of a home.
+
+    Args:
+        home: the home; LOYALTY_HOME (default ./data) if None.
+
+    Raises:
+        pydantic.ValidationError: a setting has a value it can't have; the message names it.
+    """
+    folder = (home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve()
+    return Settings(_env_file=folder / "settings.env", home=folder)  # type: ignore[call-arg]

@@ -1,0 +1,123 @@
+"""What the command line says at the end of a night, and of a home as a whole."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipelines.contracts import sources
+from pipelines.extract import unknown_files
+from pipelines.lake import Lake, Manifest
+from pipelines.publish import published_night
+from pipelines.settings import Settings
+
+
+def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    return {name: manifest.tables[name].info for name in sources()}
+
+
+def warnings(settings: Settings, manifest: Manifest) -> list[str]:
+    """What a data engineer should look at after a night, in words."""
+    found = []
+    folder = settings.landing_dir / f"{manifest.run_date}"
+    if folder.is_dir() and (names := unknown_files(folder, list(sources()))):
+        found.append(f"not read, no source has this name: {', '.join(names)} (in {folder})")
+    for name, info in _sources(manifest).items():
+        if info["unknown_columns"]:
+            found.append(f"{name}: columns that the contract doesn't know were left out: {', '.join(info['unknown_columns'])}")
+        if info["counts"]["rows_rejected"]:
+            found.append(f"{name}: {info['counts']['rows_rejected']:,} of {info['counts']['rows_read']:,} rows rejected; table rejected_rows says why")
+    lake = Lake(settings.home)
+    stale = [f"{night}" for night in lake.stale_nights()]
+    if stale:
+        found.append(f"nights that rest on an earlier version of the data, to be run again: {', '.join(stale)}")
+    skipped = _never_loaded(settings, lake, manifest.run_date)
+    if skipped:
+        found.append(f"landing folders before this night that were never loaded: {', '.join(skipped)}")
+    return found
+
+
+def _never_loaded(settings: Settings, lake: Lake, until: date) -> list[str]:
+    loaded = {f"{night}" for night in lake.nights()}
+    folders = sorted(path.name for path in settings.landing_dir.glob("????-??-??") if path.is_dir())
+    return [name for name in folders if name not in loaded and name < f"{until}"]
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows)
+    return "\n".join(f"  {line.rstrip()}" for line in lines)
+
+
+def print_summary(settings: Settings, night: date, seconds: float, *, is_last: bool) -> None:
+    """Rows, rejects and seconds of a night; where things are; and what to try next."""
+    manifest = Lake(settings.home).manifest(night)
+    rows = [("source", "read", "loaded", "rejected", "duplicate", "superseded")]
+    present = {name: info for name, info in _sources(manifest).items() if info["is_present"]}
+    for name, info in present.items():
+        rows.append((name, *(f"{info['counts'][f'rows_{k}']:,}" for k in ("read", "loaded", "rejected", "duplicate")), f"{info['rows_superseded']:,}"))
+    print(_table(rows))
+    absent = [name for name in sources() if name not in present]
+    if absent:
+        print(f"  not delivered tonight: {', '.join(absent)}")
+    for warning in warnings(settings, manifest):
+        print(f"  look at: {warning}")
+    published = published_night(settings.home)
+    if published == night:
+        print(f"Night {night} is published, in {seconds:.1f} s.")
+    else:
+        print(f"Night {night} is built, in {seconds:.1f} s. The warehouse stays that of {published}; nothing was sent.")
+    if is_last and published is not None:
+        _print_where(settings, published)
+
+
+def _print_where(settings: Settings, night: date) -> None:
+    import duckdb
+
+    home = _shown(settings.home)
+    with duckdb.connect(str(settings.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        def count(select: str) -> str:
+            row = warehouse.execute(select).fetchone()
+            return f"{row[0]:,}" if row else "0"
+
+        customers = count("SELECT COUNT(*) FROM customer_360")
+        segments = count("SELECT COUNT(DISTINCT segment) FROM customer_segment")
+        listed = count("SELECT COUNT(*) FROM campaign_list")
+    print(f"""
+{customers} customers in {segments} segments; {listed} entries on tonight's campaign lists.
+  warehouse  {home}/warehouse.duckdb
+  report     {home}/reports/{night}/index.html
+  exports    {home}/exports/{night}/
+
+Try next:
+  .venv/bin/python -c "import duckdb; print(duckdb.connect('{home}/warehouse.duckdb', read_only=True).sql('SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY segment ORDER BY customers DESC'))"
+  xdg-open {home}/reports/{night}/index.html
+  .venv/bin/loyalty status --home {home}""")
+
+
+def _shown(path: Path) -> Path:
+    """A path as one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def print_status(settings: Settings) -> None:
+    """What a home holds: nights, what is published, what should be run again."""
+    lake = Lake(settings.home)
+    nights = lake.nights()
+    print(f"Home {settings.home}: time zone {settings.timezone}, currency {settings.currency}")
+    if not nights:
+        print(f"  no night yet. Landing folders: {settings.landing_dir}")
+        return
+    published = published_night(settings.home)
+    stale = set(lake.stale_nights())
+    rows = [("night", "rows read", "rejected", "state")]
+    for night in nights:
+        counts = [info["counts"] for info in _sources(lake.manifest(night)).values()]
+        state = "published" if night == published else "run again: an earlier night changed" if night in stale else "built"
+        rows.append((f"{night}", f"{sum(c['rows_read'] for c in counts):,}", f"{sum(c['rows_rejected'] for c in counts):,}", state))
+    print(_table(rows))
+    waiting = sorted(p.name for p in settings.landing_dir.glob("????-??-??") if p.is_dir() and p.name > f"{nights[-1]}")
+    if waiting:
+        print(f"  next landing folders: {', '.join(waiting)}")
+    skipped = _never_loaded(settings, lake, nights[-1])
+    if skipped:
+        print(f"  never loaded: {', '.join(skipped)}")

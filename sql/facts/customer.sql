@@ -1,0 +1,41 @@
+-- Every person the CRM or a receipt knows, as of tonight; who was merged into another is that other.
+-- Grain: customer.
+WITH seen AS (
+    SELECT DISTINCT customer_id FROM customer_day
+),
+
+known AS (
+    SELECT c.*
+    FROM crm_customers AS c
+    INNER JOIN night AS n ON c.registered_date <= n.run_date
+    LEFT JOIN customer_identity AS i ON c.customer_id = i.source_customer_id
+    WHERE i.source_customer_id IS NULL
+)
+
+SELECT
+    COALESCE(k.customer_id, s.customer_id) AS customer_id,
+    k.registered_at,
+    k.registered_date,
+    COALESCE(k.enrolled_date, k.registered_date) AS enrolled_date,
+    k.deleted_date,
+    COALESCE(k.deleted_date <= n.run_date, FALSE) AS is_deleted,
+    COALESCE(COALESCE(k.enrolled_date, k.registered_date) <= n.run_date, FALSE)
+    AND COALESCE(k.deleted_date > n.run_date, TRUE) AS is_member,
+    k.acquisition_channel,
+    k.birth_date,
+    k.gender,
+    k.region,
+    k.marital_status,
+    k.household_id,
+    k.tier,
+    CASE WHEN k.customer_id IS NOT NULL THEN COALESCE(k.customer_type, 'person') END AS customer_type,
+    k.account_manager,
+    COALESCE(k.email_consent, FALSE) AS email_consent,
+    COALESCE(k.sms_consent, FALSE) AS sms_consent,
+    COALESCE(k.push_consent, FALSE) AS push_consent,
+    COALESCE(k.messenger_consent, FALSE) AS messenger_consent,
+    COALESCE(k.call_consent, FALSE) AS call_consent,
+    COALESCE(k.ads_consent, FALSE) AS ads_consent
+FROM known AS k
+FULL OUTER JOIN seen AS s ON k.customer_id = s.customer_id
+CROSS JOIN night AS n

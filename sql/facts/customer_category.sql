@@ -1,0 +1,12 @@
+-- What each customer bought of each category, net of returns.
+-- Grain: customer and product category.
+SELECT
+    l.customer_id,
+    p.category,
+    SUM(l.revenue) AS revenue,
+    COUNT(DISTINCT CASE WHEN NOT l.is_return THEN l.receipt_id END) AS order_count,
+    MAX(CASE WHEN NOT l.is_return THEN l.business_date END) AS last_order_date
+FROM order_line AS l
+INNER JOIN products AS p ON l.product_id = p.product_id
+WHERE l.customer_id IS NOT NULL AND p.category IS NOT NULL
+GROUP BY l.customer_id, p.category

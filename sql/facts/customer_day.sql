@@ -1,0 +1,20 @@
+-- What each customer bought and returned on a day.
+-- Grain: customer and business date with a receipt.
+SELECT
+    customer_id,
+    business_date,
+    COUNT(CASE WHEN NOT is_return THEN 1 END) AS order_count,
+    COUNT(CASE WHEN is_return THEN 1 END) AS return_count,
+    COUNT(CASE WHEN NOT is_return AND has_promo THEN 1 END) AS promo_order_count,
+    COUNT(CASE WHEN NOT is_return AND has_offer THEN 1 END) AS offer_order_count,
+    COUNT(CASE WHEN NOT is_return AND sales_channel = 'online' THEN 1 END) AS online_order_count,
+    COUNT(CASE WHEN NOT is_return THEN sales_channel END) AS channel_order_count,
+    SUM(revenue) AS net_revenue,
+    SUM(CASE WHEN NOT is_return THEN revenue ELSE 0 END) AS sale_revenue,
+    CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS gross_margin,
+    SUM(CASE WHEN NOT is_return THEN discount_amount END) AS discount_amount,
+    SUM(CASE WHEN NOT is_return THEN points_spent END) AS points_spent,
+    SUM(CASE WHEN NOT is_return THEN points_earned END) AS points_earned
+FROM order_fact
+WHERE customer_id IS NOT NULL
+GROUP BY customer_id, business_date

@@ -1,0 +1,59 @@
+-- What each customer of a campaign bought from the assignment to the window's last day, and as many days before it.
+-- Grain: campaign and customer, as assigned, delivered or not. Both ends of the window count, days of assignment too.
+WITH placed AS (
+    SELECT
+        campaign_customer.campaign_id,
+        campaign_customer.customer_id,
+        customer_day.order_count,
+        customer_day.net_revenue,
+        customer_day.gross_margin,
+        customer_day.business_date >= campaign_customer.assigned_date AS is_during
+    FROM campaign_customer
+    INNER JOIN customer_day
+        ON
+            campaign_customer.customer_id = customer_day.customer_id
+            AND campaign_customer.window_end_date >= customer_day.business_date
+            AND DATE_DIFF('day', customer_day.business_date, campaign_customer.assigned_date)
+            <= DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) + 1
+),
+
+summed AS (
+    SELECT
+        campaign_id,
+        customer_id,
+        SUM(order_count) FILTER (WHERE is_during) AS order_count,
+        SUM(net_revenue) FILTER (WHERE is_during) AS revenue,
+        SUM(gross_margin) FILTER (WHERE is_during) AS gross_margin,
+        COUNT(*) FILTER (WHERE is_during AND gross_margin IS NULL) AS days_without_margin,
+        SUM(order_count) FILTER (WHERE NOT is_during) AS pre_order_count,
+        SUM(net_revenue) FILTER (WHERE NOT is_during) AS pre_revenue,
+        SUM(gross_margin) FILTER (WHERE NOT is_during) AS pre_gross_margin,
+        COUNT(*) FILTER (WHERE NOT is_during AND gross_margin IS NULL) AS pre_days_without_margin
+    FROM placed
+    GROUP BY campaign_id, customer_id
+)
+
+SELECT
+    campaign_customer.campaign_id,
+    campaign_customer.customer_id,
+    campaign_customer.arm,
+    campaign_customer.assigned_date,
+    campaign_customer.window_end_date,
+    DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) AS window_days,
+    CAST(COALESCE(summed.order_count, 0) AS BIGINT) AS order_count,
+    CAST(COALESCE(summed.revenue, 0) AS DECIMAL(18, 2)) AS revenue,
+    CASE
+        WHEN COALESCE(summed.days_without_margin, 0) = 0
+            THEN CAST(COALESCE(summed.gross_margin, 0) AS DECIMAL(18, 2))
+    END AS gross_margin,
+    CAST(COALESCE(summed.pre_order_count, 0) AS BIGINT) AS pre_order_count,
+    CAST(COALESCE(summed.pre_revenue, 0) AS DECIMAL(18, 2)) AS pre_revenue,
+    CASE
+        WHEN COALESCE(summed.pre_days_without_margin, 0) = 0
+            THEN CAST(COALESCE(summed.pre_gross_margin, 0) AS DECIMAL(18, 2))
+    END AS pre_gross_margin
+FROM campaign_customer
+LEFT JOIN summed
+    ON
+        campaign_customer.campaign_id = summed.campaign_id
+        AND campaign_customer.customer_id = summed.customer_id

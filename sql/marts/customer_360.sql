@@ -1,0 +1,80 @@
+-- All that is known of each customer, without personal data: profile, consents, purchases, points, scores.
+-- Grain: customer, of the CRM or only seen on receipts.
+WITH age AS (
+    SELECT
+        customer.customer_id,
+        (EXTRACT(YEAR FROM night.run_date) - EXTRACT(YEAR FROM customer.birth_date)) * 10000
+        + (EXTRACT(MONTH FROM night.run_date) - EXTRACT(MONTH FROM customer.birth_date)) * 100
+        + EXTRACT(DAY FROM night.run_date) - EXTRACT(DAY FROM customer.birth_date) AS age_in_ten_thousandths,
+        CAST(EXTRACT(MONTH FROM customer.birth_date) AS INTEGER) AS birth_month
+    FROM customer
+    CROSS JOIN night
+)
+
+SELECT
+    customer.customer_id,
+    customer.registered_at,
+    customer.enrolled_date,
+    customer.is_member,
+    customer.is_deleted,
+    customer.customer_type,
+    customer.acquisition_channel,
+    customer.region,
+    customer.gender,
+    CAST(FLOOR(CAST(age.age_in_ten_thousandths AS DOUBLE) / 10000) AS INTEGER) AS age_years,
+    age.birth_month,
+    customer.marital_status,
+    customer.household_id,
+    customer.tier,
+    customer.email_consent,
+    customer.sms_consent,
+    customer.push_consent,
+    customer.messenger_consent,
+    customer.call_consent,
+    customer.ads_consent,
+    totals.first_order_date,
+    totals.last_order_date,
+    DATE_DIFF('day', totals.last_order_date, night.run_date) AS days_since_last_order,
+    COALESCE(totals.order_count, 0) AS order_count,
+    COALESCE(totals.return_count, 0) AS return_count,
+    COALESCE(totals.revenue, 0) AS revenue,
+    CASE WHEN totals.customer_id IS NULL THEN 0 ELSE totals.gross_margin END AS gross_margin,
+    totals.average_order_value,
+    totals.discount_share,
+    totals.promo_order_share,
+    totals.offer_order_share,
+    totals.return_share,
+    totals.online_share,
+    totals.favourite_category,
+    totals.favourite_category_share,
+    COALESCE(DATE_DIFF('day', totals.last_order_date, night.run_date) < night.active_days, FALSE) AS is_active,
+    COALESCE(pattern.is_left_censored, FALSE) AS is_left_censored,
+    CASE
+        WHEN pattern.is_left_censored THEN NULL
+        ELSE COALESCE(DATE_DIFF('day', totals.first_order_date, night.run_date) < night.active_days, FALSE)
+    END AS is_new,
+    customer_points.points_balance,
+    customer_points.points_earned,
+    customer_points.points_spent,
+    customer_rfm.recency_score,
+    customer_rfm.frequency_score,
+    customer_rfm.monetary_score,
+    customer_rfm.rfm_segment,
+    customer_clv.p_alive,
+    customer_clv.expected_purchases,
+    customer_clv.clv,
+    customer_clv.clv_low,
+    customer_clv.clv_high,
+    customer_clv.clv_tier,
+    customer_clv.clv_basis,
+    customer_churn.p_churn,
+    customer_churn.churn_tier
+FROM customer
+CROSS JOIN night
+LEFT JOIN age ON customer.customer_id = age.customer_id AND age.age_in_ten_thousandths BETWEEN 140000 AND 1109999
+LEFT JOIN customer_totals AS totals ON customer.customer_id = totals.customer_id
+LEFT JOIN customer_purchase_pattern AS pattern ON customer.customer_id = pattern.customer_id
+LEFT JOIN customer_points ON customer.customer_id = customer_points.customer_id
+LEFT JOIN customer_rfm ON customer.customer_id = customer_rfm.customer_id
+LEFT JOIN customer_clv ON customer.customer_id = customer_clv.customer_id
+LEFT JOIN customer_churn ON customer.customer_id = customer_churn.customer_id

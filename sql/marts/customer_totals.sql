@@ -1,0 +1,57 @@
+-- What each customer bought over all history: orders, revenue, margin, shares of offers, returns and channels.
+-- Grain: customer with a receipt.
+WITH totals AS (
+    SELECT
+        customer_id,
+        MIN(business_date) FILTER (WHERE order_count > 0) AS first_order_date,
+        MAX(business_date) FILTER (WHERE order_count > 0) AS last_order_date,
+        SUM(order_count) AS order_count,
+        SUM(net_revenue) AS revenue,
+        CASE WHEN COUNT(*) = COUNT(gross_margin) THEN SUM(gross_margin) END AS gross_margin,
+        SUM(sale_revenue) AS sale_revenue,
+        SUM(discount_amount) AS discount_amount,
+        SUM(return_count) AS return_count,
+        SUM(promo_order_count) AS promo_order_count,
+        SUM(offer_order_count) AS offer_order_count,
+        SUM(online_order_count) AS online_order_count,
+        SUM(channel_order_count) AS channel_order_count
+    FROM customer_day
+    GROUP BY customer_id
+),
+
+ranked_category AS (
+    SELECT
+        customer_id,
+        category,
+        revenue,
+        SUM(GREATEST(revenue, 0)) OVER (PARTITION BY customer_id) AS categorised_revenue,
+        ROW_NUMBER() OVER (
+            PARTITION BY customer_id
+            ORDER BY revenue DESC, order_count DESC, last_order_date DESC, category ASC
+        ) AS category_rank
+    FROM customer_category
+    WHERE category IS NOT NULL
+)
+
+SELECT
+    totals.customer_id,
+    totals.first_order_date,
+    totals.last_order_date,
+    CAST(totals.order_count AS BIGINT) AS order_count,
+    CAST(totals.return_count AS BIGINT) AS return_count,
+    CAST(totals.revenue AS DECIMAL(38, 2)) AS revenue,
+    CAST(totals.gross_margin AS DECIMAL(38, 2)) AS gross_margin,
+    CAST(totals.discount_amount AS DECIMAL(38, 2)) AS discount_amount,
+    CAST(totals.revenue AS DOUBLE) / NULLIF(totals.order_count, 0) AS average_order_value,
+    CAST(totals.discount_amount AS DOUBLE)
+    / NULLIF(totals.sale_revenue + totals.discount_amount, 0) AS discount_share,
+    CAST(totals.promo_order_count AS DOUBLE) / NULLIF(totals.order_count, 0) AS promo_order_share,
+    CAST(totals.offer_order_count AS DOUBLE) / NULLIF(totals.order_count, 0) AS offer_order_share,
+    CAST(totals.return_count AS DOUBLE) / NULLIF(totals.order_count + totals.return_count, 0) AS return_share,
+    CAST(totals.online_order_count AS DOUBLE) / NULLIF(totals.channel_order_count, 0) AS online_share,
+    favourite.category AS favourite_category,
+    CAST(GREATEST(favourite.revenue, 0) AS DOUBLE)
+    / NULLIF(favourite.categorised_revenue, 0) AS favourite_category_share
+FROM totals
+LEFT JOIN ranked_category AS favourite
+    ON totals.customer_id = favourite.customer_id AND favourite.category_rank = 1

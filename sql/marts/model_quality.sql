@@ -1,0 +1,53 @@
+-- How good each model is and what its numbers rest on; why a column is NULL, where one is.
+-- Grain: model and metric.
+WITH cost AS (
+    SELECT
+        COUNT(*) AS customer_days,
+        CAST(COUNT(gross_margin) AS DOUBLE) / NULLIF(COUNT(*), 0) AS known_share
+    FROM customer_day
+),
+
+measured AS (
+    SELECT COUNT(*) AS control_campaigns
+    FROM campaign_effect
+    WHERE method = 'randomised'
+)
+
+SELECT
+    model,
+    metric,
+    value,
+    note,
+    trained_through
+FROM clv_fit
+UNION ALL
+SELECT
+    model,
+    metric,
+    value,
+    note,
+    trained_through
+FROM churn_fit
+UNION ALL
+SELECT
+    'gross_margin' AS model,
+    'known_share' AS metric,
+    known_share AS value,
+    CASE
+        WHEN customer_days = 0 THEN 'No customer has bought yet.'
+        WHEN known_share = 1 THEN 'The cost of goods is known for every purchase.'
+        WHEN known_share = 0
+            THEN 'gross_margin is NULL: the extracts bring no cost of goods (receipt_lines.cost_amount).'
+        ELSE 'gross_margin is NULL wherever the cost of a line is missing; this is the share of customer days with it.'
+    END AS note,
+    CAST(NULL AS DATE) AS trained_through
+FROM cost
+UNION ALL
+SELECT
+    'promo_performance' AS model,
+    'campaigns_with_control' AS metric,
+    CAST(control_campaigns AS DOUBLE) AS value,
+    'incremental_profit, roi and method are NULL: what a code alone adds is not measured without a control group for it.'
+        AS note,
+    CAST(NULL AS DATE) AS trained_through
+FROM measured

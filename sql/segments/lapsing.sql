@@ -1,0 +1,11 @@
+-- Lapsing: came at least three times, and now stay away more than twice as long as they usually do between orders,
+-- but not yet so long that they are among the least recent fifth. For a reminder before they are gone.
+SELECT customer_id
+FROM customer_360
+WHERE
+    NOT is_deleted
+    AND order_count >= 3
+    AND recency_score > 1
+    -- The usual pause is (last - first order) / (orders - 1); orders of one day alone have none.
+    AND first_order_date < last_order_date
+    AND days_since_last_order * (order_count - 1) > 2 * DATE_DIFF('day', first_order_date, last_order_date)

@@ -1,0 +1,97 @@
+"""A small retailer for tests: deliver extracts, load nights without Airflow, look at tables."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import nightly
+from pipelines.build import contract_of, make_table
+from pipelines.catalog import tables
+from pipelines.engine import DuckDBEngine
+from pipelines.lake import Lake, Night
+from pipelines.settings import Settings, load_settings
+
+HEADERS = {
+    "crm_customers": "customer_id,registered_at",
+    "receipts": "receipt_id,issued_at,total_amount",
+    "receipt_lines": "receipt_id,line_number,quantity,amount",
+    "promo_codes": "promo_code",
+    "promo_redemptions": "promo_code,receipt_id",
+}
+
+
+class Retailer:
+    """One home; `deliver` writes a landing folder, `stage` and `load` run parts of a night on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._runs = itertools.count()
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings()
+
+    def deliver(self, night: str, **extracts: str | bytes) -> Path:
+        """Write a landing folder; required sources that are not given come as a header alone. `a__csv_gz` is a.csv.gz."""
+        folder = self.home / "landing" / night
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ({k: f"{v}\n" for k, v in HEADERS.items()} | extracts).items():
+            file = name.replace("__", ".").replace("csv_gz", "csv.gz")
+            path = folder / (file if "." in file else f"{file}.csv")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return folder
+
+    def open(self, night: str) -> Night:
+        run_id = f"test {next(self._runs)}"
+        nightly.open_night(date.fromisoformat(night), run_id)
+        return Lake(self.home).night(date.fromisoformat(night), run_id)
+
+    def load(self, night: str, upto: tuple[str, ...] = ("staging",), only: frozenset[str] | None = None) -> Night:
+        """Run the tables of some layers (or only those named), and commit."""
+        draft = self.open(night)
+        for table in tables().values():
+            if table.layer in upto and table.kind != "split" and (only is None or table.name in only):
+                make_table(table.name, draft, self.settings)
+        draft.commit("test", {}, draft.tables())
+        draft.finish()
+        return draft
+
+    def rows(self, night: Night, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
+        """Rows of a table as of a loaded night, sorted."""
+        manifest = night.lake.manifest(night.run_date)
+        with DuckDBEngine(night, self.settings) as engine:
+            if tables()[table].is_view:
+                for name in tables()[table].inputs:
+                    engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+                select = tables()[table].sql
+            else:
+                select = engine.select_of(manifest.tables[table], contract_of(table))
+            return sorted(engine.rows(f"SELECT {columns} FROM ({select})"), key=repr)
+
+    def counts(self, night: Night, source: str) -> tuple[int, int, int, int, int]:
+        """Rows read, loaded, rejected, duplicate, superseded."""
+        info = night.lake.manifest(night.run_date).tables[source].info
+        return (*(info["counts"][f"rows_{k}"] for k in ("read", "loaded", "rejected", "duplicate")), info["rows_superseded"])
+
+    def rejected(self, night: Night, source: str) -> list[tuple[str, int, str]]:
+        """File, row number and rule of each rejected row."""
+        manifest = night.lake.manifest(night.run_date)
+        found: list[tuple[str, int, str]] = []
+        with DuckDBEngine(night, self.settings) as engine:
+            for part in manifest.tables[f"rejected_{source}"].parts:
+                path = str(night.lake.path(part.path))
+                found += engine.rows("SELECT file, row_number, rule FROM read_parquet($p) ORDER BY ALL", {"p": path})  # type: ignore[arg-type]
+        return found
+
+
+@pytest.fixture
+def retailer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Retailer]:
+    monkeypatch.setenv("LOYALTY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOYALTY_TIMEZONE", "America/New_York")
+    load_settings.cache_clear()
+    yield Retailer(tmp_path / "home")
+    load_settings.cache_clear()

@@ -1,0 +1,381 @@
+"""Lifetime value: published results, exact days, coverage of the interval, and data that allow no forecast."""
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+from lifetimes.utils import ConvergenceError
+
+from models.clv import (
+    ClvParameters,
+    SpendParameters,
+    _futures,
+    alive_probability,
+    clv_tier,
+    expected_spend,
+    fit_clv,
+    fit_spend,
+    score_clv,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from lifetimes.datasets import load_cdnow_summary, load_cdnow_summary_data_with_monetary_value
+
+BUYING = ClvParameters("mbg/nbd", r=0.9, alpha=30.0, a=0.5, b=4.0)
+SPEND = SpendParameters(p=2.0, q=4.0, v=60.0)
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> pd.DataFrame:
+    return load_cdnow_summary().rename(columns={"recency": "recency_days", "T": "age_days"})
+
+
+@pytest.fixture(scope="module")
+def cdnow_spend() -> pd.DataFrame:
+    return load_cdnow_summary_data_with_monetary_value().rename(columns={"monetary_value": "mean_repeat_value"})
+
+
+def customers(*rows: tuple[int | None, int | None, int | None, float | None]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["frequency", "recency_days", "age_days", "repeat_revenue"], dtype=float)
+    return frame.assign(customer_id=[f"c{number}" for number in range(len(rows))])
+
+
+def simulated(
+    buying: ClvParameters, spend: SpendParameters, count: int, horizon: int, rate: float, seed: int
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Customers of an MBG/NBD population, and what each really brings, discounted, in the horizon."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(1, 731, count)
+    buys, leaves = rng.gamma(buying.r, 1 / buying.alpha, count), rng.beta(buying.a, buying.b, count)
+    spends = rng.gamma(spend.q, 1 / spend.v, count)
+    now, recency, frequency, revenue, future = np.zeros((5, count))
+    here = np.flatnonzero(rng.random(count) >= leaves)
+    while len(here):
+        now[here] += rng.exponential(1 / buys[here])
+        here = here[now[here] <= age[here] + horizon]
+        value = rng.gamma(spend.p, 1 / spends[here])
+        past = now[here] <= age[here]
+        frequency[here[past]] += 1
+        recency[here[past]] = np.minimum(np.ceil(now[here[past]]), age[here[past]])
+        revenue[here[past]] += value[past]
+        ahead = here[~past]
+        future[ahead] += value[~past] * (1 + rate) ** (-(now[ahead] - age[ahead]) / 365)
+        here = here[rng.random(len(here)) >= leaves[here]]
+    columns = {"frequency": frequency, "recency_days": recency, "age_days": age, "repeat_revenue": revenue}
+    return pd.DataFrame(columns).assign(customer_id=[f"c{number}" for number in range(count)]), future
+
+
+def mean_value(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(mean_repeat_value=frame["repeat_revenue"] / frame["frequency"].clip(lower=1))
+
+
+# Published results
+
+
+@pytest.mark.parametrize(
+    ("model", "published", "log_likelihood"),
+    [
+        ("mbg/nbd", (0.525, 6.183, 0.891, 1.614), -9582.1),
+        ("bg/nbd", (0.243, 4.414, 0.793, 2.426), -9582.4),
+        ("pareto/nbd", (0.553, 10.578, 0.606, 11.669), -9595.0),
+    ],
+)
+def test_buying_models_find_the_published_cdnow_parameters(cdnow, model, published, log_likelihood):
+    fit = fit_clv(cdnow, model=model)
+    assert (fit.method, fit.converged, fit.customers, fit.repeat_customers) == ("fitted", True, 2357, 946)
+    found = (fit.parameters.r, fit.parameters.alpha, fit.parameters.a, fit.parameters.b)
+    assert found == pytest.approx(published, abs=0.0015)
+    assert fit.log_likelihood == pytest.approx(log_likelihood, abs=0.5)
+
+
+def test_expected_purchases_of_the_published_customer(cdnow):
+    parameters = fit_clv(cdnow, model="bg/nbd").parameters
+    x, recency, age = np.array([[2.0], [30.43], [38.86]])
+    future, cell = _futures(parameters, x, age, 39, 0.0)
+    expected = alive_probability(parameters, x, recency, age) * future.mean[cell]
+    assert expected[0] == pytest.approx(1.226, abs=0.0005)
+
+
+@pytest.mark.parametrize("model", ["mbg/nbd", "bg/nbd", "pareto/nbd"])
+def test_expected_purchases_agree_with_the_published_closed_forms(cdnow, model):
+    fitter = {"mbg/nbd": ModifiedBetaGeoFitter, "bg/nbd": BetaGeoFitter, "pareto/nbd": ParetoNBDFitter}[model]()
+    fitter.fit(cdnow["frequency"], cdnow["recency_days"], cdnow["age_days"])
+    rows = customers((0, 0, 10, 0), (1, 1, 39, 20), (4, 30, 38, 90), (26, 30, 31, 700))
+    scored = score_clv(rows, ClvParameters(model, *fitter.params_), None, 39, 0.0, None)
+    expected = fitter.predict(39, rows["frequency"], rows["recency_days"], rows["age_days"])
+    assert scored["expected_purchases"].to_pylist() == pytest.approx(list(expected), abs=2e-6)
+
+
+def test_expected_purchases_have_no_pole_where_the_closed_form_has_one():
+    rows = customers((3, 50, 90, 60))
+    around = [ClvParameters("mbg/nbd", 0.9, 30, a, 4) for a in (0.9999, 1.0, 1.0001)]
+    below, at, above = (score_clv(rows, p, SPEND, 365, 0.1, None)["expected_purchases"][0].as_py() for p in around)
+    assert below > at > above
+    assert at == pytest.approx((below + above) / 2, abs=1e-6)
+
+
+def test_spend_model_finds_the_published_cdnow_parameters(cdnow_spend):
+    fit = fit_spend(cdnow_spend)
+    assert (fit.method, fit.customers) == ("fitted", 946)
+    assert (fit.parameters.p, fit.parameters.q, fit.parameters.v) == pytest.approx((6.25, 3.74, 15.44), abs=0.01)
+    assert fit.log_likelihood == pytest.approx(-4055.9, abs=0.5)
+    assert fit.correlation == pytest.approx(0.11, abs=0.01)
+
+
+def test_expected_spend_of_the_first_ten_cdnow_customers(cdnow_spend):
+    parameters = fit_spend(cdnow_spend).parameters
+    first = cdnow_spend.iloc[:10]
+    revenue = (first["frequency"] * first["mean_repeat_value"]).to_numpy()
+    found = expected_spend(parameters, first["frequency"].to_numpy(float), revenue)
+    published = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
+    assert list(found) == pytest.approx(published, abs=0.011)
+
+
+def test_grouped_and_ungrouped_rows_give_the_same_fit(cdnow, cdnow_spend):
+    keys = ["frequency", "recency_days", "age_days"]
+    grouped = cdnow.groupby(keys).size().rename("customer_count").reset_index()
+    assert len(grouped) < len(cdnow)
+    assert fit_clv(grouped.sample(frac=1, random_state=1)) == fit_clv(cdnow)
+    keys = ["frequency", "mean_repeat_value"]
+    grouped = cdnow_spend.groupby(keys).size().rename("customer_count").reset_index()
+    assert fit_spend(grouped.sample(frac=1, random_state=1)) == fit_spend(cdnow_spend)
+
+
+def test_parameters_survive_json():
+    assert ClvParameters.from_json(BUYING.to_json()) == BUYING
+    assert SpendParameters.from_json(SPEND.to_json()) == SPEND
+    with pytest.raises(ValueError, match="not a set of parameters"):
+        SpendParameters.from_json('{"p": 1, "q": -2, "v": 3}')
+    with pytest.raises(ValueError, match="unknown buying model"):
+        ClvParameters.from_json('{"model": "x", "r": 1, "alpha": 1, "a": 1, "b": 1}')
+
+
+# The value of a customer
+
+
+def test_value_is_discounted_in_exact_days():
+    # Nobody leaves (a is next to nothing), so purchases are spread evenly over the year: r + x = 10 in alpha + age =
+    # 200 days make 18.25 in 365. A euro a day for a year at 10 % is worth (1 - 1/1.1) / ln(1.1) = 0.953824 of a year's.
+    stays = ClvParameters("mbg/nbd", r=2.0, alpha=40.0, a=1e-9, b=1.0)
+    rows = customers((8, 150, 160, 160))
+    scored = score_clv(rows, stays, SPEND, 365, 0.10, None).to_pylist()[0]
+    assert scored["p_alive"] == 1.0
+    assert scored["expected_purchases"] == pytest.approx(18.25, abs=1e-5)
+    # (60 + 160) x 2 / (2 x 8 + 4 - 1) = 23.1579 on a purchase day.
+    assert scored["expected_purchase_day_value"] == 23.16
+    assert scored["clv"] == pytest.approx(18.25 * 440 / 19 * 0.953824, abs=0.01)
+    half = score_clv(rows, stays, SPEND, 182, 0.10, None).to_pylist()[0]
+    discount = (1 - 1.1 ** (-182 / 365)) / (np.log(1.1) * 182 / 365)
+    assert half["clv"] == pytest.approx(182 * 10 / 200 * 440 / 19 * discount, abs=0.01)
+
+
+def test_value_is_margin_where_known_and_revenue_elsewhere_for_all_customers():
+    rows = customers((3, 50, 90, 60), (None, None, None, None))
+    revenue = score_clv(rows, BUYING, SPEND, 365, 0.1, None).to_pylist()
+    margin = score_clv(rows, BUYING, SPEND, 365, 0.1, 0.25).to_pylist()
+    assert [row["clv_basis"] for row in revenue + margin] == ["revenue", "revenue", "margin", "margin"]
+    for name in ("clv", "clv_low", "clv_high"):
+        assert margin[0][name] == pytest.approx(revenue[0][name] / 4, abs=0.005)
+
+
+def test_one_time_buyer_is_expected_to_spend_like_the_population():
+    scored = score_clv(customers((0, 0, 30, 0)), BUYING, SPEND, 365, 0.1, None).to_pylist()[0]
+    assert scored["expected_purchase_day_value"] == SPEND.population_mean == 40.0
+    assert scored["p_alive"] == pytest.approx(1 / (1 + 0.5 / 4 * (60 / 30) ** 0.9), abs=1e-6)
+
+
+def test_customer_without_a_purchase_day_has_no_value():
+    scored = score_clv(customers((0, 0, 9, 0), (None, None, None, None)), BUYING, SPEND, 365, 0.1, None)
+    known, unknown = scored.to_pylist()
+    assert known["clv"] > 0
+    assert unknown == {
+        "customer_id": "c1", "frequency": None, "recency_days": None, "age_days": None, "p_alive": None,
+        "expected_purchases": None, "expected_purchase_day_value": None, "clv": None, "clv_low": None,
+        "clv_high": None, "clv_basis": "revenue", "horizon_days": 365,
+    }  # fmt: skip
+
+
+def test_without_parameters_all_is_null_and_without_spend_the_money_is():
+    rows = customers((3, 50, 90, 60))
+    (none,) = score_clv(rows, None, SPEND, 365, 0.1, None).to_pylist()
+    assert [none[name] for name in ("p_alive", "expected_purchases", "clv", "clv_high")] == [None] * 4
+    (no_money,) = score_clv(rows, BUYING, None, 365, 0.1, None).to_pylist()
+    assert no_money["p_alive"] > 0
+    assert no_money["expected_purchases"] > 0
+    assert [no_money[name] for name in ("expected_purchase_day_value", "clv", "clv_low", "clv_high")] == [None] * 4
+
+
+def test_arrow_table_with_decimal_money_scores_like_a_frame():
+    rows = customers((3, 50, 90, 60.25), (0, 0, 5, 0))
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    money = table["repeat_revenue"].cast(pa.decimal128(38, 2))
+    table = table.set_column(table.schema.get_field_index("repeat_revenue"), "repeat_revenue", money)
+    assert score_clv(table, BUYING, SPEND, 365, 0.1, None) == score_clv(rows, BUYING, SPEND, 365, 0.1, None)
+
+
+def test_no_customer_gives_no_row():
+    assert score_clv(customers((1, 2, 3, 4)).iloc[:0], BUYING, SPEND, 365, 0.1, None).num_rows == 0
+
+
+def test_score_depends_neither_on_row_order_nor_on_batches():
+    rows, _ = simulated(BUYING, SPEND, 3000, 365, 0.1, seed=4)
+    whole = score_clv(rows, BUYING, SPEND, 365, 0.1, None)
+    batches = [
+        score_clv(rows.iloc[start : start + 700], BUYING, SPEND, 365, 0.1, None) for start in range(0, 3000, 700)
+    ]
+    assert pa.concat_tables(batches).equals(whole)
+    shuffled = score_clv(rows.sample(frac=1, random_state=2), BUYING, SPEND, 365, 0.1, None)
+    assert shuffled.sort_by("customer_id") == whole.sort_by("customer_id")
+
+
+@pytest.mark.parametrize(
+    ("buying", "spend"),
+    [
+        (ClvParameters("mbg/nbd", 0.525, 43.0, 0.89, 1.6), SpendParameters(6.25, 3.74, 15.44)),
+        (ClvParameters("mbg/nbd", 0.9, 12.0, 0.3, 6.0), SpendParameters(1.2, 2.5, 30.0)),
+        (ClvParameters("mbg/nbd", 3.0, 90.0, 2.0, 20.0), SpendParameters(60.0, 5.0, 10.0)),
+    ],
+    ids=["mostly one-time buyers", "loyal, spend varies", "patient, steady spend"],
+)
+def test_interval_holds_what_95_percent_of_customers_really_bring(buying, spend):
+    rows, brought = simulated(buying, spend, 20_000, 365, 0.1, seed=1)
+    fit, money = fit_clv(rows), fit_spend(mean_value(rows))
+    scored = score_clv(rows, fit.parameters, money.parameters, 365, 0.1, None).to_pandas()
+    held = (brought >= scored["clv_low"] - 0.005) & (brought <= scored["clv_high"] + 0.005)
+    assert 0.94 < held.mean() < 0.97
+    # The loyal, where nothing at all is no likely outcome, are held as well, and on both sides.
+    loyal = scored["clv_low"] > 0
+    if loyal.sum() > 1000:
+        assert 0.93 < held[loyal].mean() < 0.98
+        assert (brought < scored["clv_low"] - 0.005)[loyal].mean() > 0.01
+    assert (scored["clv_low"] <= scored["clv"]).all()
+    assert (scored["clv"] <= scored["clv_high"]).all()
+    assert scored["clv"].sum() == pytest.approx(brought.sum(), rel=0.06)
+
+
+# Tiers
+
+
+def test_ties_share_a_tier_by_the_share_above():
+    clv = [100.0] + [50.0] * 3 + [20.0] * 8 + [1.0] * 8
+    assert clv_tier(clv) == ["platinum"] + ["gold"] * 3 + ["silver"] * 8 + ["bronze"] * 8
+    assert clv_tier([7.0, 7.0, None]) == ["platinum", "platinum", None]
+    assert clv_tier([]) == []
+
+
+def test_tier_bounds_are_5_20_and_50_percent():
+    tiers = clv_tier(np.arange(100.0)[::-1])
+    changes = [place + 1 for place, (tier, following) in enumerate(pairwise(tiers)) if tier != following]
+    assert changes == [5, 20, 50]
+
+
+# Data that allow no forecast
+
+
+def patterns(*rows: tuple[int, int, int, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["frequency", "recency_days", "age_days", "customer_count"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (patterns(), "only 0 customers bought on a second day"),
+        (patterns((0, 0, 10, 25), (1, 5, 10, 5)), "only 5 customers bought on a second day"),
+        (patterns((0, 0, 10, 900), (0, 0, 0, 100)), "only 0 customers bought on a second day"),
+        (patterns((0, 0, 0, 1000)), "only 0 customers bought on a second day"),
+    ],
+    ids=["nobody", "30 customers", "nobody repeats", "one day"],
+)
+def test_too_little_history_is_refused_in_words(rows, reason):
+    fit = fit_clv(rows)
+    assert (fit.method, fit.parameters, fit.log_likelihood, fit.converged) == ("none", None, None, False)
+    assert fit.note.startswith(f"no forecast of purchases: {reason}")
+
+
+def test_last_good_parameters_step_in():
+    fit = fit_clv(patterns((0, 0, 10, 25), (1, 5, 10, 5)), last_good=BUYING)
+    assert (fit.method, fit.parameters, fit.converged) == ("last_good", BUYING, False)
+    assert fit.note.startswith("parameters of an earlier night, because only 5 customers")
+    assert fit.log_likelihood < 0
+    spend = fit_spend(pd.DataFrame({"frequency": [1], "mean_repeat_value": [9.0]}), last_good=SPEND)
+    assert (spend.method, spend.parameters) == ("last_good", SPEND)
+
+
+def test_fit_that_does_not_converge_is_penalised_then_refused(cdnow, monkeypatch):
+    plain = ModifiedBetaGeoFitter.fit
+
+    def only_penalised(self, *args, **kwargs):
+        if not self.penalizer_coef:
+            raise ConvergenceError("no")
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(ModifiedBetaGeoFitter, "fit", only_penalised)
+    fit = fit_clv(cdnow)
+    assert (fit.method, fit.converged) == ("penalised", True)
+    assert fit.note == "penaliser 0.001: the plain fit did not converge"
+
+    def never(self, *args, **kwargs):
+        raise ConvergenceError("no")
+
+    monkeypatch.setattr(ModifiedBetaGeoFitter, "fit", never)
+    assert fit_clv(cdnow).note == "no forecast of purchases: the fit did not converge, with and without a penaliser"
+
+
+def test_impossible_pattern_is_an_error():
+    with pytest.raises(ValueError, match="1 purchase patterns can't be, for example frequency 1, recency_days 9"):
+        fit_clv(patterns((1, 9, 5, 40)))
+
+
+def spending(values: np.ndarray, frequency: int = 3) -> pd.DataFrame:
+    return pd.DataFrame({"frequency": frequency, "mean_repeat_value": values})
+
+
+def test_identical_spend_is_refused_in_words():
+    fit = fit_spend(spending(np.full(100, 9.99)))
+    assert fit.parameters is None
+    assert fit.note.startswith("no forecast of spend: all customers spend the same")
+    assert fit.mean_spend == pytest.approx(9.99)
+
+
+def test_huge_spenders_give_a_sensible_mean_or_none():
+    values = np.random.default_rng(0).gamma(3, 5, 300)
+    values[:3] = 1e9
+    fit = fit_spend(spending(values))
+    if fit.parameters is None:
+        assert "huge spenders" in fit.note
+    else:
+        assert fit.parameters.population_mean == pytest.approx(fit.mean_spend, rel=2)
+
+
+def test_spend_fit_ignores_one_time_buyers_and_zero_spend(cdnow_spend):
+    extra = pd.DataFrame({"frequency": [0, 2, 3], "mean_repeat_value": [50.0, 0.0, np.nan]})
+    assert fit_spend(pd.concat([cdnow_spend, extra])) == fit_spend(cdnow_spend)
+
+
+def test_many_spend_patterns_are_sampled_and_the_note_says_so(cdnow_spend, monkeypatch):
+    monkeypatch.setattr("models.clv.MAX_SPEND_ROWS", 400)
+    fit = fit_spend(cdnow_spend)
+    assert fit.note == "converged; fitted on one pattern in 2"
+    assert fit.customers == 946
+
+
+def test_customers_who_never_leave_get_a_finite_value():
+    rng = np.random.default_rng(3)
+    age = rng.integers(200, 400, 500)
+    frequency = rng.poisson(rng.gamma(2, 1 / 60, 500) * age)
+    recency = np.where(frequency > 0, np.maximum(age - rng.integers(0, 20, 500), 1), 0)
+    rows = customers(*zip(frequency, recency, age, frequency * 10.0, strict=True))
+    scored = score_clv(rows, fit_clv(rows).parameters, SPEND, 365, 0.1, None).to_pandas()
+    assert np.isfinite(scored[["clv", "clv_low", "clv_high"]]).all(axis=None)
+
+
+def test_quality_says_what_was_used(cdnow, cdnow_spend):
+    names = [name for name, _, _ in fit_clv(cdnow).quality()]
+    assert names == ["customers", "r", "alpha", "a", "b", "log_likelihood", "converged"]
+    assert {name: value for name, value, _ in fit_spend(cdnow_spend).quality()}["spend_customers"] == 946.0
+    assert [name for name, _, _ in fit_clv(patterns()).quality()] == ["customers", "converged"]

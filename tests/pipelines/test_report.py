@@ -1,0 +1,675 @@
+"""The report: what it says is what the warehouse holds, whatever the warehouse holds."""
+# ruff: noqa: RUF001 (the report writes a real minus and a real dash)
+
+import html
+import random
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines import report
+from pipelines.report import write_report
+
+NIGHT = date(2025, 3, 12)
+TABLES = {
+    "pipeline_run": "code_version VARCHAR, settings VARCHAR, inputs VARCHAR, task_seconds VARCHAR",
+    "kpi_daily": "business_date DATE, revenue DECIMAL(18,2), member_revenue DECIMAL(18,2), gross_margin DECIMAL(18,2),"
+    " receipts BIGINT, orders BIGINT, buyers BIGINT, average_order_value DOUBLE, members BIGINT, new_members BIGINT,"
+    " active_members BIGINT, benefit_users BIGINT, participation_rate DOUBLE, promo_orders BIGINT,"
+    " promo_discount DECIMAL(18,2)",
+    "customer_360": "customer_id VARCHAR, registered_at TIMESTAMPTZ, acquisition_channel VARCHAR, region VARCHAR,"
+    " order_count BIGINT, revenue DECIMAL(18,2), gross_margin DECIMAL(18,2), average_order_value DOUBLE,"
+    " favourite_category VARCHAR, online_share DOUBLE, points_balance DECIMAL(38,3), is_active BOOLEAN",
+    "customer_rfm": "customer_id VARCHAR, days_since_last_order BIGINT, order_count BIGINT, revenue DECIMAL(18,2),"
+    " recency_score INT, frequency_score INT, monetary_score INT, rfm_segment VARCHAR",
+    "customer_clv": "customer_id VARCHAR, frequency BIGINT, recency_days BIGINT, age_days BIGINT, p_alive DOUBLE,"
+    " expected_purchases DOUBLE, expected_purchase_day_value DOUBLE, clv DOUBLE, clv_low DOUBLE, clv_high DOUBLE,"
+    " clv_tier VARCHAR, clv_basis VARCHAR, horizon_days INT",
+    "customer_churn": "customer_id VARCHAR, is_active BOOLEAN, p_churn DOUBLE, churn_tier VARCHAR, method VARCHAR,"
+    " horizon_days INT",
+    "churn_calibration": "decile INT, customers BIGINT, predicted DOUBLE, actual DOUBLE",
+    "customer_segment": "customer_id VARCHAR, segment VARCHAR",
+    "customer_segment_history": "customer_id VARCHAR, segment VARCHAR, valid_from DATE, valid_to DATE",
+    "promo_performance": "promo_code VARCHAR, redemptions BIGINT, customers BIGINT, new_customers BIGINT,"
+    " revenue DECIMAL(18,2), discount_amount DECIMAL(18,2), cost_amount DECIMAL(18,2), incremental_profit DOUBLE,"
+    " roi DOUBLE, method VARCHAR",
+    "promotion_performance": "promotion_id VARCHAR, redemptions BIGINT, customers BIGINT, new_customers BIGINT,"
+    " revenue DECIMAL(18,2), discount_amount DECIMAL(18,2), cost_amount DECIMAL(18,2), incremental_profit DOUBLE,"
+    " roi DOUBLE, method VARCHAR",
+    "campaign_effect": "campaign_id VARCHAR, metric VARCHAR, segment VARCHAR, treated_customers BIGINT,"
+    " control_customers BIGINT, treated_mean DOUBLE, control_mean DOUBLE, effect DOUBLE, ci_low DOUBLE, ci_high DOUBLE,"
+    " window_days INT, is_complete BOOLEAN, method VARCHAR, cost_amount DECIMAL(18,2), incremental_profit DOUBLE,"
+    " roi DOUBLE, roi_low DOUBLE, roi_high DOUBLE, verdict VARCHAR",
+    "campaign_assignment": "campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,"
+    " assigned_at TIMESTAMPTZ, assigned_date DATE, source VARCHAR",
+    "campaign_list": "campaign_id VARCHAR, channel VARCHAR, customer_id VARCHAR",
+    "model_quality": "model VARCHAR, metric VARCHAR, value DOUBLE, note VARCHAR, trained_through DATE",
+    "data_quality": "source VARCHAR, rows_read BIGINT, rows_loaded BIGINT, rows_rejected BIGINT, rows_duplicate BIGINT,"
+    " rows_superseded BIGINT",
+    "rejected_rows": "source VARCHAR, file VARCHAR, row_number BIGINT, rule VARCHAR",
+}
+SECTIONS = {
+    "headlines",
+    "trends",
+    "rfm",
+    "clv",
+    "churn",
+    "segments",
+    "promo",
+    "campaigns",
+    "exports",
+    "quality",
+    "models",
+    "missing",
+}
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "]]><svg onload=alert(1)>",
+    "</text></svg><img src=http://evil.example/x>",
+    '" onmouseover="alert(1)',
+    "{{ 7 * 7 }}",
+    "$\\frac{1}{0}$",
+    "url(#x) id=\"y\" &amp; 'z'",
+    "nul\x00bell\x07 \u202etxt.exe",
+    "=1+1",
+    "Скидка 20 %",
+)
+Warehouse = Callable[..., Path]
+
+
+def make_warehouse(path: Path, tables: dict[str, list[tuple]], run: bool = True) -> Path:
+    """A warehouse with every table; `tables` gives rows without run_date, what it leaves out is empty."""
+    rows = dict(tables)
+    if run:
+        rows.setdefault("pipeline_run", [("1.0", '{"currency": "EUR", "active_days": 90}', "{}", '{"build": 12.5}')])
+    with duckdb.connect(str(path)) as connection:
+        for table, columns in TABLES.items():
+            connection.execute(f"CREATE TABLE {table} ({columns}, run_date DATE)")
+            for row in rows.get(table, []):
+                marks = ", ".join("?" * (len(row) + 1))
+                connection.execute(f"INSERT INTO {table} VALUES ({marks})", [*row, NIGHT])
+        connection.execute(
+            "COMMENT ON COLUMN customer_360.gross_margin IS 'Revenue without tax less cost; NULL where cost is unknown'"
+        )
+    return path
+
+
+def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
+    """Rows for every table, as a shop of some size would have them."""
+    draw = random.Random(7)
+    ids = [f"c{i:04}" for i in range(customers)]
+    tables: dict[str, list[tuple]] = {table: [] for table in TABLES if table != "pipeline_run"}
+    for i in range(days):
+        business_date = NIGHT - timedelta(days=days - 1 - i)
+        orders = int((60 + i * 0.08) * (1.5 if business_date.weekday() > 4 else 0.9) * draw.uniform(0.8, 1.2))
+        member_revenue = round(orders * draw.uniform(38, 46), 2)
+        revenue = round(member_revenue * draw.uniform(1.3, 1.5), 2)
+        members, active = 3000 + 5 * i, 1400 + int(1.1 * i) + draw.randint(-15, 15)
+        tables["kpi_daily"].append(
+            (
+                business_date,
+                revenue,
+                member_revenue,
+                None,
+                int(orders * 1.4),
+                orders,
+                orders - 3,
+                member_revenue / orders,
+                members,
+                5,
+                active,
+                active // 2,
+                0.7,
+                orders // 5,
+                orders * 0.8,
+            )
+        )
+    seldom = ("lost", "hibernating", "at risk", "potential", "new")
+    often = ("cannot lose", "at risk", "loyal", "loyal", "champions")
+    for i, customer in enumerate(ids):
+        orders = min(40, int(draw.paretovariate(1.1)))
+        gone = int(draw.expovariate(1 / 110))
+        revenue = round(orders * draw.uniform(20, 70), 2)
+        recency, frequency = max(1, 5 - gone // 60), min(5, 1 + orders // 2)
+        segment = seldom[recency - 1] if frequency < 3 else often[recency - 1]
+        value = orders**1.3 * draw.uniform(4, 30) * 0.99**gone
+        tier = "A" if value > 120 else "B" if value > 25 else "C"
+        p_churn = min(0.98, 0.05 + gone / 130)
+        basis = "margin" if i % 4 else "revenue"
+        tables["customer_360"].append(
+            (customer, None, "shop", "North", orders, revenue, None, revenue / orders, "tea", 0.2, 120, gone <= 90)
+        )
+        tables["customer_rfm"].append((customer, gone, orders, revenue, recency, frequency, 3, segment))
+        tables["customer_clv"].append(
+            (
+                customer,
+                orders - 1,
+                gone,
+                gone + 200,
+                1 - p_churn,
+                orders / 4,
+                41.0,
+                value,
+                0.0,
+                3 * value,
+                tier,
+                basis,
+                365,
+            )
+        )
+        risk = "high" if p_churn > 0.6 else "medium" if p_churn > 0.3 else "low"
+        tables["customer_churn"].append((customer, gone <= 90, p_churn, risk, "gradient boosting", 90))
+        for chosen in (
+            f"rfm: {segment}",
+            "online" if i % 3 else "shop only",
+            *(["coupon hunters"] if i % 9 == 0 else []),
+        ):
+            moved = draw.random() < 0.12
+            begin = NIGHT - timedelta(days=draw.randint(0, 20) if moved else 60)
+            tables["customer_segment"].append((customer, chosen))
+            tables["customer_segment_history"].append((customer, chosen, begin, None))
+            if moved:
+                left = f"rfm: {draw.choice(seldom)}"
+                tables["customer_segment_history"].append((customer, left, NIGHT - timedelta(days=60), begin))
+    for decile in range(1, 11):
+        predicted = 0.04 + 0.085 * (decile - 1)
+        actual = round(predicted + (0.13 if decile == 9 else draw.uniform(-0.02, 0.02)), 4)
+        tables["churn_calibration"].append((decile, 310, predicted, actual))
+    promos = (
+        ("WELCOME10", 420, 401, 310, 18250.50, 1990.20, 500, None, None, None),
+        ("SPRING", 390, 322, 40, 15110.00, 3022.00, None, None, None, "before_after"),
+        ("BACK5", 160, 160, 0, 6400.00, 800.00, 120, 412.5, 2.4375, "randomised"),
+        ("VIP", 88, 71, 0, 9120.40, 410.00, 0, -35.0, None, "matched"),
+    )
+    tables["promo_performance"] = list(promos)
+    tables["promotion_performance"] = [("spring sale", *promos[1][1:]), ("welcome", *promos[0][1:])]
+    effects = (
+        ("programme", 4200, 430, 1.45, 0.12, 2.78, True, "randomised", "positive: keep"),
+        ("winback-2025-01", 1800, 200, 2.10, 0.40, 3.80, True, "randomised", "positive: keep"),
+        ("birthday", 940, 110, 0.35, -0.90, 1.60, True, "randomised", "no effect shown: test longer"),
+        ("newsletter-feb", 2600, 300, -0.80, -1.45, -0.15, True, "randomised", "negative: stop"),
+        ("points-reminder", 700, 80, 0.90, -1.10, 2.90, False, "randomised", "window open: wait"),
+        ("catalogue", 5100, 5100, 0.60, -0.20, 1.40, True, "matched", "no effect shown"),
+    )
+    for campaign, treated, control, effect, low, high, done, method, verdict in effects:
+        for metric, factor in (("margin_per_customer", 1.0), ("revenue_per_customer", 3.1), ("buyer_rate", 0.01)):
+            scaled = (10.2 * factor, (10.2 - effect) * factor, effect * factor, low * factor, high * factor)
+            is_margin = metric == "margin_per_customer"
+            money = (
+                600.0,
+                effect * treated,
+                effect * treated / 600 - 1,
+                low * treated / 600 - 1,
+                high * treated / 600 - 1,
+            )
+            tables["campaign_effect"].append(
+                (campaign, metric, "all", treated, control, *scaled, 28, done, method)
+                + (money if is_margin else (None,) * 5)
+                + (verdict,)
+            )
+    tables["campaign_effect"].append(
+        (
+            "birthday",
+            "buyer_rate",
+            "online",
+            300,
+            30,
+            0.2,
+            0.1,
+            0.1,
+            0.02,
+            0.18,
+            28,
+            True,
+            "randomised",
+            *(None,) * 5,
+            "yes",
+        )
+    )
+    for i, customer in enumerate(ids):
+        channel = "email" if i % 3 else "sms"
+        arm = "control" if i % 10 == 0 else "treated"
+        assigned = NIGHT if i % 2 else NIGHT - timedelta(days=9)
+        tables["campaign_assignment"].append(("winback-2025-03", customer, channel, arm, None, assigned, "export"))
+        if arm == "treated":
+            tables["campaign_list"].append(("winback-2025-03", channel, customer))
+            if i % 4 == 0:
+                tables["campaign_list"].append(("unused points", "push", customer))
+    tables["model_quality"] = [
+        ("churn", "auc", 0.8134, None, NIGHT - timedelta(days=90)),
+        ("churn", "brier", 0.1612, "baseline (share of leavers) 0.2210", NIGHT - timedelta(days=90)),
+        ("clv", "log_likelihood", -9582.4291, "MBG/NBD", NIGHT),
+        ("clv", "spend_frequency_correlation", 0.0831, None, NIGHT),
+        ("margin", "gross_margin", None, "gross_margin is unknown: no receipt line has a cost_amount.", NIGHT),
+    ]
+    tables["data_quality"] = [
+        ("crm_customers", 312, 306, 2, 4, 12),
+        ("promo_redemptions", 64, 64, 0, 0, 0),
+        ("receipts", 1204, 1187, 15, 2, 8),
+        ("receipt_lines", 5012, 5003, 9, 0, 0),
+        ("web_events", 0, 0, 0, 0, 0),
+    ]
+    tables["rejected_rows"] = [
+        *(("receipts", "receipts.csv.gz", 10 + i, "total_amount_missing") for i in range(11)),
+        *(("receipts", "receipts.csv.gz", 90 + i, "issued_at_in_future") for i in range(4)),
+        *(("receipt_lines", "receipt_lines/part-1.parquet", i, "quantity_zero") for i in range(9)),
+        *(("crm_customers", "crm_customers.csv", 40 + i, "birth_date_too_early") for i in range(2)),
+    ]
+    return tables
+
+
+def hostile_night() -> dict[str, list[tuple]]:
+    """Every name that data can bring is one of HOSTILE."""
+    tables = full_night(customers=40, days=70)
+    for table in ("promo_performance", "promotion_performance"):
+        tables[table] = [(name, 5, 4, 1, 90 - i, 9, None, None, None, None) for i, name in enumerate(HOSTILE)]
+    effect = (90, 10, 2.0, 1.0, 1.0, 0.5, 1.5, 28, True, HOSTILE[0], None, None, None, None, None, HOSTILE[1])
+    tables["campaign_effect"] = [(name, "margin_per_customer", "all", *effect) for name in HOSTILE]
+    tables["campaign_list"] = [(name, HOSTILE[0], "c1") for name in HOSTILE]
+    tables["campaign_assignment"] = [(name, HOSTILE[0], "c1", "treated", None, NIGHT, "export") for name in HOSTILE]
+    tables["customer_segment"] = [(f"c{i}", name) for i, name in enumerate(HOSTILE)]
+    tables["customer_segment_history"] = [
+        (f"c{i}", name, NIGHT - timedelta(days=(i % 2) * 3), None) for i, name in enumerate(HOSTILE)
+    ]
+    tables["customer_rfm"] = [(f"c{i}", 3, 2, 100, 5, 1 + i % 5, 3, name) for i, name in enumerate(HOSTILE)]
+    tables["customer_clv"] = [
+        (f"c{i}", 1, 1, 9, 0.9, 1, 9, 50, 0, 90, name, name, 365) for i, name in enumerate(HOSTILE)
+    ]
+    tables["customer_churn"] = [(f"c{i}", True, 0.4, name, name, 90) for i, name in enumerate(HOSTILE)]
+    tables["model_quality"] = [(name, name, 1.0, name, NIGHT) for name in HOSTILE]
+    tables["data_quality"] = [(name, 3, 1, 1, 1, 0) for name in HOSTILE]
+    tables["rejected_rows"] = [(name, name, 1, name) for name in HOSTILE]
+    return tables
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the visible text of each table row and section."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[tuple[str, ...]] = []
+        self.sections: dict[str, str] = {}
+        self._section = ""
+        self._cells: list[str] | None = None
+        self._skip = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "section":
+            self._section = str(dict(attrs)["id"])
+            self.sections[self._section] = ""
+        if tag == "tr":
+            self._cells = []
+        if tag in ("th", "td") and self._cells is not None:
+            self._cells.append("")
+        self._skip = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "tr" and self._cells is not None:
+            self.rows.append(tuple(self._cells))
+            self._cells = None
+        if tag == "section":
+            self._section = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._cells:
+            self._cells[-1] += data
+        if self._section and not self._skip:
+            self.sections[self._section] += data
+
+
+def written(tmp_path: Path, tables: dict[str, list[tuple]], run: bool = True) -> str:
+    warehouse = make_warehouse(tmp_path / "warehouse.duckdb", tables, run)
+    return write_report(warehouse, tmp_path / "report", mode=0o600, folder_mode=0o700).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def full_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(tmp_path_factory.mktemp("full"), full_night())
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(tmp_path_factory.mktemp("hostile"), hostile_night())
+
+
+def assert_self_contained(page: str) -> None:
+    found = Page(page).elements
+    policy = [a["content"] for tag, a in found if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
+    assert {tag for tag, _ in found} & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "foreignobject",
+    } == set()
+    for _, attributes in found:
+        assert not [
+            name for name in attributes if name.startswith("on") or name in ("src", "srcset", "action", "xlink:href")
+        ]
+        assert (attributes.get("href") or "#").startswith("#")
+        assert not re.search(r"url\((?!#)", attributes.get("style") or "")
+    styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert len(styles) == 1
+    assert "url(" not in styles[0] and "@import" not in styles[0]
+
+
+def test_the_page_loads_nothing_from_elsewhere(full_page: str) -> None:
+    assert_self_contained(full_page)
+    assert "http://" not in full_page.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "https://" not in full_page
+
+
+def test_all_sections_are_there_and_linked(full_page: str) -> None:
+    page = Page(full_page)
+    assert set(page.sections) == SECTIONS
+    assert {str(a["href"])[1:] for tag, a in page.elements if tag == "a"} == SECTIONS - {"headlines"}
+
+
+def test_every_chart_says_its_takeaway(full_page: str) -> None:
+    page = Page(full_page)
+    charts = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert len(charts) == 10
+    captions = [html.unescape(c) for c in re.findall(r"<figcaption>(.*?)</figcaption>", full_page)]
+    for attributes, caption in zip(charts, captions, strict=True):
+        assert attributes["role"] == "img"
+        assert str(attributes["aria-label"]).endswith(caption)
+        assert re.search(r"\d", caption)
+
+
+def test_no_two_elements_share_an_id_and_every_reference_resolves(full_page: str) -> None:
+    ids = [attributes["id"] for _, attributes in Page(full_page).elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    references = re.findall(r"url\(#([^)]+)\)", full_page) + re.findall(r'href="#([^"]+)"', full_page)
+    assert set(references) <= set(ids)
+
+
+def test_the_same_night_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    tables = full_night(customers=60, days=70)
+    pages = []
+    for attempt, seconds in (("first", "1.5"), ("second", "99.25")):
+        run = [("1.0", '{"currency": "EUR"}', "{}", f'{{"build": {seconds}}}')]
+        warehouse = make_warehouse(tmp_path / f"{attempt}.duckdb", {**tables, "pipeline_run": run})
+        path = write_report(warehouse, tmp_path / attempt, mode=0o600, folder_mode=0o700)
+        pages.append(path.read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_the_order_of_rows_in_the_warehouse_does_not_matter(tmp_path: Path) -> None:
+    tables = full_night(customers=60, days=70)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    turned = {table: rows[::-1] for table, rows in tables.items()}
+    assert written(tmp_path / "a", tables) == written(tmp_path / "b", turned)
+
+
+def test_figures_on_the_page_are_those_of_the_tables(full_page: str, tmp_path: Path) -> None:
+    rows = Page(full_page).rows
+    tables = full_night()
+    days = tables["kpi_daily"]
+    now, before = (f"{sum(d[1] for d in part):,.2f}" for part in (days[-28:], days[-56:-28]))
+    assert ("Revenue", f"EUR {now}", f"EUR {before}") in [row[:3] for row in rows]
+    assert ("WELCOME10", "420", "401", "310", "EUR 18,250", "EUR 1,990", "EUR 500", "–", "–", "not measured") in rows
+    assert ("VIP", "88", "71", "0", "EUR 9,120", "EUR 410", "EUR 0", "EUR −35", "–", "matched") in rows
+    assert ("receipts", "1,204", "1,187", "15", "1.25%", "2", "8") in rows
+    assert ("receipts", "total_amount_missing", "11", "1", "receipts.csv.gz, row 10") in rows
+    assert ("1", "310", "4.0%", f"{tables['churn_calibration'][0][3]:.1%}") in [row[:4] for row in rows]
+    emailed = sum(row[1] == "email" for row in tables["campaign_list"])
+    assert ("winback-2025-03", "email", f"{emailed}") in [row[:3] for row in rows]
+    champions = [row for row in tables["customer_rfm"] if row[7] == "champions"]
+    spent = f"EUR {sum(row[3] for row in champions):,.0f}"
+    assert ("champions", str(len(champions)), f"{len(champions) / 300:.1%}", spent) in [row[:4] for row in rows]
+
+
+def test_campaign_effects_carry_interval_method_and_verdict(full_page: str) -> None:
+    rows = Page(full_page).rows
+    means = ("EUR 10.20 / EUR 8.10", "+EUR 2.10", "EUR 0.40 to EUR 3.80")
+    assert ("winback-2025-01", "1,800 / 200", *means, "positive: keep", "28 days, closed", "randomised") in rows
+    assert ("winback-2025-01", "EUR 600", "EUR 3,780", "+530% (20% to 1,040%)") in rows
+    others = ("10.20% / 8.10%", "+2.10%", "0.40% to 3.80%", "positive: keep", "28 days, closed", "randomised")
+    assert ("winback-2025-01", "share who bought", "1,800 / 200", *others) in rows
+    words = Page(full_page).sections["campaigns"]
+    assert "Of 4 finished campaigns, 1 raised margin per customer beyond chance, 1 lowered it" in words
+
+
+def test_a_null_column_is_explained_by_the_models_note_or_else_its_definition(full_page: str, tmp_path: Path) -> None:
+    rows = Page(full_page).rows
+    assert (
+        "customer_360",
+        "gross_margin",
+        "all",
+        "gross_margin is unknown: no receipt line has a cost_amount.",
+    ) in rows
+    page = written(tmp_path, {"customer_360": [("c1", *(None,) * 11)]})
+    definition = "By definition: Revenue without tax less cost; NULL where cost is unknown"
+    assert ("customer_360", "gross_margin", "all", definition) in Page(page).rows
+    assert ("customer_360", "region", "all", "No reason is recorded.") in Page(page).rows
+
+
+def test_hostile_names_are_only_text(hostile_page: str) -> None:
+    assert_self_contained(hostile_page)
+    page = Page(hostile_page)
+    assert set(page.sections) == SECTIONS
+    shown = {row[0] for row in page.rows}
+    for name in HOSTILE:
+        expected = report.name_of(name)
+        assert expected in shown
+        assert name not in hostile_page or not set(name) & set("<>\"'&\x00\x07\u202e")
+    assert not set("\x00\x07\u202e") & set(hostile_page)
+    assert "]]>" not in hostile_page
+
+
+def test_hostile_names_cannot_break_out_of_a_chart(hostile_page: str) -> None:
+    drawn = re.findall(r"<svg .*?</svg>", hostile_page, re.DOTALL)
+    assert len(drawn) == hostile_page.count("<svg ") == 10
+    tags = {tag for svg in drawn for tag, _ in Page(svg).elements}
+    assert tags <= {"svg", "g", "path", "defs", "use", "text", "tspan", "clippath", "rect"}
+    assert any("&lt;script&gt;" in svg for svg in drawn)
+
+
+def test_an_empty_warehouse_gives_a_page_with_reasons(tmp_path: Path) -> None:
+    page = Page(written(tmp_path, {}))
+    assert set(page.sections) == SECTIONS
+    reasons = {
+        "headlines": "There is no figure to lead with",
+        "trends": "The table kpi_daily is empty: no receipt is dated on or before this night.",
+        "rfm": "The table customer_rfm is empty: no known customer has an order yet.",
+        "clv": "The table customer_clv is empty: no known customer has an order to forecast from.",
+        "churn": "The table customer_churn is empty: no known customer has an order in the last year.",
+        "segments": "The table customer_segment is empty: no customer is in a segment yet.",
+        "promo": "The table promo_performance is empty: no promo code has been redeemed so far.",
+        "campaigns": "The table campaign_effect is empty: no campaign has assigned customers whose window has begun.",
+        "exports": "The table campaign_list is empty: no campaign is due tonight, or nobody it may write to qualifies.",
+        "quality": "The table data_quality is empty: no extract was read for this night.",
+        "models": "The table model_quality is empty: no model was fitted, or there was nothing to judge it on.",
+        "missing": "None of the main tables has a row",
+    }
+    assert {section for section, reason in reasons.items() if reason not in page.sections[section]} == set()
+
+
+def test_a_file_without_tables_gives_a_page_that_names_them(tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "w.duckdb")).close()
+    path = write_report(tmp_path / "w.duckdb", tmp_path / "out", mode=0o600, folder_mode=0o700)
+    page = Page(path.read_text(encoding="utf-8"))
+    assert "The table customer_clv is not in this warehouse" in page.sections["clv"]
+    assert "The warehouse names no currency" in page.sections["missing"]
+    assert "churn_calibration" in page.sections["missing"]
+
+
+def test_an_empty_section_says_what_tonights_extracts_brought(tmp_path: Path) -> None:
+    page = Page(written(tmp_path, {"data_quality": [("promo_codes", 3, 3, 0, 0, 0)]}))
+    assert "Tonight's extracts brought promo_codes: 3 rows, promo_redemptions: no extract." in page.sections["promo"]
+
+
+def test_nulls_everywhere_are_dashes_not_errors(tmp_path: Path) -> None:
+    tables = {}
+    for table, columns in TABLES.items():
+        tables[table] = [(None,) * len(columns.replace("(18,2)", "").replace("(38,3)", "").split(","))]
+    page = written(tmp_path, tables)
+    assert set(Page(page).sections) == SECTIONS
+    for word in ("None", "nan", "NaN", "inf "):
+        assert word not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+
+
+def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: Path) -> None:
+    tables = {
+        "kpi_daily": [(NIGHT, -50.25, -50.25, None, 2, 1, 0, -50.25, 1, 1, 1, 0, 1.0, 0, 0)],
+        "customer_rfm": [("c1", 0, 1, -50.25, 1, 1, 1, "new")],
+        "customer_clv": [("c1", 0, 0, 0, 1.0, 0.5, -3.0, -1.5, -9, 3, "C", "margin", 365)],
+        "customer_churn": [("c1", True, 0.25, "low", "prior", 90)],
+        "churn_calibration": [(1, 1, 0.25, 0.0)],
+        "customer_segment": [("c1", "new")],
+        "customer_segment_history": [("c1", "new", NIGHT, None)],
+        "promo_performance": [("OOPS", 1, 1, 1, -50.25, 0, None, None, None, None)],
+        "campaign_effect": [
+            ("c", "buyer_rate", "all", 1, 0, 1.0, *(None,) * 4, 7, False, None, *(None,) * 5, "too small to say")
+        ],
+    }
+    sections = Page(written(tmp_path, tables)).sections
+    assert "EUR −50" in sections["headlines"]
+    assert "no earlier days to compare with" in sections["trends"]
+    assert "All CLV together is not above zero" in sections["clv"]
+    assert "first time tonight, so nobody has moved yet" in sections["segments"]
+    assert "too small to say" in sections["campaigns"]
+    assert "No campaign has an effect with an interval yet" in sections["campaigns"]
+
+
+def test_before_after_is_called_no_proof(full_page: str) -> None:
+    words = Page(full_page).sections["promo"]
+    assert "Only 2 of 4 codes were measured against customers who did not get it." in words
+    assert "a change and not its cause, so no ROI" in words
+
+
+def test_rows_that_do_not_add_up_are_named(tmp_path: Path) -> None:
+    tables = {"data_quality": [("receipts", 10, 8, 1, 0, 0), ("stores", 3, 3, 0, 0, 0)]}
+    words = Page(written(tmp_path, tables)).sections["quality"]
+    assert "Rows do not add up (read is not loaded + rejected + duplicate) for receipts." in words
+
+
+def test_movement_counts_who_entered_and_left_in_28_days(tmp_path: Path) -> None:
+    old = NIGHT - timedelta(days=90)
+    tables = {
+        "customer_segment": [("c1", "loyal"), ("c2", "loyal")],
+        "customer_segment_history": [
+            ("c1", "loyal", old, None),
+            ("c2", "loyal", NIGHT, None),
+            ("c3", "loyal", old, NIGHT - timedelta(days=27)),
+            ("c4", "loyal", old, NIGHT - timedelta(days=28)),
+            ("c2", "new", old, NIGHT),
+        ],
+    }
+    rows = Page(written(tmp_path, tables)).rows
+    assert ("loyal", "2", "100.0%", "1", "1", "0") in rows
+    assert ("new", "0", "0.0%", "0", "1", "−1") in rows
+
+
+def test_only_tonights_lists_and_rejects_are_tonights(tmp_path: Path) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", {"campaign_list": [("a", "sms", "c1")]})
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("INSERT INTO campaign_list VALUES ('a', 'sms', 'c2', DATE '2025-03-11')")
+    page = write_report(warehouse, tmp_path / "out", mode=0o600, folder_mode=0o700).read_text(encoding="utf-8")
+    assert ("a", "sms", "1", "0", "0", "0", "0", "–") in Page(page).rows
+
+
+def test_currency_comes_from_the_night_table_first(tmp_path: Path) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", full_night(customers=12, days=3))
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"CREATE TABLE night AS SELECT DATE '{NIGHT}' AS run_date, 'KZT' AS currency")
+    page = write_report(warehouse, tmp_path / "out", mode=0o600, folder_mode=0o700).read_text(encoding="utf-8")
+    assert "amounts in KZT" in page
+    assert "EUR" not in page
+
+
+def test_settings_kept_as_a_struct_tell_the_currency_too(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute(
+            f"CREATE TABLE pipeline_run AS SELECT DATE '{NIGHT}' AS run_date, {{'currency': 'PLN'}} AS settings"
+        )
+    path = write_report(tmp_path / "w.duckdb", tmp_path / "out", mode=0o600, folder_mode=0o700)
+    assert "amounts in PLN" in path.read_text(encoding="utf-8")
+
+
+def test_file_and_folders_get_the_modes_and_nothing_else_is_left(tmp_path: Path) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", {})
+    warehouse.chmod(0o400)
+    path = write_report(warehouse, tmp_path / "reports" / "2025-03-12", mode=0o640, folder_mode=0o750)
+    assert path == tmp_path / "reports" / "2025-03-12" / "index.html"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path.parent, path.parent.parent)] == [0o750, 0o750]
+    assert list(path.parent.iterdir()) == [path]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["reports", "w.duckdb"]
+
+
+def test_a_report_that_fails_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", {})
+    path = write_report(warehouse, tmp_path / "out", mode=0o600, folder_mode=0o700)
+    before = path.read_bytes()
+    monkeypatch.setattr(report.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_report(warehouse, tmp_path / "out", mode=0o600, folder_mode=0o700)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_warehouse_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(duckdb.IOException):
+        write_report(tmp_path / "none.duckdb", tmp_path / "out", mode=0o600, folder_mode=0o700)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "exact", "short"),
+    [
+        (0, "0", "0"),
+        (-0.2, "0", "−0.20"),
+        (1234567.8, "1,234,568", "1.23m"),
+        (-98765, "−98,765", "−98.8k"),
+        (654321, "654,321", "654k"),
+        (7.25, "7", "7.2"),
+        (None, "–", "–"),
+        (float("nan"), "–", "–"),
+    ],
+)
+def test_numbers_as_people_read_them(value: float | None, exact: str, short: str) -> None:
+    assert report.number(value) == exact
+    assert report.compact(value) == short
+
+
+def test_wilson_interval_of_ten_in_a_hundred() -> None:
+    low, high = report.wilson(0.1, 100)
+    assert (round(low, 4), round(high, 4)) == (0.0552, 0.1744)
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH to open the page with")
+@pytest.mark.parametrize("kind", ["full", "hostile"])
+def test_a_browser_shows_every_section_and_complains_of_nothing(
+    kind: str, full_page: str, hostile_page: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "index.html"
+    path.write_text({"full": full_page, "hostile": hostile_page}[kind], encoding="utf-8")
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += ["--disable-dev-shm-usage", "--enable-logging=stderr", "--v=0"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    page = Page(done.stdout)
+    assert set(page.sections) == SECTIONS
+    assert {tag for tag, _ in page.elements} & {"script", "img", "foreignobject"} == set()
+    assert len([tag for tag, _ in page.elements if tag == "svg"]) == 10
