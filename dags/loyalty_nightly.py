@@ -1,5 +1,4 @@
-"""
-### The night: extracts in; warehouse, report and campaign files out
+"""### The night: extracts in; warehouse, report and campaign files out.
 
 Reads `landing/<D>/`, where D is the business date: the start of the run's data interval in the business time zone,
 or the parameter `run_date` when a person starts a run. One task per table, in groups by layer; then the night's only
@@ -159,7 +158,9 @@ def loyalty_nightly() -> None:
             made[table.name] = made[table.inputs[0]]
             continue
         doc = f"Makes `{table.name}` from {', '.join(f'`{name}`' for name in table.inputs) or 'its extract'}."
-        made[table.name] = make.override(task_id=table.name, task_group=groups[table.layer], doc_md=doc)(night, table.name)
+        made[table.name] = make.override(task_id=table.name, task_group=groups[table.layer], doc_md=doc)(
+            night, table.name
+        )
         for name in table.inputs:
             made[name] >> made[table.name]
 

@@ -8,6 +8,7 @@ has long gone needs no forecast.
 import hashlib
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -29,9 +30,8 @@ NOT_FEATURES = ("customer_id", "as_of_date", "run_date", "is_active", "has_churn
 BASELINES = ("days_since_last_order", "p_alive")
 MIN_OF_EACH_CLASS = 50
 ISOTONIC_FROM = 2_000
-MAX_TRAINING_ROWS = 200_000
-THREADS_FROM = 100_000
-BATCH_ROWS = 200_000
+MAX_TRAINING_ROWS = 100_000
+BATCH_ROWS = 100_000
 TIERS = ((0.6, "high"), (0.3, "medium"), (0.0, "low"))
 
 # What an artefact may hold beyond numbers, text and the estimators that skops trusts by itself.
@@ -101,7 +101,7 @@ def fit_churn(train: Features | None, test: Features | None, seed: int, threads:
     """A churn model learnt at the earlier cut-off, judged at the later one, then learnt again there for publishing.
 
     The quality is that of the recipe one cut-off ahead; the published scorer has the most recent labels. Of more than
-    200,000 customers a fixed random part (by md5 of seed and customer_id) is learnt from. The order of rows is
+    100,000 customers a fixed random part (by md5 of seed and customer_id) is learnt from. The order of rows is
     without effect.
 
     Args:
@@ -109,7 +109,7 @@ def fit_churn(train: Features | None, test: Features | None, seed: int, threads:
             not over; such rows are left out) and features, which are all other numeric columns. None: there is none.
         test: the same for a later cut-off.
         seed: of the sample and the fit.
-        threads: at most so many; by default the cores this process may use.
+        threads: for scoring at most so many; by default the cores this process may use.
 
     Raises:
         ValueError: the cut-offs are in the wrong order, or the later one lacks a feature.
@@ -122,7 +122,7 @@ def fit_churn(train: Features | None, test: Features | None, seed: int, threads:
     if _last_date(earlier.table) >= _last_date(later.table):
         raise ValueError("the training cut-off must be before the test cut-off")
     features = _feature_names(earlier.table)
-    trained = _fitted(earlier, features, seed, threads)
+    trained = _fitted(earlier, features, seed)
     churned = later.churned[later.active]
     judged = later.table.filter(pa.array(later.active))
     predicted = score_churn(trained, judged, threads)
@@ -133,7 +133,7 @@ def fit_churn(train: Features | None, test: Features | None, seed: int, threads:
         f"learnt at {_last_date(earlier.table)}, judged at {_last_date(later.table)} on {len(churned)} active ones; "
         "the published scores come from the same recipe, learnt again at the later date"
     )
-    published = _fitted(later, features, seed, threads)
+    published = _fitted(later, features, seed)
     return ChurnFit("gradient_boosting", published, quality, calibration_by_decile(churned, predicted), note)
 
 
@@ -151,12 +151,15 @@ def score_churn(model: ChurnModel | None, features: Features, threads: int | Non
     missing = [name for name in model.features if name not in table.column_names]
     if missing:
         raise ValueError(f"the churn model needs features that are not there: {', '.join(missing)}")
-    scores: list[Floats] = [np.empty(0)]
-    with threadpool_limits(limits=threads or _cores(), user_api="openmp"):
-        for start in range(0, len(table), BATCH_ROWS):
-            batch = _matrix(table.slice(start, BATCH_ROWS), model.features)
-            scores.append(model.estimator.predict_proba(batch)[:, 1])
-    return np.asarray(np.clip(np.concatenate(scores), 0.001, 0.999).round(6), dtype=float)
+
+    def batch_scores(start: int) -> Floats:
+        batch = _matrix(table.slice(start, BATCH_ROWS), model.features)
+        with threadpool_limits(limits=1, user_api="openmp"):
+            return np.asarray(model.estimator.predict_proba(batch)[:, 1], dtype=float)
+
+    with ThreadPoolExecutor(threads or _cores()) as pool:
+        scores = list(pool.map(batch_scores, range(0, len(table), BATCH_ROWS)))
+    return np.asarray(np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999).round(6), dtype=float)
 
 
 def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | None]:
@@ -276,8 +279,8 @@ def _baseline_quality(earlier: _Sample, judged: pa.Table, churned: npt.NDArray[n
     return rows
 
 
-def _fitted(sample: _Sample, features: tuple[str, ...], seed: int, threads: int | None) -> ChurnModel:
-    """Small boosted trees (large ones were overconfident), calibrated out of fold: isotonic for many rows, else sigmoid."""
+def _fitted(sample: _Sample, features: tuple[str, ...], seed: int) -> ChurnModel:
+    """Small boosted trees (large ones were overconfident), calibrated out of fold: isotonic for many, else sigmoid."""
     part = sample.table.slice(0, MAX_TRAINING_ROWS)
     churned = sample.churned[:MAX_TRAINING_ROWS]
     trees = HistGradientBoostingClassifier(
@@ -292,8 +295,8 @@ def _fitted(sample: _Sample, features: tuple[str, ...], seed: int, threads: int 
     many = min(churned.sum(), (~churned).sum()) >= ISOTONIC_FROM
     # Folds need no shuffling: the sample is in md5 order.
     model = CalibratedClassifierCV(trees, method="isotonic" if many else "sigmoid", cv=3, ensemble=False)
-    # Threads wait for each other at every level of a tree: on busy cores that made 20,000 rows take 22 s, not 1 s.
-    with threadpool_limits(limits=1 if len(churned) < THREADS_FROM else threads or _cores(), user_api="openmp"):
+    # OpenMP's threads wait for each other at every level of a tree: on busy cores two took 22 s where one takes 1 s.
+    with threadpool_limits(limits=1, user_api="openmp"):
         model.fit(_matrix(part, features), churned)
     return ChurnModel(features, model)
 

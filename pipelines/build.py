@@ -113,7 +113,7 @@ def _make(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) 
     states = {}
     for name, rows in maker(engine, night, settings).items():
         engine.register_arrow("made", rows)
-        states[name] = _write(name, f"SELECT {_typed_columns(name)} FROM made", night, engine)  # noqa: S608
+        states[name] = _write(name, f"SELECT {_typed_columns(name)} FROM made", night, engine)
     return states
 
 
@@ -131,7 +131,7 @@ def _write(name: str, select: str, night: Night, engine: DuckDBEngine) -> TableS
 def segments_select() -> str:
     """SQL of customer_segment: every segment's customers, under the name of its file."""
     return " UNION ALL ".join(
-        f"SELECT DISTINCT customer_id, {literal(path.stem)} AS segment FROM ({path.read_text(encoding='utf-8')})"  # noqa: S608
+        f"SELECT DISTINCT customer_id, {literal(path.stem)} AS segment FROM ({path.read_text(encoding='utf-8')})"
         for path in segment_files()
     )
 
@@ -154,12 +154,16 @@ def _make_incremental(table: Table, night: Night, engine: DuckDBEngine, settings
     _find_touched(inputs, previous.run_date, night, engine)
     for name in dated:
         whole = engine.select_of(inputs[name], contract_of(name))
-        engine.register(name, f"SELECT * FROM ({whole}) WHERE receipt_id IN (SELECT receipt_id FROM touched)")  # noqa: S608
+        engine.register(name, f"SELECT * FROM ({whole}) WHERE receipt_id IN (SELECT receipt_id FROM touched)")
     made = _write(table.name, table.sql, night, engine)
     old = engine.select_of(earlier, table_contract(table.name))
-    replaced = f"SELECT DISTINCT landing_date, receipt_id FROM ({old}) WHERE receipt_id IN (SELECT receipt_id FROM touched)"  # noqa: S608
+    replaced = (
+        f"SELECT DISTINCT landing_date, receipt_id FROM ({old}) WHERE receipt_id IN (SELECT receipt_id FROM touched)"
+    )
     if earlier.superseded:
-        replaced += f" UNION ALL SELECT landing_date, receipt_id FROM {parquet_scan([night.lake.path(earlier.superseded)])}"  # noqa: S608
+        replaced += (
+            f" UNION ALL SELECT landing_date, receipt_id FROM {parquet_scan([night.lake.path(earlier.superseded)])}"
+        )
     path = night.new_file(f"{table.name}_superseded")
     count = engine.write(replaced, path)
     night.part(path, count)
@@ -190,15 +194,18 @@ def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -
 def _find_touched(inputs: dict[str, TableState], since: date, night: Night, engine: DuckDBEngine) -> None:
     """Make table `touched`: receipts that tonight's extracts name, and those whose day has come."""
     selects = [
-        f"SELECT receipt_id FROM {parquet_scan(night.lake.path(part.path) for part in own)}"  # noqa: S608
+        f"SELECT receipt_id FROM {parquet_scan(night.lake.path(part.path) for part in own)}"
         for state in inputs.values()
         if (own := state.written_by(night.run_date))
     ]
     waiting = engine.select_of(inputs["receipts"], contract_of("receipts"))
     selects.append(
-        f"SELECT receipt_id FROM ({waiting}) WHERE issued_date > DATE '{since}' AND issued_date <= DATE '{night.run_date}'"  # noqa: S608
+        f"SELECT receipt_id FROM ({waiting}) "
+        f"WHERE issued_date > DATE '{since}' AND issued_date <= DATE '{night.run_date}'"
     )
-    engine.connection.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})")  # noqa: S608
+    engine.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})"
+    )
 
 
 def made_tables() -> Iterable[str]:

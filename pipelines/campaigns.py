@@ -3,7 +3,6 @@
 config/campaigns.yaml says what a marketer wants. Lists are made with sets in DuckDB; Python sees distinct addresses
 only, to normalise them.
 """
-# ruff: noqa: S608 the parts of a query are names from this module, the contracts and the checked config
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -103,8 +102,8 @@ def _problems(campaign: Campaign, segments: Collection[str], columns: Collection
                 yield f"{where}: fields: {header}", f"{source} needs another consent than that for {channel.channel}"
             elif source not in SOURCES and source not in columns:
                 yield f"{where}: fields: {header}", f"customer_360 has no column {source!r}"
-            taken = {c.header for c in target.columns if c.source is not None and c.source != source}
-            if header in taken:
+            taken = {c.header.lower() for c in target.columns if c.source is not None and c.source != source}
+            if header.lower() in taken:
                 yield f"{where}: fields: {header}", f"{target.name} has a column of this name with another meaning"
             elif header not in target.open_headers and not target.free_columns:
                 allowed = ", ".join(sorted(target.open_headers)) or "none"
@@ -222,7 +221,7 @@ _SPACING = str.maketrans("", "", " ()-")
 def normal_phone(value: str, region: str) -> str | None:
     """A phone number in E.164 if phonenumbers takes it for valid, else None.
 
-    The library takes some 40 µs a number; ordinary numbers of the home region are recognised by its own patterns.
+    The library takes some 40 µs a number, its own patterns for ordinary numbers of the home region some 2 µs.
     """
     home = _home_numbers(region)
     plain = home and home[1].fullmatch(value.translate(_SPACING))
@@ -244,7 +243,7 @@ class Lists:
 
     Attributes:
         campaign_assignment: campaign and customer, of all nights up to this one; campaign_id, customer_id, channel (of
-            the first list), arm, assigned_at, assigned_date, source. To be stored.
+            the first list), arm, assigned_at, assigned_date, window_days, source. To be stored.
         campaign_list: campaign, channel and customer who is on a file tonight; campaign_id, channel, target,
             customer_id. To be stored: tomorrow's removals come from it.
         members: campaign, channel and customer, those held back as control too; campaign_id, channel, customer_id, arm.
@@ -289,14 +288,14 @@ def _users(address: str) -> str:
 _ASSIGNED = """
 WITH known AS (
     SELECT
-        campaign_id, customer_id, channel, arm, assigned_at, assigned_date, source,
+        campaign_id, customer_id, channel, arm, assigned_at, assigned_date, window_days, source,
         CASE source WHEN 'export' THEN 1 ELSE 3 END AS preference
     FROM history.campaign_assignment
     UNION ALL
     SELECT
         m.campaign_id, m.customer_id, m.channel, COALESCE(m.arm, 'treated'),
         COALESCE(m.assigned_at, timezone($timezone, CAST(COALESCE(c.starts_on, m.landing_date) AS TIMESTAMP))),
-        COALESCE(m.assigned_date, c.starts_on, m.landing_date), 'extract', 2
+        COALESCE(m.assigned_date, c.starts_on, m.landing_date), c.window_days, 'extract', 2
     FROM campaign_members AS m
     LEFT JOIN campaigns AS c ON c.campaign_id = m.campaign_id
 ), person AS (
@@ -305,7 +304,7 @@ WITH known AS (
     LEFT JOIN customer_identity AS i ON i.source_customer_id = k.customer_id
     WHERE k.assigned_date <= $run_date
 )
-SELECT campaign_id, customer_id, channel, arm, assigned_at, assigned_date, source
+SELECT campaign_id, customer_id, channel, arm, assigned_at, assigned_date, window_days, source
 FROM person
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY campaign_id, customer_id ORDER BY preference, assigned_date, assigned_at, source_customer_id
@@ -437,10 +436,11 @@ FROM drawn
 """
 
 _ASSIGNMENT = """
-SELECT campaign_id, customer_id, channel, arm, assigned_at, assigned_date, source FROM lists_assigned
+SELECT campaign_id, customer_id, channel, arm, assigned_at, assigned_date, window_days, source FROM lists_assigned
 UNION ALL
-SELECT d.campaign_id, d.customer_id, d.channel, d.arm, $assigned_at, $run_date, 'export'
+SELECT d.campaign_id, d.customer_id, d.channel, d.arm, $assigned_at, $run_date, ch.window_days, 'export'
 FROM lists_decision AS d
+INNER JOIN lists_channel AS ch ON ch.campaign_id = d.campaign_id AND ch.channel = d.channel
 ANTI JOIN lists_assigned AS k ON k.campaign_id = d.campaign_id AND k.customer_id = d.customer_id
 WHERE d.arm IS NOT NULL
 QUALIFY ROW_NUMBER() OVER (PARTITION BY d.campaign_id, d.customer_id ORDER BY d.place) = 1
@@ -478,9 +478,10 @@ LEFT JOIN lists_address AS a ON a.customer_id = l.customer_id
 
 _EXCLUSIONS = """
 WITH excluded AS (
-    SELECT place, reason, COUNT(*) AS customer_count FROM lists_candidate WHERE reason IS NOT NULL GROUP BY place, reason
-    UNION ALL
-    SELECT place, reason, COUNT(*) FROM lists_decision WHERE reason IS NOT NULL GROUP BY place, reason
+    SELECT place, reason, COUNT(*) AS customer_count
+    FROM (SELECT place, reason FROM lists_candidate UNION ALL SELECT place, reason FROM lists_decision)
+    WHERE reason IS NOT NULL
+    GROUP BY place, reason
 )
 SELECT ch.campaign_id, ch.channel, r.reason, COALESCE(e.customer_count, 0) AS customer_count
 FROM lists_channel AS ch
@@ -511,13 +512,14 @@ def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table]:
             "channel": channel.channel,
             "target": channel.target,
             "control_below": f"{round(campaign.control_share * 16**12):012x}",
+            "window_days": campaign.window_days,
         }
         for campaign in running
         for channel in campaign.channels
     ]
     segments = [{"campaign_id": campaign.id, "segment": name} for campaign in running for name in campaign.segment]
-    columns = ["campaign_id", "channel", "target", "control_below"]
-    table = pa.Table.from_pylist(channels, schema=pa.schema([(name, pa.string()) for name in columns]))
+    columns = [(name, pa.string()) for name in ("campaign_id", "channel", "target", "control_below")]
+    table = pa.Table.from_pylist(channels, schema=pa.schema([*columns, ("window_days", pa.int64())]))
     return (
         table.append_column("place", pa.array(range(len(channels)), pa.int64())),
         pa.Table.from_pylist(segments, schema=pa.schema([("campaign_id", pa.string()), ("segment", pa.string())])),
@@ -545,7 +547,6 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
         settings: control_salt, phone_region, timezone.
         run_date: the business date.
     """
-
     tables: list[str] = []
 
     def make(name: str, query: str, **parameters: object) -> None:

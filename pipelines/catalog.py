@@ -28,6 +28,7 @@ INCREMENTAL = frozenset({"receipt_fact", "receipt_line_fact"})
 # Too large to be written twice: a SELECT over other tables, run where it is read.
 VIEWS = frozenset({"order_fact", "order_line", "contact"})
 
+
 @dataclass(frozen=True)
 class Table:
     """One table: how it is made and what it reads (of tonight, and of what earlier nights published).
@@ -56,13 +57,32 @@ _EVERY_SOURCE = tuple(sources())
 # Tables that Python makes, each with the function that makes it.
 _PYTHON = (
     Table("calendar", "facts", "python", ("order_fact",), function="pipelines.score:calendar"),
-    Table("clv_fit", "scores", "python", ("customer_purchase_pattern", "customer_day"), ("clv_model",), function="pipelines.score:clv_fit"),
+    Table(
+        "clv_fit",
+        "scores",
+        "python",
+        ("customer_purchase_pattern", "customer_day"),
+        ("clv_model",),
+        function="pipelines.score:clv_fit",
+    ),
     Table("clv_model", "scores", "split", ("clv_fit",)),
-    Table("customer_clv", "scores", "python", ("customer_purchase_pattern", "clv_model"), function="pipelines.score:customer_clv"),
+    Table(
+        "customer_clv",
+        "scores",
+        "python",
+        ("customer_purchase_pattern", "clv_model"),
+        function="pipelines.score:customer_clv",
+    ),
     Table("churn_fit", "scores", "python", ("customer_features",), function="pipelines.score:churn_fit"),
     Table("churn_model", "scores", "split", ("churn_fit",)),
     Table("churn_calibration", "scores", "split", ("churn_fit",)),
-    Table("customer_churn", "scores", "python", ("customer_features", "churn_model"), function="pipelines.score:customer_churn"),
+    Table(
+        "customer_churn",
+        "scores",
+        "python",
+        ("customer_features", "churn_model"),
+        function="pipelines.score:customer_churn",
+    ),
     Table("campaign_effect", "marts", "python", ("campaign_outcome",), function="pipelines.score:campaign_effect"),
     Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:data_quality"),
     Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:rejected_rows"),
@@ -88,7 +108,8 @@ _PYTHON = (
 
 def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tables that a SELECT reads, of tonight and of `history`, without its own CTEs."""
-    tonight, earlier = set(), set()
+    tonight: set[str] = set()
+    earlier: set[str] = set()
     for scope in traverse_scope(sqlglot.parse_one(sql, read="duckdb")):
         for source in scope.sources.values():
             if isinstance(source, exp.Table):
@@ -106,10 +127,11 @@ def _made() -> Iterator[Table]:
         yield Table(name, "staging", "source")
         if contract.personal_columns:
             yield Table(f"{name}_personal", "staging", "split", (name,))
-    for layer in ("facts", "scores", "marts"):
+    layers: tuple[Layer, ...] = ("facts", "scores", "marts")
+    for layer in layers:
         for path in sorted((SQL / layer).glob("*.sql")):
             sql = path.read_text(encoding="utf-8")
-            yield Table(path.stem, layer, "sql", *read_inputs(sql), sql=sql)  # type: ignore[arg-type]
+            yield Table(path.stem, layer, "sql", *read_inputs(sql), sql=sql)
     inputs = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
     tonight, earlier = (tuple(sorted({name for pair in inputs for name in pair[i]})) for i in (0, 1))
     yield Table("customer_segment", "segments", "segments", tonight, earlier)

@@ -33,6 +33,7 @@ def _settings(home: Path | None) -> Settings:
     """The home's settings; tasks run in this process find the same home."""
     from pydantic import ValidationError
 
+    os.umask(0o077)
     os.environ["LOYALTY_HOME"] = str((home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve())
     try:
         return load_settings()
@@ -129,17 +130,25 @@ def demo(home: Home = None) -> None:
 
 @app.command()
 def run(
-    day: Annotated[date | None, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date.")] = None,
-    first: Annotated[date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First of several.")] = None,
-    last: Annotated[date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")] = None,
+    day: Annotated[
+        date | None, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date.")
+    ] = None,
+    first: Annotated[
+        date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First of several.")
+    ] = None,
+    last: Annotated[
+        date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Run a night, or several in order, by the same Airflow DAG that the scheduler runs."""
-    if (day is None) == (first is None or last is None) or (day and (first or last)):
+    if day is not None and first is None and last is None:
+        first = last = day
+    elif day is not None or first is None or last is None:
         raise typer.BadParameter("give --date, or --from and --to")
-    if first and last and last < first:
+    if last < first:
         raise typer.BadParameter("--to is before --from")
-    nights = [day] if day else [first + timedelta(n) for n in range((last - first).days + 1)]  # type: ignore[operator]
+    nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
     from pipelines.summary import print_summary
 
@@ -175,6 +184,23 @@ def status(home: Home = None) -> None:
     from pipelines.summary import print_status
 
     print_status(_settings(home))
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="A SELECT over the published tables; SHOW TABLES lists them.")],
+    home: Home = None,
+) -> None:
+    """Ask the published warehouse."""
+    import duckdb
+
+    path = _settings(home).home / "warehouse.duckdb"
+    try:
+        with duckdb.connect(str(path), read_only=True) as warehouse:
+            print(warehouse.sql(sql))
+    except duckdb.Error as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()

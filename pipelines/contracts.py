@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard, SchemaProperty
+from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard, SchemaProperty, Server
 
 from pipelines.settings import ROOT
 
@@ -110,7 +110,7 @@ def read_contract(path: Path) -> Contract:
         raise ValueError(f"{path}: not a valid data contract: {error}") from error
     properties = schema.properties or []
     custom = _custom(schema.customProperties)
-    server = (document.servers or [None])[0]
+    server = document.servers[0] if document.servers else Server()
     keys = sorted((p for p in properties if p.primaryKey), key=lambda p: p.primaryKeyPosition or 0)
     return Contract(
         name=schema.name or "",
@@ -122,8 +122,8 @@ def read_contract(path: Path) -> Contract:
         load=custom.get("load", "delta"),
         required=bool(custom.get("required", False)),
         dialect=Dialect(
-            delimiter=(server and server.delimiter) or ",",
-            encoding=(server and server.encoding) or "utf-8",
+            delimiter=server.delimiter or ",",
+            encoding=server.encoding or "utf-8",
             decimal_mark=custom.get("decimalMark", "."),
         ),
     )

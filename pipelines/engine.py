@@ -59,20 +59,24 @@ class DuckDBEngine:
     def __enter__(self) -> "DuckDBEngine":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.connection.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def select_of(self, state: TableState, contract: Contract) -> str:
         """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
         if not state.parts:
-            columns = ", ".join(f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns)
-            return f"SELECT {columns} WHERE FALSE"  # noqa: S608 names and types are the contract's
-        select = f"SELECT * FROM {parquet_scan(self._night.lake.path(part.path) for part in state.parts)} AS kept"  # noqa: S608
+            columns = ", ".join(
+                f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns
+            )
+            return f"SELECT {columns} WHERE FALSE"
+        select = f"SELECT * FROM {parquet_scan(self._night.lake.path(part.path) for part in state.parts)} AS kept"
         if state.superseded:
             gone = parquet_scan([self._night.lake.path(state.superseded)])
             same = " AND ".join(f"gone.{identifier(k)} = kept.{identifier(k)}" for k in ("landing_date", *state.key))
-            select += f" WHERE NOT EXISTS (SELECT 1 FROM {gone} AS gone WHERE {same})"  # noqa: S608
+            select += f" WHERE NOT EXISTS (SELECT 1 FROM {gone} AS gone WHERE {same})"
         return select
 
     def register(self, name: str, select: str) -> None:

@@ -3,7 +3,6 @@
 The formats are the contracts in data_contracts/exports/: headers, where a column's value comes from, what is hashed,
 delimiter, size limit, fewest rows. This module fills them and writes a night's folder as a whole.
 """
-# ruff: noqa: S608 the parts of a query are names from this module, the contracts and the checked config
 
 from __future__ import annotations
 

@@ -92,7 +92,9 @@ def _decoded_header(path: Path, dialect: Dialect) -> tuple[str, ...]:
     try:
         text = first.decode(encoding)
     except UnicodeDecodeError as error:
-        raise BadDataError(f"{path}: the header is not {dialect.encoding}: {error}. Check the contract's encoding.") from error
+        raise BadDataError(
+            f"{path}: the header is not {dialect.encoding}: {error}. Check the contract's encoding."
+        ) from error
     rows = list(csv.reader([text], delimiter=dialect.delimiter))
     return tuple(name.strip() for name in rows[0]) if rows else ()
 
@@ -208,7 +210,9 @@ def _records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[list[st
     """The records after the header, each with the rule it breaks as a whole, if it does."""
     encoding = "utf-8-sig" if dialect.encoding.lower() in ("utf-8", "utf8") else dialect.encoding
     with open_text(path) as file:
-        lines = _Pushback(line.decode(encoding if first else dialect.encoding, "surrogateescape") for first, line in _numbered(file))
+        lines = _Pushback(
+            line.decode(encoding if first else dialect.encoding, "surrogateescape") for first, line in _numbered(file)
+        )
         next(lines)
         while (line := next(lines, None)) is not None:
             if not line.strip("\r\n"):

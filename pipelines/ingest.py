@@ -124,10 +124,7 @@ def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings
     return {
         "load": contract.load,
         "is_present": bool(files),
-        "files": [
-            {"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records}
-            for f in files
-        ],
+        "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
         "unknown_columns": sorted({name for f in files for name in f.columns} - known - {"currency"}),
         "read_by": hashlib.sha256(recipe).hexdigest(),
     }
@@ -212,8 +209,8 @@ def _csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
     names = ["row_number"] * numbered + [identifier_of(i) for i in range(width)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     return (
-        f"read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', "
-        f"escape = '\"', columns = {{{columns}}})"
+        f"read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
 
@@ -240,8 +237,7 @@ def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
             yield Rule(f"{column.name}_unreadable", f"{column.name} IS NOT NULL OR {unreadable}")
         if column.name in present and column.type in ("DATE", "TIMESTAMP WITH TIME ZONE"):
             yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '2999-12-31'")
-    for rule in contract.rules:
-        yield rule
+    yield from contract.rules
 
 
 def _select(file: ExtractFile, contract: Contract, scan: str, night: date, *, numbered: bool) -> str:
@@ -262,7 +258,7 @@ def _select(file: ExtractFile, contract: Contract, scan: str, night: date, *, nu
         f"WHEN NOT ({rule.condition}) THEN {literal(rule.name)}" for rule in _rules(contract, set(positions))
     )
     return (
-        f"SELECT *, CASE {rules} END AS broken_rule, DATE {literal(str(night))} AS landing_date "  # noqa: S608
+        f"SELECT *, CASE {rules} END AS broken_rule, DATE {literal(str(night))} AS landing_date "
         f"FROM (SELECT {', '.join([number, *typed, *raw])}, {', '.join(positions.values())} FROM {scan})"
     )
 
@@ -287,18 +283,19 @@ def _load(
         f"CAST({identifier(dates[c.name])} AS DATE) AS {identifier(c.name)}" if c.name in dates else identifier(c.name)
         for c in staged_columns(contract)
     )
-    loaded = engine.write(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)  # noqa: S608
+    loaded = engine.write(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)
     if loaded == total:
         return loaded, []
     # The second look costs only files that have something wrong.
     if not numbered:
-        scanned = f"(SELECT ROW_NUMBER() OVER () AS row_number, * FROM {scan})"  # noqa: S608 streaming: in file order
+        scanned = f"(SELECT ROW_NUMBER() OVER () AS row_number, * FROM {scan})"
         select = _select(file, contract, scanned, night, numbered=True)
     fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))
     bad = [
         RejectedRecord(number, rule, json.dumps(values, default=str, ensure_ascii=False))
         for number, rule, *values in engine.rows(
-            f"SELECT row_number, broken_rule, {fields} FROM ({select}) WHERE broken_rule IS NOT NULL ORDER BY row_number"  # noqa: S608
+            f"SELECT row_number, broken_rule, {fields} FROM ({select}) "
+            "WHERE broken_rule IS NOT NULL ORDER BY row_number"
         )
     ]
     if loaded + len(bad) != total:
@@ -308,7 +305,8 @@ def _load(
 
 def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, currency: str) -> None:
     other = engine.rows(
-        f"SELECT raw_currency, COUNT(*) FROM ({select}) WHERE raw_currency <> $currency GROUP BY raw_currency ORDER BY 1",  # noqa: S608
+        f"SELECT raw_currency, COUNT(*) FROM ({select}) "
+        "WHERE raw_currency <> $currency GROUP BY raw_currency ORDER BY raw_currency",
         {"currency": currency},
     )
     if other:
@@ -340,7 +338,7 @@ def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine)
                 PARTITION BY {key} ORDER BY {newest}filename DESC, file_row_number DESC) AS place
             FROM {rows} JOIN twice USING ({key})
         ) WHERE place > 1
-        """  # noqa: S608 names are the contract's, paths ours
+        """
     )
     return int(engine.rows("SELECT COUNT(*) FROM duplicate")[0][0])
 
@@ -356,7 +354,7 @@ def _split_off(table: Contract, read: list[Path], night: Night, engine: DuckDBEn
     columns = ", ".join(identifier(c.name) for c in table.columns)
     rows = _numbered_rows(read)
     select = (
-        f"SELECT {columns} FROM {rows} AS r WHERE NOT EXISTS (SELECT 1 FROM duplicate AS d "  # noqa: S608
+        f"SELECT {columns} FROM {rows} AS r WHERE NOT EXISTS (SELECT 1 FROM duplicate AS d "
         "WHERE d.filename = r.filename AND d.file_row_number = r.file_row_number)"
     )
     path = night.new_file(table.name)
@@ -407,15 +405,15 @@ def _state_as_of(
         old = engine.select_of(previous, table)
         new = parquet_scan(night.lake.path(part.path) for part in own)
         same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
-        select = f"SELECT {key} FROM ({old}) AS old WHERE EXISTS (SELECT 1 FROM {new} AS new WHERE {same})"  # noqa: S608
+        select = f"SELECT {key} FROM ({old}) AS old WHERE EXISTS (SELECT 1 FROM {new} AS new WHERE {same})"
         if previous.superseded:
-            select += f" UNION ALL SELECT {key} FROM {parquet_scan([night.lake.path(previous.superseded)])}"  # noqa: S608
+            select += f" UNION ALL SELECT {key} FROM {parquet_scan([night.lake.path(previous.superseded)])}"
         since = _rows_of(previous.superseded, night, engine)
     else:  # an earlier night came late or again: which rows are superseded is worked out anew
         rows = parquet_scan(night.lake.path(part.path) for part in state.parts)
         by = ", ".join(identifier(k) for k in table.key)
         select = (
-            f"SELECT {key} FROM (SELECT {key}, MAX(landing_date) OVER (PARTITION BY {by}) AS newest FROM {rows}) "  # noqa: S608
+            f"SELECT {key} FROM (SELECT {key}, MAX(landing_date) OVER (PARTITION BY {by}) AS newest FROM {rows}) "
             "WHERE landing_date < newest"
         )
         since = 0
@@ -427,4 +425,4 @@ def _state_as_of(
 
 
 def _rows_of(file: str | None, night: Night, engine: DuckDBEngine) -> int:
-    return engine.rows(f"SELECT COUNT(*) FROM {parquet_scan([night.lake.path(file)])}")[0][0] if file else 0  # noqa: S608
+    return engine.rows(f"SELECT COUNT(*) FROM {parquet_scan([night.lake.path(file)])}")[0][0] if file else 0

@@ -27,7 +27,7 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
 
 
 def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, pa.Table]:
-    """What the night recorded when it was current; if it never was, nobody was on a list, and who was assigned stays."""
+    """What the night recorded when it was current; if it never was: nobody on a list, and who had been assigned."""
     if night.run_date not in night.lake.nights():
         return {
             "campaign_list": engine.arrow("SELECT * FROM history.campaign_list WHERE FALSE"),

@@ -46,7 +46,9 @@ def published_night(home: Path) -> date | None:
 
 
 def _warehouses(home: Path) -> list[Path]:
-    return sorted(path for path in home.glob("warehouse.*.duckdb") if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name.split(".")[1]))
+    return sorted(
+        path for path in home.glob("warehouse.*.duckdb") if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name.split(".")[1])
+    )
 
 
 def warehouse_path(home: Path, night: date) -> Path:
@@ -90,7 +92,8 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
             columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
             order = ", ".join(identifier(k) for k in contract.key) or "ALL"
             connection.execute(
-                f"CREATE TABLE warehouse.{identifier(name)} AS SELECT {columns}, {run_date} FROM ({select}) ORDER BY {order}"  # noqa: S608
+                f"CREATE TABLE warehouse.{identifier(name)} AS "
+                f"SELECT {columns}, {run_date} FROM ({select}) ORDER BY {order}"
             )
             _comment("TABLE", name, contract, connection)
         engine.register_arrow("night", parameters(night.run_date, settings)["night"])
@@ -102,7 +105,7 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
         for name in PUBLISHED_VIEWS:
             contract = contract_of(name)
             connection.execute(
-                f"CREATE VIEW {identifier(name)} AS SELECT *, {run_date} FROM ({_view_select(name, night, engine)})"  # noqa: S608
+                f"CREATE VIEW {identifier(name)} AS SELECT *, {run_date} FROM ({_view_select(name, night, engine)})"
             )
             _comment("VIEW", name, contract, connection)
         connection.execute("USE memory")
@@ -115,7 +118,7 @@ def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
     if not table.is_view:
         return engine.select_of(night.table(name), contract_of(name))
     inner = ", ".join(f"{identifier(i)} AS ({_view_select(i, night, engine)})" for i in table.inputs)
-    with_night = f"night AS (SELECT DATE '{night.run_date}' AS run_date)"  # noqa: S608
+    with_night = f"night AS (SELECT DATE '{night.run_date}' AS run_date)"
     return f"WITH {with_night}, {inner} {table.sql}"
 
 

@@ -14,7 +14,14 @@ def data_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> di
     rows = []
     for name in sources():
         info = night.table(name).info
-        rows.append({"source": name, **info["counts"], "rows_superseded": info["rows_superseded"], "is_present": info["is_present"]})
+        rows.append(
+            {
+                "source": name,
+                **info["counts"],
+                "rows_superseded": info["rows_superseded"],
+                "is_present": info["is_present"],
+            }
+        )
     return {"data_quality": pa.Table.from_pylist(rows)}
 
 

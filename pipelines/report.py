@@ -1430,7 +1430,7 @@ def _effect_tables(warehouse: Warehouse, rows: Sequence[Row], metric: str | None
         )
 
     columns = ("Treated / control", "Mean of each", "Effect", "95% interval", "Verdict", "Window", "How it is known")
-    main = [row for row in rows if row["metric"] == metric]
+    main = [row for row in rows if metric and row["metric"] == metric]
     tables = []
     if main:
         caption, note = f"Effect on {METRICS[str(metric)]}", method_note(row["method"] for row in main)
@@ -1453,7 +1453,7 @@ def _effect_tables(warehouse: Warehouse, rows: Sequence[Row], metric: str | None
         headings = ("Campaign", "Cost", "Extra profit", "ROI (95% interval)")
         tables.append(Table("What campaigns cost and earned", headings, "tnnn", earned, note))
     rest = [(row["campaign"], name_of(METRICS.get(row["metric"], row["metric"])), *cells(row)) for row in rows]
-    rest = [cell for cell, row in zip(rest, rows, strict=True) if row["metric"] != metric]
+    rest = [cell for cell, row in zip(rest, rows, strict=True) if row not in main]
     if rest:
         caption = "Effect on other figures" if main else "Effects without an interval"
         tables.append(Table(caption, ("Campaign", "Figure", *columns), "ttnnnnttt", rest, folded=bool(main)))

@@ -61,14 +61,17 @@ def clv_fit(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
     kept = {part: text for part, text in parameters.items() if text is not None}
     return {
         "clv_fit": _quality("clv", rows, night.run_date),
-        "clv_model": pa.table({"part": pa.array(list(kept), pa.string()), "parameters": pa.array(list(kept.values()), pa.string())}),
+        "clv_model": pa.table(
+            {"part": pa.array(list(kept), pa.string()), "parameters": pa.array(list(kept.values()), pa.string())}
+        ),
     }
 
 
 def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
     """Margin / net revenue of customers' days with a known cost, None if too little is known; and the share known."""
     margin, with_cost, total = engine.rows(
-        "SELECT SUM(gross_margin), SUM(CASE WHEN gross_margin IS NOT NULL THEN net_revenue END), SUM(net_revenue) FROM customer_day"
+        "SELECT SUM(gross_margin), SUM(CASE WHEN gross_margin IS NOT NULL THEN net_revenue END), SUM(net_revenue) "
+        "FROM customer_day"
     )[0]
     if not with_cost or not total or with_cost < 0 or total < 0:
         return None, 0.0
@@ -83,7 +86,8 @@ def customer_clv(engine: DuckDBEngine, _night: Night, settings: Settings) -> Tab
     spend = SpendParameters.from_json(model["spend"]) if "spend" in model else None
     rate = float(model["margin_rate"]) if "margin_rate" in model else None
     customers = engine.arrow(
-        "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue FROM customer_purchase_pattern ORDER BY customer_id"
+        "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue "
+        "FROM customer_purchase_pattern ORDER BY customer_id"
     )
     scored = pa.concat_tables(
         score_clv(batch, buying, spend, settings.clv_horizon_days, settings.discount_rate, rate)

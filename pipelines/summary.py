@@ -1,5 +1,6 @@
 """What the command line says at the end of a night, and of a home as a whole."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,14 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
         found.append(f"not read, no source has this name: {', '.join(names)} (in {folder})")
     for name, info in _sources(manifest).items():
         if info["unknown_columns"]:
-            found.append(f"{name}: columns that the contract doesn't know were left out: {', '.join(info['unknown_columns'])}")
+            found.append(
+                f"{name}: columns that the contract doesn't know were left out: {', '.join(info['unknown_columns'])}"
+            )
         if info["counts"]["rows_rejected"]:
-            found.append(f"{name}: {info['counts']['rows_rejected']:,} of {info['counts']['rows_read']:,} rows rejected; table rejected_rows says why")
+            found.append(
+                f"{name}: {info['counts']['rows_rejected']:,} of {info['counts']['rows_read']:,} rows rejected; "
+                "table rejected_rows says why"
+            )
     lake = Lake(settings.home)
     stale = [f"{night}" for night in lake.stale_nights()]
     if stale:
@@ -42,19 +48,30 @@ def _never_loaded(settings: Settings, lake: Lake, until: date) -> list[str]:
     return [name for name in folders if name not in loaded and name < f"{until}"]
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows)
+    lines = (
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
     return "\n".join(f"  {line.rstrip()}" for line in lines)
 
 
 def print_summary(settings: Settings, night: date, seconds: float, *, is_last: bool) -> None:
     """Rows, rejects and seconds of a night; where things are; and what to try next."""
     manifest = Lake(settings.home).manifest(night)
-    rows = [("source", "read", "loaded", "rejected", "duplicate", "superseded")]
+    rows: list[Sequence[str]] = [("source", "read", "loaded", "rejected", "duplicate", "superseded")]
     present = {name: info for name, info in _sources(manifest).items() if info["is_present"]}
     for name, info in present.items():
-        rows.append((name, *(f"{info['counts'][f'rows_{k}']:,}" for k in ("read", "loaded", "rejected", "duplicate")), f"{info['rows_superseded']:,}"))
+        rows.append(
+            (
+                name,
+                *(f"{info['counts'][f'rows_{k}']:,}" for k in ("read", "loaded", "rejected", "duplicate")),
+                f"{info['rows_superseded']:,}",
+            )
+        )
     print(_table(rows))
     absent = [name for name in sources() if name not in present]
     if absent:
@@ -75,6 +92,7 @@ def _print_where(settings: Settings, night: date) -> None:
 
     home = _shown(settings.home)
     with duckdb.connect(str(settings.home / "warehouse.duckdb"), read_only=True) as warehouse:
+
         def count(select: str) -> str:
             row = warehouse.execute(select).fetchone()
             return f"{row[0]:,}" if row else "0"
@@ -89,7 +107,7 @@ def _print_where(settings: Settings, night: date) -> None:
   exports    {home}/exports/{night}/
 
 Try next:
-  .venv/bin/python -c "import duckdb; print(duckdb.connect('{home}/warehouse.duckdb', read_only=True).sql('SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY segment ORDER BY customers DESC'))"
+  .venv/bin/loyalty query --home {home} "SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY ALL"
   xdg-open {home}/reports/{night}/index.html
   .venv/bin/loyalty status --home {home}""")
 
@@ -109,11 +127,20 @@ def print_status(settings: Settings) -> None:
         return
     published = published_night(settings.home)
     stale = set(lake.stale_nights())
-    rows = [("night", "rows read", "rejected", "state")]
+    rows: list[Sequence[str]] = [("night", "rows read", "rejected", "state")]
     for night in nights:
         counts = [info["counts"] for info in _sources(lake.manifest(night)).values()]
-        state = "published" if night == published else "run again: an earlier night changed" if night in stale else "built"
-        rows.append((f"{night}", f"{sum(c['rows_read'] for c in counts):,}", f"{sum(c['rows_rejected'] for c in counts):,}", state))
+        state = (
+            "published" if night == published else "run again: an earlier night changed" if night in stale else "built"
+        )
+        rows.append(
+            (
+                f"{night}",
+                f"{sum(c['rows_read'] for c in counts):,}",
+                f"{sum(c['rows_rejected'] for c in counts):,}",
+                state,
+            )
+        )
     print(_table(rows))
     waiting = sorted(p.name for p in settings.landing_dir.glob("????-??-??") if p.is_dir() and p.name > f"{nights[-1]}")
     if waiting:

@@ -36,7 +36,7 @@ class Retailer:
         return load_settings()
 
     def deliver(self, night: str, **extracts: str | bytes) -> Path:
-        """Write a landing folder; required sources that are not given come as a header alone. `a__csv_gz` is a.csv.gz."""
+        """Write a landing folder; a required source that is not given is a header alone. `a__csv_gz` is a.csv.gz."""
         folder = self.home / "landing" / night
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in ({k: f"{v}\n" for k, v in HEADERS.items()} | extracts).items():
@@ -75,7 +75,10 @@ class Retailer:
     def counts(self, night: Night, source: str) -> tuple[int, int, int, int, int]:
         """Rows read, loaded, rejected, duplicate, superseded."""
         info = night.lake.manifest(night.run_date).tables[source].info
-        return (*(info["counts"][f"rows_{k}"] for k in ("read", "loaded", "rejected", "duplicate")), info["rows_superseded"])
+        return (
+            *(info["counts"][f"rows_{k}"] for k in ("read", "loaded", "rejected", "duplicate")),
+            info["rows_superseded"],
+        )
 
     def rejected(self, night: Night, source: str) -> list[tuple[str, int, str]]:
         """File, row number and rule of each rejected row."""

@@ -8,8 +8,9 @@ SELECT
     r.sales_channel,
     COALESCE(r.operation = 'return', FALSE) OR r.total_amount < 0 AS is_return,
     l.product_id,
-    CAST(CASE WHEN r.operation = 'return' AND r.total_amount >= 0 THEN -l.quantity ELSE l.quantity END AS DECIMAL(18, 3))
-        AS quantity,
+    CAST(
+        CASE WHEN r.operation = 'return' AND r.total_amount >= 0 THEN -l.quantity ELSE l.quantity END AS DECIMAL(18, 3)
+    ) AS quantity,
     CAST(
         CASE
             WHEN g.product_id IS NOT NULL THEN 0

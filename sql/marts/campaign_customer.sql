@@ -5,7 +5,8 @@ WITH assignment AS (
         campaign_members.campaign_id,
         campaign_members.customer_id,
         COALESCE(campaign_members.arm, 'treated') AS arm,
-        COALESCE(campaign_members.assigned_date, campaigns.starts_on) AS assigned_date
+        COALESCE(campaign_members.assigned_date, campaigns.starts_on) AS assigned_date,
+        campaigns.window_days
     FROM campaign_members
     LEFT JOIN campaigns ON campaign_members.campaign_id = campaigns.campaign_id
     UNION ALL
@@ -13,7 +14,8 @@ WITH assignment AS (
         campaign_id,
         customer_id,
         arm,
-        assigned_date
+        assigned_date,
+        window_days
     FROM history.campaign_assignment
     WHERE source = 'export'
 ),
@@ -23,7 +25,8 @@ person AS (
         assignment.campaign_id,
         COALESCE(customer_identity.customer_id, assignment.customer_id) AS customer_id,
         MIN(assignment.arm) AS arm,
-        MIN(assignment.assigned_date) AS assigned_date
+        MIN(assignment.assigned_date) AS assigned_date,
+        MIN(assignment.window_days) AS window_days
     FROM assignment
     LEFT JOIN customer_identity ON assignment.customer_id = customer_identity.source_customer_id
     GROUP BY assignment.campaign_id, COALESCE(customer_identity.customer_id, assignment.customer_id)
@@ -37,7 +40,7 @@ SELECT
     person.arm,
     person.assigned_date,
     CASE
-        WHEN campaigns.window_days IS NOT NULL THEN person.assigned_date + CAST(campaigns.window_days AS INTEGER)
+        WHEN person.window_days IS NOT NULL THEN person.assigned_date + CAST(person.window_days AS INTEGER)
         WHEN campaigns.ends_on IS NOT NULL THEN GREATEST(campaigns.ends_on, person.assigned_date)
         ELSE person.assigned_date + 30
     END AS window_end_date

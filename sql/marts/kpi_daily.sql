@@ -10,13 +10,10 @@ WITH receipt AS (
         order_fact.promo_discount,
         order_fact.is_return,
         NOT order_fact.is_return AND order_fact.customer_id IS NOT NULL AS is_order,
-        customer.customer_id IS NOT NULL AS is_of_member
+        COALESCE(order_fact.business_date >= customer.enrolled_date, FALSE)
+        AND COALESCE(order_fact.business_date < customer.deleted_date, TRUE) AS is_of_member
     FROM order_fact
-    LEFT JOIN customer
-        ON
-            order_fact.customer_id = customer.customer_id
-            AND order_fact.business_date >= customer.enrolled_date
-            AND (customer.deleted_date IS NULL OR order_fact.business_date < customer.deleted_date)
+    LEFT JOIN customer ON order_fact.customer_id = customer.customer_id
 ),
 
 daily AS (

@@ -8,7 +8,7 @@ WITH cost AS (
 ),
 
 measured AS (
-    SELECT COUNT(*) AS control_campaigns
+    SELECT COUNT(DISTINCT campaign_id) AS control_campaigns
     FROM campaign_effect
     WHERE method = 'randomised'
 )
@@ -47,7 +47,6 @@ SELECT
     'promo_performance' AS model,
     'campaigns_with_control' AS metric,
     CAST(control_campaigns AS DOUBLE) AS value,
-    'incremental_profit, roi and method are NULL: what a code alone adds is not measured without a control group for it.'
-        AS note,
+    'incremental_profit, roi and method are NULL: without a control group for a code, none is known.' AS note,
     CAST(NULL AS DATE) AS trained_through
 FROM measured

@@ -37,11 +37,11 @@ CREATE TABLE crm_customers_personal (customer_id VARCHAR, name VARCHAR, email VA
 CREATE TABLE customer_identity (source_customer_id VARCHAR, customer_id VARCHAR);
 CREATE TABLE customer_segment (customer_id VARCHAR, segment VARCHAR);
 CREATE TABLE customer_360 (customer_id VARCHAR, favourite_category VARCHAR, points_balance DECIMAL(18,2));
-CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE);
+CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE, window_days BIGINT);
 CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
-    assigned_at TIMESTAMPTZ, assigned_date DATE, source VARCHAR);
+    assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
 CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
 """
 
@@ -272,7 +272,8 @@ def ten_thousand(shop: Shop) -> None:
     """Customers 0 to 9999, all of them lapsing and with a push token."""
     shop.con.execute("""
         INSERT INTO customer SELECT i::VARCHAR, FALSE, TRUE, TRUE, TRUE, TRUE, TRUE, TRUE FROM range(10000) AS t (i);
-        INSERT INTO crm_customers_personal SELECT i::VARCHAR, NULL, NULL, NULL, i::VARCHAR, NULL FROM range(10000) AS t (i);
+        INSERT INTO crm_customers_personal
+        SELECT i::VARCHAR, NULL, NULL, NULL, i::VARCHAR, NULL FROM range(10000) AS t (i);
         INSERT INTO customer_segment SELECT i::VARCHAR, 'lapsing' FROM range(10000) AS t (i)""")
 
 
@@ -317,39 +318,39 @@ def test_one_arm_for_all_channels_of_a_campaign(shop: Shop) -> None:
 def test_a_customer_is_assigned_on_the_first_night_at_midnight_of_the_business_zone(shop: Shop) -> None:
     shop.customer("a", "lapsing")
     first = shop.lists(config(campaign()))
-    row = ("win_back", "a", "email", "treated", datetime(2025, 3, 9, 23, tzinfo=UTC), NIGHT, "export")
+    row = ("win_back", "a", "email", "treated", datetime(2025, 3, 9, 23, tzinfo=UTC), NIGHT, 30, "export")
     assert assignments(first) == [row]
     shop.commit(first)
     shop.customer("b", "lapsing")
     shop.leave("a")
-    assert [r[1:2] + r[5:] for r in assignments(shop.lists(config(campaign()), date(2025, 3, 11)))] == [
+    assert [(r[1], r[5], r[7]) for r in assignments(shop.lists(config(campaign()), date(2025, 3, 11)))] == [
         ("a", NIGHT, "export"),
         ("b", date(2025, 3, 11), "export"),
     ]
 
 
 def test_members_of_the_extract_are_assignments_treated_by_default_from_their_campaigns_start(shop: Shop) -> None:
-    shop.con.execute("INSERT INTO campaigns VALUES ('spring', '2025-03-01')")
+    shop.con.execute("INSERT INTO campaigns VALUES ('spring', '2025-03-01', 20)")
     shop.con.execute("""INSERT INTO campaign_members VALUES
         ('spring', 'a', 'email', NULL, NULL, NULL, '2025-03-05'),
         ('spring', 'b', NULL, 'control', '2025-03-02 10:00:00+01', '2025-03-02', '2025-03-05'),
         ('unknown', 'a', NULL, 'treated', NULL, NULL, '2025-03-05'),
         ('spring', 'later', NULL, NULL, '2025-03-11 10:00:00+01', '2025-03-11', '2025-03-05')""")
     assert assignments(shop.lists(config())) == [
-        ("spring", "a", "email", "treated", datetime(2025, 2, 28, 23, tzinfo=UTC), date(2025, 3, 1), "extract"),
-        ("spring", "b", None, "control", datetime(2025, 3, 2, 9, tzinfo=UTC), date(2025, 3, 2), "extract"),
-        ("unknown", "a", None, "treated", datetime(2025, 3, 4, 23, tzinfo=UTC), date(2025, 3, 5), "extract"),
+        ("spring", "a", "email", "treated", datetime(2025, 2, 28, 23, tzinfo=UTC), date(2025, 3, 1), 20, "extract"),
+        ("spring", "b", None, "control", datetime(2025, 3, 2, 9, tzinfo=UTC), date(2025, 3, 2), 20, "extract"),
+        ("unknown", "a", None, "treated", datetime(2025, 3, 4, 23, tzinfo=UTC), date(2025, 3, 5), None, "extract"),
     ]
 
 
 def test_a_corrected_extract_replaces_its_stored_assignment_but_not_one_of_ours(shop: Shop) -> None:
     shop.con.execute("""INSERT INTO history.campaign_assignment VALUES
-        ('spring', 'a', NULL, 'treated', '2025-03-01', '2025-03-01', 'extract'),
-        ('ours', 'a', NULL, 'treated', '2025-03-02', '2025-03-02', 'export')""")
+        ('spring', 'a', NULL, 'treated', '2025-03-01', '2025-03-01', NULL, 'extract'),
+        ('ours', 'a', NULL, 'treated', '2025-03-02', '2025-03-02', 30, 'export')""")
     shop.con.execute("""INSERT INTO campaign_members VALUES
         ('spring', 'a', NULL, 'control', '2025-03-01', '2025-03-01', '2025-03-05'),
         ('ours', 'a', NULL, 'control', '2025-03-01', '2025-03-01', '2025-03-05')""")
-    rows = [(r[0], r[3], r[6]) for r in assignments(shop.lists(config()))]
+    rows = [(r[0], r[3], r[7]) for r in assignments(shop.lists(config()))]
     assert rows == [("ours", "treated", "export"), ("spring", "control", "extract")]
 
 
@@ -357,8 +358,8 @@ def test_a_merged_customer_keeps_the_earliest_arm(shop: Shop) -> None:
     shop.customer("person", "lapsing")
     shop.con.execute("INSERT INTO customer_identity VALUES ('old', 'person')")
     shop.con.execute("""INSERT INTO history.campaign_assignment VALUES
-        ('win_back', 'person', 'email', 'treated', '2025-03-05', '2025-03-05', 'export'),
-        ('win_back', 'old', 'email', 'control', '2025-03-04', '2025-03-04', 'export')""")
+        ('win_back', 'person', 'email', 'treated', '2025-03-05', '2025-03-05', 45, 'export'),
+        ('win_back', 'old', 'email', 'control', '2025-03-04', '2025-03-04', 45, 'export')""")
     lists = shop.lists(config(campaign()))
     assert [(r[1], r[3], r[5]) for r in assignments(lists)] == [("person", "control", date(2025, 3, 4))]
     assert members(lists) == [("win_back", "email", "person", "control")]

@@ -1,0 +1,249 @@
+"""Pictures: matplotlib to SVG that stands inside the page.
+
+A picture is serialised from an XML tree, so that names from data can't become markup, and carries no random id.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pipelines.report.words import MINUS, MONTHS, Show, compact, name_of, number, percent, signed
+
+Row = dict[str, Any]
+
+INK, MUTED, EDGE, GRID = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb"
+BLUE, PALE, ORANGE, TAN = "#1f5f99", "#a9c6e0", "#b4530a", "#d08a55"
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "loyalty",
+    "text.parse_math": False,
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so text measures alike everywhere; CSS sets the font seen
+    "font.size": 10.0,
+    "text.color": INK,
+    "grid.color": GRID,
+    "axes.edgecolor": EDGE,
+    "axes.axisbelow": True,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.spines.left"), False),
+    **dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color"), MUTED),
+    **dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 9.5),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 0.0),
+}
+SVG = "{http://www.w3.org/2000/svg}"
+XLINK = "{http://www.w3.org/1999/xlink}href"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture; the takeaway is its caption and what a screen reader says."""
+
+    title: str
+    takeaway: str
+    svg: Markup
+
+
+def chart(key: str, title: str, takeaway: str, height: float, draw: Callable[..., None], *data: Any) -> Chart:
+    """A chart that `draw` makes of data, 4.6 inches wide (legible on a phone without zooming)."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, height), layout="constrained")
+        draw(figure.subplots(), *data)
+        return Chart(title, takeaway, _inline_svg(figure, key, f"{title}. {takeaway}"))
+
+
+def _inline_svg(figure: Figure, key: str, label: str) -> Markup:
+    """The figure as an <svg> element: no prolog, style sheet or metadata; ids that no other picture has."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 (matplotlib's own output)
+    for parent in list(root.iter()):
+        for child in [c for c in parent if c.tag in (f"{SVG}metadata", f"{SVG}style")]:
+            parent.remove(child)
+    values = [value for element in root.iter() for value in element.attrib.values()]
+    used = {found for value in values for found in re.findall(r"(?:^|url\()#([^)]+)", value)}
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(SVG)
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
+        for attribute, value in list(element.attrib.items()):
+            if attribute == "id":
+                element.set("id", f"{key}-{value}")
+            elif attribute == XLINK:
+                element.set("href", f"#{key}-{element.attrib.pop(XLINK)[1:]}")
+            elif "url(#" in value:
+                element.set(attribute, value.replace("url(#", f"url(#{key}-"))
+    for attribute in ("width", "height", "version"):
+        del root.attrib[attribute]
+    root.set("role", "img")
+    root.set("aria-label", label)
+    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 (a serialised tree has its text escaped)
+
+
+def _label(axes: Any, text: str, at: tuple[Any, Any], offset: tuple[int, int], color: str, **style: Any) -> None:
+    """Text beside a point, `offset` in points."""
+    axes.annotate(text, at, xytext=offset, textcoords="offset points", color=color, **style)
+
+
+def _ticks(axis: Any, show: Show, most: int = 4) -> None:
+    axis.set_major_locator(MaxNLocator(most))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+
+
+def _whole_percent(share: float) -> str:
+    return percent(share, 0)
+
+
+def _named_rows(axes: Any, names: Sequence[str], top: float = -0.6) -> None:
+    axes.set_yticks(range(len(names)), [name_of(name, 22) for name in names])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_ylim(len(names) - 0.4, top)
+    axes.spines.bottom.set_visible(False)
+
+
+def _date_ticks(axes: Any, dates: Sequence[date]) -> None:
+    long = (dates[-1] - dates[0]).days > 300
+    steps = max(min(len(dates), 4) - 1, 1)
+    picked = sorted({dates[round(i * (len(dates) - 1) / steps)] for i in range(steps + 1)})
+    labels = [f"{MONTHS[d.month - 1]} {d.year}" if long else f"{d.day} {MONTHS[d.month - 1]}" for d in picked]
+    axes.set_xticks(picked, labels)
+    if len(picked) > 1:
+        first, *_, last = axes.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")
+
+
+def draw_trend(axes: Any, dates: Sequence[date], daily: Sequence[float], smooth: Sequence[float] | None) -> None:
+    """A line, over the pale daily values where it is smoothed; its last value written at its end."""
+    line = smooth or daily
+    if smooth:
+        axes.plot(dates, daily, color=PALE, linewidth=0.7)
+    axes.plot(dates, line, color=BLUE, linewidth=1.8)
+    last = max((i for i, value in enumerate(line) if math.isfinite(value)), default=None)
+    if last is not None:
+        end = (dates[last], line[last])
+        axes.plot(*end, "o", color=BLUE, markersize=4)
+        _label(axes, compact(line[last]), end, (6, 0), BLUE, va="center", weight="bold", annotation_clip=False)
+    values = [0.0, *(v for v in (*daily, *line) if math.isfinite(v))]
+    low, high = min(values), max(values)
+    axes.set_ylim(low * 1.08, high * 1.08 if high > low else 1)
+    if low < 0:
+        axes.axhline(0, color=EDGE, linewidth=0.8)
+    _ticks(axes.yaxis, compact)
+    axes.grid(axis="y")
+    margin = timedelta(days=len(dates) == 1)
+    axes.set_xlim(dates[0] - margin, dates[-1] + margin)
+    _date_ticks(axes, dates)
+
+
+def draw_shares(axes: Any, names: Sequence[str], customers: Sequence[float], revenue: Sequence[float]) -> None:
+    """A dumbbell a segment: share of customers (hollow) and of revenue (full)."""
+    for i, (of_customers, of_revenue) in enumerate(zip(customers, revenue, strict=True)):
+        axes.plot([of_customers, of_revenue], [i, i], color=PALE, linewidth=3, zorder=1, solid_capstyle="round")
+        axes.plot(of_customers, i, "o", color="white", markeredgecolor=MUTED, markeredgewidth=1.5, markersize=7)
+        axes.plot(of_revenue, i, "o", color=BLUE, markersize=7)
+    _named_rows(axes, names)
+    first = (customers[0], revenue[0])
+    for value, text, color, is_left in (
+        (first[0], "customers", MUTED, first[0] <= first[1]),
+        (first[1], "revenue", BLUE, first[1] < first[0]),
+    ):
+        side, offset = ("right", -8) if is_left else ("left", 8)
+        _label(axes, text, (value, 0), (offset, 0), color, ha=side, va="center", fontsize=9)
+    axes.axvline(0, color=EDGE, linewidth=0.8, zorder=0)
+    low, high = min(0.0, *customers, *revenue), max(0.01, *customers, *revenue)
+    room = (high - low) * 0.3
+    axes.set_xlim(min(low, min(first) - room), max(high * 1.08, max(first) + room))
+    _ticks(axes.xaxis, lambda value: percent(value, 0) if value >= low else "", 5)
+    axes.grid(axis="x")
+
+
+def draw_concentration(axes: Any, points: Sequence[tuple[float, float]], marked: Sequence[tuple[float, float]]) -> None:
+    """Cumulative share of CLV over the share of customers, best first, against equality."""
+    x, y = zip(*points, strict=True)
+    axes.plot([0, 1], [0, 1], color=EDGE, linewidth=1, linestyle=(0, (4, 3)))
+    axes.text(0.62, 0.55, "if all were worth the same", color=MUTED, fontsize=9, ha="left", va="top")
+    axes.fill_between(x, y, x, color=PALE, alpha=0.35)
+    axes.plot(x, y, color=BLUE, linewidth=2)
+    for share, held in marked:
+        axes.plot(share, held, "o", color=BLUE, markersize=5)
+        text = f"top {percent(share, 0)}: {percent(held, 0)}"
+        _label(axes, text, (share, held), (7, -3), BLUE, va="top", weight="bold")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, max(1.02, *y))
+    axes.set_xlabel("share of customers, most valuable first")
+    axes.set_ylabel("share of CLV")
+    for axis in (axes.xaxis, axes.yaxis):
+        _ticks(axis, _whole_percent)
+    axes.grid(axis="y")
+
+
+def draw_calibration(axes: Any, deciles: Sequence[Row]) -> None:
+    """Per decile: predicted as a dash, actual as a dot with its 95 % interval."""
+    for row in deciles:
+        x = row["decile"]
+        axes.plot([x, x], row["interval"], color=PALE, linewidth=5, solid_capstyle="butt", zorder=1)
+        axes.plot(x, row["actual"], "o", color=BLUE, markersize=6, zorder=3)
+        axes.plot([x - 0.35, x + 0.35], [row["predicted"]] * 2, color=ORANGE, linewidth=2.2, zorder=2)
+    axes.set_xticks([row["decile"] for row in deciles])
+    axes.set_xlim(deciles[0]["decile"] - 0.7, deciles[-1]["decile"] + 0.7)
+    top = max(max(row["interval"][1], row["predicted"]) for row in deciles)
+    axes.set_ylim(0, min(1.02, top * 1.12) if top else 1)
+    for height, text, color in ((0.97, "— predicted", ORANGE), (0.87, "● actual, with its 95% interval", BLUE)):
+        axes.text(0.02, height, text, transform=axes.transAxes, color=color, weight="bold", va="top")
+    _ticks(axes.yaxis, _whole_percent)
+    axes.set_xlabel("decile of predicted churn")
+    axes.grid(axis="y")
+
+
+def draw_movement(axes: Any, names: Sequence[str], entered: Sequence[int], left: Sequence[int]) -> None:
+    """Bars to the right for who came, to the left for who went."""
+    axes.barh(range(len(names)), entered, color=BLUE, height=0.62)
+    axes.barh(range(len(names)), [-v for v in left], color=TAN, height=0.62)
+    reach = max(1, *entered, *left)
+    for i, (came, went) in enumerate(zip(entered, left, strict=True)):
+        axes.text(came + reach * 0.03, i, signed(number, came), va="center", fontsize=9, color=BLUE)
+        text = MINUS + number(went) if went else "0"
+        axes.text(-went - reach * 0.03, i, text, va="center", ha="right", fontsize=9, color=ORANGE)
+    _named_rows(axes, names)
+    axes.axvline(0, color=EDGE, linewidth=0.8)
+    axes.set_xlim(-reach * 1.35, reach * 1.35)
+    axes.set_xticks([-reach * 0.6, reach * 0.6], ["left", "entered"])
+
+
+def draw_promo(axes: Any, names: Sequence[str], revenue: Sequence[float], discount: Sequence[float]) -> None:
+    """Revenue a code (thick) with the discount given (thin) below it."""
+    axes.barh([i - 0.14 for i in range(len(names))], revenue, color=BLUE, height=0.42)
+    axes.barh([i + 0.24 for i in range(len(names))], discount, color=TAN, height=0.2)
+    low, high = min(0.0, *revenue), max(0.0, *revenue, *discount)
+    reach = (high - low) or 1
+    for i, (value, given) in enumerate(zip(revenue, discount, strict=True)):
+        start, words = max(value, 0) + reach * 0.02, (" revenue", " discount") if i == 0 else ("", "")
+        axes.text(start, i - 0.16, compact(value) + words[0], va="center", fontsize=9, color=BLUE)
+        axes.text(given + reach * 0.02, i + 0.3, compact(given) + words[1], va="center", fontsize=8, color=ORANGE)
+    _named_rows(axes, names)
+    axes.set_xlim(low * 1.1, low + reach * 1.4)
+    axes.set_xticks([])
+    axes.axvline(0, color=EDGE, linewidth=0.8)
+
+
+def draw_effects(axes: Any, rows: Sequence[Row], show: Show) -> None:
+    """A forest plot: effect with its 95 % interval; hollow while the campaign's window is open."""
+    for i, row in enumerate(rows):
+        low, high, effect = row["ci_low"], row["ci_high"], row["effect"]
+        color = BLUE if low > 0 else ORANGE if high < 0 else MUTED
+        axes.plot([low, high], [i, i], color=color, linewidth=2.2, solid_capstyle="butt")
+        face = color if row["is_complete"] else "white"
+        axes.plot(effect, i, "o", color=face, markeredgecolor=color, markeredgewidth=1.6, markersize=7)
+        _label(axes, signed(show, effect), (effect, i), (0, 7), color, ha="center")
+    _named_rows(axes, [row["campaign"] for row in rows], top=-0.75)
+    axes.axvline(0, color=INK, linewidth=0.9)
+    _ticks(axes.xaxis, lambda value: signed(show, value), 5)
+    axes.grid(axis="x")

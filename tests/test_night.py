@@ -1,0 +1,242 @@
+"""Whole nights through the command line and Airflow, on a made-up shop: what comes out, twice, killed, old, broken."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from shop import write_shop
+
+SETTINGS = {"LOYALTY_TIMEZONE": "Europe/Moscow", "LOYALTY_CURRENCY": "RUB", "LOYALTY_PHONE_REGION": "RU"}
+COLUMNS = {
+    "customer_360": (
+        "customer_id registered_at acquisition_channel region first_order_date last_order_date order_count "
+        "revenue gross_margin average_order_value favourite_category online_share points_balance is_active"
+    ),
+    "customer_rfm": (
+        "customer_id days_since_last_order order_count revenue recency_score frequency_score monetary_score rfm_segment"
+    ),
+    "customer_clv": (
+        "customer_id frequency recency_days age_days p_alive expected_purchases expected_purchase_day_value clv "
+        "clv_low clv_high clv_tier clv_basis horizon_days"
+    ),
+    "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days",
+    "customer_segment": "customer_id segment",
+    "customer_segment_history": "customer_id segment valid_from valid_to",
+    "order_fact": "receipt_id customer_id business_date store_id sales_channel revenue gross_margin has_promo",
+    "order_line": "receipt_id line_number product_id quantity revenue cost_amount",
+    "contact": "contact_id customer_id channel sent_at",
+    "campaign_assignment": "campaign_id customer_id channel arm assigned_at",
+    "kpi_daily": (
+        "business_date revenue member_revenue gross_margin receipts orders buyers average_order_value members "
+        "new_members active_members benefit_users participation_rate promo_orders promo_discount"
+    ),
+    "promo_performance": (
+        "promo_code redemptions customers new_customers revenue discount_amount cost_amount incremental_profit "
+        "roi method"
+    ),
+    "promotion_performance": "promotion_id redemptions customers revenue",
+    "campaign_effect": (
+        "campaign_id metric segment treated_customers control_customers treated_mean control_mean effect ci_low "
+        "ci_high window_days is_complete method cost_amount incremental_profit roi roi_low roi_high verdict"
+    ),
+    "model_quality": "model metric value note trained_through",
+    "data_quality": "source rows_read rows_loaded rows_rejected rows_duplicate rows_superseded",
+    "rejected_rows": "source file row_number rule",
+    "pipeline_run": "code_version settings input_hashes task_seconds",
+}
+
+
+def loyalty(home: Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "LOYALTY"))} | SETTINGS
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def run(home: Path, *arguments: str) -> tuple[int, str, str]:
+    process = loyalty(home, "run", *arguments)
+    out, error = process.communicate()
+    return process.returncode, out, error
+
+
+def succeed(home: Path, *arguments: str) -> str:
+    """Run nights that must succeed; returns what was printed."""
+    code, out, error = run(home, *arguments)
+    assert code == 0, error + out
+    return out
+
+
+def table_rows(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every published table's rows; pipeline_run without the seconds, which are never the same."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        names = [name for (name,) in warehouse.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+        rows = {}
+        for name in names:
+            columns = "code_version, settings, input_hashes" if name == "pipeline_run" else "*"
+            rows[name] = sorted(warehouse.execute(f"SELECT {columns} FROM {name}").fetchall(), key=repr)
+        return rows
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder)
+    return folder
+
+
+def new_home(landing: Path, parent: Path, name: str) -> Path:
+    home = parent / name
+    home.mkdir()
+    shutil.copytree(landing, home / "landing")
+    return home
+
+
+@pytest.fixture(scope="module")
+def finished(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home after two nights, and what was printed."""
+    home = new_home(landing, tmp_path_factory.mktemp("finished"), "home")
+    return home, succeed(home, "--from", "2025-06-30", "--to", "2025-07-01")
+
+
+def test_every_published_table_has_its_columns_and_run_date(finished):
+    with duckdb.connect(str(finished[0] / "warehouse.duckdb"), read_only=True) as warehouse:
+        for table, columns in COLUMNS.items():
+            found = {row[0] for row in warehouse.execute(f"DESCRIBE {table}").fetchall()}
+            assert set(columns.split()) | {"run_date"} <= found, table
+
+
+def test_a_night_says_what_it_did_and_where_it_is(finished):
+    home, out = finished
+    assert "Night 2025-07-01 is published" in out
+    assert f"{home}/reports/2025-07-01/index.html" in out
+    assert "customer_rfm" in out
+
+
+def test_revenue_is_the_receipts_sales_less_returns_to_the_cent(finished):
+    with duckdb.connect(str(finished[0] / "warehouse.duckdb"), read_only=True) as warehouse:
+        files = str(finished[0] / "landing" / "2025-0[67]-[03][01]" / "receipts.csv")
+        expected = warehouse.execute(
+            "SELECT SUM(CASE operation WHEN 'return' THEN -1 ELSE 1 END * CAST(total_amount AS DECIMAL(18, 2))) "
+            "FROM read_csv($files, all_varchar = true) WHERE CAST(issued_at AS DATE) <= '2025-07-01'",
+            {"files": files},
+        ).fetchone()
+        assert warehouse.execute("SELECT SUM(revenue) FROM kpi_daily").fetchone() == expected
+        assert warehouse.execute("SELECT SUM(revenue) FROM order_fact").fetchone() == expected
+
+
+def test_models_score_their_customers(finished):
+    with duckdb.connect(str(finished[0] / "warehouse.duckdb"), read_only=True) as warehouse:
+        with_clv, on_margin = warehouse.execute(
+            "SELECT COUNT(clv), COUNT(*) FILTER (clv_basis = 'margin') FROM customer_clv"
+        ).fetchone()
+        assert with_clv > 200
+        assert on_margin == warehouse.execute("SELECT COUNT(*) FROM customer_clv").fetchone()[0]
+        low, high, scored = warehouse.execute(
+            "SELECT MIN(p_churn), MAX(p_churn), COUNT(p_churn) FROM customer_churn"
+        ).fetchone()
+        assert scored > 100
+        assert 0 <= low < high <= 1
+
+
+def test_personal_data_is_in_the_exports_and_nowhere_else_that_people_read(finished):
+    home, _ = finished
+    needles = [b"person7@example.com", b"Person7@Example.COM", b"+7900123", b"token-7", b"Ada 7 Example"]
+    published = [home / "warehouse.duckdb", *(home / "reports").rglob("*.html")]
+    published += [
+        p for p in (home / "lake" / "tables").rglob("*.parquet") if p.parent.name not in ("crm_customers_personal",)
+    ]
+    for path in published:
+        content = path.read_bytes()
+        assert not [needle for needle in needles if needle in content], path
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        names = [name for (name,) in warehouse.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+        for name in names:
+            assert not warehouse.execute(
+                f"SELECT 1 FROM {name} AS t WHERE CAST(t AS VARCHAR) ILIKE '%person7@%'"
+            ).fetchall()
+    assert any(b"person" in path.read_bytes() for path in (home / "exports").rglob("*.csv"))
+
+
+def test_files_are_private(finished):
+    open_to_others = [p for p in finished[0].rglob("*") if p.stat().st_mode & 0o077 and "landing" not in p.parts]
+    assert open_to_others == []
+
+
+def test_the_same_night_again_and_in_another_home_is_the_same(finished, landing, tmp_path):
+    home, _ = finished
+    before = table_rows(home), hashes(home / "exports"), hashes(home / "reports")
+    succeed(home, "--date", "2025-07-01")
+    assert (table_rows(home), hashes(home / "exports"), hashes(home / "reports")) == before
+    other = new_home(landing, tmp_path, "other")
+    succeed(other, "--from", "2025-06-30", "--to", "2025-07-01")
+    assert (table_rows(other), hashes(other / "exports"), hashes(other / "reports")) == before
+
+
+def copy_of(home: Path, target: Path) -> Path:
+    """A home as it is, to be spoilt; Airflow's own tables name the old place, and are made anew."""
+    shutil.copytree(home, target, ignore=shutil.ignore_patterns("airflow"))
+    return target
+
+
+@pytest.fixture(scope="module")
+def undisturbed(finished: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home after its third night, which nothing disturbed."""
+    home = copy_of(finished[0], tmp_path_factory.mktemp("undisturbed") / "home")
+    succeed(home, "--date", "2025-07-02")
+    return home
+
+
+@pytest.mark.parametrize("step", ["receipt_fact", "campaign_list", "commit", "publish_warehouse"])
+def test_a_killed_night_changes_nothing_and_ends_the_same_when_run_again(finished, undisturbed, tmp_path, step):
+    """SIGKILL right after a task: analysts keep last night; the next run takes no harm."""
+    home = copy_of(finished[0], tmp_path / "home")
+    before = table_rows(home)
+    process = loyalty(home, "run", "--date", "2025-07-02")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if f"] {step} " in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert (table_rows(home) == before) == (step != "publish_warehouse")
+    assert not (home / "exports" / "2025-07-02").exists()
+    succeed(home, "--date", "2025-07-02")
+    assert table_rows(home) == table_rows(undisturbed)
+    assert hashes(home / "exports") == hashes(undisturbed / "exports")
+
+
+def test_an_old_night_built_again_neither_replaces_the_warehouse_nor_sends_anything(finished, tmp_path):
+    home = copy_of(finished[0], tmp_path / "home")
+    warehouse, exports = hashlib.sha256((home / "warehouse.duckdb").read_bytes()).hexdigest(), hashes(home / "exports")
+    out = succeed(home, "--date", "2025-06-30")
+    assert "The warehouse stays that of 2025-07-01; nothing was sent." in out
+    assert hashlib.sha256((home / "warehouse.duckdb").read_bytes()).hexdigest() == warehouse
+    assert hashes(home / "exports") == exports
+
+
+def test_bad_data_stops_the_night_with_a_message_and_leaves_what_was_published(finished, tmp_path):
+    home = copy_of(finished[0], tmp_path / "home")
+    before = table_rows(home)
+    (home / "landing" / "2025-07-02" / "receipts.csv").write_text("receipt_id,issued_at\nr1,2025-07-02\n")
+    code, _, error = run(home, "--date", "2025-07-02")
+    assert code == 1
+    assert "receipts.csv: the required column total_amount is missing" in error
+    assert "Traceback" not in error
+    assert table_rows(home) == before
