@@ -15,7 +15,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TaskGroup, dag, task
+from airflow import sdk
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TaskGroup, task
 
 from pipelines.catalog import tables
 from pipelines.settings import load_settings
@@ -74,7 +75,7 @@ def business_date(context: dict[str, Any]) -> date:
     return start.astimezone(ZoneInfo(settings.timezone)).date()
 
 
-@dag(
+@sdk.dag(
     dag_id="loyalty_nightly",
     schedule=CronDataIntervalTimetable(settings.schedule, timezone=settings.timezone),
     start_date=pendulum.datetime(2000, 1, 1, tz=settings.timezone),
@@ -170,4 +171,4 @@ def loyalty_nightly() -> None:
     committed >> published >> [export_campaigns(night), write_report(night)] >> finish(night)
 
 
-loyalty_nightly()
+dag = loyalty_nightly()

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.catalog import Table, segment_files, tables
 from pipelines.contracts import Contract, sources, table_contract
 from pipelines.engine import DuckDBEngine, identifier, literal, parquet_scan
+from pipelines.errors import LoyaltyError
 from pipelines.ingest import stage_source, staging_contracts
 from pipelines.lake import Manifest, Night, TableState
 from pipelines.settings import Settings
@@ -125,7 +126,29 @@ def _typed_columns(name: str) -> str:
 
 def _write(name: str, select: str, night: Night, engine: DuckDBEngine) -> TableState:
     path = night.new_file(name)
-    return TableState(parts=(night.part(path, engine.write(select, path)),))
+    rows = engine.write(select, path)
+    check_table(contract_of(name), parquet_scan([path]), engine)
+    return TableState(parts=(night.part(path, rows),))
+
+
+def check_table(contract: Contract, rows: str, engine: DuckDBEngine) -> None:
+    """Hold a made table against its contract: rules, required columns, one row for each key.
+
+    Raises:
+        LoyaltyError: it breaks it. The fault is in the code or in an extract that the source's contract lets through.
+    """
+    rules = [f"COUNT(CASE WHEN NOT ({rule.condition}) THEN 1 END)" for rule in contract.rules]
+    key = ", ".join(identifier(k) for k in contract.key)
+    distinct = f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {rows}))" if key else "COUNT(*)"
+    *broken, twice = engine.rows(f"SELECT {', '.join([*rules, f'COUNT(*) - {distinct}'])} FROM {rows}")[0]
+    found = [f"{count:,} rows break {rule.name}" for rule, count in zip(contract.rules, broken, strict=True) if count]
+    if twice:
+        found.append(f"{twice:,} rows have a key ({', '.join(contract.key)}) that another has too")
+    if found:
+        raise LoyaltyError(
+            f"table {contract.name}: {'; '.join(found)}. Nothing was published; see data_contracts/marts/"
+            f"{contract.name}.yaml, and report it with the extracts that led to it."
+        )
 
 
 def segments_select() -> str:

@@ -204,6 +204,14 @@ def query(
 
 
 @app.command()
+def dictionary() -> None:
+    """Print the data dictionary (docs/DATA_DICTIONARY.md), as the contracts say it."""
+    from pipelines.dictionary import data_dictionary
+
+    print(data_dictionary(), end="")
+
+
+@app.command()
 def env(home: Home = None) -> None:
     """Print the environment that `airflow standalone` needs to schedule this home: eval "$(loyalty env)"."""
     settings = _settings(home)

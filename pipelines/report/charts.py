@@ -17,9 +17,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pipelines.report.words import MINUS, MONTHS, Show, compact, name_of, number, percent, signed
-
-Row = dict[str, Any]
+from pipelines.report.words import MINUS, MONTHS, Row, Show, compact, name_of, number, percent, signed, whole_percent
 
 INK, MUTED, EDGE, GRID = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb"
 BLUE, PALE, ORANGE, TAN = "#1f5f99", "#a9c6e0", "#b4530a", "#d08a55"
@@ -95,10 +93,6 @@ def _label(axes: Any, text: str, at: tuple[Any, Any], offset: tuple[int, int], c
 def _ticks(axis: Any, show: Show, most: int = 4) -> None:
     axis.set_major_locator(MaxNLocator(most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
-
-
-def _whole_percent(share: float) -> str:
-    return percent(share, 0)
 
 
 def _named_rows(axes: Any, names: Sequence[str], top: float = -0.6) -> None:
@@ -181,24 +175,24 @@ def draw_concentration(axes: Any, points: Sequence[tuple[float, float]], marked:
     axes.set_xlabel("share of customers, most valuable first")
     axes.set_ylabel("share of CLV")
     for axis in (axes.xaxis, axes.yaxis):
-        _ticks(axis, _whole_percent)
+        _ticks(axis, whole_percent)
     axes.grid(axis="y")
 
 
 def draw_calibration(axes: Any, deciles: Sequence[Row]) -> None:
     """Per decile: predicted as a dash, actual as a dot with its 95 % interval."""
     for row in deciles:
-        x = row["decile"]
-        axes.plot([x, x], row["interval"], color=PALE, linewidth=5, solid_capstyle="butt", zorder=1)
-        axes.plot(x, row["actual"], "o", color=BLUE, markersize=6, zorder=3)
-        axes.plot([x - 0.35, x + 0.35], [row["predicted"]] * 2, color=ORANGE, linewidth=2.2, zorder=2)
-    axes.set_xticks([row["decile"] for row in deciles])
-    axes.set_xlim(deciles[0]["decile"] - 0.7, deciles[-1]["decile"] + 0.7)
-    top = max(max(row["interval"][1], row["predicted"]) for row in deciles)
+        x = row["Decile"]
+        axes.plot([x, x], row["95% interval"], color=PALE, linewidth=5, solid_capstyle="butt", zorder=1)
+        axes.plot(x, row["Actual"], "o", color=BLUE, markersize=6, zorder=3)
+        axes.plot([x - 0.35, x + 0.35], [row["Predicted"]] * 2, color=ORANGE, linewidth=2.2, zorder=2)
+    axes.set_xticks([row["Decile"] for row in deciles])
+    axes.set_xlim(deciles[0]["Decile"] - 0.7, deciles[-1]["Decile"] + 0.7)
+    top = max(max(row["95% interval"][1], row["Predicted"]) for row in deciles)
     axes.set_ylim(0, min(1.02, top * 1.12) if top else 1)
     for height, text, color in ((0.97, "— predicted", ORANGE), (0.87, "● actual, with its 95% interval", BLUE)):
         axes.text(0.02, height, text, transform=axes.transAxes, color=color, weight="bold", va="top")
-    _ticks(axes.yaxis, _whole_percent)
+    _ticks(axes.yaxis, whole_percent)
     axes.set_xlabel("decile of predicted churn")
     axes.grid(axis="y")
 

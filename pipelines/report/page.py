@@ -4,19 +4,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import duckdb
 
 from pipelines.report.charts import Chart
-from pipelines.report.words import NONE, SHAPES, TEXT, Number, Show, counted, name_of, number
-
-Row = dict[str, Any]
+from pipelines.report.words import NONE, SHAPES, TEXT, Number, Row, Show, counted, number
 
 LISTED = 15  # rows of a long table
 DRAWN = 10  # rows of a chart
 WINDOW_DAYS = 28  # whole weeks, so that two windows hold the same weekdays
+
+# Why a table may be empty, and the sources that would fill it.
+CAUSES = {
+    "kpi_daily": ("no receipt is dated on or before this night", "receipts"),
+    "customer_rfm": ("no known customer has an order yet", "receipts"),
+    "customer_clv": ("no known customer has an order to forecast from", "receipts"),
+    "customer_churn": ("no known customer has an order in the last year", "receipts"),
+    "churn_calibration": ("no earlier forecast has an outcome yet to compare it with",),
+    "customer_segment": ("no customer is in a segment yet", "crm_customers", "receipts"),
+    "promo_performance": ("no promo code has been redeemed so far", "promo_codes", "promo_redemptions"),
+    "campaign_effect": ("no campaign has assigned customers whose window has begun", "campaigns", "campaign_members"),
+    "campaign_list": ("no campaign is due tonight, or nobody it may write to qualifies",),
+    "data_quality": ("no extract was read for this night",),
+    "model_quality": ("no model was fitted, or there was nothing to judge it on",),
+}
 
 # A sum of DOUBLE depends on the order that threads deliver rows in; and a share of less than nothing means nothing.
 MACROS = """
@@ -63,7 +75,7 @@ class Section:
 
 
 class Warehouse:
-    """The published tables of one night, read only; use it as a context manager."""
+    """The published tables of one night, read only, until closed."""
 
     def __init__(self, path: Path) -> None:
         self._connection = duckdb.connect(str(path), read_only=True, config={"memory_limit": "1GB"})
@@ -71,14 +83,9 @@ class Warehouse:
         night = self.one("SELECT run_date, currency FROM night")
         self.run_date, self.currency = night["run_date"], night["currency"]
         self.cents: Show = partial(self.money, decimals=2)
-        self._shapes = {**SHAPES, "money": self.money, "cents": self.cents}
+        self._shapes: dict[str, Show] = {**SHAPES, "money": self.money, "cents": self.cents}
 
-    def __enter__(self) -> "Warehouse":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._connection.close()
 
     def rows(self, sql: str, **parameters: Any) -> list[Row]:
@@ -96,32 +103,37 @@ class Warehouse:
     def table(self, caption: str, shapes: str, rows: Sequence[Row], note: str = "", folded: bool = False) -> Table:
         """A table of at least one row; its headings are the rows' keys, `shapes` tells how to show each."""
         names = shapes.split(", ")
-        cells = [
-            [self._shapes[shape](value) for shape, value in zip(names, row.values(), strict=True)] for row in rows
-        ]
-        align = "".join("t" if shape in TEXT else "n" for shape in names)
+        cells = [[self._shapes[shape](value) for shape, value in zip(names, row.values(), strict=True)] for row in rows]
+        align = "t" + "".join("t" if shape in TEXT else "n" for shape in names[1:])
         return Table(caption, list(rows[0]), align, cells, note, folded)
 
-    def why_empty(self, table: str, cause: str, sources: Sequence[str] = ()) -> str:
+    def count(self, table: str) -> int:
+        return int(self.one("SELECT COUNT(*) AS rows FROM query_table($table)", table=table)["rows"])
+
+    def why_empty(self, table: str) -> str:
         """Why a table has nothing to show: the cause, with what tonight's extracts brought."""
-        loaded = {row["source"]: row["rows_loaded"] for row in self.rows("SELECT source, rows_loaded FROM data_quality")}
+        cause, *sources = CAUSES[table]
+        loaded = {row["source"]: row["rows_loaded"] for row in self.rows("FROM data_quality")}
         brought = ", ".join(f"{s}: {counted(loaded[s], 'row') if s in loaded else 'no extract'}" for s in sources)
         return f"The table {table} is empty: {cause}." + (f" Tonight's extracts brought {brought}." if brought else "")
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A question that the page answers from some tables; with the first of them empty, `cause` is the answer."""
+    """A question that the page answers from some tables, named with spaces between."""
 
-    anchor: str
-    title: str
-    tables: tuple[str, ...]
     answer: Callable[[Warehouse], Section]
-    cause: str = ""
-    sources: tuple[str, ...] = ()
+    title: str
+    tables: str
+    needs_rows: bool = True
+
+    @property
+    def anchor(self) -> str:
+        return self.answer.__name__
 
     def section(self, warehouse: Warehouse) -> Section:
-        main = self.tables[0]
-        if self.cause and not warehouse.rows("SELECT 1 FROM query_table($main) LIMIT 1", main=main):
-            return Section(reason=warehouse.why_empty(main, self.cause, self.sources))
+        """The answer, or with the first of the tables empty the reason for that."""
+        main = self.tables.split()[0]
+        if self.needs_rows and not warehouse.count(main):
+            return Section(reason=warehouse.why_empty(main))
         return self.answer(warehouse)

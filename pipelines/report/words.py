@@ -10,6 +10,7 @@ from typing import Any
 
 Number = int | float | Decimal
 Show = Callable[[Any], str]
+Row = dict[str, Any]
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -55,6 +56,14 @@ def percent(share: Number | None, decimals: int = 1) -> str:
     return NONE if share is None or not math.isfinite(share) else number(float(share) * 100, decimals) + "%"
 
 
+def whole_percent(share: Number | None) -> str:
+    return percent(share, 0)
+
+
+def interval(ends: tuple[float, float]) -> str:
+    return " to ".join(map(percent, ends))
+
+
 def signed(show: Show, value: Number | None) -> str:
     return ("+" if value is not None and value > 0 else "") + show(value)
 
@@ -93,13 +102,15 @@ TEXT: Mapping[str, Show] = {
 }
 SHAPES: Mapping[str, Show] = {
     **TEXT,
+    "as is": str,
     "count": number,
     "tenths": partial(number, decimals=1),
     "hundredths": partial(number, decimals=2),
     "figure": figure,
     "change": partial(signed, number),
     "share": percent,
+    "interval": interval,
     "fine share": partial(percent, decimals=2),
-    "round share": partial(percent, decimals=0),
-    "round change": partial(signed, partial(percent, decimals=0)),
+    "round share": whole_percent,
+    "round change": partial(signed, whole_percent),
 }

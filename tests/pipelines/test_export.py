@@ -30,11 +30,11 @@ CREATE TABLE customer_identity (source_customer_id VARCHAR, customer_id VARCHAR)
 CREATE TABLE customer_segment (customer_id VARCHAR, segment VARCHAR);
 CREATE TABLE customer_360 (customer_id VARCHAR, favourite_category VARCHAR, points_balance DECIMAL(18,2),
     region VARCHAR, last_order_date DATE);
-CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE);
+CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE, window_days BIGINT);
 CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
-    assigned_at TIMESTAMPTZ, assigned_date DATE, source VARCHAR);
+    assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
 CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
 """
 # Customer, name, e-mail, phone, favourite category, points.

@@ -1,0 +1,272 @@
+"""What promo codes and campaigns did, and who is on tonight's lists."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from pipelines.report.charts import Chart, chart, draw_effects, draw_promo
+from pipelines.report.page import DRAWN, LISTED, Section, Table, Tile, Warehouse
+from pipelines.report.words import (
+    NONE,
+    Row,
+    Show,
+    compact,
+    counted,
+    name_of,
+    number,
+    percent,
+    ratio,
+    signed,
+    whole_percent,
+)
+
+METHODS = {
+    "randomised": "randomised: against a control group drawn by lot",
+    "before_after": "before/after: against the same customers earlier; a change and not its cause, so no ROI",
+}
+METRICS = {
+    "margin_per_customer": "margin per customer",
+    "revenue_per_customer": "revenue per customer",
+    "orders_per_customer": "orders per customer",
+    "buyer_rate": "share who bought",
+}
+MONEY_METRICS = ("margin_per_customer", "revenue_per_customer")
+TONIGHT = "On tonight's list"
+
+_PROMO = """
+SELECT {key} AS "{heading}", redemptions AS "Used", customers AS "Customers", new_customers AS "New",
+    revenue AS "Revenue", discount_amount AS "Discount", cost_amount AS "Cost", incremental_profit AS "Extra profit",
+    roi AS "ROI", COALESCE(method, 'not measured') AS "How it is known"
+FROM {table}
+ORDER BY revenue DESC, {key}
+LIMIT $listed
+"""
+
+_LISTS = """
+WITH customer AS (
+    SELECT campaign_id, channel, arm, assigned_date = $night AS is_new FROM campaign_assignment
+    UNION ALL
+    SELECT campaign_id, channel, NULL AS arm, FALSE AS is_new FROM campaign_list
+)
+SELECT campaign_id AS "Campaign", channel AS "Channel",
+    COUNT(*) FILTER (arm IS NULL) AS "On tonight's list",
+    COUNT(*) FILTER (arm = 'treated' AND is_new) AS "New tonight: treated",
+    COUNT(*) FILTER (arm = 'control' AND is_new) AS "New tonight: control",
+    COUNT(*) FILTER (arm = 'treated') AS "Treated so far",
+    COUNT(*) FILTER (arm = 'control') AS "Control so far",
+    ratio("Control so far", COUNT(arm)) AS "Control share"
+FROM customer
+GROUP BY campaign_id, channel
+ORDER BY campaign_id, channel
+"""
+
+
+def promo(warehouse: Warehouse) -> Section:
+    base = warehouse.one(
+        "SELECT COUNT(*) AS codes, SUM(redemptions) AS redemptions, SUM(discount_amount) AS discount,"
+        " SUM(revenue) AS revenue, COUNT(*) FILTER (method = 'randomised') AS measured FROM promo_performance"
+    )
+    discount = ratio(base["discount"], base["revenue"] + base["discount"])
+    of_price = "" if discount is None else f", {percent(discount)} of what those purchases would have cost"
+    takeaways = [
+        f"{counted(base['codes'], 'code')}, redeemed {counted(base['redemptions'], 'time')}; the discount given is"
+        f" {warehouse.money(base['discount'])}{of_price}.",
+        _measured_words(base["codes"], base["measured"]),
+    ]
+    codes = _most_revenue(warehouse, "promo_performance", "promo_code", "Code")
+    promotions = _most_revenue(warehouse, "promotion_performance", "promotion_id", "Promotion")
+    tables = [_promo_table(warehouse, "Promo codes", "promo_performance", codes)]
+    if promotions:
+        tables.append(_promo_table(warehouse, "Promotions", "promotion_performance", promotions))
+    first, drawn = codes[0], codes[:DRAWN]
+    words = (
+        f"{name_of(first['Code'])} was used on purchases of {warehouse.money(first['Revenue'])} at a discount of"
+        f" {warehouse.money(first['Discount'])}; {number(first['New'])} of its"
+        f" {counted(first['Customers'], 'customer')} were new."
+    )
+    names = [row["Code"] for row in drawn]
+    revenue, given = ([float(row[key]) for row in drawn] for key in ("Revenue", "Discount"))
+    title, height = "Revenue bought with a code, and discount given", 0.6 + 0.42 * len(drawn)
+    picture = chart("promo", title, words, height, draw_promo, names, revenue, given)
+    return Section(takeaways=takeaways, charts=[picture], tables=tables)
+
+
+def _measured_words(codes: int, measured: int) -> str:
+    if measured == codes:
+        return "The effect of every code was measured against customers who did not get it."
+    who = "No code was"
+    if measured:
+        who = f"Only {number(measured)} of {counted(codes, 'code')} {'was' if measured == 1 else 'were'}"
+    return (
+        f"{who} measured against customers who did not get it. For the others, revenue is what was bought with the"
+        " code, not because of it: part would have been bought anyway."
+    )
+
+
+def _most_revenue(warehouse: Warehouse, table: str, key: str, heading: str) -> list[Row]:
+    return warehouse.rows(_PROMO.format(table=table, key=key, heading=heading), listed=LISTED)
+
+
+def _promo_table(warehouse: Warehouse, what: str, table: str, rows: Sequence[Row]) -> Table:
+    count = warehouse.count(table)
+    left = f": the {len(rows)} with most revenue of {number(count)}" if count > len(rows) else f", all {count}"
+    shapes = "short, count, count, count, money, money, money, money, round change, short"
+    return warehouse.table(f"{what}{left}", shapes, rows, _method_note(row["How it is known"] for row in rows))
+
+
+def _method_note(methods: Iterable[str]) -> str:
+    """What the methods that occur mean."""
+    present = set(methods)
+    words = "; ".join(text for method, text in METHODS.items() if method in present)
+    return words[:1].upper() + words[1:] + ("." if words else "")
+
+
+def campaigns(warehouse: Warehouse) -> Section:
+    rows = warehouse.rows(
+        "SELECT *, CASE campaign_id WHEN 'programme' THEN 'Whole programme' ELSE campaign_id END AS campaign"
+        " FROM campaign_effect WHERE segment = 'all' ORDER BY campaign_id <> 'programme', campaign_id, metric"
+    )
+    metric = _main_metric(rows)
+    main = [row for row in rows if row["metric"] == metric]
+    drawn = [row for row in main if _has_interval(row)]
+    done = [row for row in drawn if row["is_complete"] and row["campaign_id"] != "programme"]
+    section = Section(takeaways=[_campaign_words(drawn, done, metric)])
+    if done:
+        up = sum(row["ci_low"] > 0 for row in done)
+        label = f"Finished campaigns that raised {METRICS[metric]}"
+        section.tiles.append(Tile(label, f"{number(up)} of {number(len(done))}", section.takeaways[0]))
+    if drawn:
+        section.charts.append(_effect_chart(warehouse, drawn, metric))
+    if not all(row["is_complete"] for row in drawn):
+        words = "Hollow dots are still open: look at them when the window has closed, early looks mislead."
+        section.takeaways.append(words)
+    single = warehouse.one("SELECT COUNT(*) AS rows FROM campaign_effect WHERE segment <> 'all'")["rows"]
+    if single:
+        section.takeaways.append(f"campaign_effect also holds {counted(single, 'figure')} for single segments.")
+    if main:
+        note = _method_note(row["method"] for row in main)
+        section.tables.append(_effect_table(warehouse, f"Effect on {METRICS[metric]}", main, note))
+    money = [row for row in rows if any(row[c] is not None for c in ("cost_amount", "incremental_profit", "roi"))]
+    if money:
+        section.tables.append(_roi_table(warehouse, money))
+    rest = [row for row in rows if row["metric"] != metric]
+    if rest:
+        caption = "Effect on other figures" if main else "Effects without an interval"
+        section.tables.append(_effect_table(warehouse, caption, rest, folded=bool(main)))
+    return section
+
+
+def _main_metric(rows: Sequence[Row]) -> str:
+    """The metric with an interval for most campaigns, margin before revenue before orders before buyers; '' if none."""
+    counts = {metric: sum(row["metric"] == metric and _has_interval(row) for row in rows) for metric in METRICS}
+    best = max(METRICS, key=lambda metric: counts[metric])  # the first of equals
+    return best if counts[best] else ""
+
+
+def _has_interval(row: Row) -> bool:
+    return all(row[column] is not None for column in ("effect", "ci_low", "ci_high"))
+
+
+def _show(warehouse: Warehouse, metric: str) -> Show:
+    if metric in MONEY_METRICS:
+        return warehouse.cents
+    return partial(percent, decimals=2) if metric == "buyer_rate" else partial(number, decimals=3)
+
+
+def _campaign_words(drawn: Sequence[Row], done: Sequence[Row], metric: str) -> str:
+    if not drawn:
+        return "No campaign has an effect with an interval yet, so none is proven or disproven."
+    if not done:
+        return f"No campaign's window has closed yet; {counted(len(drawn), 'effect')} so far, none final."
+    up, down = sum(row["ci_low"] > 0 for row in done), sum(row["ci_high"] < 0 for row in done)
+    return (
+        f"Of {counted(len(done), 'finished campaign')}, {number(up)} raised {METRICS[metric]} beyond chance,"
+        f" {number(down)} lowered it, and for {number(len(done) - up - down)} the interval includes zero: no effect is"
+        " shown either way."
+    )
+
+
+def _effect_chart(warehouse: Warehouse, drawn: Sequence[Row], metric: str) -> Chart:
+    best, show = max(drawn, key=lambda row: (row["ci_low"], row["campaign"])), _show(warehouse, metric)
+    words = (
+        f"{name_of(best['campaign'])}: {METRICS[metric]} {signed(show, best['effect'])} against control (95% interval"
+        f" {show(best['ci_low'])} to {show(best['ci_high'])}), {number(best['treated_customers'])} treated and"
+        f" {number(best['control_customers'])} control customers."
+    )
+    rows = drawn[: DRAWN + 2]
+    title = f"Effect on {METRICS[metric]}" + (f", {warehouse.currency}" if metric in MONEY_METRICS else "")
+    axis = percent if metric == "buyer_rate" else compact
+    return chart("effects", title, words, 0.9 + 0.42 * len(rows), draw_effects, rows, axis)
+
+
+def _effect_table(
+    warehouse: Warehouse, caption: str, rows: Sequence[Row], note: str = "", folded: bool = False
+) -> Table:
+    """Effects of one figure, or (folded) of several, which are then named."""
+    cells = []
+    for row in rows:
+        show = _show(warehouse, row["metric"])
+        cells.append(
+            (
+                name_of(row["campaign"]),
+                METRICS[row["metric"]],
+                f"{number(row['treated_customers'])} / {number(row['control_customers'])}",
+                f"{show(row['treated_mean'])} / {show(row['control_mean'])}",
+                signed(show, row["effect"]),
+                f"{show(row['ci_low'])} to {show(row['ci_high'])}" if row["ci_low"] is not None else NONE,
+                name_of(row["verdict"]),
+                f"{number(row['window_days'])} days, {'closed' if row['is_complete'] else 'open'}",
+                name_of(row["method"]),
+            )
+        )
+    columns = ("Treated / control", "Mean of each", "Effect", "95% interval", "Verdict", "Window", "How it is known")
+    if note:
+        one_figure = [(cell[0], *cell[2:]) for cell in cells]
+        return Table(caption, ("Campaign", *columns), "tnnnnttt", one_figure, note)
+    return Table(caption, ("Campaign", "Figure", *columns), "ttnnnnttt", cells, folded=folded)
+
+
+def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
+    """What campaigns cost and earned, once for each campaign though all its metrics say it."""
+    cells: dict[tuple[str, ...], None] = {}
+    for row in rows:
+        roi, (low, high) = (
+            signed(whole_percent, row["roi"]),
+            (whole_percent(row[end]) for end in ("roi_low", "roi_high")),
+        )
+        known = roi if NONE in (roi, low, high) else f"{roi} ({low} to {high})"
+        money = warehouse.money(row["cost_amount"]), warehouse.money(row["incremental_profit"])
+        cells[name_of(row["campaign"]), *money, known] = None
+    headings = ("Campaign", "Cost", "Extra profit", "ROI (95% interval)")
+    note = "ROI = (extra profit less cost) / cost; unknown without cost or margin, or without a comparison group."
+    return Table("What campaigns cost and earned", headings, "tnnn", list(cells), note)
+
+
+def exports(warehouse: Warehouse) -> Section:
+    rows = warehouse.rows(_LISTS, night=warehouse.run_date)
+    if not rows:
+        return Section(reason=warehouse.why_empty("campaign_list"))
+    listed = [row for row in rows if row[TONIGHT]]
+    takeaways = []
+    if listed:
+        entries, names = sum(row[TONIGHT] for row in listed), {row["Campaign"] for row in listed}
+        most = max(listed, key=lambda row: (row[TONIGHT], row["Campaign"], row["Channel"]))
+        takeaways.append(
+            f"{counted(entries, 'entry', 'entries')} on the lists of {counted(len(names), 'campaign')}; the longest is"
+            f" {name_of(most['Campaign'], 40)} by {name_of(most['Channel'])} with {number(most[TONIGHT])}."
+        )
+    else:
+        takeaways.append(warehouse.why_empty("campaign_list"))
+    held = sum(row["Control so far"] for row in rows)
+    everyone = held + sum(row["Treated so far"] for row in rows)
+    if held:
+        takeaways.append(
+            f"{counted(held, 'assignment')} of {number(everyone)} ({percent(ratio(held, everyone))}) are control:"
+            " they get nothing, so that the effect can be measured."
+        )
+    controlled = {row["Campaign"] for row in rows if row["Control so far"]}
+    without = sorted({name_of(row["Campaign"], 40) for row in listed if row["Campaign"] not in controlled})
+    if without:
+        more = ", …" if without[8:] else ""
+        takeaways.append(f"No control group, so no measurable effect: {', '.join(without[:8])}{more}.")
+    shapes = "name, name, count, count, count, count, count, share"
+    return Section(takeaways=takeaways, tables=[warehouse.table("Lists and arms", shapes, rows)])

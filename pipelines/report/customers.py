@@ -1,0 +1,293 @@
+"""Who the customers are, what they will be worth, who may leave, and who moved between segments."""
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pipelines.report.charts import chart, draw_calibration, draw_concentration, draw_movement, draw_shares
+from pipelines.report.page import DRAWN, WINDOW_DAYS, Section, Tile, Warehouse
+from pipelines.report.words import Row, compact, counted, day, name_of, number, percent, ratio, signed
+
+_RFM_SEGMENTS = """
+SELECT rfm_segment AS "Segment", COUNT(*) AS "Customers", COUNT(*) / SUM(COUNT(*)) OVER () AS "Share",
+    SUM(revenue) AS "Revenue", ratio(SUM(revenue), SUM(SUM(revenue)) OVER ()) AS "Share of revenue",
+    AVG(order_count) AS "Orders each", AVG(days_since_last_order) AS "Days since last order"
+FROM customer_rfm
+GROUP BY rfm_segment
+ORDER BY "Revenue" DESC, "Segment"
+"""
+
+# The most valuable first, in hundredths of all customers.
+_CONCENTRATION = """
+WITH ranked AS (
+    SELECT exact(clv) AS clv, ROW_NUMBER() OVER (ORDER BY clv DESC) AS place, COUNT(*) OVER () AS customers
+    FROM customer_clv
+    WHERE clv IS NOT NULL
+),
+hundredth AS (
+    SELECT MAX(place) AS place, SUM(clv) AS clv FROM ranked GROUP BY (place * 100 + customers - 1) // customers
+)
+SELECT place / MAX(place) OVER () AS "Top", place AS "Customers",
+    ratio(SUM(clv) OVER (ORDER BY place), SUM(clv) OVER ()) AS "Share of CLV"
+FROM hundredth
+ORDER BY place
+"""
+
+_CLV_TIERS = """
+SELECT clv_tier AS "Tier", COUNT(*) AS "Customers", COUNT(*) / SUM(COUNT(*)) OVER () AS "Share",
+    SUM(exact(clv)) AS "CLV", ratio(SUM(exact(clv)), SUM(SUM(exact(clv))) OVER ()) AS "Share of CLV",
+    AVG(exact(clv)) AS "CLV each", AVG(exact(p_alive)) AS "Still a customer",
+    AVG(exact(expected_purchases)) AS "Purchase days to come"
+FROM customer_clv
+GROUP BY clv_tier
+ORDER BY "CLV" DESC, "Tier"
+"""
+
+_CALIBRATION = """
+SELECT decile AS "Decile", customers AS "Customers", predicted AS "Predicted", actual AS "Actual"
+FROM churn_calibration
+ORDER BY decile
+"""
+
+_CHURN_TIERS = """
+SELECT churn_tier AS "Risk", COUNT(*) AS "Active customers", AVG(exact(p_churn)) AS "Mean probability",
+    SUM(exact(p_churn)) AS "Expected to leave", SUM(exact(clv)) AS "Their CLV"
+FROM customer_churn LEFT JOIN customer_clv USING (customer_id)
+WHERE is_active
+GROUP BY churn_tier
+ORDER BY "Mean probability" DESC, "Risk"
+"""
+
+# Stays that began and ended after $since, which is NULL where the history has one night only.
+_SEGMENTS = """
+WITH size AS (SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY segment),
+moved AS (
+    SELECT segment, COUNT(*) FILTER (valid_from > $since) AS entered, COUNT(*) FILTER (valid_to > $since) AS gone
+    FROM customer_segment_history
+    GROUP BY segment
+)
+SELECT segment AS "Segment", COALESCE(size.customers, 0) AS "Customers",
+    ratio(COALESCE(size.customers, 0), (SELECT COUNT(*) FROM customer_360)) AS "Share of all",
+    CASE WHEN $since IS NOT NULL THEN COALESCE(entered, 0) END AS "Entered",
+    CASE WHEN $since IS NOT NULL THEN COALESCE(gone, 0) END AS "Left",
+    "Entered" - "Left" AS "Net"
+FROM size FULL JOIN moved USING (segment)
+WHERE customers > 0 OR entered + gone > 0
+ORDER BY "Customers" DESC, "Segment"
+"""
+
+
+def rfm(warehouse: Warehouse) -> Section:
+    scored = warehouse.rows(
+        "SELECT recency_score AS recency, frequency_score AS frequency, COUNT(*) AS customers, SUM(revenue) AS revenue"
+        " FROM customer_rfm GROUP BY ALL"
+    )
+    scores = {(row["recency"], row["frequency"]): row for row in scored}
+    revenue = sum(row["revenue"] for row in scored)
+
+    def corner(recency: tuple[int, int]) -> tuple[int, str]:
+        """Frequent buyers of some recency: how many, and their revenue in words."""
+        rows = [row for (r, f), row in scores.items() if r in recency and f in (4, 5)]
+        theirs = sum((row["revenue"] for row in rows), Decimal(0))
+        share = ratio(theirs, revenue)
+        words = warehouse.money(theirs) + ("" if share is None else f" ({percent(share)} of all)")
+        return sum(row["customers"] for row in rows), words
+
+    best, best_revenue = corner((4, 5))
+    quiet, quiet_revenue = corner((1, 2))
+    best_share = percent(best / sum(row["customers"] for row in scored))
+    takeaways = [
+        f"{counted(best, 'customer')} ({best_share}) bought both recently and often (both scores 4 or 5); their revenue"
+        f" so far is {best_revenue}.",
+        f"{counted(quiet, 'customer')} used to buy often but {'has' if quiet == 1 else 'have'} gone quiet (frequency 4"
+        f" or 5, recency 1 or 2): {quiet_revenue} of past revenue to win back."
+        if quiet
+        else "No frequent buyer has gone quiet: nobody with frequency 4 or 5 has recency 1 or 2.",
+    ]
+    segments = warehouse.rows(_RFM_SEGMENTS)
+    shapes = "name, count, share, money, share, tenths, count"
+    section = Section(takeaways=takeaways, grid=_grid(scores))
+    section.tables.append(warehouse.table("RFM segments", shapes, segments))
+    if revenue > 0:
+        first, drawn = segments[0], segments[:DRAWN]
+        words = (
+            f"{name_of(first['Segment'], 40)}: {percent(first['Share'])} of customers bring"
+            f" {percent(first['Share of revenue'])} of revenue, the largest part of all segments."
+        )
+        shares = ([row[key] for row in drawn] for key in ("Segment", "Share", "Share of revenue"))
+        title, height = "Share of customers and of revenue", 0.9 + 0.32 * len(drawn)
+        section.charts.append(chart("rfmshare", title, words, height, draw_shares, *shares))
+    return section
+
+
+def _grid(scores: dict[tuple[int, int], Row]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    most = max(row["customers"] for row in scores.values())
+    nobody = {"customers": 0, "revenue": None}
+    grid = []
+    for recency, label in ((5, "5 (latest)"), (4, "4"), (3, "3"), (2, "2"), (1, "1 (oldest)")):
+        row = [scores.get((recency, frequency), nobody) for frequency in (1, 2, 3, 4, 5)]
+        # Square root: else the one crowded cell leaves all others white. Below .5 so that text keeps its contrast.
+        shades = [f"{0.48 * math.sqrt(cell['customers'] / most):.3f}" for cell in row]
+        cells = [(number(c["customers"]), compact(c["revenue"]), s) for c, s in zip(row, shades, strict=True)]
+        grid.append((label, cells))
+    return grid
+
+
+def clv(warehouse: Warehouse) -> Section:
+    base = warehouse.one(
+        "SELECT COUNT(clv) AS valued, SUM(exact(clv)) AS clv, MAX(clv_basis) AS basis, MAX(horizon_days) AS days"
+        " FROM customer_clv"
+    )
+    shapes = "name, count, share, money, share, cents, share, hundredths"
+    note = "Still a customer: mean probability (p_alive). Purchase days to come: mean expected in the horizon."
+    tiers = warehouse.table("CLV tiers", shapes, warehouse.rows(_CLV_TIERS), note)
+    if not base["valued"]:
+        words = "No customer has a CLV: the model gave none; see what is missing and why."
+        return Section(takeaways=[words], tables=[tiers])
+    words = (
+        f"{warehouse.money(base['clv'])} are expected of {counted(base['valued'], 'customer')} in the next"
+        f" {number(base['days'])} days, counted on {name_of(base['basis'], 30)}."
+    )
+    section = Section(takeaways=[words], tables=[tiers])
+    if base["clv"] > 0:
+        points = warehouse.rows(_CONCENTRATION)
+        if base["valued"] >= 10:
+            marks = [_held_by(points, share) for share in (0.1, 0.2)]
+            tenth, fifth = (percent(y) for _, y in marks)
+            title = f"The most valuable 10% of customers hold {tenth} of all CLV, the top 20% {fifth}."
+            words += f" The top 10% hold {tenth} of it."
+        else:
+            marks = []
+            first = percent(points[0]["Share of CLV"])
+            title = f"With only {counted(base['valued'], 'customer')}, the most valuable holds {first} of all CLV."
+        curve = [(0.0, 0.0), *((row["Top"], row["Share of CLV"]) for row in points)]
+        section.charts.append(chart("pareto", "Concentration of CLV", title, 3.1, draw_concentration, curve, marks))
+        if base["valued"] >= 100:
+            listed = [row for row in points if round(row["Top"] * 100) in (1, 5, 10, 20, 50, 100)]
+            section.beside = warehouse.table("Concentration in figures", "round share, count, share", listed)
+    else:
+        section.takeaways.append(
+            "All CLV together is not above zero, so shares of it mean nothing and the curve is left out."
+        )
+    section.tiles.append(Tile(f"CLV, next {number(base['days'])} days", warehouse.money(base["clv"]), words))
+    return section
+
+
+def _held_by(points: Sequence[Row], share: float) -> tuple[float, float]:
+    """The last point that holds at most this share of customers."""
+    last = [row for row in points if row["Top"] <= share + 1e-9][-1]
+    return last["Top"], last["Share of CLV"]
+
+
+def wilson(share: float, size: int) -> tuple[float, float]:
+    """95 % interval of a share seen in `size` customers (Wilson 1927, JASA 22:209)."""
+    z = 1.959964
+    centre, spread = share + z * z / (2 * size), z * math.sqrt(share * (1 - share) / size + z * z / (4 * size * size))
+    scale = 1 + z * z / size
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def churn(warehouse: Warehouse) -> Section:
+    base = warehouse.one(
+        "SELECT COUNT(*) AS active, COUNT(p_churn) AS judged, SUM(exact(p_churn)) AS leavers,"
+        " MAX(horizon_days) AS days FROM customer_churn WHERE is_active"
+    )
+    section = Section()
+    if base["judged"]:
+        words = (
+            f"Of {counted(base['judged'], 'active customer')} about {number(base['leavers'])}"
+            f" ({percent(ratio(base['leavers'], base['judged']))}) are expected not to buy in the next"
+            f" {number(base['days'])} days."
+        )
+        section.tiles.append(Tile("Active customers expected to leave", number(base["leavers"]), words))
+    else:
+        words = f"{counted(base['active'], 'active customer')}, but no churn probability for any tonight."
+    section.takeaways = [words, *_quality_words(warehouse)]
+    deciles = warehouse.rows(_CALIBRATION)
+    if deciles:
+        for row in deciles:
+            row["95% interval"] = low, high = wilson(row["Actual"], row["Customers"])
+            row["Within"] = "yes" if low <= row["Predicted"] <= high else "no"
+        title, words = "Predicted and actual churn by decile", _calibration_words(deciles)
+        section.charts.append(chart("calibration", title, words, 3.1, draw_calibration, deciles))
+        note = (
+            "Within: the prediction lies in the 95% interval (Wilson) of the actual share. By chance alone about one"
+            " decile in twenty lies outside; customers drift, so some more do."
+        )
+        shapes = "count, count, share, share, interval, name"
+        section.beside = warehouse.table("Calibration in figures", shapes, deciles, note)
+    else:
+        section.takeaways.append(warehouse.why_empty("churn_calibration"))
+    if base["active"]:
+        shapes = "name, count, share, count, money"
+        tiers = warehouse.rows(_CHURN_TIERS)
+        section.tables.append(warehouse.table("Active customers by risk of leaving", shapes, tiers))
+    return section
+
+
+def _quality_words(warehouse: Warehouse) -> list[str]:
+    rows = warehouse.rows("SELECT metric, value FROM model_quality WHERE model = 'churn' AND value IS NOT NULL")
+    quality = {row["metric"]: row["value"] for row in rows}
+    words = []
+    if "auc" in quality:
+        words.append(
+            "Given one customer who left and one who stayed, the model ranks the leaver higher"
+            f" {percent(quality['auc'], 0)} of the time (AUC {number(quality['auc'], 3)}; chance is 0.5)."
+        )
+    if "brier" in quality:
+        score = number(quality["brier"], 4)
+        words.append(f"Brier score {score} (mean squared error of the probability; 0 is perfect).")
+    return words or ["Tonight's model_quality gives neither AUC nor Brier score for churn."]
+
+
+def _calibration_words(deciles: Sequence[Row]) -> str:
+    customers = sum(row["Customers"] for row in deciles)
+    predicted, actual = (sum(row[key] * row["Customers"] for row in deciles) for key in ("Predicted", "Actual"))
+    worst = max(deciles, key=lambda row: abs(row["Predicted"] - row["Actual"]))
+    gap = worst["Actual"] - worst["Predicted"]
+    return (
+        f"{percent(predicted / customers)} were predicted to leave, {percent(actual / customers)} did. The forecast"
+        f" lies within the sampling error in {sum(row['Within'] == 'yes' for row in deciles)} of"
+        f" {counted(len(deciles), 'decile')}; the largest gap is {number(abs(gap) * 100, 1)} points in decile"
+        f" {worst['Decile']} ({'more' if gap > 0 else 'fewer'} left than predicted)."
+    )
+
+
+def segments(warehouse: Warehouse) -> Section:
+    since = warehouse.one(
+        "SELECT CASE WHEN MIN(valid_from) < $night THEN GREATEST(MIN(valid_from), $night - $days) END AS since"
+        " FROM customer_segment_history",
+        night=warehouse.run_date,
+        days=WINDOW_DAYS,
+    )["since"]
+    rows = warehouse.rows(_SEGMENTS, since=since)
+    largest = rows[0]
+    section = Section(
+        takeaways=[
+            f"{counted(sum(row['Customers'] > 0 for row in rows), 'segment')}; the largest is"
+            f" {name_of(largest['Segment'], 40)} with {counted(largest['Customers'], 'customer')}"
+            f" ({percent(largest['Share of all'])} of all). A customer can be in several."
+        ]
+    )
+    moved = [row for row in rows if row["Entered"] or row["Left"]]
+    if since is None:
+        section.takeaways.append("Segments were worked out for the first time tonight, so nobody has moved yet.")
+    elif not moved:
+        section.takeaways.append(f"Nobody has entered or left a segment since {day(since)}.")
+    else:
+        drawn = sorted(moved, key=lambda row: (-row["Entered"] - row["Left"], row["Segment"]))[:DRAWN]
+        net = max(drawn, key=lambda row: (abs(row["Net"]), row["Segment"]))
+        words = (
+            f"Since {day(since)} the largest net change is in {name_of(net['Segment'], 40)}: {number(net['Entered'])}"
+            f" entered, {number(net['Left'])} left ({signed(number, net['Net'])})."
+        )
+        bars = ([row[key] for row in drawn] for key in ("Segment", "Entered", "Left"))
+        height = 0.8 + 0.32 * len(drawn)
+        section.charts.append(chart("movement", f"Who moved since {day(since)}", words, height, draw_movement, *bars))
+    caption = f"All segments{f', movement since {day(since)}' if since else ''}"
+    table = warehouse.table(caption, "name, count, share, count, count, change", rows, folded=len(rows) > 25)
+    if section.charts and len(rows) <= 14:
+        section.beside = table
+    else:
+        section.tables.append(table)
+    return section

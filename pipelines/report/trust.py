@@ -1,0 +1,127 @@
+"""Whether the data and the models can be trusted, and what is missing."""
+
+import re
+from collections.abc import Sequence
+
+from pipelines.report.page import LISTED, Section, Warehouse
+from pipelines.report.words import Row, counted, day, name_of, number, percent, ratio
+
+COVERED = "kpi_daily customer_360 customer_clv customer_churn promo_performance promotion_performance campaign_effect"
+PARTLY_SHOWN = {"gross_margin", "clv", "p_churn", "roi", "incremental_profit"}
+
+_SOURCES = """
+SELECT source AS "Source", rows_read AS "Read", rows_loaded AS "Loaded", rows_rejected AS "Rejected",
+    ratio(rows_rejected, rows_read) AS "Rejected share", rows_duplicate AS "Duplicate", rows_superseded AS "Superseded"
+FROM data_quality
+ORDER BY source
+"""
+
+_REJECTED = """
+SELECT source AS "Source", rule AS "Rule that was broken", COUNT(*) AS "Rows", COUNT(DISTINCT file) AS "Files",
+    MIN(file || ', row ' || row_number) AS "For example"
+FROM rejected_rows
+GROUP BY source, rule
+ORDER BY "Rows" DESC, source, rule
+"""
+
+_MODELS = """
+SELECT model AS "Model", metric AS "Figure", value AS "Value", COALESCE(note, '') AS "Note",
+    trained_through AS "Trained through"
+FROM model_quality
+ORDER BY model, metric
+"""
+
+
+def quality(warehouse: Warehouse) -> Section:
+    rows = warehouse.rows(_SOURCES)
+    read, rejected, duplicate = (sum(row[key] for row in rows) for key in ("Read", "Rejected", "Duplicate"))
+    sent = sum(row["Read"] > 0 for row in rows)
+    takeaways = [
+        f"{counted(read, 'row')} read from {counted(sent, 'source')}; {number(rejected)} rejected"
+        f" ({percent(ratio(rejected, read), 2)}), {number(duplicate)} were exact repeats or keys met twice."
+    ]
+    if rejected:
+        worst = max(rows, key=lambda row: (row["Rejected share"] or 0.0, row["Source"]))
+        share = percent(worst["Rejected share"], 2)
+        takeaways.append(f"Most rejected: {name_of(worst['Source'])}, {share} of its rows.")
+    off = [name_of(r["Source"]) for r in rows if r["Read"] != r["Loaded"] + r["Rejected"] + r["Duplicate"]]
+    takeaways.append(
+        f"Rows do not add up (read is not loaded + rejected + duplicate) for {', '.join(off)}."
+        if off
+        else "For every source the rows add up: read = loaded + rejected + duplicate."
+    )
+    shapes = "name, count, count, count, fine share, count, count"
+    note = (
+        "Superseded: loaded rows that replaced an earlier row of the same key. A source with 0 rows read sent nothing."
+    )
+    section = Section(takeaways=takeaways, tables=[warehouse.table("Rows by source", shapes, rows, note)])
+    rules = warehouse.rows(_REJECTED)
+    if rules:
+        left = f", the {LISTED} most frequent of {number(len(rules))}" if len(rules) > LISTED else ""
+        shapes = "name, name, count, count, name"
+        section.tables.append(warehouse.table(f"Why rows were rejected{left}", shapes, rules[:LISTED]))
+    return section
+
+
+def models(warehouse: Warehouse) -> Section:
+    rows = warehouse.rows(_MODELS)
+    names = sorted({row["Model"] for row in rows})
+    through = max((row["Trained through"] for row in rows if row["Trained through"]), default=None)
+    trained = f", trained on data through {day(through)}." if through else "."
+    shown = ", ".join(name_of(name, 30) for name in names[:8])
+    takeaways = [f"{counted(len(rows), 'figure')} on {counted(len(names), 'model')} ({shown}){trained}"]
+    unknown = sum(row["Value"] is None for row in rows)
+    if unknown:
+        takeaways.append(f"{counted(unknown, 'figure')} could not be worked out; the notes say why.")
+    table = warehouse.table("Model quality", "name, name, figure, long, day", rows, folded=len(rows) > 8)
+    return Section(takeaways=takeaways, tables=[table])
+
+
+def missing(warehouse: Warehouse) -> Section:
+    """Columns of the main tables that are NULL, wholly or (the figures that decide) in part; each with its reason."""
+    notes = warehouse.rows("SELECT metric, note FROM model_quality WHERE note IS NOT NULL ORDER BY model, metric")
+    gaps: list[Row] = []
+    filled_tables = 0
+    for table in COVERED.split():
+        counts = warehouse.one("SELECT COUNT(*) AS rows, COUNT(COLUMNS(*)) FROM query_table($table)", table=table)
+        rows = counts.pop("rows")
+        filled_tables += rows > 0
+        for column, filled in counts.items():
+            if rows and (filled == 0 or (filled < rows and column in PARTLY_SHOWN)):
+                gap = "all" if filled == 0 else f"{number(rows - filled)} of {number(rows)}"
+                why = _reason(warehouse, notes, table, column)
+                gaps.append({"Table": table, "Column": column, "Rows without it": gap, "Why": why})
+    section = Section()
+    if gaps:
+        empty = sum(row["Rows without it"] == "all" for row in gaps)
+        section.takeaways.append(
+            f"{counted(empty, 'column')} of the main tables {'is' if empty == 1 else 'are'} empty and"
+            f" {number(len(gaps) - empty)} filled in part. The unknown stays unknown (a dash on this page): it is never"
+            " guessed."
+        )
+        section.tables.append(warehouse.table("Empty and partly filled columns", "name, name, as is, long", gaps))
+    elif filled_tables:
+        words = "No column of the main tables is empty, and the figures that decide are there for every row."
+        section.takeaways.append(words)
+    else:
+        section.takeaways.append("None of the main tables has a row, so no column of them can be judged.")
+    silent = [row["source"] for row in warehouse.rows("FROM data_quality WHERE rows_read = 0 ORDER BY source")]
+    if silent:
+        names = ", ".join(map(name_of, silent))
+        words = f"Nothing came tonight from {names}; what rests on them alone stays as it was, or empty."
+        section.takeaways.append(words)
+    return section
+
+
+def _reason(warehouse: Warehouse, notes: Sequence[Row], table: str, column: str) -> str:
+    """What a model's note says of the column, else the column's own description in the warehouse."""
+    specific = "_" in column or column in PARTLY_SHOWN  # 'revenue' in a sentence need not mean the column
+    said = [
+        row["note"]
+        for row in notes
+        if row["metric"] == column or (specific and re.search(rf"\b{re.escape(column)}\b", row["note"]))
+    ]
+    if said:
+        return " ".join(dict.fromkeys(said))
+    described = "SELECT comment FROM duckdb_columns() WHERE table_name = $table AND column_name = $column"
+    return f"By definition: {warehouse.one(described, table=table, column=column)['comment']}"

@@ -1,0 +1,117 @@
+"""The DAG: what it is drawn from, which business date a run has, and what fails without retries."""
+
+import importlib.util
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipelines.catalog import tables
+from pipelines.errors import BadDataError, LoyaltyError
+from pipelines.settings import ROOT, load_settings
+
+
+@pytest.fixture
+def load_dag_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Load the DAG file as a home in a time zone sees it."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("LOYALTY_HOME", str(tmp_path / "home"))
+
+    def load(zone: str = "UTC") -> ModuleType:
+        monkeypatch.setenv("LOYALTY_TIMEZONE", zone)
+        load_settings.cache_clear()
+        spec = importlib.util.spec_from_file_location("loyalty_nightly", ROOT / "dags" / "loyalty_nightly.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    load_settings.cache_clear()
+
+
+def scheduled(start: datetime | None, run_type: str = "scheduled", run_date: str | None = None) -> dict[str, Any]:
+    dag_run = SimpleNamespace(run_type=run_type)
+    return {"params": {"run_date": run_date}, "data_interval_start": start, "dag_run": dag_run}
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "expected"),
+    [
+        ("Asia/Vladivostok", datetime(2025, 6, 1, 17, tzinfo=UTC), date(2025, 6, 2)),
+        ("America/New_York", datetime(2025, 6, 1, 7, tzinfo=UTC), date(2025, 6, 1)),
+        # The nights on which New York's clocks change: 03:00 is 08:00 UTC before, 07:00 from then on, and back.
+        ("America/New_York", datetime(2025, 3, 8, 8, tzinfo=UTC), date(2025, 3, 8)),
+        ("America/New_York", datetime(2025, 3, 9, 7, tzinfo=UTC), date(2025, 3, 9)),
+        ("America/New_York", datetime(2025, 11, 1, 7, tzinfo=UTC), date(2025, 11, 1)),
+        ("America/New_York", datetime(2025, 11, 2, 8, tzinfo=UTC), date(2025, 11, 2)),
+        ("Pacific/Kiritimati", datetime(2024, 12, 30, 13, tzinfo=UTC), date(2024, 12, 31)),
+    ],
+)
+def test_the_business_date_is_the_intervals_start_in_the_business_zone(load_dag_file, zone, start, expected):
+    assert load_dag_file(zone).business_date(scheduled(start)) == expected
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Vladivostok", "Europe/Berlin", "Australia/Lord_Howe"])
+def test_every_day_of_a_year_has_one_run_also_when_the_clocks_change(load_dag_file, zone):
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import DataInterval, TimeRestriction
+
+    module = load_dag_file(zone)
+    timetable = coerce_to_core_timetable(module.dag.timetable)
+    restriction = TimeRestriction(module.dag.start_date, None, catchup=True)
+    interval: DataInterval | None = None
+    dates = []
+    for _ in range(366):
+        info = timetable.next_dagrun_info(last_automated_data_interval=interval, restriction=restriction)
+        interval = info.data_interval
+        dates.append(module.business_date(scheduled(interval.start)))
+    assert dates == [dates[0] + timedelta(days=n) for n in range(366)]
+
+
+def test_a_run_by_hand_needs_a_date_and_takes_it(load_dag_file):
+    module = load_dag_file()
+    assert module.business_date(scheduled(None, "manual", "2025-02-03")) == date(2025, 2, 3)
+    for start in (None, datetime(2025, 6, 1, tzinfo=UTC)):
+        with pytest.raises(LoyaltyError, match="started by hand without a date"):
+            module.business_date(scheduled(start, "manual"))
+
+
+def test_there_is_a_task_for_every_table_and_its_edges_are_what_it_reads(load_dag_file):
+    dag = load_dag_file().dag
+    made = {name: table for name, table in tables().items() if table.kind != "split"}
+    by_table = {task_id.split(".")[-1]: task for task_id, task in dag.task_dict.items()}
+    assert set(made) <= set(by_table)
+    for name, table in made.items():
+        upstream = {task_id.split(".")[-1] for task_id in by_table[name].upstream_task_ids}
+        read = {tables()[i].inputs[0] if tables()[i].kind == "split" else i for i in table.inputs}
+        assert upstream == read | {"open_night"}, name
+
+
+def test_nobody_sees_anything_before_the_commit(load_dag_file):
+    dag = load_dag_file().dag
+    for task_id in ("publish_warehouse", "export_campaigns", "write_report"):
+        assert "commit" in {task.task_id for task in dag.task_dict[task_id].get_flat_relatives(upstream=True)}
+    assert dag.max_active_runs == 1
+    assert not dag.catchup
+
+
+def test_bad_data_fails_without_retries_and_other_trouble_is_tried_again(load_dag_file):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    module = load_dag_file()
+    assert {task.retries for task in module.dag.tasks} == {2}
+
+    def bad() -> None:
+        raise BadDataError("receipts.csv: broken")
+
+    def unlucky() -> None:
+        raise OSError("disk")
+
+    with pytest.raises(AirflowFailException, match=r"receipts\.csv: broken"):
+        module._checked(bad)
+    with pytest.raises(OSError, match="disk"):
+        module._checked(unlucky)

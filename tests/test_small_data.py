@@ -1,0 +1,158 @@
+"""Whole nights on next to nothing: every table comes out, with NULL where there is no honest number."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from pipelines import nightly
+from pipelines.catalog import tables
+
+EVERYTHING = ("staging", "facts", "scores", "marts", "segments")
+RECEIPTS = "receipt_id,customer_id,issued_at,operation,total_amount\n"
+
+
+def test_headers_alone_make_empty_tables(retailer):
+    retailer.deliver("2017-12-01")
+    night = retailer.load("2017-12-01", upto=EVERYTHING)
+    for name in ("customer_360", "customer_rfm", "customer_clv", "customer_churn", "customer_segment", "order_fact"):
+        assert retailer.rows(night, name) == [], name
+    assert retailer.rows(night, "kpi_daily", "business_date, revenue, orders, members") == [
+        (date(2017, 12, 1), Decimal("0.00"), 0, 0)
+    ]
+
+
+def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\n")
+    night = retailer.load("2017-12-01", upto=EVERYTHING)
+    assert retailer.rows(night, "customer_rfm", "customer_id, recency_score, frequency_score, monetary_score") == [
+        ("c1", 1, 1, 1)
+    ]
+    assert retailer.rows(night, "customer_clv", "customer_id, frequency, p_alive, clv") == [("c1", 0, None, None)]
+    assert retailer.rows(night, "customer_churn", "customer_id, p_churn, churn_tier, method") == [
+        ("c1", None, None, None)
+    ]
+    notes = {(m, k): note for m, k, note in retailer.rows(night, "model_quality", "model, metric, note")}
+    assert notes["clv", "customers"].startswith("no forecast of purchases: ")
+    assert notes["churn", "method"].startswith("none: no churn forecast: ")
+    assert retailer.rows(night, "customer_360", "customer_id, registered_at, is_member, email_consent") == [
+        ("c1", None, False, False)
+    ]
+
+
+def test_anonymous_sales_count_as_revenue_and_make_no_customer(retailer):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + "r1,,2017-12-01,sale,5\nr2,,2017-12-01,return,2\n")
+    night = retailer.load("2017-12-01", upto=EVERYTHING)
+    columns = "revenue, member_revenue, receipts, orders, participation_rate"
+    assert retailer.rows(night, "kpi_daily", columns) == [(Decimal("3.00"), Decimal("0.00"), 1, 0, 0.0)]
+    assert retailer.rows(night, "customer_360") == []
+
+
+def test_a_customer_with_returns_alone_has_no_order(retailer):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + "r1,c1,2017-12-01,return,5\nr2,c2,2017-12-01,,-3\n")
+    night = retailer.load("2017-12-01", upto=EVERYTHING)
+    assert retailer.rows(night, "customer_rfm") == []
+    assert retailer.rows(night, "customer_360", "customer_id, order_count, revenue") == [
+        ("c1", 0, Decimal("-5.00")),
+        ("c2", 0, Decimal("-3.00")),
+    ]
+
+
+def test_events_dated_after_the_night_wait_for_their_day(retailer):
+    receipts = RECEIPTS + "r1,c1,2017-12-01,sale,5\nr2,c1,2017-12-02,sale,7\n"
+    lines = "receipt_id,line_number,quantity,amount\nr1,1,1,5\nr2,1,1,7\n"
+    retailer.deliver("2017-12-01", receipts=receipts, receipt_lines=lines)
+    retailer.deliver("2017-12-02")
+    first, second = (retailer.load(day, upto=EVERYTHING) for day in ("2017-12-01", "2017-12-02"))
+    assert [row[0] for row in retailer.rows(first, "order_fact", "receipt_id")] == ["r1"]
+    assert [row[0] for row in retailer.rows(second, "order_fact", "receipt_id")] == ["r1", "r2"]
+    assert [row[0] for row in retailer.rows(second, "order_line", "receipt_id")] == ["r1", "r2"]
+
+
+def facts(retailer, night):
+    columns = "receipt_id, revenue, gross_margin, line_count, promo_code_count"
+    return retailer.rows(night, "receipt_fact", columns), retailer.rows(
+        night, "receipt_line_fact", "receipt_id, revenue"
+    )
+
+
+def test_facts_by_increments_are_the_facts_worked_out_whole(retailer, monkeypatch):
+    """A line late, a receipt late, a correction, a redemption: each touches its receipt alone, and rightly."""
+    lines = "receipt_id,line_number,quantity,amount,cost_amount\n"
+    retailer.deliver(
+        "2017-12-01",
+        receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\nr2,c1,2017-12-01,sale,6\nr9,c1,2017-12-03,sale,9\n",
+        receipt_lines=lines + "r1,1,1,5,3\nr3,1,1,8,4\n",
+    )
+    retailer.deliver(
+        "2017-12-02",
+        receipts=RECEIPTS + "r1,c2,2017-12-01,sale,50\nr3,c1,2017-11-30,sale,8\n",
+        receipt_lines=lines + "r2,1,1,6,1\n",
+    )
+    retailer.deliver("2017-12-03", promo_redemptions="promo_code,receipt_id\nX,r1\nY,r1\n")
+    for day in ("2017-12-01", "2017-12-02"):
+        retailer.load(day, upto=("staging", "facts"))
+    by_increments = retailer.load("2017-12-03", upto=("staging", "facts"))
+    assert facts(retailer, by_increments)[0] == [
+        ("r1", Decimal("50.00"), Decimal("47.00"), 1, 2),
+        ("r2", Decimal("6.00"), Decimal("5.00"), 1, 0),
+        ("r3", Decimal("8.00"), Decimal("4.00"), 1, 0),
+        ("r9", Decimal("9.00"), None, 0, 0),
+    ]
+    assert len(by_increments.lake.manifest(date(2017, 12, 3)).tables["receipt_fact"].parts) == 3
+    monkeypatch.setattr("pipelines.build._rests_on", lambda *_: False)
+    whole = retailer.load("2017-12-03", upto=("staging", "facts"))
+    assert len(whole.lake.manifest(date(2017, 12, 3)).tables["receipt_fact"].parts) == 1
+    assert facts(retailer, whole) == facts(retailer, by_increments)
+
+
+def test_a_gift_cards_sale_is_no_revenue_and_its_use_is(retailer, monkeypatch):
+    from pipelines.settings import load_settings
+
+    monkeypatch.setenv("LOYALTY_GIFT_CARD_CATEGORIES", '["gift cards"]')
+    load_settings.cache_clear()
+    retailer.deliver(
+        "2017-12-01",
+        products="product_id,category\ng,gift cards\np,bread\n",
+        receipts=RECEIPTS + "sold,c1,2017-12-01,sale,55\nused,c2,2017-12-02,sale,50\n",
+        receipt_lines="receipt_id,line_number,product_id,quantity,amount,cost_amount\n"
+        "sold,1,g,1,50,\nsold,2,p,1,5,2\nused,1,p,10,50,20\n",
+    )
+    retailer.deliver("2017-12-02")
+    retailer.load("2017-12-01", upto=("staging", "facts"))
+    night = retailer.load("2017-12-02", upto=("staging", "facts"))
+    assert retailer.rows(night, "receipt_fact", "receipt_id, revenue, gross_margin") == [
+        ("sold", Decimal("5.00"), Decimal("3.00")),
+        ("used", Decimal("50.00"), Decimal("30.00")),
+    ]
+
+
+def test_ledger_and_redemptions_without_their_receipts_break_nothing(retailer):
+    retailer.deliver(
+        "2017-12-01",
+        promo_redemptions="promo_code,receipt_id\nX,nowhere\n",
+        receipt_lines="receipt_id,line_number,quantity,amount\nnowhere,1,0,0\n",
+        points_ledger="entry_id,customer_id,kind,points,posted_at\ne1,c1,spend,-5,2017-12-01\n",
+    )
+    night = retailer.load("2017-12-01", upto=EVERYTHING)
+    assert retailer.rows(night, "customer_points", "customer_id, points_balance") == [("c1", Decimal("-5.000"))]
+    assert retailer.rows(night, "order_line") == []
+
+
+@pytest.mark.parametrize("name", [name for name, table in tables().items() if table.kind == "source"])
+def test_every_source_can_come_without_rows(retailer, name):
+    from pipelines.contracts import sources
+
+    header = ",".join(column.name for column in sources()[name].columns)
+    retailer.deliver("2017-12-01", **{name: f"{header}\n"})
+    assert retailer.counts(retailer.load("2017-12-01", only=frozenset({name})), name) == (0, 0, 0, 0, 0)
+
+
+def test_another_run_of_the_same_night_takes_it_over(retailer):
+    from pipelines.errors import NightOpenError
+
+    retailer.deliver("2017-12-01")
+    nightly.open_night(date(2017, 12, 1), "first")
+    nightly.open_night(date(2017, 12, 1), "second")
+    with pytest.raises(NightOpenError, match="night 2017-12-01 is not open for run first: run second works on it"):
+        nightly.make("receipts", date(2017, 12, 1), "first")
