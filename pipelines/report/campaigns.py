@@ -127,12 +127,13 @@ def campaigns(warehouse: Warehouse) -> Section:
     )
     metric = _main_metric(rows)
     main = [row for row in rows if row["metric"] == metric]
-    drawn = [row for row in main if _has_interval(row)]
+    # Before and after hold season and all else too: they stand in the table, and prove nothing.
+    drawn = [row for row in main if _has_interval(row) and row["method"] != "before_after"]
     done = [row for row in drawn if row["is_complete"] and row["campaign_id"] != "programme"]
     section = Section(takeaways=[_campaign_words(drawn, done, metric)])
     if done:
         up = sum(row["ci_low"] > 0 for row in done)
-        label = f"Finished campaigns that raised {METRICS[metric]}"
+        label = f"Finished campaigns with control that raised {METRICS[metric]}"
         section.tiles.append(Tile(label, f"{number(up)} of {number(len(done))}", section.takeaways[0]))
     if drawn:
         section.charts.append(_effect_chart(warehouse, drawn, metric))
@@ -157,7 +158,7 @@ def campaigns(warehouse: Warehouse) -> Section:
 
 def _main_metric(rows: Sequence[Row]) -> str:
     """The metric with an interval for most campaigns, margin before revenue before orders before buyers; '' if none."""
-    counts = {metric: sum(row["metric"] == metric and _has_interval(row) for row in rows) for metric in METRICS}
+    counts = {m: sum(row["metric"] == m and _has_interval(row) for row in rows) for m in METRICS}
     best = max(METRICS, key=lambda metric: counts[metric])  # the first of equals
     return best if counts[best] else ""
 
@@ -174,14 +175,14 @@ def _show(warehouse: Warehouse, metric: str) -> Show:
 
 def _campaign_words(drawn: Sequence[Row], done: Sequence[Row], metric: str) -> str:
     if not drawn:
-        return "No campaign has an effect with an interval yet, so none is proven or disproven."
+        return "No campaign has a control group and an effect with an interval yet: what campaigns add is not known."
     if not done:
         return f"No campaign's window has closed yet; {counted(len(drawn), 'effect')} so far, none final."
     up, down = sum(row["ci_low"] > 0 for row in done), sum(row["ci_high"] < 0 for row in done)
     return (
-        f"Of {counted(len(done), 'finished campaign')}, {number(up)} raised {METRICS[metric]} beyond chance,"
-        f" {number(down)} lowered it, and for {number(len(done) - up - down)} the interval includes zero: no effect is"
-        " shown either way."
+        f"Of {counted(len(done), 'finished campaign')} with a control group, {number(up)} raised {METRICS[metric]}"
+        f" beyond chance, {number(down)} lowered it, and for {number(len(done) - up - down)} the interval includes zero:"
+        " no effect is shown either way."
     )
 
 

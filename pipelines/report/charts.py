@@ -191,7 +191,7 @@ def draw_calibration(axes: Any, deciles: Sequence[Row]) -> None:
     top = max(max(row["95% interval"][1], row["Predicted"]) for row in deciles)
     axes.set_ylim(0, min(1.02, top * 1.12) if top else 1)
     for height, text, color in ((0.97, "— predicted", ORANGE), (0.87, "● actual, with its 95% interval", BLUE)):
-        axes.text(0.02, height, text, transform=axes.transAxes, color=color, weight="bold", va="top")
+        axes.text(0.98, height, text, transform=axes.transAxes, color=color, weight="bold", va="top", ha="right")
     _ticks(axes.yaxis, whole_percent)
     axes.set_xlabel("decile of predicted churn")
     axes.grid(axis="y")

@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
 from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -81,7 +80,6 @@ HOSTILE = (
     "=1+1",
     "Скидка 20 %",
 )
-Warehouse = Callable[..., Path]
 
 
 def filled(contract: Contract, given: dict[str, object]) -> list[object]:
@@ -449,7 +447,10 @@ def test_campaign_effects_carry_interval_method_and_verdict(full_page: str) -> N
     others = ("10.20% / 8.10%", "+2.10%", "0.40% to 3.80%", "positive: keep", "28 days, closed", "randomised")
     assert ("winback-2025-01", "share who bought", "1,800 / 200", *others) in rows
     words = Page(full_page).sections["campaigns"]
-    assert "Of 4 finished campaigns, 1 raised margin per customer beyond chance, 1 lowered it" in words
+    assert (
+        "Of 3 finished campaigns with a control group, 1 raised margin per customer beyond chance, 1 lowered it"
+        in words
+    )
 
 
 def test_a_null_column_is_explained_by_the_models_note_or_else_its_definition(full_page: str, tmp_path: Path) -> None:
@@ -557,7 +558,7 @@ def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: P
     assert "All CLV together is not above zero" in sections["clv"]
     assert "first time tonight, so nobody has moved yet" in sections["segments"]
     assert "too small to say" in sections["campaigns"]
-    assert "No campaign has an effect with an interval yet" in sections["campaigns"]
+    assert "No campaign has a control group and an effect with an interval yet" in sections["campaigns"]
 
 
 def test_before_after_is_called_no_proof(full_page: str) -> None:
