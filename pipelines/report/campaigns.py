@@ -181,8 +181,8 @@ def _campaign_words(drawn: Sequence[Row], done: Sequence[Row], metric: str) -> s
     up, down = sum(row["ci_low"] > 0 for row in done), sum(row["ci_high"] < 0 for row in done)
     return (
         f"Of {counted(len(done), 'finished campaign')} with a control group, {number(up)} raised {METRICS[metric]}"
-        f" beyond chance, {number(down)} lowered it, and for {number(len(done) - up - down)} the interval includes zero:"
-        " no effect is shown either way."
+        f" beyond chance, {number(down)} lowered it, and for {number(len(done) - up - down)} the interval includes"
+        " zero: no effect is shown either way."
     )
 
 
