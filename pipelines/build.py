@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib
+import os
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
@@ -9,10 +11,10 @@ import pyarrow as pa
 
 from pipelines.catalog import Table, segment_files, tables
 from pipelines.contracts import Contract, sources, table_contract
-from pipelines.engine import DuckDBEngine, identifier, literal, parquet_scan
+from pipelines.engine import DuckDBEngine, Engine, identifier, literal
 from pipelines.errors import LoyaltyError
 from pipelines.ingest import stage_source, staging_contracts
-from pipelines.lake import Manifest, Night, TableState
+from pipelines.lake import Manifest, Night, Part, TableState
 from pipelines.settings import Settings
 
 # Tables by name: the one that is made, and its splits.
@@ -60,7 +62,7 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
     }
 
 
-def register_inputs(engine: DuckDBEngine, night: Night, settings: Settings, table: Table) -> None:
+def register_inputs(engine: Engine, night: Night, settings: Settings, table: Table) -> None:
     """Make the names that a table reads stand for their rows as of tonight."""
     for name, rows in parameters(night.run_date, settings).items():
         engine.register_arrow(name, rows)
@@ -71,7 +73,7 @@ def register_inputs(engine: DuckDBEngine, night: Night, settings: Settings, tabl
         engine.register(f"history.{name}", engine.select_of(earlier, contract_of(name)))
 
 
-def _register(engine: DuckDBEngine, night: Night, name: str) -> None:
+def _register(engine: Engine, night: Night, name: str) -> None:
     table = tables()[name]
     if table.is_view:
         for inner in table.inputs:
@@ -91,47 +93,66 @@ def make_table(name: str, night: Night, settings: Settings) -> int:
     if table.is_view:
         night.add(name, TableState())
         return 0
-    with DuckDBEngine(night, settings) as engine:
-        if table.kind == "source":
+    if table.kind == "source":
+        with DuckDBEngine(night, settings) as engine:
             states = stage_source(sources()[name], night, engine, settings)
-        else:
+    elif table.kind == "python":
+        with DuckDBEngine(night, settings) as engine:
             register_inputs(engine, night, settings, table)
-            states = _make(table, night, engine, settings)
+            states = _make_python(table, night, engine, settings)
+    else:
+        with sql_engine(night, settings) as engine:
+            register_inputs(engine, night, settings, table)
+            states = {name: _make_sql(table, night, engine, settings)}
     for made, state in states.items():
         night.add(made, state)
     return sum(part.rows for part in states[name].written_by(night.run_date))
 
 
-def _make(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) -> dict[str, TableState]:
+def sql_engine(night: Night, settings: Settings) -> Engine:
+    """The engine that the settings name for facts, marts and segments.
+
+    Raises:
+        LoyaltyError: Spark is wanted and not installed, or Java is missing.
+    """
+    if settings.engine == "duckdb":
+        return DuckDBEngine(night, settings)
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        raise LoyaltyError("LOYALTY_ENGINE=spark needs Java 17 (Debian: openjdk-17-jre-headless); there is none here")
+    try:
+        from pipelines.spark import SparkEngine
+    except ImportError as error:
+        raise LoyaltyError("LOYALTY_ENGINE=spark needs PySpark: install requirements-dev.lock") from error
+    return SparkEngine(night, settings)
+
+
+def _make_sql(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
     if table.is_incremental:
-        return {table.name: _make_incremental(table, night, engine, settings)}
-    if table.kind == "sql":
-        return {table.name: _write(table.name, table.sql, night, engine)}
-    if table.kind == "segments":
-        return {table.name: _write(table.name, segments_select(), night, engine)}
+        return _make_incremental(table, night, engine, settings)
+    select = segments_select() if table.kind == "segments" else table.sql
+    return TableState(parts=_write(table.name, select, engine))
+
+
+def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) -> dict[str, TableState]:
     module, function = table.function.split(":")
     maker: TableMaker = getattr(importlib.import_module(module), function)
     states = {}
     for name, rows in maker(engine, night, settings).items():
         engine.register_arrow("made", rows)
-        states[name] = _write(name, f"SELECT {_typed_columns(name)} FROM made", night, engine)
+        states[name] = TableState(parts=_write(name, "SELECT * FROM made", engine))
     return states
 
 
-def _typed_columns(name: str) -> str:
-    """What Python made, in the contract's columns, order and types."""
-    columns = contract_of(name).columns
-    return ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in columns)
+def _write(name: str, select: str, engine: Engine) -> tuple[Part, ...]:
+    """A table's rows in its contract's columns, order and types, held against the contract."""
+    contract = contract_of(name)
+    columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns)
+    parts = engine.write(f"SELECT {columns} FROM ({select}\n) AS made", name)
+    check_table(contract, engine.scan_parts(parts), engine)
+    return parts
 
 
-def _write(name: str, select: str, night: Night, engine: DuckDBEngine) -> TableState:
-    path = night.new_file(name)
-    rows = engine.write(select, path)
-    check_table(contract_of(name), parquet_scan([path]), engine)
-    return TableState(parts=(night.part(path, rows),))
-
-
-def check_table(contract: Contract, rows: str, engine: DuckDBEngine) -> None:
+def check_table(contract: Contract, rows: str, engine: Engine) -> None:
     """Hold a made table against its contract: rules, required columns, one row for each key.
 
     Raises:
@@ -159,7 +180,7 @@ def segments_select() -> str:
     )
 
 
-def _make_incremental(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) -> TableState:
+def _make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
     """A fact by receipt: worked out for the receipts that tonight touches, whole; the others stay as they were.
 
     Worked out for all receipts when the earlier nights are not the ones the last manifest rests on, or when what the
@@ -172,33 +193,29 @@ def _make_incremental(table: Table, night: Night, engine: DuckDBEngine, settings
     previous = night.previous
     earlier = previous.tables.get(table.name) if previous else None
     if previous is None or earlier is None or earlier.recipe != recipe or not _rests_on(previous, inputs, night):
-        return _write(table.name, table.sql, night, engine).model_copy(update={"key": key, "recipe": recipe})
+        return TableState(parts=_write(table.name, table.sql, engine), key=key, recipe=recipe)
 
     _find_touched(inputs, previous.run_date, night, engine)
     for name in dated:
         whole = engine.select_of(inputs[name], contract_of(name))
         engine.register(name, f"SELECT * FROM ({whole}) WHERE receipt_id IN (SELECT receipt_id FROM touched)")
-    made = _write(table.name, table.sql, night, engine)
+    made = _write(table.name, table.sql, engine)
     old = engine.select_of(earlier, table_contract(table.name))
     replaced = (
         f"SELECT DISTINCT landing_date, receipt_id FROM ({old}) WHERE receipt_id IN (SELECT receipt_id FROM touched)"
     )
     if earlier.superseded:
-        replaced += (
-            f" UNION ALL SELECT landing_date, receipt_id FROM {parquet_scan([night.lake.path(earlier.superseded)])}"
-        )
-    path = night.new_file(f"{table.name}_superseded")
-    count = engine.write(replaced, path)
-    night.part(path, count)
+        replaced += f" UNION ALL SELECT landing_date, receipt_id FROM {engine.scan_parts(earlier.superseded)}"
+    superseded = engine.write(replaced, f"{table.name}_superseded")
     return TableState(
-        parts=(*earlier.parts, *made.parts),
-        superseded=str(path.relative_to(night.lake.root)) if count else None,
+        parts=(*earlier.parts, *made),
+        superseded=superseded if any(part.rows for part in superseded) else (),
         key=key,
         recipe=recipe,
     )
 
 
-def _recipe(table: Table, engine: DuckDBEngine, settings: Settings) -> str:
+def _recipe(table: Table, engine: Engine, settings: Settings) -> str:
     """What besides the receipts' rows decides on the fact's rows."""
     digest = hashlib.sha256(f"{table.sql}{settings.amounts_include_tax}".encode())
     for (product,) in engine.rows("SELECT product_id FROM gift_card_product ORDER BY product_id"):
@@ -214,10 +231,10 @@ def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -
     )
 
 
-def _find_touched(inputs: dict[str, TableState], since: date, night: Night, engine: DuckDBEngine) -> None:
+def _find_touched(inputs: dict[str, TableState], since: date, night: Night, engine: Engine) -> None:
     """Make table `touched`: receipts that tonight's extracts name, and those whose day has come."""
     selects = [
-        f"SELECT receipt_id FROM {parquet_scan(night.lake.path(part.path) for part in own)}"
+        f"SELECT receipt_id FROM {engine.scan_parts(own)}"
         for state in inputs.values()
         if (own := state.written_by(night.run_date))
     ]
@@ -226,9 +243,7 @@ def _find_touched(inputs: dict[str, TableState], since: date, night: Night, engi
         f"SELECT receipt_id FROM ({waiting}) "
         f"WHERE issued_date > DATE '{since}' AND issued_date <= DATE '{night.run_date}'"
     )
-    engine.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})"
-    )
+    engine.materialise("touched", f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})")
 
 
 def made_tables() -> Iterable[str]:

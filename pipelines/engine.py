@@ -1,7 +1,11 @@
-"""The engine: runs SELECTs over the lake's Parquet files. DuckDB, in memory, one connection a task."""
+"""The engines: run SELECTs, written in DuckDB's dialect, over the lake's Parquet files.
+
+DuckDB in memory, one connection a task, is the default; Spark (pipelines.spark) runs the same SELECTs.
+"""
 
 import re
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.contracts import Contract
-from pipelines.lake import Night, TableState
+from pipelines.lake import Night, Part, TableState
 from pipelines.settings import Settings
 
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
@@ -28,21 +32,79 @@ def identifier(name: str) -> str:
     return f'"{name}"'
 
 
+def _qualified(name: str) -> str:
+    return ".".join(identifier(part) for part in name.split("."))
+
+
 def literal(value: str) -> str:
     """A text constant for SQL, where a parameter can't stand (file names in views)."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def parquet_scan(paths: Iterable[Path]) -> str:
-    """A table function that reads Parquet files of one schema."""
-    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
+class Engine(ABC):
+    """What a task needs of an engine; use it as a context manager."""
+
+    def __init__(self, night: Night) -> None:
+        self._night = night
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def select_of(self, state: TableState, contract: Contract) -> str:
+        """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
+        if not state.parts:
+            columns = (f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns)
+            return f"SELECT {', '.join(columns)} WHERE FALSE"
+        select = f"SELECT * FROM {self.scan_parts(state.parts)} AS kept"
+        if state.superseded:
+            same = " AND ".join(f"gone.{identifier(k)} = kept.{identifier(k)}" for k in ("landing_date", *state.key))
+            gone = self.scan_parts(state.superseded)
+            select += f" WHERE NOT EXISTS (SELECT 1 FROM {gone} AS gone WHERE {same})"
+        return select
+
+    def scan_parts(self, parts: Iterable[Part]) -> str:
+        """What to write after FROM to read files of the lake that have the same columns."""
+        return self.scan(self._night.lake.path(part.path) for part in parts)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what the engine holds."""
+
+    @abstractmethod
+    def scan(self, paths: Iterable[Path]) -> str:
+        """What to write after FROM to read Parquet files that have the same columns."""
+
+    @abstractmethod
+    def register(self, name: str, select: str) -> None:
+        """Make `name` (of tonight, or `history.<table>`) stand for a SELECT."""
+
+    @abstractmethod
+    def register_arrow(self, name: str, table: pa.Table) -> None:
+        """Make `name` stand for a small Arrow table."""
+
+    @abstractmethod
+    def materialise(self, name: str, select: str) -> None:
+        """Make `name` stand for a SELECT's rows, worked out once."""
+
+    @abstractmethod
+    def write(self, select: str, table: str) -> tuple[Part, ...]:
+        """Run a SELECT into new files of a table."""
+
+    @abstractmethod
+    def rows(self, select: str) -> list[tuple[Any, ...]]:
+        """A SELECT's few rows as tuples."""
 
 
-class DuckDBEngine:
-    """One task's connection; use it as a context manager. Spills beside the lake, within the memory limit."""
+class DuckDBEngine(Engine):
+    """DuckDB in memory, of one task. Spills beside the lake, within the memory limit."""
 
     def __init__(self, night: Night, settings: Settings) -> None:
-        self._night = night
+        super().__init__(night)
         self._spill = night.temporary_folder()
         self.connection = duckdb.connect(
             config={
@@ -59,48 +121,38 @@ class DuckDBEngine:
     def __enter__(self) -> "DuckDBEngine":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.connection.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 
-    def select_of(self, state: TableState, contract: Contract) -> str:
-        """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
-        if not state.parts:
-            columns = ", ".join(
-                f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns
-            )
-            return f"SELECT {columns} WHERE FALSE"
-        select = f"SELECT * FROM {parquet_scan(self._night.lake.path(part.path) for part in state.parts)} AS kept"
-        if state.superseded:
-            gone = parquet_scan([self._night.lake.path(state.superseded)])
-            same = " AND ".join(f"gone.{identifier(k)} = kept.{identifier(k)}" for k in ("landing_date", *state.key))
-            select += f" WHERE NOT EXISTS (SELECT 1 FROM {gone} AS gone WHERE {same})"
-        return select
+    def scan(self, paths: Iterable[Path]) -> str:
+        return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
 
     def register(self, name: str, select: str) -> None:
-        """Make `name` (of tonight, or `history.<table>`) stand for a SELECT."""
-        qualified = ".".join(identifier(part) for part in name.split("."))
-        self.connection.execute(f"CREATE OR REPLACE VIEW {qualified} AS {select}")
+        self.connection.execute(f"CREATE OR REPLACE VIEW {_qualified(name)} AS {select}")
 
     def register_arrow(self, name: str, table: pa.Table) -> None:
-        """Make `name` stand for a small Arrow table."""
         self.connection.register("incoming", table)
-        self.connection.execute(f"CREATE OR REPLACE TABLE {identifier(name)} AS FROM incoming")
+        self.connection.execute(f"CREATE OR REPLACE TABLE {_qualified(name)} AS FROM incoming")
         self.connection.unregister("incoming")
 
-    def write(self, select: str, path: Path) -> int:
-        """Run a SELECT into a new Parquet file; returns its rows."""
+    def materialise(self, name: str, select: str) -> None:
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS {select}")
+
+    def write(self, select: str, table: str) -> tuple[Part, ...]:
+        path = self._night.new_file(table)
+        return (self._night.part(path, self.write_file(select, path)),)
+
+    def write_file(self, select: str, path: Path) -> int:
+        """Run a SELECT into a Parquet file; returns its rows."""
         copy = f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         row = self.connection.execute(copy).fetchone()
         path.chmod(0o600)
         return int(row[0]) if row else 0
 
+    def rows(self, select: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return self.connection.execute(select, parameters).fetchall()
+
     def arrow(self, select: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """A SELECT's rows as an Arrow table."""
         return self.connection.execute(select, parameters).to_arrow_table()
-
-    def rows(self, select: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """A SELECT's rows as tuples."""
-        return self.connection.execute(select, parameters).fetchall()

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.contracts import Column, Contract, Rule
-from pipelines.engine import DuckDBEngine, identifier, literal, parquet_scan
+from pipelines.engine import DuckDBEngine, identifier, literal
 from pipelines.errors import BadDataError
 from pipelines.extract import ExtractFile, RejectedRecord, clean_copy, find_files, inspect
 from pipelines.lake import Night, Part, TableState
@@ -160,12 +160,12 @@ def _read(
         duplicates = _mark_duplicates(contract, read, engine) if read else 0
         for table in staging_contracts(contract):
             if duplicates or contract.personal_columns:
-                parts = [_split_off(table, read, night, engine)] if read else []
+                parts = _split_off(table, read, engine) if read else ()
             else:
-                parts = [_keep(path, table.name, night) for path in read]
-            states[table.name] = TableState(parts=tuple(parts))
+                parts = tuple(_keep(path, table.name, night) for path in read)
+            states[table.name] = TableState(parts=parts)
         states["counts"] = counts + Counts(0, -duplicates, 0, duplicates)
-        states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, night, engine)
+        states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         return states
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -177,7 +177,7 @@ def _read_file(
     """Write a file's good rows, typed, to `target`; returns their number and the rows that are no good."""
     if file.is_parquet:
         names = [identifier_of(i) for i in range(len(file.columns))]
-        scan = f"(FROM {parquet_scan([file.path])} AS p({', '.join(names)}))"
+        scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
         return _load(scan, file, contract, engine, target, settings, night, total=file.records)
     if contract.dialect.encoding.lower() in ("utf-8", "utf8"):
         try:
@@ -283,7 +283,7 @@ def _load(
         f"CAST({identifier(dates[c.name])} AS DATE) AS {identifier(c.name)}" if c.name in dates else identifier(c.name)
         for c in staged_columns(contract)
     )
-    loaded = engine.write(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)
+    loaded = engine.write_file(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)
     if loaded == total:
         return loaded, []
     # The second look costs only files that have something wrong.
@@ -350,19 +350,18 @@ def _keep(path: Path, table: str, night: Night) -> Part:
     return night.part(path.rename(night.new_file(table)), rows)
 
 
-def _split_off(table: Contract, read: list[Path], night: Night, engine: DuckDBEngine) -> Part:
+def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[Part, ...]:
     columns = ", ".join(identifier(c.name) for c in table.columns)
     rows = _numbered_rows(read)
     select = (
         f"SELECT {columns} FROM {rows} AS r WHERE NOT EXISTS (SELECT 1 FROM duplicate AS d "
         "WHERE d.filename = r.filename AND d.file_row_number = r.file_row_number)"
     )
-    path = night.new_file(table.name)
-    return night.part(path, engine.write(select, path))
+    return engine.write(select, table.name)
 
 
 def _write_rejected(
-    contract: Contract, rejected: list[tuple[ExtractFile, RejectedRecord]], night: Night, engine: DuckDBEngine
+    contract: Contract, rejected: list[tuple[ExtractFile, RejectedRecord]], engine: DuckDBEngine
 ) -> TableState:
     """What was rejected tonight, with the values: restricted, for the data engineer's eyes."""
     if not rejected:
@@ -381,8 +380,7 @@ def _write_rejected(
         schema=REJECTED,
     )
     engine.register_arrow("rejected", table)
-    path = night.new_file(f"rejected_{contract.name}")
-    return TableState(parts=(night.part(path, engine.write("SELECT * FROM rejected", path)),))
+    return TableState(parts=engine.write("SELECT * FROM rejected", f"rejected_{contract.name}"))
 
 
 def _state_as_of(
@@ -398,31 +396,26 @@ def _state_as_of(
     previous = night.previous.tables.get(table.name) if night.previous else None
     known = previous is not None and set(previous.parts) == set(before)
     if not before or (known and not any(part.rows for part in own)):
-        superseded = previous.superseded if previous and known else None
+        superseded = previous.superseded if previous and known else ()
         return state.model_copy(update={"superseded": superseded, "info": {**info, "rows_superseded": 0}})
     key = ", ".join(identifier(k) for k in ("landing_date", *table.key))
     if known and previous is not None:
         old = engine.select_of(previous, table)
-        new = parquet_scan(night.lake.path(part.path) for part in own)
+        new = engine.scan_parts(own)
         same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
         select = f"SELECT {key} FROM ({old}) AS old WHERE EXISTS (SELECT 1 FROM {new} AS new WHERE {same})"
         if previous.superseded:
-            select += f" UNION ALL SELECT {key} FROM {parquet_scan([night.lake.path(previous.superseded)])}"
-        since = _rows_of(previous.superseded, night, engine)
+            select += f" UNION ALL SELECT {key} FROM {engine.scan_parts(previous.superseded)}"
+        since = sum(part.rows for part in previous.superseded)
     else:  # an earlier night came late or again: which rows are superseded is worked out anew
-        rows = parquet_scan(night.lake.path(part.path) for part in state.parts)
+        rows = engine.scan_parts(state.parts)
         by = ", ".join(identifier(k) for k in table.key)
         select = (
             f"SELECT {key} FROM (SELECT {key}, MAX(landing_date) OVER (PARTITION BY {by}) AS newest FROM {rows}) "
             "WHERE landing_date < newest"
         )
         since = 0
-    path = night.new_file(f"{table.name}_superseded")
-    count = engine.write(select, path)
-    night.part(path, count)
-    superseded = str(path.relative_to(night.lake.root)) if count else None
-    return state.model_copy(update={"superseded": superseded, "info": {**info, "rows_superseded": count - since}})
-
-
-def _rows_of(file: str | None, night: Night, engine: DuckDBEngine) -> int:
-    return engine.rows(f"SELECT COUNT(*) FROM {parquet_scan([night.lake.path(file)])}")[0][0] if file else 0
+    replaced = engine.write(select, f"{table.name}_superseded")
+    count = sum(part.rows for part in replaced)
+    kept = replaced if count else ()
+    return state.model_copy(update={"superseded": kept, "info": {**info, "rows_superseded": count - since}})

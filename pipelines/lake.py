@@ -38,7 +38,7 @@ class TableState(BaseModel, frozen=True):
     """
 
     parts: tuple[Part, ...] = ()
-    superseded: str | None = None
+    superseded: tuple[Part, ...] = ()
     key: tuple[str, ...] = ()
     recipe: str | None = None
     info: dict[str, Any] = {}
@@ -55,9 +55,7 @@ class TableState(BaseModel, frozen=True):
         return frozenset(part for part in self.parts if part.night < night)
 
     def files(self) -> Iterator[str]:
-        yield from (part.path for part in self.parts)
-        if self.superseded:
-            yield self.superseded
+        yield from (part.path for part in (*self.parts, *self.superseded))
 
 
 class Manifest(BaseModel, frozen=True):

@@ -22,7 +22,17 @@ listeners: list[Listener] = []
 failures: list[Exception] = []
 
 # Settings that decide on the numbers; the others only on where and how fast.
-_NOT_RECORDED = {"home", "landing", "threads", "memory_limit", "control_salt", "campaigns", "keep_warehouses"}
+_NOT_RECORDED = {
+    "home",
+    "landing",
+    "engine",
+    "spark_master",
+    "threads",
+    "memory_limit",
+    "campaigns",
+    "control_salt",
+    "keep_warehouses",
+}
 
 
 @contextmanager

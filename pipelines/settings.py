@@ -24,7 +24,8 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     phone_region: str = Field("US", pattern=r"^[A-Z]{2}$")
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = "local[*]"
     memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
     threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     active_days: int = Field(90, ge=1)

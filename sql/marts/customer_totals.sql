@@ -25,7 +25,7 @@ ranked_category AS (
         category,
         revenue,
         SUM(GREATEST(revenue, 0)) OVER (PARTITION BY customer_id) AS categorised_revenue,
-        ROW_NUMBER() OVER (
+        RANK() OVER (
             PARTITION BY customer_id
             ORDER BY revenue DESC, order_count DESC, last_order_date DESC, category ASC
         ) AS category_rank

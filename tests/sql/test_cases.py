@@ -1,21 +1,28 @@
-"""Every SQL file against its cases: tests/sql/cases/<table>/<case>.yaml, where <table> is the file's name.
+"""Every SQL file against its cases, on DuckDB and on Spark: tests/sql/cases/<table>/<case>.yaml for each.
 
 A case has `given` (rows by table; tables not named are empty, columns not named are NULL; `night` has defaults) and
 `expect` (the rows that must come out, in any order; only the columns that they name are compared). Values are written
 as text or numbers and take the contract's types, so both sides are compared as the engine holds them.
 """
 
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import sqlglot
 import yaml
 from sqlglot import exp
 
-from pipelines.contracts import Contract, sources, table_contract
+from pipelines.build import contract_of, sql_engine
+from pipelines.engine import DuckDBEngine, Engine
+from pipelines.lake import Lake
+from pipelines.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(__file__).parent / "cases"
@@ -39,36 +46,46 @@ Columns = dict[str, str]
 Row = Mapping[str, Any]
 
 
-class Engine(Protocol):
-    """What a case needs of an engine: typed tables made of text, and a SELECT's columns and rows."""
+class Case:
+    """Typed tables made of text for an engine to read, and what it makes of a SELECT over them."""
 
-    def create(self, table: str, columns: Columns, rows: list[Row]) -> None: ...
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._types = duckdb.connect(config={"autoinstall_known_extensions": False})
+        self._types.execute("SET TimeZone = 'UTC'")
 
-    def columns(self, select: str) -> Columns: ...
-
-    def rows(self, select: str) -> list[tuple[Any, ...]]: ...
-
-
-class DuckDB:
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"autoinstall_known_extensions": False})
-        self._connection.execute("SET TimeZone = 'UTC'")
-        self._connection.execute("CREATE SCHEMA history")
-
-    def create(self, table: str, columns: Columns, rows: list[Row]) -> None:
-        self._connection.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
+    def typed(self, columns: Columns, rows: list[Row]) -> pa.Table:
+        """Rows of text and numbers in the types of a contract."""
+        self._types.execute(f"CREATE OR REPLACE TABLE typed ({', '.join(f'{c} {t}' for c, t in columns.items())})")
         for row in rows:
             unknown = row.keys() - columns.keys()
-            assert not unknown, f"{table} has no column {sorted(unknown)}"
+            assert not unknown, f"there is no column {sorted(unknown)}"
             values = [None if row[name] is None else str(row[name]) for name in row]
             marks = ", ".join(f"CAST(? AS {columns[name]})" for name in row)
-            self._connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", values)
+            self._types.execute(f"INSERT INTO typed ({', '.join(row)}) VALUES ({marks})", values)
+        return self._types.execute("FROM typed").to_arrow_table()
 
-    def columns(self, select: str) -> Columns:
-        return {name: kind for name, kind, *_ in self._connection.execute(f"DESCRIBE {select}").fetchall()}
+    def give(self, select: str, given: Mapping[str, list[Row]]) -> None:
+        """Register what a SELECT reads; tables that are not given are empty."""
+        tables = inputs(select)
+        unread = given.keys() - tables
+        assert not unread, f"given but never read: {sorted(unread)}"
+        for table in sorted(tables):
+            rows = given.get(table, [])
+            if table == "night":
+                rows = [NIGHT | dict(rows[0] if rows else {})]
+            self.engine.register_arrow(table, self.typed(input_columns(table), rows))
 
-    def rows(self, select: str) -> list[tuple[Any, ...]]:
-        return self._connection.execute(select).fetchall()
+    def found(self, table: str, select: str) -> pa.Table:
+        """What the engine writes for a table, read back."""
+        columns = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in output_columns(table).items())
+        parts = self.engine.write(f"SELECT {columns} FROM ({select}\n) AS found", table)
+        paths = [str(self.engine._night.lake.path(part.path)) for part in parts]
+        return self._types.execute("FROM read_parquet($paths)", {"paths": paths}).to_arrow_table()
+
+    def rows(self, table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
+        self._types.register("compared", table)
+        return sorted(self._types.execute(f"SELECT {', '.join(columns)} FROM compared").fetchall(), key=repr)
 
 
 def inputs(select: str) -> set[str]:
@@ -79,35 +96,12 @@ def inputs(select: str) -> set[str]:
 
 
 def input_columns(table: str) -> Columns:
-    """Columns of an input: a source as staged (with business dates and landing_date), or a table that is made here."""
-    name = table.removeprefix("history.")
-    source = sources().get(name)
-    return staged_columns(source) if source else contract_columns(table_contract(name))
-
-
-def contract_columns(contract: Contract) -> Columns:
-    return {column.name: column.type for column in contract.columns}
-
-
-def staged_columns(source: Contract) -> Columns:
-    columns = {name: kind for name, kind in contract_columns(source).items() if name not in source.personal_columns}
-    moments = [name for name, kind in columns.items() if kind.startswith("TIMESTAMP") and name.endswith("_at")]
-    return columns | {f"{name.removesuffix('_at')}_date": "DATE" for name in moments} | {"landing_date": "DATE"}
+    """Columns of an input as it lies in the lake: a source as staged, or a table that is made here."""
+    return {column.name: column.type for column in contract_of(table.removeprefix("history.")).columns}
 
 
 def output_columns(table: str) -> Columns:
-    return {"customer_id": "VARCHAR"} if table in SEGMENTS else contract_columns(table_contract(table))
-
-
-def prepare(engine: Engine, select: str, given: Mapping[str, list[Row]]) -> None:
-    tables = inputs(select)
-    unread = given.keys() - tables
-    assert not unread, f"given but never read: {sorted(unread)}"
-    for table in sorted(tables):
-        rows = given.get(table, [])
-        if table == "night":
-            rows = [NIGHT | dict(rows[0] if rows else {})]
-        engine.create(table, input_columns(table), rows)
+    return {"customer_id": "VARCHAR"} if table in SEGMENTS else input_columns(table)
 
 
 def cases() -> Iterator[Any]:
@@ -115,38 +109,49 @@ def cases() -> Iterator[Any]:
         yield pytest.param(path, id=f"{path.parent.name}/{path.stem}")
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return DuckDB()
+def java_17() -> bool:
+    java = shutil.which("java")
+    if java is None:
+        return False
+    version = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    return '"17' in version
+
+
+@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.skipif(not java_17(), reason="no Java 17"))])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
+    settings = Settings(home=tmp_path, engine=request.param, memory_limit="1GB", threads=1, spark_master="local[1]")
+    night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
+    with sql_engine(night, settings) as engine:
+        yield Case(engine)
 
 
 @pytest.mark.parametrize("path", cases())
-def test_case(path: Path, engine: Engine) -> None:
-    case = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert case.keys() == {"given", "expect"}, "a case has given and expect"
-    table, expected = path.parent.name, case["expect"]
+def test_case(path: Path, case: Case) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert content.keys() == {"given", "expect"}, "a case has given and expect"
+    table, expected = path.parent.name, content["expect"]
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    prepare(engine, select, case["given"])
+    case.give(select, content["given"])
     named = list(expected[0]) if expected else list(output_columns(table))
     assert all(list(row) == named for row in expected), "all expected rows name the same columns, in the same order"
-    engine.create("expected", output_columns(table), expected)
-    compared = ", ".join(named)
-    found = engine.rows(f"SELECT {compared} FROM ({select}\n) AS found")
-    assert sorted(found, key=repr) == sorted(engine.rows(f"SELECT {compared} FROM expected"), key=repr)
-
-
-@pytest.mark.parametrize("table", SQL_FILES)
-def test_columns_and_types_are_those_of_the_contract(table: str, engine: Engine) -> None:
-    select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    prepare(engine, select, {})
-    assert engine.columns(select) == output_columns(table)
+    found = case.found(table, select)
+    assert case.rows(found, named) == case.rows(case.typed(output_columns(table), expected), named)
 
 
 @pytest.mark.parametrize("table", sorted(SQL_FILES.keys() - NEVER_EMPTY))
-def test_empty_inputs_give_an_empty_table(table: str, engine: Engine) -> None:
+def test_empty_inputs_give_an_empty_table(table: str, case: Case) -> None:
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    prepare(engine, select, {})
-    assert engine.rows(select) == []
+    case.give(select, {})
+    assert case.found(table, select).num_rows == 0
+
+
+@pytest.mark.parametrize("table", SQL_FILES)
+def test_columns_and_types_are_those_of_the_contract(table: str, tmp_path: Path) -> None:
+    select = SQL_FILES[table].read_text(encoding="utf-8").strip()
+    night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
+    with DuckDBEngine(night, Settings(home=tmp_path)) as engine:
+        Case(engine).give(select, {})
+        assert {name: kind for name, kind, *_ in engine.rows(f"DESCRIBE {select}")} == output_columns(table)
 
 
 @pytest.mark.parametrize("table", SQL_FILES)
