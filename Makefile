@@ -7,7 +7,7 @@ export LOYALTY_HOME
 # Wheels are installed with their byte code, so that no start compiles it again.
 PIP_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: run test lint format lock clean
+.PHONY: run test bench lint format lock clean
 
 run: $(VENV)/.run
 	$(BIN)/loyalty demo
@@ -15,6 +15,11 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# A cold start and an ordinary night at a million customers; BENCH_FLAGS="--customers 100000 --compare build/before.json"
+bench: $(VENV)/.run
+	rm -rf build/bench
+	$(BIN)/loyalty bench $(BENCH_FLAGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

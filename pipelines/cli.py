@@ -1,5 +1,6 @@
 """The command line: demo data, a night or several, and what a home holds."""
 
+import json
 import os
 import re
 import sys
@@ -139,6 +140,7 @@ def run(
     last: Annotated[
         date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")
     ] = None,
+    measure: Annotated[Path | None, typer.Option(help="Write seconds and peak memory by step to this file.")] = None,
     home: Home = None,
 ) -> None:
     """Run a night, or several in order, by the same Airflow DAG that the scheduler runs."""
@@ -150,8 +152,15 @@ def run(
         raise typer.BadParameter("--to is before --from")
     nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
+    from pipelines import nightly
     from pipelines.summary import print_summary
 
+    meter = None
+    if measure:
+        from pipelines.bench import Meter
+
+        meter = Meter()
+        nightly.listeners.append(meter)
     with _airflow(settings) as dag:
         for night in nights:
             began = time.perf_counter()
@@ -159,15 +168,19 @@ def run(
             if not _run_night(dag, night):
                 raise typer.Exit(1)
             print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
+    if measure and meter:
+        measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
 
 
 def _run_night(dag: Any, night: date) -> bool:
     from pipelines import nightly
     from pipelines.errors import LoyaltyError
 
-    nightly.listeners[:] = [_Progress(len(dag.tasks))]
+    progress = _Progress(len(dag.tasks))
+    nightly.listeners.append(progress)
     nightly.failures.clear()
     result = dag.test(logical_date=None, run_conf={"run_date": f"{night}"})
+    nightly.listeners.remove(progress)
     if result.state == "success":
         return True
     for error in nightly.failures:
@@ -201,6 +214,27 @@ def query(
     except duckdb.Error as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def bench(
+    customers: Annotated[int, typer.Option(min=1, help="Size of the synthetic retailer.")] = 1_000_000,
+    home: Annotated[Path, typer.Option("--home", help="A new home for it; must not exist.")] = Path("build/bench"),
+    out: Annotated[Path, typer.Option(help="Where to keep the result.")] = Path("build/bench.json"),
+    compare: Annotated[Path | None, typer.Option(help="An earlier result to set beside it.")] = None,
+) -> None:
+    """Time a cold start and an ordinary night on synthetic extracts, by task."""
+    from pipelines.bench import comparison, run_bench
+
+    if home.exists():
+        raise typer.BadParameter(f"{home} exists; remove it, or give another --home")
+    before = json.loads(compare.read_text(encoding="utf-8")) if compare else None
+    home.mkdir(parents=True)
+    result = run_bench(home.resolve(), customers)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    print(comparison(result, before))
+    print(f"Kept in {out}.")
 
 
 @app.command()
