@@ -334,18 +334,18 @@ def score_clv(
 
 
 def clv_tier(clv: npt.ArrayLike) -> list[str | None]:
-    """One tier per customer, by the share of customers whose clv is strictly higher; equal values share a tier.
+    """One tier per customer, by the share of customers whose clv is strictly lower; equal values share a tier.
 
-    platinum: fewer than 5 % are above; gold: fewer than 20 %; silver: fewer than 50 %; bronze: the rest. A customer
-    without a clv has no tier and does not count.
+    platinum: at least 95 % are below; gold: at least 80 %; silver: at least 50 %; bronze: the rest, and so all of many
+    equals (a programme whose customers are all gone has no best ones). A customer without a clv has no tier and does
+    not count.
     """
     values = np.asarray(clv, dtype=float)
     known = np.sort(values[np.isfinite(values)])
-    higher = len(known) - np.searchsorted(known, values, side="right")
-    share = higher / max(len(known), 1)
-    names = np.array(["platinum", "gold", "silver", "bronze"], dtype=object)
-    tiers = names[np.digitize(share, [0.05, 0.20, 0.50])]
-    return [str(tier) if is_known else None for tier, is_known in zip(tiers, np.isfinite(values), strict=True)]
+    lower = np.searchsorted(known, values, side="left")
+    reached = np.sum([100 * lower >= percent * len(known) for percent in (50, 80, 95)], axis=0)
+    names = np.array(["bronze", "silver", "gold", "platinum"], dtype=object)
+    return [str(names[n]) if is_known else None for n, is_known in zip(reached, np.isfinite(values), strict=True)]
 
 
 def alive_probability(parameters: ClvParameters, frequency: Floats, recency_days: Floats, age_days: Floats) -> Floats:

@@ -58,7 +58,7 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
                 "label_to_date": [day + lead + horizon for day in as_of],
             }
         ),
-        "gift_card_category": pa.table({"category": pa.array(sorted(settings.gift_card_categories), pa.string())}),
+        "gift_card_category": pa.table({"category": pa.array(sorted(set(settings.gift_card_categories)), pa.string())}),
     }
 
 

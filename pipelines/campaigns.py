@@ -250,8 +250,9 @@ class Lists:
         exclusions: campaign, channel and reason (every one of REASONS); customer_count.
         bad_values: campaign, channel and address; customer_count of consenting customers whose address is unusable.
         listed: campaign_list with addresses (those of the channel, normalised), first_name and last_name.
-        removals: who was on the last stored list and is on none of the same target tonight, the columns of listed.
-            Addresses are those now known, without those that the list still holds for another customer.
+        removals: what is to leave the tools, the columns of listed; addresses as they were on the last stored list,
+            without those that tonight's still holds. Who was on it and is on none of the same target tonight; and old
+            addresses of who is still on it: there customer_id is NULL, as the customer is not to be removed.
         removal_counts: campaign, channel and target; customer_count.
     """
 
@@ -330,19 +331,28 @@ LEFT JOIN customer AS c ON c.customer_id = m.customer_id
 """
 
 
-def _needing(channels: str) -> str:
-    """SQL of the people whose addresses on some channels are needed: with consent, or perhaps to be removed."""
-    return f"""SELECT customer_id FROM lists_candidate WHERE reason IS NULL AND channel IN {channels}
-        UNION ALL SELECT customer_id FROM history.campaign_list WHERE channel IN {channels}"""
-
-
+# Whose addresses are needed: of tonight to be listed, of last night to be removed. The view that has them, and people.
+_NEEDED = {
+    "address": ("crm_customers_personal", "lists_candidate WHERE reason IS NULL AND channel IN {}"),
+    "last_address": ("history.crm_customers_personal", "history.campaign_list WHERE channel IN {}"),
+}
 _RAW = ", ".join(f"NULLIF(trim({name}), '') AS {name}" for name in ADDRESSES)
+_RAW_ADDRESS = {
+    table: f"""SELECT customer_id, trim(regexp_replace(name, '\\s+', ' ', 'g')) AS name, {_RAW}
+    FROM {personal}
+    WHERE customer_id IN (SELECT customer_id FROM {people.format(tuple(CHANNELS))})"""
+    for table, (personal, people) in _NEEDED.items()
+}
 
-_RAW_ADDRESS = f"""
-SELECT customer_id, trim(regexp_replace(name, '\\s+', ' ', 'g')) AS name, {_RAW}
-FROM crm_customers_personal
-WHERE customer_id IN ({_needing(str(tuple(CHANNELS)))})
-"""
+
+def _distinct(name: str) -> str:
+    """SQL of an address's values, of both nights, of people on a channel that uses it."""
+    return " UNION ".join(
+        f"""SELECT {name} FROM lists_raw_{table}
+        WHERE {name} IS NOT NULL AND customer_id IN (SELECT customer_id FROM {people.format(_users(name))})"""
+        for table, (_, people) in _NEEDED.items()
+    )
+
 
 _ADDRESS = """
 SELECT
@@ -351,7 +361,7 @@ SELECT
     FALSE AS is_bad_push_token, FALSE AS is_bad_messenger_id,
     NULLIF(split_part(r.name, ' ', 1), '') AS first_name,
     CASE WHEN contains(r.name, ' ') THEN split_part(r.name, ' ', -1) END AS last_name
-FROM lists_raw_address AS r
+FROM lists_raw_{} AS r
 LEFT JOIN lists_email AS e ON e.raw = r.email
 LEFT JOIN lists_phone AS p ON p.raw = r.phone
 """
@@ -459,7 +469,7 @@ WHERE d.arm = 'treated'
 
 
 def _removed_address(name: str) -> str:
-    """SQL of a leaver's address, if the channel uses it and the list doesn't hold it for another customer."""
+    """SQL of a member's last address, if the channel uses it and tonight's list doesn't hold it, for whomever."""
     return f"""CASE WHEN l.channel IN {_users(name)} AND NOT EXISTS (
         SELECT 1 FROM lists_listed AS o
         WHERE o.campaign_id = l.campaign_id AND o.channel = l.channel AND o.target = l.target AND o.{name} = a.{name}
@@ -467,13 +477,19 @@ def _removed_address(name: str) -> str:
 
 
 _REMOVALS = f"""
-SELECT
-    l.campaign_id, l.channel, l.target, l.customer_id, {", ".join(_removed_address(name) for name in ADDRESSES)},
-    CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
-FROM history.campaign_list AS l
-ANTI JOIN lists_listed AS t
-    ON t.campaign_id = l.campaign_id AND t.channel = l.channel AND t.target = l.target AND t.customer_id = l.customer_id
-LEFT JOIN lists_address AS a ON a.customer_id = l.customer_id
+WITH member AS (
+    SELECT
+        l.campaign_id, l.channel, l.target, CASE WHEN t.customer_id IS NULL THEN l.customer_id END AS customer_id,
+        {", ".join(_removed_address(name) for name in ADDRESSES)},
+        CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
+    FROM history.campaign_list AS l
+    LEFT JOIN lists_listed AS t
+        ON
+            t.campaign_id = l.campaign_id AND t.channel = l.channel AND t.target = l.target
+            AND t.customer_id = l.customer_id
+    LEFT JOIN lists_last_address AS a ON a.customer_id = l.customer_id
+)
+FROM member WHERE COALESCE(customer_id, {", ".join(ADDRESSES)}) IS NOT NULL
 """
 
 _EXCLUSIONS = """
@@ -541,8 +557,8 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
 
     Args:
         con: has customer_segment, customer, customer_identity, crm_customers_personal, campaign_members, campaigns
-            (the extracts, as known tonight), history.campaign_assignment and history.campaign_list. Temporary tables
-            lists_* are made in it and dropped.
+            (the extracts, as known tonight), history.campaign_assignment, history.campaign_list and, of the same
+            night as it, history.crm_customers_personal. Temporary tables lists_* are made in it and dropped.
         campaigns: from read_campaigns.
         settings: control_salt, phone_region, timezone.
         run_date: the business date.
@@ -561,13 +577,13 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
     con.register("lists_segment", segments)
     make("assigned", _ASSIGNED, timezone=settings.timezone, run_date=run_date)
     make("candidate", _CANDIDATE)
-    make("raw_address", _RAW_ADDRESS)
+    for table, query in _RAW_ADDRESS.items():
+        make(f"raw_{table}", query)
     normal = {"email": normal_email, "phone": lambda value: normal_phone(value, settings.phone_region)}
     for name, function in normal.items():
-        distinct = arrow(f"""SELECT DISTINCT {name} FROM lists_raw_address
-            WHERE {name} IS NOT NULL AND customer_id IN ({_needing(_users(name))})""")
-        con.register(f"lists_{name}", _normalised(distinct.column(0), function))
-    make("address", _ADDRESS)
+        con.register(f"lists_{name}", _normalised(arrow(_distinct(name)).column(0), function))
+    for table in _RAW_ADDRESS:
+        make(table, _ADDRESS.format(table))
     make("addressed", _ADDRESSED)
     make("same_address", _SAME_ADDRESS)
     make("cap", _CAP, cap=campaigns.max_campaigns_per_night)
@@ -584,7 +600,7 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
         exclusions=arrow(_EXCLUSIONS, reasons=list(REASONS)),
         bad_values=arrow(f"{_BAD_VALUES} ORDER BY campaign_id, channel, address"),
         listed=listed,
-        removals=arrow("FROM lists_removals ORDER BY campaign_id, channel, customer_id"),
+        removals=arrow("FROM lists_removals ORDER BY ALL"),
         removal_counts=arrow("""SELECT campaign_id, channel, target, COUNT(*) AS customer_count FROM lists_removals
             GROUP BY campaign_id, channel, target ORDER BY campaign_id, channel, target"""),
     )

@@ -99,7 +99,7 @@ _PYTHON = (
             "customer_identity",
             "customer_segment",
         ),
-        ("campaign_assignment", "campaign_list"),
+        ("campaign_assignment", "campaign_list", "crm_customers_personal"),
         function="pipelines.lists:campaign_list",
     ),
     Table("campaign_assignment", "segments", "split", ("campaign_list",)),

@@ -44,7 +44,8 @@ CHANNELS = {
     "ads": ("email", "phone"),
 }
 
-# Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents.
+# Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents (nobody
+# has consented for an address that is no customer's now).
 SOURCES = {
     **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name")},
     "email_opt_out": "CAST(COALESCE(c.is_deleted OR NOT c.email_consent, TRUE) AS INTEGER)",
@@ -164,7 +165,7 @@ def _value(expression: str, form: str, type_name: str, target: Target) -> str:
 
 
 def list_query(target: Target, channel: str, fields: dict[str, str], types: dict[str, str], kind: Kind) -> str:
-    """SQL of a file's rows, by customer_id; reads export_<kind>, customer and customer_360.
+    """SQL of a file's rows, by customer_id and address; reads export_<kind>, customer and customer_360.
 
     The contract's columns come first: those with a source that the channel may use, those a campaign fills, those a
     file always has (empty if nobody fills them); then the campaign's own. Where columns are free, a campaign that
@@ -200,7 +201,7 @@ def list_query(target: Target, channel: str, fields: dict[str, str], types: dict
         LEFT JOIN customer AS c ON c.customer_id = r.customer_id
         LEFT JOIN customer_360 AS f ON f.customer_id = r.customer_id
         WHERE r.campaign_id = $campaign AND r.channel = $channel AND ({" OR ".join(names_someone)})
-        ORDER BY r.customer_id"""
+        ORDER BY {", ".join(f"r.{name}" for name in ("customer_id", *CHANNELS[channel]))}"""
 
 
 def split_file(path: Path, limit: int | None, header: bool) -> Iterator[tuple[Path, int]]:
@@ -360,8 +361,8 @@ def write_exports(
     """Writes the night's campaign files to out_dir/<run_date>/, in place of what is there.
 
     A running campaign has one list per channel (if nobody is on it, the header alone); who has left a list since the
-    night before is in `<channel>_removals`. Files are sorted by customer_id, so that the same lists make the same
-    bytes. manifest.json of each campaign and of the night come last; they hold no time of writing.
+    night before, and the old address of who has another now, is in `<channel>_removals`. Files are sorted by
+    customer_id and address, so that the same lists make the same bytes. manifest.json of each campaign and of the night come last; they hold no time of writing.
 
     Args:
         con: has customer and customer_360.

@@ -20,13 +20,13 @@ from pipelines.contracts import Contract, Dialect
 from pipelines.errors import BadDataError
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-LONGEST_FIELD = 1 << 20  # characters; a longer field is damage, not data
+LONGEST_FIELD = 100_000  # characters; a longer field is damage, not data
 _BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
 class ExtractFile:
-    """A file as it was found: its name in the landing folder; the rows after the header (line feeds, for text)."""
+    """A file as it was found: its name in the landing folder; its rows after the header (line feeds, for text)."""
 
     name: str
     path: Path
@@ -34,6 +34,7 @@ class ExtractFile:
     sha256: str
     columns: tuple[str, ...]
     records: int
+    has_nul: bool = False
 
     @property
     def is_parquet(self) -> bool:
@@ -90,12 +91,12 @@ def _decoded_header(path: Path, dialect: Dialect) -> tuple[str, ...]:
     with open_text(path) as file:
         first = file.readline(LONGEST_FIELD)
     try:
-        text = first.decode(encoding)
-    except UnicodeDecodeError as error:
+        rows = list(csv.reader([first.decode(encoding)], delimiter=dialect.delimiter))
+    except (UnicodeDecodeError, csv.Error) as error:
         raise BadDataError(
-            f"{path}: the header is not {dialect.encoding}: {error}. Check the contract's encoding."
+            f"{path}: the header is no line of {dialect.encoding} text: {error}. Check the contract's encoding, and that "
+            "lines end in line feeds."
         ) from error
-    rows = list(csv.reader([text], delimiter=dialect.delimiter))
     return tuple(name.strip() for name in rows[0]) if rows else ()
 
 
@@ -127,8 +128,9 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
                 digest.update(block)
         if path.name.endswith(".parquet"):
             columns, records = _inspect_parquet(path)
+            has_nul = False
         else:
-            records = _count_lines(path)
+            records, has_nul = _count_lines(path)
             columns = _decoded_header(path, contract.dialect) if records >= 0 else ()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadDataError(f"{path}: the compressed file is cut off or damaged ({error}). Deliver it again.") from error
@@ -139,7 +141,7 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
         raise BadDataError(f"{path}: changed while it was read; is it still being written? Run again when it is whole.")
     _check_columns(path, columns, contract)
     name = f"{contract.name}/{path.name}" if path.parent.name == contract.name else path.name
-    return ExtractFile(name, path, before.st_size, digest.hexdigest(), columns, records)
+    return ExtractFile(name, path, before.st_size, digest.hexdigest(), columns, records, has_nul)
 
 
 def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int]:
@@ -150,16 +152,17 @@ def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int]:
         raise BadDataError(f"{path}: not a whole Parquet file ({error}). Deliver it again.") from error
 
 
-def _count_lines(path: Path) -> int:
-    """Lines after the first, not counting an unfinished empty one; -1 for a file without a byte."""
-    lines, last = 0, b""
+def _count_lines(path: Path) -> tuple[int, bool]:
+    """Lines after the first, not counting an unfinished empty one (-1: not a byte); and whether there is a NUL byte."""
+    lines, last, has_nul = 0, b"", False
     with open_text(path) as file:
         while block := file.read(_BLOCK):
             lines += block.count(b"\n")
+            has_nul = has_nul or b"\0" in block
             last = block[-1:]
     if not last:
-        return -1
-    return lines - 1 if last == b"\n" else lines
+        return -1, False
+    return (lines - 1 if last == b"\n" else lines), has_nul
 
 
 def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, list[RejectedRecord]]:

@@ -5,6 +5,7 @@ D is put together from the nights up to D: of a delta, the latest night's row fo
 extract.
 """
 
+import csv
 import hashlib
 import json
 import shutil
@@ -22,7 +23,7 @@ from pipelines.contracts import Column, Contract, Rule
 from pipelines.engine import DuckDBEngine, identifier, literal
 from pipelines.errors import BadDataError
 from pipelines.extract import ExtractFile, RejectedRecord, clean_copy, find_files, inspect
-from pipelines.lake import Night, Part, TableState
+from pipelines.lake import Night, Part, TableState, latest_full
 from pipelines.settings import Settings
 
 REJECTED = pa.schema(
@@ -179,19 +180,26 @@ def _read_file(
         names = [identifier_of(i) for i in range(len(file.columns))]
         scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
         return _load(scan, file, contract, engine, target, settings, night, total=file.records)
-    if contract.dialect.encoding.lower() in ("utf-8", "utf8"):
+    if contract.dialect.encoding.lower() in ("utf-8", "utf8") and not file.has_nul:
         try:
             total = file.records
             return _load(
                 _csv_scan(file.path, len(file.columns), contract.dialect.delimiter, numbered=False),
                 file, contract, engine, target, settings, night, total,
             )  # fmt: skip
-        except (duckdb.InvalidInputException, _CountMismatchError):
+        except (duckdb.InvalidInputException, UnicodeDecodeError, _CountMismatchError):
+            # UnicodeDecodeError: DuckDB's message quotes the row, and may cut a character in two.
             target.unlink(missing_ok=True)
     copy = target.with_suffix(".csv")
-    written, damaged = clean_copy(file, contract.dialect, copy)
-    scan = _csv_scan(copy, len(file.columns), ",", numbered=True)
-    loaded, broken = _load(scan, file, contract, engine, target, settings, night, total=written, numbered=True)
+    try:
+        written, damaged = clean_copy(file, contract.dialect, copy)
+        scan = _csv_scan(copy, len(file.columns), ",", numbered=True)
+        loaded, broken = _load(scan, file, contract, engine, target, settings, night, total=written, numbered=True)
+    except (csv.Error, duckdb.InvalidInputException, UnicodeError, _CountMismatchError) as error:
+        raise BadDataError(
+            f"{file.path}: can't be read as {contract.dialect.encoding} text with the delimiter "
+            f"{contract.dialect.delimiter!r} ({error}). Check the contract's dialect, or deliver the file again."
+        ) from error
     copy.unlink()
     return loaded, sorted(damaged + broken, key=lambda row: row.row_number)
 
@@ -218,8 +226,9 @@ def _typed(column: Column, raw: str, decimal_mark: str) -> str:
     """SQL for a column's value from text or from a typed Parquet column; NULL if it can't be read as its type."""
     text = f"NULLIF(TRIM(CAST({raw} AS VARCHAR)), '')"
     if column.type == "VARCHAR":
-        if column.identifier:  # a number that passed through a spreadsheet or a float column: 17850.0
-            return f"CASE WHEN {text} LIKE '%.0' THEN REGEXP_REPLACE({text}, '^(\\d+)\\.0$', '\\1') ELSE {text} END"
+        if column.identifier:  # a number that passed through a spreadsheet or a float column: 17850.0, nan
+            text = f"NULLIF(NULLIF(TRIM(CAST({raw} AS VARCHAR), E' \\t\\r\\n'), ''), 'nan')"
+            return f"CASE WHEN {text} LIKE '%.%0' THEN REGEXP_REPLACE({text}, '^(\\d+)\\.0+$', '\\1') ELSE {text} END"
         return f"LOWER({text})" if column.values else text
     if column.type == "TIMESTAMP WITH TIME ZONE":
         return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
@@ -236,7 +245,8 @@ def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
             unreadable = f"raw_{column.name} IS NULL OR TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"
             yield Rule(f"{column.name}_unreadable", f"{column.name} IS NOT NULL OR {unreadable}")
         if column.name in present and column.type in ("DATE", "TIMESTAMP WITH TIME ZONE"):
-            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '2999-12-31'")
+            last = "9999-12-31" if column.type == "DATE" else "9999-12-31 23:59:59"  # `never`; infinity is later
+            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '{last}'")
     yield from contract.rules
 
 
@@ -252,7 +262,7 @@ def _select(file: ExtractFile, contract: Contract, scan: str, night: date, *, nu
             value = f"CAST(NULL AS {column.type})"
         typed.append(f"{value} AS {identifier(column.name)}")
     if "currency" in positions:
-        raw.append(f"TRIM(CAST({positions['currency']} AS VARCHAR)) AS raw_currency")
+        raw.append(f"UPPER(TRIM(CAST({positions['currency']} AS VARCHAR))) AS raw_currency")
     number = "CAST(row_number AS BIGINT) AS row_number" if numbered else "CAST(NULL AS BIGINT) AS row_number"
     rules = " ".join(
         f"WHEN NOT ({rule.condition}) THEN {literal(rule.name)}" for rule in _rules(contract, set(positions))
@@ -389,7 +399,7 @@ def _state_as_of(
     """The state of a staging table as of tonight, from tonight's own parts and those of the nights before."""
     earlier = night.earlier_parts(table.name)
     if table.load == "full":
-        parts = own or (earlier[max(earlier)] if earlier else ())
+        parts = latest_full(earlier | ({night.run_date: own} if own else {}))
         return TableState(parts=parts, key=table.key, info={**info, "rows_superseded": 0})
     before = [part for _, parts in sorted(earlier.items()) for part in parts]
     state = TableState(parts=(*before, *own), key=table.key, info=info)
@@ -406,7 +416,6 @@ def _state_as_of(
         select = f"SELECT {key} FROM ({old}) AS old WHERE EXISTS (SELECT 1 FROM {new} AS new WHERE {same})"
         if previous.superseded:
             select += f" UNION ALL SELECT {key} FROM {engine.scan_parts(previous.superseded)}"
-        since = sum(part.rows for part in previous.superseded)
     else:  # an earlier night came late or again: which rows are superseded is worked out anew
         rows = engine.scan_parts(state.parts)
         by = ", ".join(identifier(k) for k in table.key)
@@ -414,8 +423,17 @@ def _state_as_of(
             f"SELECT {key} FROM (SELECT {key}, MAX(landing_date) OVER (PARTITION BY {by}) AS newest FROM {rows}) "
             "WHERE landing_date < newest"
         )
-        since = 0
     replaced = engine.write(select, f"{table.name}_superseded")
-    count = sum(part.rows for part in replaced)
-    kept = replaced if count else ()
-    return state.model_copy(update={"superseded": kept, "info": {**info, "rows_superseded": count - since}})
+    kept = replaced if any(part.rows for part in replaced) else ()
+    return state.model_copy(
+        update={"superseded": kept, "info": {**info, "rows_superseded": _count_replaced(table, before, own, engine)}}
+    )
+
+
+def _count_replaced(table: Contract, before: list[Part], own: tuple[Part, ...], engine: DuckDBEngine) -> int:
+    """Rows of earlier nights that stood until tonight's came with their keys."""
+    if not own:
+        return 0
+    same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
+    replaced = f"EXISTS (SELECT 1 FROM {engine.scan_parts(before)} AS old WHERE {same})"
+    return int(engine.rows(f"SELECT COUNT(*) FROM {engine.scan_parts(own)} AS new WHERE {replaced}")[0][0])

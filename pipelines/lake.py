@@ -2,7 +2,7 @@
 
 The only place that knows a path. A task writes new files and an entry in the night's draft; `Night.commit` turns the
 draft into the manifest with one rename, which is the night's only commit. No file is ever overwritten; a file goes
-when no manifest and no open draft names it.
+when no manifest, no published warehouse and no open draft names it.
 """
 
 import hashlib
@@ -119,9 +119,10 @@ class Lake:
                     continue
                 known = {m.run_date: m.tables[name].written_by(m.run_date) for m in manifests[: position + 1]}
                 if table.info["load"] == "full":
-                    present = [night for night, parts in known.items() if parts]
-                    known = {night: known[night] for night in present[-1:]}
-                if set(table.parts) != {part for parts in known.values() for part in parts}:
+                    expected = set(latest_full({night: parts for night, parts in known.items() if parts}))
+                else:
+                    expected = {part for parts in known.values() for part in parts}
+                if set(table.parts) != expected:
                     stale.append(manifest.run_date)
                     break
         return stale
@@ -170,12 +171,28 @@ class Lake:
             raise NightOpenError(f"night {night} is not open for run {run_id}: {other}. Run the whole night again.")
         return Night(self, night, token)
 
+    def keep_published(self, night: date, files: Iterable[str]) -> Path:
+        """Keep the files that a night's warehouse reads for as long as that is there; returns the note of it."""
+        folder = self.root / "published"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        path = folder / f"{night}.{uuid.uuid4().hex[:8]}.json"
+        write_beside(path, json.dumps(sorted(files)).encode())
+        return path
+
+    def forget_published(self, night: date, but: Path | None = None) -> None:
+        """The night's warehouse is gone, or has been replaced by one that `but` speaks of."""
+        for path in (self.root / "published").glob(f"{night}.*.json"):
+            if path != but:
+                path.unlink()
+
     def collect_garbage(self) -> None:
-        """Remove the drafts of finished nights, and files that no manifest names and no open draft may still name."""
+        """Remove the drafts of finished nights, and files that no manifest, warehouse or open draft needs."""
         for folder in self._drafts.glob("*"):
             if (folder / "finished").exists():
                 shutil.rmtree(folder)
         named = {file for night in self.nights() for t in self.manifest(night).tables.values() for file in t.files()}
+        for path in (self.root / "published").glob("*.json"):
+            named |= set(json.loads(path.read_bytes()))
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
         for path in (self.root / "tables").glob("*/*.parquet"):
             if path.name.split(".")[1] not in open_tokens and str(path.relative_to(self.root)) not in named:
@@ -183,6 +200,12 @@ class Lake:
         for folder in (self.root / "tmp").glob("*"):
             if folder.name.split(".")[0] not in open_tokens:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def latest_full(by_night: dict[date, tuple[Part, ...]]) -> tuple[Part, ...]:
+    """The state of a source that comes whole: its latest extract, passing over those without a row if any has one."""
+    filled = [night for night, parts in by_night.items() if any(part.rows for part in parts)]
+    return by_night[max(filled or by_night)] if by_night else ()
 
 
 def run_token(run_id: str) -> str:

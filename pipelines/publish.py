@@ -41,8 +41,11 @@ def published_night(home: Path) -> date | None:
     """The night that the warehouse shows, or None before the first."""
     if not (home / "warehouse.duckdb").exists():
         return None
-    nights = [date.fromisoformat(path.name.split(".")[1]) for path in _warehouses(home)]
-    return max(nights, default=None)
+    return max(map(_night_of, _warehouses(home)), default=None)
+
+
+def _night_of(warehouse: Path) -> date:
+    return date.fromisoformat(warehouse.name.split(".")[1])
 
 
 def _warehouses(home: Path) -> list[Path]:
@@ -67,6 +70,8 @@ def publish_warehouse(night: Night, settings: Settings) -> bool:
     if newest is not None and night.run_date < newest:
         return False
     building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
+    read = {file for table in night.tables().values() for file in table.files()}
+    note = night.lake.keep_published(night.run_date, read)
     try:
         _fill(building, night, settings)
         building.chmod(settings.file_mode & 0o440)
@@ -76,8 +81,10 @@ def publish_warehouse(night: Night, settings: Settings) -> bool:
     link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
     link.hardlink_to(warehouse_path(home, night.run_date))
     link.rename(home / "warehouse.duckdb")
+    night.lake.forget_published(night.run_date, but=note)
     for old in _warehouses(home)[: -settings.keep_warehouses]:
         old.unlink()
+        night.lake.forget_published(_night_of(old))
     return True
 
 

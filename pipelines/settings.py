@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     discount_rate: float = Field(0.10, ge=0, lt=10)
     point_value: Decimal = Field(Decimal("0.01"), ge=0)
     amounts_include_tax: bool = True
-    gift_card_categories: frozenset[str] = frozenset()
+    gift_card_categories: tuple[str, ...] = ()
     campaigns: Path = ROOT / "config" / "campaigns.yaml"
     control_salt: str = "loyalty"
     shared_group: bool = False

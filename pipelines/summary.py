@@ -32,6 +32,9 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
                 f"{name}: {info['counts']['rows_rejected']:,} of {info['counts']['rows_read']:,} rows rejected; "
                 "table rejected_rows says why"
             )
+        is_empty = info["load"] == "full" and info["is_present"] and not info["counts"]["rows_read"]
+        if is_empty and manifest.tables[name].rows:
+            found.append(f"{name}: came without rows; the last full extract that had some stays the state")
     lake = Lake(settings.home)
     stale = [f"{night}" for night in lake.stale_nights()]
     if stale:
@@ -130,9 +133,9 @@ def print_status(settings: Settings) -> None:
     rows: list[Sequence[str]] = [("night", "rows read", "rejected", "state")]
     for night in nights:
         counts = [info["counts"] for info in _sources(lake.manifest(night)).values()]
-        state = (
-            "published" if night == published else "run again: an earlier night changed" if night in stale else "built"
-        )
+        state = "published" if night == published else "built"
+        if night in stale:
+            state += "; run it again, an earlier night changed"
         rows.append(
             (
                 f"{night}",

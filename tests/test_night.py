@@ -240,3 +240,23 @@ def test_bad_data_stops_the_night_with_a_message_and_leaves_what_was_published(f
     assert "receipts.csv: the required column total_amount is missing" in error
     assert "Traceback" not in error
     assert table_rows(home) == before
+
+
+def test_the_published_warehouse_can_be_read_while_later_runs_fail(finished, tmp_path):
+    """What a published warehouse's views read stays, though the night's manifest has moved on to other files."""
+    home = copy_of(finished[0], tmp_path / "home")
+    succeed(home, "--date", "2025-07-01")
+    (home / "landing" / "2025-07-01" / "receipts.csv").write_text("receipt_id,issued_at,total_amount\n")
+    succeed(home, "--date", "2025-06-30")
+    process = loyalty(home, "run", "--date", "2025-07-01")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "] commit " in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (home / "landing" / "2025-07-01" / "receipt_lines.csv").write_text("")
+    assert run(home, "--date", "2025-07-01")[0] == 1
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        assert warehouse.execute("SELECT COUNT(*) FROM order_fact").fetchone()[0] > 1000
+        assert warehouse.execute("SELECT COUNT(*) FROM campaign_assignment").fetchone()[0] > 100

@@ -8,19 +8,27 @@ known AS (
     SELECT c.*
     FROM crm_customers AS c
     INNER JOIN night AS n ON c.registered_date <= n.run_date
-    LEFT JOIN customer_identity AS i ON c.customer_id = i.source_customer_id
-    WHERE i.source_customer_id IS NULL
+),
+
+joined AS (  -- a person joined when the first of the accounts that were merged did
+    SELECT
+        COALESCE(i.customer_id, k.customer_id) AS customer_id,
+        MIN(k.registered_at) AS registered_at,
+        MIN(k.registered_date) AS registered_date,
+        MIN(COALESCE(k.enrolled_date, k.registered_date)) AS enrolled_date
+    FROM known AS k
+    LEFT JOIN customer_identity AS i ON k.customer_id = i.source_customer_id
+    GROUP BY COALESCE(i.customer_id, k.customer_id)
 )
 
 SELECT
-    COALESCE(k.customer_id, s.customer_id) AS customer_id,
-    k.registered_at,
-    k.registered_date,
-    COALESCE(k.enrolled_date, k.registered_date) AS enrolled_date,
+    COALESCE(j.customer_id, s.customer_id) AS customer_id,
+    j.registered_at,
+    j.registered_date,
+    j.enrolled_date,
     k.deleted_date,
     COALESCE(k.deleted_date <= n.run_date, FALSE) AS is_deleted,
-    COALESCE(COALESCE(k.enrolled_date, k.registered_date) <= n.run_date, FALSE)
-    AND COALESCE(k.deleted_date > n.run_date, TRUE) AS is_member,
+    COALESCE(j.enrolled_date <= n.run_date, FALSE) AND COALESCE(k.deleted_date > n.run_date, TRUE) AS is_member,
     k.acquisition_channel,
     k.birth_date,
     k.gender,
@@ -36,6 +44,7 @@ SELECT
     COALESCE(k.messenger_consent, FALSE) AS messenger_consent,
     COALESCE(k.call_consent, FALSE) AS call_consent,
     COALESCE(k.ads_consent, FALSE) AS ads_consent
-FROM known AS k
-FULL OUTER JOIN seen AS s ON k.customer_id = s.customer_id
+FROM joined AS j
+FULL OUTER JOIN seen AS s ON j.customer_id = s.customer_id
+LEFT JOIN known AS k ON j.customer_id = k.customer_id
 CROSS JOIN night AS n

@@ -4,4 +4,5 @@ SELECT customer_id
 FROM customer_360
 WHERE
     NOT is_deleted
+    AND is_active
     AND rfm_segment = 'champions'

@@ -1,9 +1,10 @@
 -- Lapsing: came at least three times, and now stay away more than twice as long as they usually do between orders,
--- but not yet so long that they are among the least recent fifth. For a reminder before they are gone.
+-- but have still bought in the active window, and are not among the least recent fifth. For a reminder in time.
 SELECT customer_id
 FROM customer_360
 WHERE
     NOT is_deleted
+    AND is_active
     AND order_count >= 3
     AND recency_score > 1
     -- The usual pause is (last - first order) / (orders - 1); orders of one day alone have none.

@@ -261,10 +261,10 @@ def test_interval_holds_what_95_percent_of_customers_really_bring(buying, spend)
 # Tiers
 
 
-def test_ties_share_a_tier_by_the_share_above():
+def test_ties_share_a_tier_by_the_share_below():
     clv = [100.0] + [50.0] * 3 + [20.0] * 8 + [1.0] * 8
-    assert clv_tier(clv) == ["platinum"] + ["gold"] * 3 + ["silver"] * 8 + ["bronze"] * 8
-    assert clv_tier([7.0, 7.0, None]) == ["platinum", "platinum", None]
+    assert clv_tier(clv) == ["platinum"] + ["gold"] * 3 + ["bronze"] * 16
+    assert clv_tier([7.0, 7.0, None]) == ["bronze", "bronze", None]
     assert clv_tier([]) == []
 
 

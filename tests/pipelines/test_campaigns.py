@@ -43,6 +43,7 @@ CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
 CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
+CREATE TABLE history.crm_customers_personal AS FROM crm_customers_personal;
 """
 
 
@@ -80,6 +81,12 @@ class Shop:
     def leave(self, customer_id: str) -> None:
         self.con.execute("DELETE FROM customer_segment WHERE customer_id = ?", [customer_id])
 
+    def change(self, customer_id: str, **values: str | None) -> None:
+        for name, value in values.items():
+            self.con.execute(
+                f"UPDATE crm_customers_personal SET {name} = ? WHERE customer_id = ?", [value, customer_id]
+            )
+
     def lists(self, campaigns: Campaigns, night: date = NIGHT, settings: Settings = SETTINGS) -> Lists:
         return campaign_lists(self.con, campaigns, settings, night)
 
@@ -89,6 +96,7 @@ class Shop:
             self.con.register("stored", getattr(lists, name))
             self.con.execute(f"CREATE OR REPLACE TABLE history.{name} AS FROM stored")
             self.con.unregister("stored")
+        self.con.execute("CREATE OR REPLACE TABLE history.crm_customers_personal AS FROM crm_customers_personal")
 
 
 @pytest.fixture
@@ -382,10 +390,9 @@ def test_who_left_the_segment_withdrew_consent_or_was_deleted_is_removed(shop: S
     shop.leave("left")
     shop.con.execute("UPDATE customer SET email_consent = NULL WHERE customer_id = 'withdrew'")
     shop.con.execute("UPDATE customer SET is_deleted = TRUE WHERE customer_id = 'deleted'")
-    shop.con.execute("UPDATE crm_customers_personal SET email = NULL WHERE customer_id = 'deleted'")
     second = shop.lists(config(campaign()))
     assert removals(second) == [
-        ("win_back", "email", "unisender", "deleted", None),
+        ("win_back", "email", "unisender", "deleted", "deleted@example.org"),
         ("win_back", "email", "unisender", "left", "left@example.org"),
         ("win_back", "email", "unisender", "withdrew", "withdrew@example.org"),
     ]
@@ -403,13 +410,74 @@ def test_everyone_is_removed_when_a_campaign_ends_is_taken_out_or_gets_another_t
     assert removals(shop.lists(config(moved))) == gone
 
 
-def test_an_address_that_another_customer_still_has_on_the_list_is_not_removed(shop: Shop) -> None:
-    for customer_id in ("a", "b"):
+def test_an_erased_person_is_removed_by_the_address_that_was_listed(shop: Shop) -> None:
+    shop.customer("a", "lapsing", email=" A@Example.org", phone="(201) 555-0100")
+    both = [{"channel": "ads", "target": "meta"}, {"channel": "sms", "target": "sms"}]
+    shop.commit(shop.lists(config(campaign(channels=both))))
+    for table in ("customer", "crm_customers_personal", "customer_segment"):
+        shop.con.execute(f"DELETE FROM {table}")
+    rows = shop.lists(config(campaign(channels=both))).removals.to_pylist()
+    assert [(r["channel"], r["customer_id"], r["email"], r["phone"], r["push_token"]) for r in rows] == [
+        ("ads", "a", "a@example.org", "+12015550100", None),
+        ("sms", "a", None, "+12015550100", None),
+    ]
+
+
+@pytest.mark.parametrize("email", [None, " ", "nobody"])
+def test_a_blanked_or_spoiled_address_is_removed_as_it_was(shop: Shop, email: str | None) -> None:
+    shop.customer("a", "lapsing")
+    shop.commit(shop.lists(config(campaign())))
+    shop.change("a", email=email)
+    assert removals(shop.lists(config(campaign()))) == [("win_back", "email", "unisender", "a", "a@example.org")]
+
+
+def test_who_left_and_has_another_address_now_is_removed_by_the_old_one_alone(shop: Shop) -> None:
+    shop.customer("a", "lapsing", email="old@example.org")
+    shop.customer("b", "lapsing", email=None)
+    shop.con.execute("INSERT INTO history.campaign_list VALUES ('win_back', 'email', 'unisender', 'b')")
+    first = shop.lists(config(campaign()))
+    assert removals(first) == [("win_back", "email", "unisender", "b", None)], "no address was known"
+    shop.commit(first)
+    shop.leave("a")
+    shop.change("a", email="new@example.org")
+    assert removals(shop.lists(config(campaign()))) == [("win_back", "email", "unisender", "a", "old@example.org")]
+
+
+def test_a_changed_address_removes_the_old_one_and_keeps_the_person(shop: Shop) -> None:
+    shop.customer("a", "lapsing", email="old@example.org", phone="(201) 555-0100")
+    ads = config(campaign(channels=[{"channel": "ads", "target": "meta"}]))
+    shop.commit(shop.lists(ads))
+    shop.change("a", email="new@example.org", push_token="new")
+    lists = shop.lists(ads)
+    assert [(row["customer_id"], row["email"]) for row in lists.listed.to_pylist()] == [("a", "new@example.org")]
+    (row,) = lists.removals.to_pylist()
+    addresses = [row[name] for name in ("customer_id", "email", "phone", "push_token")]
+    assert addresses == [None, "old@example.org", None, None], "no id and no phone: the customer has both still"
+    shop.commit(lists)
+    shop.change("a", email=None)
+    assert removals(shop.lists(ads)) == [("win_back", "ads", "meta", None, "new@example.org")]
+
+
+def test_an_unchanged_address_is_not_removed_however_it_is_spelled(shop: Shop) -> None:
+    shop.customer("a", "lapsing", phone="(201) 555-0100")
+    both = [{"channel": "email", "target": "unisender"}, {"channel": "sms", "target": "sms"}]
+    shop.commit(shop.lists(config(campaign(channels=both))))
+    shop.change("a", email=" A@Example.ORG", phone="+1 201 5550100", messenger_id="new")
+    lists = shop.lists(config(campaign(channels=both)))
+    assert (lists.removals.num_rows, lists.removal_counts.num_rows) == (0, 0)
+
+
+def test_an_address_taken_over_by_another_listed_customer_is_not_removed(shop: Shop) -> None:
+    for customer_id in ("a", "b", "c"):
         shop.customer(customer_id, "lapsing")
     shop.commit(shop.lists(config(campaign())))
     shop.leave("a")
-    shop.con.execute("UPDATE crm_customers_personal SET email = 'b@example.org' WHERE customer_id = 'a'")
-    assert removals(shop.lists(config(campaign()))) == [("win_back", "email", "unisender", "a", None)]
+    shop.change("b", email="A@example.org")
+    shop.change("c", email="b@example.org")
+    assert removals(shop.lists(config(campaign()))) == [
+        ("win_back", "email", "unisender", "a", None),
+        ("win_back", "email", "unisender", None, "c@example.org"),
+    ]
 
 
 # --- addresses ---

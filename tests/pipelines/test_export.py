@@ -36,6 +36,7 @@ CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
 CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
+CREATE TABLE history.crm_customers_personal AS FROM crm_customers_personal;
 """
 # Customer, name, e-mail, phone, favourite category, points.
 ANN = ("a", "Ann Mary Lee", "Ann.Lee+shop@Gmail.com", "(201) 555-0123", "=HYPERLINK(1)", "-5.00")
@@ -64,6 +65,8 @@ class Shop:
             self.con.execute("INSERT INTO customer_segment VALUES (?, 'lapsing')", [customer_id])
 
     def listed_before(self, channel: str, target: str, *customer_ids: str) -> None:
+        """Customers were on the last list, with the addresses that they have now."""
+        self.con.execute("CREATE OR REPLACE TABLE history.crm_customers_personal AS FROM crm_customers_personal")
         for customer_id in customer_ids:
             self.con.execute(
                 "INSERT INTO history.campaign_list VALUES ('win_back', ?, ?, ?)", [channel, target, customer_id]
@@ -351,6 +354,46 @@ def test_mautic_is_told_who_withdrew_consent_but_not_who_only_left_the_segment(s
     shop.con.execute("UPDATE customer SET email_consent = FALSE WHERE customer_id = 'a'")
     shop.write(campaign("email", "mautic"))
     assert shop.text("win_back/email_removals.csv") == "email,doNotEmail\na@example.org,1\nb@example.org,0\n"
+
+
+def test_an_erased_person_is_removed_by_the_address_that_was_listed(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.listed_before("ads", "yandex", "a")
+    shop.listed_before("email", "unisender", "a")
+    for table in ("customer", "crm_customers_personal", "customer_segment", "customer_360"):
+        shop.con.execute(f"DELETE FROM {table}")
+    shop.write()
+    row = f"{sha('ann.lee+shop@gmail.com')},{sha('12015550123')},a"
+    assert shop.text("win_back/ads_removals.csv") == f"email,phone,ext_id\n{row}\n"
+    assert shop.text("win_back/email_removals.csv") == "email\nann.lee+shop@gmail.com\n"
+
+
+@pytest.mark.parametrize(
+    ("channel", "target", "fields", "expected"),
+    [
+        ("ads", "yandex", {}, f"email,phone,ext_id\n,{sha('442079460958')},\n"),
+        (
+            "ads",
+            "meta",
+            {"uid": "customer_id"},
+            f"email,phone,madid,fn,ln,ct,st,country,uid\n,{sha('442079460958')},,,,,,,\n",
+        ),
+        ("sms", "mindbox", {"Phone": "phone"}, "CustomerId;Phone\n;+442079460958\n"),
+        ("sms", "mautic", {"id": "customer_id"}, "phone,doNotEmail,id\n+442079460958,1,\n"),
+        ("push", "push", {}, '{"token":"token-b","customer_id":null}\n'),
+    ],
+)
+def test_a_changed_address_is_removed_without_the_id_of_the_person_who_stays(
+    shop: Shop, channel: str, target: str, fields: dict[str, str], expected: str
+) -> None:
+    shop.customers(BOB)
+    shop.listed_before(channel, target, "b")
+    shop.con.execute("UPDATE crm_customers_personal SET phone = '(201) 555-0100', push_token = 'new'")
+    list_file, removals = shop.write(campaign(channel, target, fields))
+    assert (list_file.rows, removals.rows) == (1, 1)
+    assert shop.text(removals.path) == expected
+    (told,) = shop.manifest()["campaigns"][0]["channels"]
+    assert (told["listed"], told["removed"], [w for w in told["warnings"] if "removals" in w]) == (1, 1, [])
 
 
 def test_an_erased_person_is_removed_by_id_where_the_format_has_one_else_counted(shop: Shop) -> None:

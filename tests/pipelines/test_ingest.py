@@ -90,6 +90,32 @@ def test_bad_rows_are_rejected_with_row_number_and_rule_and_the_good_go_on(retai
     assert retailer.counts(night, "receipts") == (9, 2, 7, 0, 0)
 
 
+def test_a_date_that_means_never_is_kept(retailer):
+    rows = "promo_code,valid_to\na,9999-12-31\nb,9999-12-31T23:59:59\n"
+    retailer.deliver("2017-12-01", promo_codes=rows)
+    assert retailer.counts(retailer.load("2017-12-01"), "promo_codes") == (2, 2, 0, 0, 0)
+
+
+def test_damage_in_a_row_of_many_bytes_a_character_is_rejected(retailer):
+    damaged = "r1," + "я" * 5000 + ",2017-12-01,1,9\n"
+    long = "r2," + "я" * 200_000 + ",2017-12-01,1\n"
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + damaged + long + "r3,c1,2017-12-01,1\n")
+    night = retailer.load("2017-12-01")
+    assert [row[2] for row in retailer.rejected(night, "receipts")] == ["too_many_fields", "field_too_long"]
+    assert retailer.counts(night, "receipts") == (3, 1, 2, 0, 0)
+
+
+def test_a_nul_byte_alone_is_found(retailer):
+    retailer.deliver("2017-12-01", products=b"product_id,name\np2,a\x00b\np3,c\n")
+    assert retailer.counts(retailer.load("2017-12-01"), "products") == (2, 1, 1, 0, 0)
+
+
+def test_text_that_is_no_csv_at_all_is_an_error_that_names_the_file(retailer):
+    retailer.deliver("2017-12-01", products=b"product_id,name\rp2,b\rp3,c\r")
+    with pytest.raises(BadDataError, match=r"products\.csv"):
+        retailer.load("2017-12-01")
+
+
 def test_a_stray_quote_costs_its_own_row_only(retailer):
     rows = [f"p{i},name {i}" for i in range(1, 1001)]
     rows[300] = 'p301,"name 301'
@@ -154,7 +180,7 @@ def test_parts_and_parquet_are_read_like_csv(retailer):
 
 
 def test_ids_keep_leading_zeros_and_lose_the_trace_of_a_float(retailer):
-    rows = "007,2017-12-01\n17850.0,2017-12-01\nA.0,2017-12-01\n 12 ,2017-12-01\n"
+    rows = "007,2017-12-01\n17850.00,2017-12-01\nA.0,2017-12-01\n 12\t,2017-12-01\n"
     retailer.deliver("2017-12-01", crm_customers="customer_id,registered_at\n" + rows)
     night = retailer.load("2017-12-01")
     assert [row[0] for row in retailer.rows(night, "crm_customers", "customer_id")] == ["007", "12", "17850", "A.0"]
@@ -213,6 +239,18 @@ def test_a_later_night_corrects_a_row_and_an_earlier_night_stays_as_it_was_known
     assert retailer.counts(second, "receipts") == (2, 2, 0, 0, 1)
 
 
+def test_a_night_after_one_that_was_loaded_again_counts_its_own_corrections_only(retailer):
+    retailer.deliver("2017-12-01", receipts=receipts("r1,c,2017-12-01,1", "r2,c,2017-12-01,2"))
+    retailer.deliver("2017-12-02", receipts=receipts("r1,c,2017-12-01,10"))
+    retailer.deliver("2017-12-03", receipts=receipts("r2,c,2017-12-01,20"))
+    retailer.load("2017-12-01"), retailer.load("2017-12-02")
+    retailer.deliver("2017-12-01", receipts=receipts("r1,c,2017-12-01,3", "r2,c,2017-12-01,4"))
+    retailer.load("2017-12-01")
+    third = retailer.load("2017-12-03")
+    assert retailer.counts(third, "receipts") == (1, 1, 0, 0, 1)
+    assert amounts(retailer, third) == {"r1": 10, "r2": 20}
+
+
 def test_the_same_file_on_a_later_night_changes_no_value(retailer):
     for day in ("2017-12-01", "2017-12-02"):
         retailer.deliver(day, receipts=receipts("r1,c,2017-12-01,1"))
@@ -249,14 +287,14 @@ def test_a_night_loaded_again_with_the_same_files_makes_no_later_night_stale(ret
     assert retailer.load("2017-12-01").lake.stale_nights() == []
 
 
-def test_the_latest_full_extract_is_the_state_until_the_next(retailer):
+def test_the_latest_full_extract_is_the_state_until_the_next_that_has_rows(retailer):
     retailer.deliver("2017-12-01", products="product_id\np1\np2\n")
     retailer.deliver("2017-12-02")
     retailer.deliver("2017-12-03", products="product_id\np2\n")
     retailer.deliver("2017-12-04", products="product_id\n")
     nights = [retailer.load(f"2017-12-0{day}") for day in (1, 2, 3, 4)]
     assert [[row[0] for row in retailer.rows(night, "products", "product_id")] for night in nights] == [
-        ["p1", "p2"], ["p1", "p2"], ["p2"], [],
+        ["p1", "p2"], ["p1", "p2"], ["p2"], ["p2"],
     ]  # fmt: skip
 
 
