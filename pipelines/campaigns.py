@@ -468,28 +468,42 @@ WHERE d.arm = 'treated'
 """
 
 
+def _gone_address(name: str) -> str:
+    """SQL of a member's last address, if the channel uses it and the member is not on the list with it."""
+    return f"CASE WHEN l.channel IN {_users(name)} AND a.{name} IS DISTINCT FROM t.{name} THEN a.{name} END AS {name}"
+
+
 def _removed_address(name: str) -> str:
-    """SQL of a member's last address, if the channel uses it and tonight's list doesn't hold it, for whomever."""
-    return f"""CASE WHEN l.channel IN {_users(name)} AND NOT EXISTS (
+    """SQL of a gone address, if the list doesn't hold it for another customer."""
+    return f"""CASE WHEN NOT EXISTS (
         SELECT 1 FROM lists_listed AS o
-        WHERE o.campaign_id = l.campaign_id AND o.channel = l.channel AND o.target = l.target AND o.{name} = a.{name}
-    ) THEN a.{name} END AS {name}"""
+        WHERE o.campaign_id = g.campaign_id AND o.channel = g.channel AND o.target = g.target AND o.{name} = g.{name}
+    ) THEN g.{name} END AS {name}"""
 
 
+_TO_REMOVE = f"COALESCE(customer_id, {', '.join(ADDRESSES)}) IS NOT NULL"
+
+# Few members leave or change, so only those are compared with the whole list.
 _REMOVALS = f"""
 WITH member AS (
     SELECT
         l.campaign_id, l.channel, l.target, CASE WHEN t.customer_id IS NULL THEN l.customer_id END AS customer_id,
-        {", ".join(_removed_address(name) for name in ADDRESSES)},
-        CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
+        {", ".join(_gone_address(name) for name in ADDRESSES)}
     FROM history.campaign_list AS l
     LEFT JOIN lists_listed AS t
         ON
             t.campaign_id = l.campaign_id AND t.channel = l.channel AND t.target = l.target
             AND t.customer_id = l.customer_id
     LEFT JOIN lists_last_address AS a ON a.customer_id = l.customer_id
+), gone AS MATERIALIZED (
+    FROM member WHERE {_TO_REMOVE}
+), removed AS (
+    SELECT
+        g.campaign_id, g.channel, g.target, g.customer_id, {", ".join(_removed_address(name) for name in ADDRESSES)},
+        CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
+    FROM gone AS g
 )
-FROM member WHERE COALESCE(customer_id, {", ".join(ADDRESSES)}) IS NOT NULL
+FROM removed WHERE {_TO_REMOVE}
 """
 
 _EXCLUSIONS = """

@@ -362,7 +362,8 @@ def write_exports(
 
     A running campaign has one list per channel (if nobody is on it, the header alone); who has left a list since the
     night before, and the old address of who has another now, is in `<channel>_removals`. Files are sorted by
-    customer_id and address, so that the same lists make the same bytes. manifest.json of each campaign and of the night come last; they hold no time of writing.
+    customer_id and address, so that the same lists make the same bytes. manifest.json of each campaign and of the night
+    come last; they hold no time of writing.
 
     Args:
         con: has customer and customer_360.
