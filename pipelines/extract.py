@@ -94,8 +94,8 @@ def _decoded_header(path: Path, dialect: Dialect) -> tuple[str, ...]:
         rows = list(csv.reader([first.decode(encoding)], delimiter=dialect.delimiter))
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadDataError(
-            f"{path}: the header is no line of {dialect.encoding} text: {error}. Check the contract's encoding, and that "
-            "lines end in line feeds."
+            f"{path}: the header is no line of {dialect.encoding} text: {error}. Check the contract's encoding, and "
+            "that lines end in line feeds."
         ) from error
     return tuple(name.strip() for name in rows[0]) if rows else ()
 

@@ -4,7 +4,7 @@ SELECT
     l.customer_id,
     p.category,
     SUM(l.revenue) AS revenue,
-    COUNT(DISTINCT CASE WHEN NOT l.is_return THEN l.receipt_id END) AS order_count,
+    COUNT(CASE WHEN NOT l.is_return THEN 1 END) AS line_count,
     MAX(CASE WHEN NOT l.is_return THEN l.business_date END) AS last_order_date
 FROM order_line AS l
 INNER JOIN products AS p ON l.product_id = p.product_id

@@ -27,7 +27,7 @@ ranked_category AS (
         SUM(GREATEST(revenue, 0)) OVER (PARTITION BY customer_id) AS categorised_revenue,
         RANK() OVER (
             PARTITION BY customer_id
-            ORDER BY revenue DESC, order_count DESC, last_order_date DESC, category ASC
+            ORDER BY revenue DESC, line_count DESC, last_order_date DESC, category ASC
         ) AS category_rank
     FROM customer_category
     WHERE category IS NOT NULL
