@@ -1,5 +1,6 @@
 """Spark, for those who outgrow one machine: the same SELECTs, translated by sqlglot, over the same files."""
 
+import logging
 import os
 import shutil
 import sys
@@ -33,6 +34,7 @@ def translate(select: str) -> str:
 @cache
 def _session(master: str, memory: str, threads: int, zone: str) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     builder: Any = SparkSession.builder
     if master.startswith("local"):  # nothing listens to other machines
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
