@@ -122,7 +122,7 @@ def sql_engine(night: Night, settings: Settings) -> Engine:
     try:
         from pipelines.spark import SparkEngine
     except ImportError as error:
-        raise LoyaltyError("LOYALTY_ENGINE=spark needs PySpark: install requirements-dev.lock") from error
+        raise LoyaltyError("LOYALTY_ENGINE=spark needs PySpark: pip install 'pyspark[connect]==4.3.0'") from error
     return SparkEngine(night, settings)
 
 

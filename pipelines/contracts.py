@@ -60,9 +60,6 @@ class Contract:
     required: bool = False
     dialect: Dialect = Dialect()
 
-    def column(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
-
     @property
     def personal_columns(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.personal)

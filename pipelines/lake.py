@@ -255,9 +255,6 @@ class Night:
         """Record `table` of tonight in the draft."""
         write_beside(self._folder / f"{table}.json", state.model_dump_json().encode())
 
-    def has(self, table: str) -> bool:
-        return (self._folder / f"{table}.json").exists()
-
     def table(self, table: str) -> TableState:
         """Tonight's `table`.
 

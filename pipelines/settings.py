@@ -71,14 +71,11 @@ class Settings(BaseSettings):
 
 
 @cache
-def load_settings(home: Path | None = None) -> Settings:
-    """Settings of a home.
-
-    Args:
-        home: the home; LOYALTY_HOME (default ./data) if None.
+def load_settings() -> Settings:
+    """Settings of the home that LOYALTY_HOME names (default ./data).
 
     Raises:
         pydantic.ValidationError: a setting has a value it can't have; the message names it.
     """
-    folder = (home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve()
+    folder = Path(os.environ.get("LOYALTY_HOME", "data")).resolve()
     return Settings(_env_file=folder / "settings.env", home=folder)  # type: ignore[call-arg]

@@ -1,9 +1,9 @@
 """A night on Spark has the rows that DuckDB gives, in every table, also where a fact grows by increments."""
 
-import shutil
 from datetime import date, timedelta
 
 import pytest
+from java import java_17
 from shop import write_shop
 
 from pipelines import nightly
@@ -40,7 +40,7 @@ def run_nights(home, landing, monkeypatch, engines: tuple[str, ...]) -> dict[str
     return rows
 
 
-@pytest.mark.skipif(shutil.which("java") is None, reason="no Java")
+@pytest.mark.skipif(not java_17(), reason="no Java 17")
 def test_a_night_on_spark_has_the_rows_of_duckdb(tmp_path, monkeypatch):
     write_shop(tmp_path / "landing", nights=2, customers=150)
     on_duckdb = run_nights(tmp_path / "duckdb", tmp_path / "landing", monkeypatch, ("duckdb", "duckdb"))

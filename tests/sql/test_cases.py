@@ -5,8 +5,6 @@ A case has `given` (rows by table; tables not named are empty, columns not named
 as text or numbers and take the contract's types, so both sides are compared as the engine holds them.
 """
 
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -17,6 +15,7 @@ import pyarrow as pa
 import pytest
 import sqlglot
 import yaml
+from java import java_17
 from sqlglot import exp
 
 from pipelines.build import contract_of, sql_engine
@@ -107,14 +106,6 @@ def output_columns(table: str) -> Columns:
 def cases() -> Iterator[Any]:
     for path in sorted(CASES.glob("*/*.yaml")):
         yield pytest.param(path, id=f"{path.parent.name}/{path.stem}")
-
-
-def java_17() -> bool:
-    java = shutil.which("java")
-    if java is None:
-        return False
-    version = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    return '"17' in version
 
 
 @pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.skipif(not java_17(), reason="no Java 17"))])
