@@ -462,7 +462,8 @@ def test_a_null_column_is_explained_by_the_models_note_or_else_its_definition(fu
         "gross_margin is unknown: no receipt line has a cost_amount.",
     ) in rows
     page = written(tmp_path, {"customer_360": [("c1", *(None,) * 3, 0, 0, *(None,) * 5, True)]})
-    definition = f"By definition: {contract_of('customer_360').column('gross_margin').description}"
+    columns = {column.name: column for column in contract_of("customer_360").columns}
+    definition = f"By definition: {columns['gross_margin'].description}"
     assert ("customer_360", "gross_margin", "all", definition) in Page(page).rows
 
 
