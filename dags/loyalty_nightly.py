@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow import sdk
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TaskGroup, task
+from airflow.sdk import Asset, BaseOperator, BaseSensorOperator, CronDataIntervalTimetable, Param, TaskGroup
 
 from pipelines.catalog import tables
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow.sdk import Context
 
 settings = load_settings()
 WAREHOUSE = Asset("loyalty_warehouse", uri=(settings.home / "warehouse.duckdb").as_uri())
@@ -36,7 +38,7 @@ GROUPS = {
 }
 
 
-def _checked(step: "Callable[..., Any]", *arguments: Any) -> Any:
+def _checked(step: "Callable[[], Any]") -> None:
     """Run a step; what trying again can't mend fails without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -44,7 +46,7 @@ def _checked(step: "Callable[..., Any]", *arguments: Any) -> Any:
     from pipelines.errors import LoyaltyError
 
     try:
-        return step(*arguments)
+        step()
     except LoyaltyError as error:
         nightly.failures.append(error)
         raise AirflowFailException(str(error)) from error
@@ -53,7 +55,7 @@ def _checked(step: "Callable[..., Any]", *arguments: Any) -> Any:
         raise
 
 
-def business_date(context: dict[str, Any]) -> date:
+def business_date(context: "Context") -> date:
     """The run's parameter, else the start of its data interval in the business time zone.
 
     Raises:
@@ -73,6 +75,38 @@ def business_date(context: dict[str, Any]) -> date:
             "the landing folder to load."
         )
     return start.astimezone(ZoneInfo(settings.timezone)).date()
+
+
+class OpenNight(BaseSensorOperator):
+    """Wait while an earlier night still runs (a backfill starts several), check the landing folder, begin."""
+
+    def poke(self, context: "Context") -> bool:
+        from pipelines import nightly
+
+        if context.get("logical_date") and context["ti"].get_previous_dagrun(state="running"):
+            return False
+        _checked(lambda: nightly.open_night(business_date(context), context["run_id"]))
+        return True
+
+
+class Step(BaseOperator):
+    """A step of the night, by its name in pipelines.nightly.
+
+    The task finds the date in its own context: to fetch it from another task and to store arguments as rendered would
+    be two more requests to Airflow for each task, besides the two that start and end it.
+    """
+
+    def __init__(self, *, step: str, table: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.step = step
+        self.table = table
+
+    def execute(self, context: "Context") -> None:
+        from pipelines import nightly
+
+        step = getattr(nightly, self.step)
+        of = () if self.table is None else (self.table,)
+        _checked(lambda: step(*of, business_date(context), context["run_id"]))
 
 
 @sdk.dag(
@@ -95,80 +129,39 @@ def business_date(context: dict[str, Any]) -> date:
     tags=["loyalty"],
 )
 def loyalty_nightly() -> None:
-    @task.sensor(poke_interval=60, timeout=12 * 3600, mode="reschedule")
-    def open_night(**context: Any) -> PokeReturnValue:
-        """Wait while an earlier night still runs (a backfill starts several), check the landing folder, begin."""
-        from pipelines import nightly
-
-        if context.get("logical_date") and context["ti"].get_previous_dagrun(state="running"):
-            return PokeReturnValue(is_done=False)
-
-        def opened() -> str:
-            night = business_date(context)
-            nightly.open_night(night, context["run_id"])
-            return f"{night}"
-
-        return PokeReturnValue(is_done=True, xcom_value=_checked(opened))
-
-    @task
-    def make(night: str, table: str, run_id: str | None = None) -> None:
-        from pipelines import nightly
-
-        _checked(nightly.make, table, date.fromisoformat(night), run_id)
-
-    @task
-    def commit(night: str, run_id: str | None = None) -> None:
-        """Write the night's manifest: from here on the night is known."""
-        from pipelines import nightly
-
-        _checked(nightly.commit, date.fromisoformat(night), run_id)
-
-    @task(outlets=[WAREHOUSE])
-    def publish_warehouse(night: str, run_id: str | None = None) -> None:
-        """Swap the night's warehouse in, unless a later night is published."""
-        from pipelines import nightly
-
-        _checked(nightly.publish, date.fromisoformat(night), run_id)
-
-    @task(outlets=[EXPORTS])
-    def export_campaigns(night: str, run_id: str | None = None) -> None:
-        """Write the campaigns' files, unless a later night is published: an old night sends nothing."""
-        from pipelines import nightly
-
-        _checked(nightly.export, date.fromisoformat(night), run_id)
-
-    @task
-    def write_report(night: str, run_id: str | None = None) -> None:
-        """Write reports/<D>/index.html."""
-        from pipelines import nightly
-
-        _checked(nightly.report, date.fromisoformat(night), run_id)
-
-    @task
-    def finish(night: str, run_id: str | None = None) -> None:
-        """Close the night: its draft may go."""
-        from pipelines import nightly
-
-        _checked(nightly.finish, date.fromisoformat(night), run_id)
-
-    night = open_night()
+    opened = OpenNight(
+        task_id="open_night", poke_interval=60, timeout=12 * 3600, mode="reschedule", doc_md=OpenNight.__doc__
+    )
     groups = {layer: TaskGroup(layer, tooltip=tooltip) for layer, tooltip in GROUPS.items()}
-    made: dict[str, Any] = {}
+    made: dict[str, BaseOperator] = {}
     for table in tables().values():
         if table.kind == "split":  # made along with its source
             made[table.name] = made[table.inputs[0]]
             continue
         doc = f"Makes `{table.name}` from {', '.join(f'`{name}`' for name in table.inputs) or 'its extract'}."
-        made[table.name] = make.override(task_id=table.name, task_group=groups[table.layer], doc_md=doc)(
-            night, table.name
+        made[table.name] = Step(
+            task_id=table.name, step="make", table=table.name, task_group=groups[table.layer], doc_md=doc
         )
-        for name in table.inputs:
-            made[name] >> made[table.name]
+        ([made[name] for name in table.inputs] or [opened]) >> made[table.name]
 
-    committed = commit(night)
-    list(made.values()) >> committed
-    published = publish_warehouse(night)
-    committed >> published >> [export_campaigns(night), write_report(night)] >> finish(night)
+    commit = Step(
+        task_id="commit", step="commit", doc_md="Writes the night's manifest: from here on the night is known."
+    )
+    publish = Step(
+        task_id="publish_warehouse",
+        step="publish",
+        outlets=[WAREHOUSE],
+        doc_md="Swaps the night's warehouse in, unless a later night is published.",
+    )
+    export = Step(
+        task_id="export_campaigns",
+        step="export",
+        outlets=[EXPORTS],
+        doc_md="Writes the campaigns' files, unless a later night is published: an old night sends nothing.",
+    )
+    report = Step(task_id="write_report", step="report", doc_md="Writes reports/<D>/index.html.")
+    finish = Step(task_id="finish", step="finish", doc_md="Closes the night: its draft may go.")
+    list(made.values()) >> commit >> publish >> [export, report] >> finish
 
 
 dag = loyalty_nightly()

@@ -2,14 +2,17 @@
 
 import hashlib
 import importlib
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
 import pyarrow as pa
+import sqlglot
+from sqlglot import exp
 
-from pipelines.catalog import Table, segment_files, tables
+from pipelines.catalog import INCREMENTAL, VIEWS, Table, segment_files, tables
 from pipelines.contracts import Contract, sources, table_contract
 from pipelines.engine import DuckDBEngine, Engine, identifier, literal
 from pipelines.errors import LoyaltyError
@@ -17,8 +20,10 @@ from pipelines.ingest import stage_source, staging_contracts
 from pipelines.lake import Manifest, Night, Part, TableState
 from pipelines.settings import Settings
 
-# Tables by name: the one that is made, and its splits.
-TableMaker = Callable[[DuckDBEngine, Night, Settings], dict[str, pa.Table]]
+# An incremental table that lies in more pieces than this is written anew, so that reading it stays fast.
+MOST_PARTS = 60
+# Tables by name, as Arrow or as a SELECT: the one that is made, and its splits.
+TableMaker = Callable[[DuckDBEngine, Night, Settings], Mapping[str, pa.Table | str]]
 
 
 def contract_of(name: str) -> Contract:
@@ -30,10 +35,7 @@ def contract_of(name: str) -> Contract:
 
 
 def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
-    """What SQL may know of tonight: one row of its date and settings, the cut-offs of features, gift-card categories.
-
-    The cut-offs are tonight, the last day whose label is known tonight, and one horizon before that.
-    """
+    """What SQL may know of tonight: one row of its date and settings, the cut-off of features, gift-card categories."""
     night = {
         "run_date": run_date,
         "active_days": settings.active_days,
@@ -47,19 +49,23 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
     }
     types = {"active_days": pa.int32(), "churn_lead_days": pa.int32(), "churn_horizon_days": pa.int32()}
     types |= {"clv_horizon_days": pa.int32(), "point_value": pa.decimal128(18, 4)}
-    lead, horizon = timedelta(settings.churn_lead_days), timedelta(settings.churn_horizon_days)
-    as_of = [run_date - k * (lead + horizon) for k in (0, 1, 2)]
     return {
         "night": pa.table({name: pa.array([value], type=types.get(name)) for name, value in night.items()}),
-        "feature_date": pa.table(
-            {
-                "as_of_date": as_of,
-                "label_from_date": [day + lead + timedelta(1) for day in as_of],
-                "label_to_date": [day + lead + horizon for day in as_of],
-            }
-        ),
+        "feature_date": feature_dates([run_date], settings),
         "gift_card_category": pa.table({"category": pa.array(sorted(set(settings.gift_card_categories)), pa.string())}),
     }
+
+
+def feature_dates(as_of: list[date], settings: Settings) -> pa.Table:
+    """Grain: cut-off. Days up to which customers are described, each with the days in which its label is decided."""
+    lead, horizon = timedelta(settings.churn_lead_days), timedelta(settings.churn_horizon_days)
+    return pa.table(
+        {
+            "as_of_date": as_of,
+            "label_from_date": [day + lead + timedelta(1) for day in as_of],
+            "label_to_date": [day + lead + horizon for day in as_of],
+        }
+    )
 
 
 def register_inputs(engine: Engine, night: Night, settings: Settings, table: Table) -> None:
@@ -138,7 +144,10 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
     maker: TableMaker = getattr(importlib.import_module(module), function)
     states = {}
     for name, rows in maker(engine, night, settings).items():
-        engine.register_arrow("made", rows)
+        if isinstance(rows, pa.Table):
+            engine.register_arrow("made", rows)
+        else:
+            engine.register("made", rows)
         states[name] = TableState(parts=_write(name, "SELECT * FROM made", engine))
     return states
 
@@ -148,18 +157,28 @@ def _write(name: str, select: str, engine: Engine) -> tuple[Part, ...]:
     contract = contract_of(name)
     columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns)
     parts = engine.write(f"SELECT {columns} FROM ({select}\n) AS made", name)
-    check_table(contract, engine.scan_parts(parts), engine)
+    check_table(contract, engine.scan_parts(parts), engine, groups_by_key=_groups_by_key(select, contract.key))
     return parts
 
 
-def check_table(contract: Contract, rows: str, engine: Engine) -> None:
-    """Hold a made table against its contract: rules, required columns, one row for each key.
+def _groups_by_key(select: str, key: tuple[str, ...]) -> bool:
+    """Whether a SELECT can't give a key twice, because it groups by columns of it."""
+    tree = sqlglot.parse_one(select, read="duckdb")
+    group = tree.args.get("group")
+    grouped = group.expressions if group else []
+    return bool(grouped) and all(
+        any(column.unalias() == by and column.alias_or_name in key for column in tree.selects) for by in grouped
+    )
+
+
+def check_table(contract: Contract, rows: str, engine: Engine, *, groups_by_key: bool = False) -> None:
+    """Hold a made table against its contract: rules, required columns, one row for each key (unless it groups by it).
 
     Raises:
         LoyaltyError: it breaks it. The fault is in the code or in an extract that the source's contract lets through.
     """
     rules = [f"COUNT(CASE WHEN NOT ({rule.condition}) THEN 1 END)" for rule in contract.rules]
-    key = ", ".join(identifier(k) for k in contract.key)
+    key = "" if groups_by_key else ", ".join(identifier(k) for k in contract.key)
     distinct = f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {rows}))" if key else "COUNT(*)"
     *broken, twice = engine.rows(f"SELECT {', '.join([*rules, f'COUNT(*) - {distinct}'])} FROM {rows}")[0]
     found = [f"{count:,} rows break {rule.name}" for rule, count in zip(contract.rules, broken, strict=True) if count]
@@ -181,69 +200,157 @@ def segments_select() -> str:
 
 
 def _make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
-    """A fact by receipt: worked out for the receipts that tonight touches, whole; the others stay as they were.
+    """A table by receipt or by customer: worked out whole for those that tonight touches; the others stay as they were.
 
-    Worked out for all receipts when the earlier nights are not the ones the last manifest rests on, or when what the
-    fact is made by has changed.
+    Worked out for all when the earlier nights are not the ones the last manifest rests on, when what else it is made
+    from has changed, and when it lies in too many pieces.
     """
-    key = ("receipt_id",)
-    recipe = _recipe(table, engine, settings)
-    dated = [name for name in table.inputs if "receipt_id" in contract_of(name).key]
-    inputs = {name: night.table(name) for name in dated}
+    key = INCREMENTAL[table.name]
+    inputs = {name: night.table(name) for name in _stored_inputs(table)}
+    recipe = _recipe(table, settings)
     previous = night.previous
     earlier = previous.tables.get(table.name) if previous else None
-    if previous is None or earlier is None or earlier.recipe != recipe or not _rests_on(previous, inputs, night):
-        return TableState(parts=_write(table.name, table.sql, engine), key=key, recipe=recipe)
+    if (
+        previous is None
+        or earlier is None
+        or earlier.recipe != recipe
+        or len(earlier.parts) >= MOST_PARTS
+        or not _rests_on(previous, inputs, night)
+        or _reference_changed(table, previous, inputs, engine)
+    ):
+        return TableState(parts=_write(table.name, table.sql, engine), key=(key,), recipe=recipe)
 
-    _find_touched(inputs, previous.run_date, night, engine)
-    for name in dated:
-        whole = engine.select_of(inputs[name], contract_of(name))
-        engine.register(name, f"SELECT * FROM ({whole}) WHERE receipt_id IN (SELECT receipt_id FROM touched)")
+    touched = _touched_receipts if key == "receipt_id" else _touched_customers
+    engine.materialise("touched", touched(table, previous, inputs, night, engine))
+    for name, state in inputs.items():
+        contract = contract_of(name)
+        if key in {column.name for column in contract.columns} and name != "customer_identity":
+            whole = engine.select_of(state, contract)
+            engine.materialise(name, f"SELECT * FROM ({whole}) WHERE {key} IN (SELECT {key} FROM touched)")
     made = _write(table.name, table.sql, engine)
-    old = engine.select_of(earlier, table_contract(table.name))
-    replaced = (
-        f"SELECT DISTINCT landing_date, receipt_id FROM ({old}) WHERE receipt_id IN (SELECT receipt_id FROM touched)"
+    old = engine.select_of(earlier, contract_of(table.name))
+    replaced = engine.write(
+        f"SELECT DISTINCT landing_date, {key} FROM ({old}) WHERE {key} IN (SELECT {key} FROM touched)",
+        f"{table.name}_superseded",
     )
-    if earlier.superseded:
-        replaced += f" UNION ALL SELECT landing_date, receipt_id FROM {engine.scan_parts(earlier.superseded)}"
-    superseded = engine.write(replaced, f"{table.name}_superseded")
     return TableState(
-        parts=(*earlier.parts, *made),
-        superseded=superseded if any(part.rows for part in superseded) else (),
-        key=key,
+        parts=(*earlier.parts, *_filled(made)),
+        superseded=(*earlier.superseded, *_filled(replaced)),
+        key=(key,),
         recipe=recipe,
     )
 
 
-def _recipe(table: Table, engine: Engine, settings: Settings) -> str:
-    """What besides the receipts' rows decides on the fact's rows."""
-    digest = hashlib.sha256(f"{table.sql}{settings.amounts_include_tax}".encode())
-    for (product,) in engine.rows("SELECT product_id FROM gift_card_product ORDER BY product_id"):
-        digest.update(f"{product}\n".encode())
-    return digest.hexdigest()
+def _stored_inputs(table: Table) -> set[str]:
+    """What a table reads in the end: views followed down to the tables that they read."""
+    direct = {tables()[name] for name in table.inputs}
+    return {t.name for t in direct if not t.is_view} | {name for t in direct if t.is_view for name in _stored_inputs(t)}
+
+
+def _filled(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if part.rows)
+
+
+def _recipe(table: Table, settings: Settings) -> str:
+    """What besides the inputs' rows decides on the table's rows."""
+    views = [tables()[name].sql for name in sorted(VIEWS)]
+    return hashlib.sha256(json.dumps([table.sql, views, settings.amounts_include_tax]).encode()).hexdigest()
 
 
 def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -> bool:
-    """Whether the last manifest was made from the earlier nights as they now are."""
-    return all(
-        set(previous.tables.get(name, TableState()).parts) == state.written_before(night.run_date)
-        for name, state in inputs.items()
-    )
+    """Whether the last manifest was made from the earlier nights' receipts as they now are."""
+    for name, state in inputs.items():
+        if name == "customer_identity" or _is_reference(name):
+            continue
+        is_full = contract_of(name).load == "full"
+        expected = frozenset(state.parts) if is_full else state.written_before(night.run_date)
+        if set(previous.tables.get(name, TableState()).parts) != expected:
+            return False
+    return True
 
 
-def _find_touched(inputs: dict[str, TableState], since: date, night: Night, engine: Engine) -> None:
-    """Make table `touched`: receipts that tonight's extracts name, and those whose day has come."""
+def _is_reference(name: str) -> bool:
+    """Whether a table's rows belong to no receipt and to no customer, as those of products."""
+    return not {"receipt_id", "customer_id"} & {column.name for column in contract_of(name).columns}
+
+
+def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, TableState], engine: Engine) -> bool:
+    """Whether reference data changed in a column that the table reads."""
+    used = {column.name for column in sqlglot.parse_one(table.sql, read="duckdb").find_all(exp.Column)}
+    for name, state in inputs.items():
+        contract = contract_of(name)
+        columns = [column.name for column in contract.columns]
+        before = previous.tables.get(name, TableState())
+        if not _is_reference(name) or before.parts == state.parts:
+            continue
+        read = ", ".join(identifier(column) for column in columns if column in used or column in contract.key)
+        now, then = (f"SELECT {read} FROM ({engine.select_of(of, contract)})" for of in (state, before))
+        differing = f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))"
+        if engine.rows(f"SELECT COUNT(*) FROM ({differing})")[0][0]:
+            return True
+    return False
+
+
+def _touched_receipts(
+    _table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
+) -> str:
+    """SQL of the receipts that tonight's extracts name, and of those whose day has come."""
     selects = [
         f"SELECT receipt_id FROM {engine.scan_parts(own)}"
         for state in inputs.values()
-        if (own := state.written_by(night.run_date))
+        if (own := state.written_by(night.run_date)) and "receipt_id" in state.key
     ]
     waiting = engine.select_of(inputs["receipts"], contract_of("receipts"))
     selects.append(
         f"SELECT receipt_id FROM ({waiting}) "
-        f"WHERE issued_date > DATE '{since}' AND issued_date <= DATE '{night.run_date}'"
+        f"WHERE issued_date > DATE '{previous.run_date}' AND issued_date <= DATE '{night.run_date}'"
     )
-    engine.materialise("touched", f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})")
+    return f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})"
+
+
+def _touched_customers(
+    table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
+) -> str:
+    """SQL of the persons whose receipts, or whose accounts' merges, changed tonight; and of all their accounts."""
+    if table.name == "customer_totals":  # made of persons' tables
+        return f"SELECT DISTINCT customer_id FROM ({_changed_customers(inputs['customer_day'], night, engine)})"
+    identity = contract_of("customer_identity")
+    now = engine.select_of(inputs["customer_identity"], identity)
+    then = engine.select_of(previous.tables.get("customer_identity", TableState()), identity)
+    engine.materialise("merged", f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))")
+    changed = " UNION ALL ".join(
+        _changed_customers(inputs[name], night, engine) for name in ("receipt_fact", "customer_day") if name in inputs
+    )
+    engine.materialise(
+        "changed",
+        f"SELECT customer_id FROM ({changed}) UNION SELECT customer_id FROM merged "
+        "UNION SELECT source_customer_id FROM merged",
+    )
+    engine.materialise(
+        "person",
+        "SELECT customer_id FROM changed UNION "
+        f"SELECT customer_id FROM ({now}) WHERE source_customer_id IN (SELECT customer_id FROM changed)",
+    )
+    return (
+        "SELECT customer_id FROM person UNION "
+        f"SELECT source_customer_id FROM ({now}) WHERE customer_id IN (SELECT customer_id FROM person)"
+    )
+
+
+def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
+    """SQL of the customers of an incremental table's rows that are new tonight, or were replaced tonight."""
+    selects = ["SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"]
+    if own := state.written_by(night.run_date):
+        selects.append(f"SELECT customer_id FROM {engine.scan_parts(own)} WHERE customer_id IS NOT NULL")
+    gone = tuple(part for part in state.superseded if part.night == night.run_date)
+    before = state.written_before(night.run_date)
+    if gone and before:
+        same = " AND ".join(f"gone.{identifier(k)} = old.{identifier(k)}" for k in ("landing_date", *state.key))
+        selects.append(
+            f"SELECT customer_id FROM {engine.scan_parts(sorted(before, key=lambda part: part.path))} AS old "
+            f"WHERE customer_id IS NOT NULL AND EXISTS (SELECT 1 FROM {engine.scan_parts(gone)} AS gone WHERE {same})"
+        )
+    return " UNION ALL ".join(selects)
 
 
 def made_tables() -> Iterable[str]:

@@ -23,10 +23,15 @@ SQL = ROOT / "sql"
 
 # Tables of one row or a few that a night brings along: its date and settings.
 PARAMETERS = frozenset({"night", "feature_date", "gift_card_category"})
-# Worked out for the receipts that a night touches only.
-INCREMENTAL = frozenset({"receipt_fact", "receipt_line_fact"})
-# Too large to be written twice: a SELECT over other tables, run where it is read.
-VIEWS = frozenset({"order_fact", "order_line", "contact"})
+# Worked out only for what a night touches: by receipt, or by customer.
+INCREMENTAL = {
+    "receipt_fact": "receipt_id",
+    "customer_day": "customer_id",
+    "customer_category": "customer_id",
+    "customer_totals": "customer_id",
+}
+# Too large to be written for one reader, or twice: a SELECT over other tables, run where it is read.
+VIEWS = frozenset({"active_stay", "contact", "gift_card_sale", "order_fact", "order_line"})
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,13 @@ class Table:
 _EVERY_SOURCE = tuple(sources())
 # Tables that Python makes, each with the function that makes it.
 _PYTHON = (
-    Table("calendar", "facts", "python", ("order_fact",), function="pipelines.score:calendar"),
+    Table("calendar", "facts", "python", ("receipt_fact",), function="pipelines.score:calendar"),
     Table(
         "clv_fit",
         "scores",
         "python",
         ("customer_purchase_pattern", "customer_day"),
-        ("clv_model",),
+        ("clv_fit", "clv_model"),
         function="pipelines.score:clv_fit",
     ),
     Table("clv_model", "scores", "split", ("clv_fit",)),
@@ -73,7 +78,14 @@ _PYTHON = (
         ("customer_purchase_pattern", "clv_model"),
         function="pipelines.score:customer_clv",
     ),
-    Table("churn_fit", "scores", "python", ("customer_features",), function="pipelines.score:churn_fit"),
+    Table(
+        "churn_fit",
+        "scores",
+        "python",
+        ("customer_day", "customer_totals"),
+        ("churn_fit", "churn_model", "churn_calibration"),
+        function="pipelines.score:churn_fit",
+    ),
     Table("churn_model", "scores", "split", ("churn_fit",)),
     Table("churn_calibration", "scores", "split", ("churn_fit",)),
     Table(
@@ -131,9 +143,12 @@ def _made() -> Iterator[Table]:
     for layer in layers:
         for path in sorted((SQL / layer).glob("*.sql")):
             sql = path.read_text(encoding="utf-8")
-            yield Table(path.stem, layer, "sql", *read_inputs(sql), sql=sql)
-    inputs = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
-    tonight, earlier = (tuple(sorted({name for pair in inputs for name in pair[i]})) for i in (0, 1))
+            inputs, history = read_inputs(sql)
+            if INCREMENTAL.get(path.stem) == "customer_id" and path.stem != "customer_day":
+                inputs = tuple(sorted({*inputs, "customer_day"}))  # which says which customers tonight touches
+            yield Table(path.stem, layer, "sql", inputs, history, sql=sql)
+    read = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
+    tonight, earlier = (tuple(sorted({name for pair in read for name in pair[i]})) for i in (0, 1))
     yield Table("customer_segment", "segments", "segments", tonight, earlier)
     yield from _PYTHON
 

@@ -1,5 +1,6 @@
 """The command line: demo data, a night or several, and what a home holds."""
 
+import gc
 import json
 import os
 import re
@@ -54,6 +55,7 @@ def _airflow(settings: Settings) -> Iterator[Any]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",  # the CLI says itself what happens
         "PYTHONWARNINGS": "ignore",
@@ -64,7 +66,7 @@ def _airflow(settings: Settings) -> Iterator[Any]:
 
     warnings.simplefilter("ignore")
     try:
-        with FileLock(settings.home / ".lock", timeout=0):
+        with FileLock(settings.home / ".lock", timeout=0), _no_search_for_garbage_while_loading():
             _prepare_database(home)
             from airflow.dag_processing.dagbag import DagBag
 
@@ -80,8 +82,35 @@ def _airflow(settings: Settings) -> Iterator[Any]:
         raise typer.Exit(1) from None
 
 
+@contextmanager
+def _no_search_for_garbage_while_loading() -> Iterator[None]:
+    """Until the first step is through, all of Airflow is made, and stays: searching that over and over takes long."""
+    from pipelines import nightly
+
+    def loaded(*_: Any) -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
+    gc.disable()
+    nightly.listeners.append(loaded)
+    try:
+        yield
+    finally:
+        nightly.listeners.remove(loaded)
+        gc.enable()
+
+
 def _prepare_database(home: Path) -> None:
     """Airflow's tables, made whole or made again; a killed run's leftovers are no longer `running`."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "connect")
+    def no_sync_at_each_commit(connection: Any, _: Any) -> None:
+        # Of hundreds a night. Safe in SQLite's WAL mode, which Airflow sets: losing power may lose the last commits.
+        connection.cursor().execute("PRAGMA synchronous = NORMAL")
+
     from airflow.utils.db import initdb
 
     ready = home / "ready"

@@ -21,6 +21,10 @@ from pipelines.settings import Settings
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
 
 
+# Keys of millions of values make no dictionary: it would be given up only after it was built.
+_PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 10000"
+
+
 def identifier(name: str) -> str:
     """A table or column name, quoted for SQL.
 
@@ -145,7 +149,7 @@ class DuckDBEngine(Engine):
 
     def write_file(self, select: str, path: Path) -> int:
         """Run a SELECT into a Parquet file; returns its rows."""
-        copy = f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        copy = f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})"
         row = self.connection.execute(copy).fetchone()
         path.chmod(0o600)
         return int(row[0]) if row else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ SOURCES = {
     **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name")},
     "email_opt_out": "CAST(COALESCE(c.is_deleted OR NOT c.email_consent, TRUE) AS INTEGER)",
 }
+# The tables of campaign_lists that files are made from.
+_LISTS: dict[Kind, str] = {"list": "lists_listed", "removals": "lists_removals"}
 # What a removal tells the tool: who it is, and nothing else about them.
 REMOVAL_SOURCES = {*ADDRESSES, "customer_id", "email_opt_out"}
 
@@ -165,7 +168,9 @@ def _value(expression: str, form: str, type_name: str, target: Target) -> str:
 
 
 def list_query(target: Target, channel: str, fields: dict[str, str], types: dict[str, str], kind: Kind) -> str:
-    """SQL of a file's rows, by customer_id and address; reads export_<kind>, customer and customer_360.
+    """SQL of a file's rows, by customer_id (of removals some have none: then by address).
+
+    It reads lists_listed or lists_removals, and customer and customer_360 if a column comes from there.
 
     The contract's columns come first: those with a source that the channel may use, those a campaign fills, those a
     file always has (empty if nobody fills them); then the campaign's own. Where columns are free, a campaign that
@@ -197,11 +202,16 @@ def list_query(target: Target, channel: str, fields: dict[str, str], types: dict
             select.append(f'{sql} AS "{column.header}"')
         if sql and source in (*CHANNELS[channel], "customer_id"):
             names_someone.append(f"{SOURCES[source]} IS NOT NULL")
-    return f"""SELECT {", ".join(select)} FROM export_{kind} AS r
-        LEFT JOIN customer AS c ON c.customer_id = r.customer_id
-        LEFT JOIN customer_360 AS f ON f.customer_id = r.customer_id
+    columns = ", ".join(select)
+    order = ("customer_id", *CHANNELS[channel]) if kind == "removals" else ("customer_id",)
+    joins = [
+        f"LEFT JOIN {table} AS {alias} ON {alias}.customer_id = r.customer_id"
+        for alias, table in (("c", "customer"), ("f", "customer_360"))
+        if re.search(rf"\b{alias}\.", columns)
+    ]
+    return f"""SELECT {columns} FROM {_LISTS[kind]} AS r {" ".join(joins)}
         WHERE r.campaign_id = $campaign AND r.channel = $channel AND ({" OR ".join(names_someone)})
-        ORDER BY {", ".join(f"r.{name}" for name in ("customer_id", *CHANNELS[channel]))}"""
+        ORDER BY {", ".join(f"r.{name}" for name in order)}"""
 
 
 def split_file(path: Path, limit: int | None, header: bool) -> Iterator[tuple[Path, int]]:
@@ -215,7 +225,7 @@ def split_file(path: Path, limit: int | None, header: bool) -> Iterator[tuple[Pa
     with path.open("rb") as whole:
         head = whole.readline() if header else b""
         if limit is None or path.stat().st_size < limit:
-            yield path, sum(1 for _ in whole)
+            yield path, sum(block.count(b"\n") for block in iter(lambda: whole.read(1 << 20), b""))
             return
         part, size, rows, number = None, 0, 0, 0
         for line in whole:
@@ -366,7 +376,7 @@ def write_exports(
     come last; they hold no time of writing.
 
     Args:
-        con: has customer and customer_360.
+        con: has customer, customer_360 and what campaign_lists left in it.
         lists: from campaign_lists, of the same night.
         campaigns: the same config.
         settings: the modes of files and folders.
@@ -382,8 +392,6 @@ def write_exports(
     for path in (out_dir, night):
         path.mkdir(mode=settings.folder_mode, parents=True, exist_ok=True)
         path.chmod(settings.folder_mode)
-    con.register("export_list", lists.listed)
-    con.register("export_removals", lists.removals)
     by_id = {campaign.id: campaign for campaign in campaigns.campaigns}
     todo = [
         ExportFile(f"{c.id}/{ch.channel}.{export_target(ch.target).format}", c.id, ch.channel, ch.target, "list")

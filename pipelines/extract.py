@@ -10,6 +10,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -115,23 +116,22 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
 
 
 def inspect(path: Path, contract: Contract) -> ExtractFile:
-    """Read a file to its end once: size, hash, header, records.
+    """Read a file to its end: size, hash, header, records.
 
     Raises:
         BadDataError: it is cut off, unreadable, empty, or lacks a required column; or it changed while it was read.
     """
     before = path.stat()
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        if path.name.endswith(".parquet"):
-            columns, records = _inspect_parquet(path)
-            has_nul = False
-        else:
-            records, has_nul = _count_lines(path)
-            columns = _decoded_header(path, contract.dialect) if records >= 0 else ()
+        with ThreadPoolExecutor(1) as aside:
+            hashed = aside.submit(_sha256, path)
+            if path.name.endswith(".parquet"):
+                columns, records = _inspect_parquet(path)
+                has_nul = False
+            else:
+                records, has_nul = _count_lines(path)
+                columns = _decoded_header(path, contract.dialect) if records >= 0 else ()
+            sha256 = hashed.result()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadDataError(f"{path}: the compressed file is cut off or damaged ({error}). Deliver it again.") from error
     except PermissionError as error:
@@ -141,7 +141,12 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
         raise BadDataError(f"{path}: changed while it was read; is it still being written? Run again when it is whole.")
     _check_columns(path, columns, contract)
     name = f"{contract.name}/{path.name}" if path.parent.name == contract.name else path.name
-    return ExtractFile(name, path, before.st_size, digest.hexdigest(), columns, records, has_nul)
+    return ExtractFile(name, path, before.st_size, sha256, columns, records, has_nul)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int]:

@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.addresses import NORMALISED, recipe, register_functions
 from pipelines.contracts import Column, Contract, Rule
 from pipelines.engine import DuckDBEngine, identifier, literal
 from pipelines.errors import BadDataError
@@ -58,15 +59,24 @@ def staged_columns(contract: Contract) -> tuple[Column, ...]:
 
 
 def staging_contracts(contract: Contract) -> tuple[Contract, ...]:
-    """The tables that a source becomes: itself, and its personal columns apart, if it has any."""
+    """The tables that a source becomes: itself, and its personal columns apart with normal addresses, if it has any."""
     columns = staged_columns(contract)
     if not contract.personal_columns:
         return (replace(contract, columns=columns),)
     apart = tuple(c for c in columns if c.personal or c.name in contract.key or c.name == "landing_date")
+    normal = tuple(
+        Column(f"{name}_normal", "VARCHAR", f"{name}, normalised; NULL if it can't be used.", personal=True)
+        for name in _addresses(contract)
+    )
     return (
         replace(contract, columns=tuple(c for c in columns if not c.personal)),
-        replace(contract, name=f"{contract.name}_personal", columns=apart),
+        replace(contract, name=f"{contract.name}_personal", columns=(*apart, *normal)),
     )
+
+
+def _addresses(contract: Contract) -> tuple[str, ...]:
+    """The personal columns that hold an address to be normalised."""
+    return tuple(name for name in NORMALISED if name in contract.personal_columns)
 
 
 def _business_dates(contract: Contract) -> dict[str, str]:
@@ -121,13 +131,15 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
 
 def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings) -> dict[str, Any]:
     known = {column.name for column in contract.columns}
-    recipe = json.dumps([_VERSION, repr(contract), settings.timezone, settings.currency]).encode()
+    read_by = [_VERSION, repr(contract), settings.timezone, settings.currency]
+    if _addresses(contract):
+        read_by += recipe(settings.phone_region)
     return {
         "load": contract.load,
         "is_present": bool(files),
         "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
         "unknown_columns": sorted({name for f in files for name in f.columns} - known - {"currency"}),
-        "read_by": hashlib.sha256(recipe).hexdigest(),
+        "read_by": hashlib.sha256(json.dumps(read_by).encode()).hexdigest(),
     }
 
 
@@ -158,6 +170,8 @@ def _read(
             rejected.extend((file, row) for row in bad)
             counts += Counts(loaded + len(bad), loaded, len(bad), 0)
         states: dict[str, Any] = {}
+        if _addresses(contract):
+            register_functions(engine.connection, settings.phone_region)
         duplicates = _mark_duplicates(contract, read, engine) if read else 0
         for table in staging_contracts(contract):
             if duplicates or contract.personal_columns:
@@ -224,12 +238,18 @@ def _csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
 
 def _typed(column: Column, raw: str, decimal_mark: str) -> str:
     """SQL for a column's value from text or from a typed Parquet column; NULL if it can't be read as its type."""
-    text = f"NULLIF(TRIM(CAST({raw} AS VARCHAR)), '')"
+    text = f"CAST({raw} AS VARCHAR)"
+    if column.type == "VARCHAR" and column.identifier:
+        # Exact, for blanks around it and a number that passed through a spreadsheet or a float column: 17850.0, nan.
+        exact = f"NULLIF(NULLIF(TRIM({text}, E' \\t\\r\\n'), ''), 'nan')"
+        exact = f"REGEXP_REPLACE({exact}, '^(\\d+)\\.0+$', '\\1')"
+        odd = " OR ".join(f"{text} LIKE {end}" for end in ("'%.%0'", "'% '", "E'%\\t'", "E'%\\r'", "E'%\\n'"))
+        return f"CASE WHEN {text} >= '!' AND {text} <> 'nan' AND NOT ({odd}) THEN {text} ELSE {exact} END"
+    if column.type == "VARCHAR" and column.values:
+        known = ", ".join(literal(value) for value in column.values)
+        return f"CASE WHEN {text} IN ({known}) THEN {text} ELSE LOWER(NULLIF(TRIM({text}), '')) END"
     if column.type == "VARCHAR":
-        if column.identifier:  # a number that passed through a spreadsheet or a float column: 17850.0, nan
-            text = f"NULLIF(NULLIF(TRIM(CAST({raw} AS VARCHAR), E' \\t\\r\\n'), ''), 'nan')"
-            return f"CASE WHEN {text} LIKE '%.%0' THEN REGEXP_REPLACE({text}, '^(\\d+)\\.0+$', '\\1') ELSE {text} END"
-        return f"LOWER({text})" if column.values else text
+        return f"NULLIF(TRIM({text}), '')"
     if column.type == "TIMESTAMP WITH TIME ZONE":
         return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
     if column.type == "BIGINT":
@@ -242,8 +262,8 @@ def _typed(column: Column, raw: str, decimal_mark: str) -> str:
 def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
     for column in contract.columns:
         if column.name in present and column.type != "VARCHAR":
-            unreadable = f"raw_{column.name} IS NULL OR TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"
-            yield Rule(f"{column.name}_unreadable", f"{column.name} IS NOT NULL OR {unreadable}")
+            blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # looked at only where there is no value
+            yield Rule(f"{column.name}_unreadable", f"CASE WHEN {column.name} IS NULL THEN {blank} END")
         if column.name in present and column.type in ("DATE", "TIMESTAMP WITH TIME ZONE"):
             last = "9999-12-31" if column.type == "DATE" else "9999-12-31 23:59:59"  # `never`; infinity is later
             yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '{last}'")
@@ -337,7 +357,8 @@ def _numbered_rows(read: list[Path]) -> str:
 def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine) -> int:
     """Make table `duplicate` (file position, row) of the rows that another row of the same key beats; returns how many.
 
-    The latest updated_at wins, else the last row.
+    The latest updated_at wins, else the last row. Rows of one key have one hash, which is cheaper to group by; whether
+    rows of one hash have one key is looked at row by row.
     """
     key = ", ".join(identifier(k) for k in contract.key)
     newest = "updated_at DESC NULLS LAST, " if any(c.name == "updated_at" for c in contract.columns) else ""
@@ -345,11 +366,11 @@ def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine)
     engine.connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE duplicate AS
-        WITH twice AS (SELECT {key} FROM {rows} GROUP BY {key} HAVING COUNT(*) > 1)
+        WITH suspect AS (SELECT HASH({key}) AS code FROM {rows} GROUP BY code HAVING COUNT(*) > 1)
         SELECT filename, file_row_number FROM (
             SELECT filename, file_row_number, ROW_NUMBER() OVER (
                 PARTITION BY {key} ORDER BY {newest}filename DESC, file_row_number DESC) AS place
-            FROM {rows} JOIN twice USING ({key})
+            FROM {rows} WHERE HASH({key}) IN (SELECT code FROM suspect)
         ) WHERE place > 1
         """
     )
@@ -364,7 +385,8 @@ def _keep(path: Path, table: str, night: Night) -> Part:
 
 
 def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[Part, ...]:
-    columns = ", ".join(identifier(c.name) for c in table.columns)
+    normal = {f"{name}_normal": f"normal_{name}({name}) AS {name}_normal" for name in _addresses(table)}
+    columns = ", ".join(normal.get(c.name, identifier(c.name)) for c in table.columns)
     rows = _numbered_rows(read)
     select = (
         f"SELECT {columns} FROM {rows} AS r WHERE NOT EXISTS (SELECT 1 FROM duplicate AS d "

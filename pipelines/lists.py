@@ -1,7 +1,5 @@
 """The night's campaign lists: decided and written beside before the commit, moved to exports/ after publishing."""
 
-import pyarrow as pa
-
 from pipelines.campaigns import campaign_lists, read_campaigns
 from pipelines.contracts import table_contract
 from pipelines.engine import DuckDBEngine
@@ -12,7 +10,7 @@ from pipelines.publish import published_night
 from pipelines.settings import Settings
 
 
-def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, pa.Table]:
+def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, str]:
     """Grain: campaign, channel and customer on a list tonight; and who was ever assigned to a campaign, in which arm.
 
     An older night than the published one sends nothing, so it assigns nobody anew: what it recorded stands.
@@ -23,19 +21,22 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     campaigns = read_campaigns(settings.campaigns)
     lists = campaign_lists(engine.connection, campaigns, settings, night.run_date)
     write_exports(engine.connection, lists, campaigns, settings, night.run_date, night.prepared_folder())
-    return {"campaign_list": lists.campaign_list, "campaign_assignment": lists.campaign_assignment}
+    return {
+        "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM lists_listed",
+        "campaign_assignment": "SELECT * FROM lists_assigned",
+    }
 
 
-def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, pa.Table]:
+def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, str]:
     """What the night recorded when it was current; if it never was: nobody on a list, and who had been assigned."""
     if night.run_date not in night.lake.nights():
         return {
-            "campaign_list": engine.arrow("SELECT * FROM history.campaign_list WHERE FALSE"),
-            "campaign_assignment": engine.arrow("SELECT * FROM history.campaign_assignment"),
+            "campaign_list": "SELECT * FROM history.campaign_list WHERE FALSE",
+            "campaign_assignment": "SELECT * FROM history.campaign_assignment",
         }
     tables = night.lake.manifest(night.run_date).tables
     names = ("campaign_list", "campaign_assignment")
-    return {name: engine.arrow(engine.select_of(tables[name], table_contract(name))) for name in names}
+    return {name: engine.select_of(tables[name], table_contract(name)) for name in names}
 
 
 def move_exports(night: Night, settings: Settings) -> None:

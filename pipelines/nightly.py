@@ -1,6 +1,5 @@
 """The steps of a night, each a task of the DAG: open, make every table, commit, publish, export, report, finish."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pipelines.build import made_tables, make_table
 from pipelines.contracts import sources
 from pipelines.ingest import check_landing
 from pipelines.lake import Lake, Manifest, Night
-from pipelines.settings import ROOT, Settings, load_settings
+from pipelines.settings import Settings, code_version, load_settings
 
 # Who wants to know of each finished step: its name, rows (None where there are none to count) and seconds.
 Listener = Callable[[str, int | None, float], None]
@@ -47,16 +46,6 @@ def _step(name: str) -> Iterator[dict[str, Any]]:
         os.umask(umask)
     for listener in listeners:
         listener(name, outcome["rows"], time.perf_counter() - began)
-
-
-def code_version() -> str:
-    """Twelve characters that change whenever code, SQL or a contract does."""
-    digest = hashlib.sha256()
-    for folder in ("pipelines", "models", "sql", "data_contracts"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in (".py", ".sql", ".yaml", ".jinja"):
-                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
 
 
 def open_night(run_date: date, run_id: str) -> None:
@@ -100,20 +89,20 @@ def commit(run_date: date, run_id: str) -> Manifest:
 
 def publish(run_date: date, run_id: str) -> bool:
     """Swap the night's warehouse in, unless a later one is published."""
-    from pipelines.publish import publish_warehouse
-
     night, settings = _night(run_date, run_id)
     with _step("publish_warehouse"):
+        from pipelines.publish import publish_warehouse
+
         return publish_warehouse(night, settings)
 
 
 def export(run_date: date, run_id: str) -> bool:
     """Write the campaigns' files, unless a later night is published: an old night sends nothing."""
-    from pipelines.lists import move_exports
-    from pipelines.publish import published_night
-
     night, settings = _night(run_date, run_id)
     with _step("export_campaigns"):
+        from pipelines.lists import move_exports
+        from pipelines.publish import published_night
+
         if published_night(settings.home) != run_date:
             return False
         move_exports(night, settings)
@@ -122,11 +111,11 @@ def export(run_date: date, run_id: str) -> bool:
 
 def report(run_date: date, run_id: str) -> Path | None:
     """Write the night's report from its warehouse, unless a later night is published."""
-    from pipelines.publish import published_night, warehouse_path
-    from pipelines.report import write_report
-
     _, settings = _night(run_date, run_id)
     with _step("write_report"):
+        from pipelines.publish import published_night, warehouse_path
+        from pipelines.report import write_report
+
         if published_night(settings.home) != run_date:
             return None
         return write_report(

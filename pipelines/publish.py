@@ -126,7 +126,7 @@ def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
         return engine.select_of(night.table(name), contract_of(name))
     inner = ", ".join(f"{identifier(i)} AS ({_view_select(i, night, engine)})" for i in table.inputs)
     with_night = f"night AS (SELECT DATE '{night.run_date}' AS run_date)"
-    return f"WITH {with_night}, {inner} {table.sql}"
+    return f"WITH {with_night}, {inner}, {identifier(name)} AS ({table.sql}) SELECT * FROM {identifier(name)}"
 
 
 def _comment(kind: str, name: str, contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:

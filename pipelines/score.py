@@ -12,20 +12,27 @@ import pyarrow as pa
 from models.churn import churn_tier, fit_churn, from_bytes, score_churn, to_bytes
 from models.clv import ClvParameters, SpendParameters, clv_tier, fit_clv, fit_spend, score_clv
 from models.effect import campaign_effects
+from pipelines.build import feature_dates
+from pipelines.catalog import tables
+from pipelines.contracts import table_contract
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
-from pipelines.settings import Settings
+from pipelines.settings import Settings, code_version
 
 Tables = dict[str, pa.Table]
 SEED = 7
 BATCH_ROWS = 250_000
 # Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
 MINIMUM_KNOWN_COST = 0.5
+# More customers than these make no better churn model, only a slower one.
+FITTED_CUSTOMERS = 250_000
+# Settings that a fitted model rests on.
+_FITTED_BY = ("active_days", "churn_lead_days", "churn_horizon_days", "amounts_include_tax", "gift_card_categories")
 
 
 def calendar(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
     """Grain: date, each from the first receipt's to tonight's; tonight's alone if there is no receipt."""
-    first: date = engine.rows("SELECT MIN(business_date) FROM order_fact")[0][0] or night.run_date
+    first: date = engine.rows("SELECT MIN(business_date) FROM receipt_fact")[0][0] or night.run_date
     days = [first + timedelta(n) for n in range((night.run_date - first).days + 1)]
     return {"calendar": pa.table({"business_date": pa.array(days, pa.date32())})}
 
@@ -37,8 +44,22 @@ def _quality(model: str, rows: Iterable[tuple[str, float | None, str]], trained_
     return pa.table({name: pa.array([row[i] for row in columns], types[i]) for i, name in enumerate(names)})
 
 
-def clv_fit(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
+def _is_fitted(night: Night, settings: Settings, fitted_on: date | None) -> bool:
+    """Whether the last night's model serves tonight too: by the same code and settings, and young enough."""
+    previous = night.previous
+    if previous is None or fitted_on is None or previous.code_version != code_version():
+        return False
+    now = settings.model_dump(mode="json")
+    same = all(previous.settings.get(name) == now[name] for name in _FITTED_BY)
+    return same and night.run_date - fitted_on < timedelta(settings.fit_days)
+
+
+def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. The models of buying and of spend, and the margin that turns spend into value."""
+    last_good = dict(engine.rows("SELECT part, parameters FROM history.clv_model"))
+    fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.clv_fit")[0][0]
+    if {"buying", "spend"} <= last_good.keys() and _is_fitted(night, settings, fitted_on):
+        return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in ("clv_fit", "clv_model")}
     patterns = engine.arrow(
         "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
         "WHERE frequency IS NOT NULL GROUP BY frequency, recency_days, age_days ORDER BY ALL"
@@ -47,7 +68,6 @@ def clv_fit(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
         "SELECT frequency, CAST(repeat_revenue AS DOUBLE) / frequency AS mean_repeat_value, COUNT(*) AS customer_count "
         "FROM customer_purchase_pattern WHERE frequency > 0 GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
-    last_good = dict(engine.rows("SELECT part, parameters FROM history.clv_model"))
     buying = fit_clv(patterns, ClvParameters.from_json(last_good["buying"]) if "buying" in last_good else None)
     spend = fit_spend(spends, SpendParameters.from_json(last_good["spend"]) if "spend" in last_good else None)
     rate, known = _margin_rate(engine)
@@ -103,8 +123,16 @@ def _batches(table: pa.Table) -> Iterable[pa.Table]:
 def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. Learnt at an earlier cut-off, judged at the last one whose outcome is known tonight."""
     gap = timedelta(settings.churn_lead_days + settings.churn_horizon_days)
+    judged_at, models = engine.rows(
+        "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.churn_model) FROM history.churn_fit"
+    )[0]
+    if models and _is_fitted(night, settings, judged_at + gap):
+        names = ("churn_fit", "churn_model", "churn_calibration")
+        return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     later, earlier = night.run_date - gap, night.run_date - 2 * gap
-    fit = fit_churn(_features(engine, earlier), _features(engine, later), SEED, settings.threads)
+    _sample_customers(engine, night)
+    train, test = (_features_as_of(day, engine, settings) for day in (earlier, later))
+    fit = fit_churn(train, test, SEED, settings.threads)
     rows: list[tuple[str, float | None, str]] = [("method", None, f"{fit.method}: {fit.note}"), *fit.quality]
     calibration = pa.Table.from_pandas(fit.calibration, preserve_index=False)
     return {
@@ -114,15 +142,28 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     }
 
 
-def _features(engine: DuckDBEngine, as_of: date) -> pa.Table:
-    return engine.arrow("SELECT * FROM customer_features WHERE as_of_date = $day ORDER BY customer_id", {"day": as_of})
+def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
+    """Make customer_day stand for a fixed random part of the customers (by md5 of their id), if there are many."""
+    customers = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
+    if customers <= FITTED_CUSTOMERS:
+        return
+    below = f"{round(FITTED_CUSTOMERS / customers * 16**8):08x}"
+    engine.materialise("sampled", f"SELECT customer_id FROM customer_totals WHERE md5(customer_id)[:8] < '{below}'")
+    days = engine.select_of(night.table("customer_day"), table_contract("customer_day"))
+    engine.materialise("customer_day", f"SELECT * FROM ({days}) WHERE customer_id IN (SELECT customer_id FROM sampled)")
 
 
-def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+def _features_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pa.Table:
+    """customer_features as of another day than tonight, with the label where it is known."""
+    engine.register_arrow("feature_date", feature_dates([day], settings))
+    return engine.arrow(f"SELECT * FROM ({tables()['customer_features'].sql}) ORDER BY customer_id")
+
+
+def customer_churn(engine: DuckDBEngine, _night: Night, settings: Settings) -> Tables:
     """Grain: customer with an order in the last year. The probability to buy no more within the horizon."""
     artefacts = engine.rows("SELECT artefact FROM churn_model")
     model = from_bytes(artefacts[0][0]) if artefacts else None
-    customers = _features(engine, night.run_date)
+    customers = engine.arrow("SELECT * FROM customer_features ORDER BY customer_id")
     p_churn = score_churn(model, customers, settings.threads)
     active = customers["is_active"]
     return {

@@ -1,5 +1,6 @@
 """Settings: environment variables LOYALTY_*, or lines of `settings.env` in LOYALTY_HOME (the environment wins)."""
 
+import hashlib
 import os
 from decimal import Decimal
 from functools import cache
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     churn_lead_days: int = Field(0, ge=0)
     churn_horizon_days: int = Field(90, ge=1)
     clv_horizon_days: int = Field(365, ge=1)
+    fit_days: int = Field(7, ge=1)
     discount_rate: float = Field(0.10, ge=0, lt=10)
     point_value: Decimal = Field(Decimal("0.01"), ge=0)
     amounts_include_tax: bool = True
@@ -79,3 +81,14 @@ def load_settings() -> Settings:
     """
     folder = Path(os.environ.get("LOYALTY_HOME", "data")).resolve()
     return Settings(_env_file=folder / "settings.env", home=folder)  # type: ignore[call-arg]
+
+
+@cache
+def code_version() -> str:
+    """Twelve characters that change whenever code, SQL or a contract does."""
+    digest = hashlib.sha256()
+    for folder in ("pipelines", "models", "sql", "data_contracts"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".sql", ".yaml", ".jinja"):
+                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]

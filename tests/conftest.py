@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pipelines import nightly
-from pipelines.build import contract_of, make_table
+from pipelines.build import contract_of, make_table, parameters
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
-from pipelines.lake import Lake, Night
+from pipelines.lake import Lake, Manifest, Night
 from pipelines.settings import Settings, load_settings
 
 HEADERS = {
@@ -64,13 +64,18 @@ class Retailer:
         """Rows of a table as of a loaded night, sorted."""
         manifest = night.lake.manifest(night.run_date)
         with DuckDBEngine(night, self.settings) as engine:
-            if tables()[table].is_view:
-                for name in tables()[table].inputs:
-                    engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
-                select = tables()[table].sql
-            else:
-                select = engine.select_of(manifest.tables[table], contract_of(table))
-            return sorted(engine.rows(f"SELECT {columns} FROM ({select})"), key=repr)
+            self._register(table, night, manifest, engine)
+            return sorted(engine.rows(f"SELECT {columns} FROM {table}"), key=repr)
+
+    def _register(self, name: str, night: Night, manifest: Manifest, engine: DuckDBEngine) -> None:
+        table = tables()[name]
+        if not table.is_view:
+            engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+            return
+        engine.register_arrow("night", parameters(night.run_date, self.settings)["night"])
+        for inner in table.inputs:
+            self._register(inner, night, manifest, engine)
+        engine.register(name, table.sql)
 
     def counts(self, night: Night, source: str) -> tuple[int, int, int, int, int]:
         """Rows read, loaded, rejected, duplicate, superseded."""

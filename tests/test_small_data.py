@@ -69,43 +69,6 @@ def test_events_dated_after_the_night_wait_for_their_day(retailer):
     assert [row[0] for row in retailer.rows(second, "order_line", "receipt_id")] == ["r1", "r2"]
 
 
-def facts(retailer, night):
-    columns = "receipt_id, revenue, gross_margin, line_count, promo_code_count"
-    return retailer.rows(night, "receipt_fact", columns), retailer.rows(
-        night, "receipt_line_fact", "receipt_id, revenue"
-    )
-
-
-def test_facts_by_increments_are_the_facts_worked_out_whole(retailer, monkeypatch):
-    """A line late, a receipt late, a correction, a redemption: each touches its receipt alone, and rightly."""
-    lines = "receipt_id,line_number,quantity,amount,cost_amount\n"
-    retailer.deliver(
-        "2017-12-01",
-        receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\nr2,c1,2017-12-01,sale,6\nr9,c1,2017-12-03,sale,9\n",
-        receipt_lines=lines + "r1,1,1,5,3\nr3,1,1,8,4\n",
-    )
-    retailer.deliver(
-        "2017-12-02",
-        receipts=RECEIPTS + "r1,c2,2017-12-01,sale,50\nr3,c1,2017-11-30,sale,8\n",
-        receipt_lines=lines + "r2,1,1,6,1\n",
-    )
-    retailer.deliver("2017-12-03", promo_redemptions="promo_code,receipt_id\nX,r1\nY,r1\n")
-    for day in ("2017-12-01", "2017-12-02"):
-        retailer.load(day, upto=("staging", "facts"))
-    by_increments = retailer.load("2017-12-03", upto=("staging", "facts"))
-    assert facts(retailer, by_increments)[0] == [
-        ("r1", Decimal("50.00"), Decimal("47.00"), 1, 2),
-        ("r2", Decimal("6.00"), Decimal("5.00"), 1, 0),
-        ("r3", Decimal("8.00"), Decimal("4.00"), 1, 0),
-        ("r9", Decimal("9.00"), None, 0, 0),
-    ]
-    assert len(by_increments.lake.manifest(date(2017, 12, 3)).tables["receipt_fact"].parts) == 3
-    monkeypatch.setattr("pipelines.build._rests_on", lambda *_: False)
-    whole = retailer.load("2017-12-03", upto=("staging", "facts"))
-    assert len(whole.lake.manifest(date(2017, 12, 3)).tables["receipt_fact"].parts) == 1
-    assert facts(retailer, whole) == facts(retailer, by_increments)
-
-
 def test_a_gift_cards_sale_is_no_revenue_and_its_use_is(retailer, monkeypatch):
     from pipelines.settings import load_settings
 

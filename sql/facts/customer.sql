@@ -1,10 +1,6 @@
 -- Every person the CRM or a receipt knows, as of tonight; who was merged into another is that other.
 -- Grain: customer.
-WITH seen AS (
-    SELECT DISTINCT customer_id FROM customer_day
-),
-
-known AS (
+WITH known AS (
     SELECT c.*
     FROM crm_customers AS c
     INNER JOIN night AS n ON c.registered_date <= n.run_date
@@ -45,6 +41,6 @@ SELECT
     COALESCE(k.call_consent, FALSE) AS call_consent,
     COALESCE(k.ads_consent, FALSE) AS ads_consent
 FROM joined AS j
-FULL OUTER JOIN seen AS s ON j.customer_id = s.customer_id
+FULL OUTER JOIN customer_totals AS s ON j.customer_id = s.customer_id
 LEFT JOIN known AS k ON j.customer_id = k.customer_id
 CROSS JOIN night AS n

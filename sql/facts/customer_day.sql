@@ -14,7 +14,9 @@ SELECT
     CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS gross_margin,
     SUM(CASE WHEN NOT is_return THEN discount_amount END) AS discount_amount,
     SUM(CASE WHEN NOT is_return THEN points_spent END) AS points_spent,
-    SUM(CASE WHEN NOT is_return THEN points_earned END) AS points_earned
+    SUM(CASE WHEN NOT is_return THEN points_earned END) AS points_earned,
+    MAX(night.run_date) AS landing_date
 FROM order_fact
+CROSS JOIN night
 WHERE customer_id IS NOT NULL
 GROUP BY customer_id, business_date

@@ -1,17 +1,36 @@
--- Lines of sales and returns, each with the person behind its customer (after merges).
--- Grain: receipt line.
+-- Lines of sales and returns with day, sign and person (after merges) of their receipt; a gift card's line is no revenue.
+-- Grain: receipt line (of receipts dated up to tonight; a line without its receipt waits).
+WITH line AS (  -- a cost has the sign of its line's amount, however the till writes it
+    SELECT
+        l.receipt_id,
+        l.line_number,
+        l.product_id,
+        l.quantity,
+        CASE WHEN g.product_id IS NULL THEN l.amount ELSE 0 END AS revenue,
+        l.discount_amount,
+        CASE
+            WHEN g.product_id IS NOT NULL THEN 0
+            WHEN l.amount < 0 THEN -ABS(l.cost_amount)
+            ELSE ABS(l.cost_amount)
+        END AS cost_amount,
+        l.promotion_id
+    FROM receipt_lines AS l
+    LEFT JOIN gift_card_product AS g ON l.product_id = g.product_id
+)
+
 SELECT
-    f.receipt_id,
-    f.line_number,
+    l.receipt_id,
+    l.line_number,
     COALESCE(i.customer_id, f.customer_id) AS customer_id,
     f.business_date,
     f.sales_channel,
     f.is_return,
-    f.product_id,
-    f.quantity,
-    f.revenue,
-    f.discount_amount,
-    f.cost_amount,
-    f.promotion_id
-FROM receipt_line_fact AS f
+    l.product_id,
+    CAST(CASE WHEN f.has_turned_lines THEN -l.quantity ELSE l.quantity END AS DECIMAL(18, 3)) AS quantity,
+    CAST(CASE WHEN f.has_turned_lines THEN -l.revenue ELSE l.revenue END AS DECIMAL(18, 2)) AS revenue,
+    l.discount_amount,
+    CAST(CASE WHEN f.has_turned_lines THEN -l.cost_amount ELSE l.cost_amount END AS DECIMAL(18, 2)) AS cost_amount,
+    l.promotion_id
+FROM line AS l
+INNER JOIN receipt_fact AS f ON l.receipt_id = f.receipt_id
 LEFT JOIN customer_identity AS i ON f.customer_id = i.source_customer_id

@@ -88,7 +88,7 @@ def test_there_is_a_task_for_every_table_and_its_edges_are_what_it_reads(load_da
     for name, table in made.items():
         upstream = {task_id.split(".")[-1] for task_id in by_table[name].upstream_task_ids}
         read = {tables()[i].inputs[0] if tables()[i].kind == "split" else i for i in table.inputs}
-        assert upstream == read | {"open_night"}, name
+        assert upstream == (read or {"open_night"}), name
 
 
 def test_nobody_sees_anything_before_the_commit(load_dag_file):

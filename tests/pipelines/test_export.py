@@ -13,19 +13,22 @@ import duckdb
 import pytest
 
 from pipelines import export
+from pipelines.addresses import register_functions
 from pipelines.campaigns import Campaigns, campaign_lists
 from pipelines.errors import LoyaltyError
 from pipelines.export import ExportFile, export_target, split_file, target_names, write_exports
 from pipelines.settings import Settings
 
 NIGHT = date(2025, 3, 10)
-SETTINGS = Settings(control_salt="salt", phone_region="US")
+SETTINGS = Settings(control_salt="salt")
 TABLES = """
 CREATE SCHEMA history;
 CREATE TABLE customer (customer_id VARCHAR, is_deleted BOOLEAN, email_consent BOOLEAN, sms_consent BOOLEAN,
     push_consent BOOLEAN, messenger_consent BOOLEAN, call_consent BOOLEAN, ads_consent BOOLEAN);
-CREATE TABLE crm_customers_personal (customer_id VARCHAR, name VARCHAR, email VARCHAR, phone VARCHAR,
-    push_token VARCHAR, messenger_id VARCHAR);
+CREATE TABLE extract (customer_id VARCHAR, name VARCHAR, email VARCHAR, phone VARCHAR, push_token VARCHAR,
+    messenger_id VARCHAR);
+CREATE VIEW crm_customers_personal AS
+SELECT *, normal_email(email) AS email_normal, normal_phone(phone) AS phone_normal FROM extract;
 CREATE TABLE customer_identity (source_customer_id VARCHAR, customer_id VARCHAR);
 CREATE TABLE customer_segment (customer_id VARCHAR, segment VARCHAR);
 CREATE TABLE customer_360 (customer_id VARCHAR, favourite_category VARCHAR, points_balance DECIMAL(18,2),
@@ -48,6 +51,7 @@ class Shop:
 
     def __init__(self, out_dir: Path) -> None:
         self.con = duckdb.connect()
+        register_functions(self.con, "US")
         self.con.execute(TABLES)
         self.out_dir = out_dir
 
@@ -56,7 +60,7 @@ class Shop:
         for customer_id, name, email, phone, category, points in rows:
             self.con.execute("INSERT INTO customer SELECT $1, FALSE, TRUE, TRUE, TRUE, TRUE, TRUE, TRUE", [customer_id])
             self.con.execute(
-                "INSERT INTO crm_customers_personal VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO extract VALUES (?, ?, ?, ?, ?, ?)",
                 [customer_id, name, email, phone, f"token-{customer_id}", f"m-{customer_id}"],
             )
             self.con.execute(
@@ -360,7 +364,7 @@ def test_an_erased_person_is_removed_by_the_address_that_was_listed(shop: Shop) 
     shop.customers(ANN)
     shop.listed_before("ads", "yandex", "a")
     shop.listed_before("email", "unisender", "a")
-    for table in ("customer", "crm_customers_personal", "customer_segment", "customer_360"):
+    for table in ("customer", "extract", "customer_segment", "customer_360"):
         shop.con.execute(f"DELETE FROM {table}")
     shop.write()
     row = f"{sha('ann.lee+shop@gmail.com')},{sha('12015550123')},a"
@@ -388,7 +392,7 @@ def test_a_changed_address_is_removed_without_the_id_of_the_person_who_stays(
 ) -> None:
     shop.customers(BOB)
     shop.listed_before(channel, target, "b")
-    shop.con.execute("UPDATE crm_customers_personal SET phone = '(201) 555-0100', push_token = 'new'")
+    shop.con.execute("UPDATE extract SET phone = '(201) 555-0100', push_token = 'new'")
     list_file, removals = shop.write(campaign(channel, target, fields))
     assert (list_file.rows, removals.rows) == (1, 1)
     assert shop.text(removals.path) == expected

@@ -186,6 +186,38 @@ def test_ids_keep_leading_zeros_and_lose_the_trace_of_a_float(retailer):
     assert [row[0] for row in retailer.rows(night, "crm_customers", "customer_id")] == ["007", "12", "17850", "A.0"]
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(blank, None) for blank in ("", " ", '"\t\n"', "nan", "nan ", "\tnan")],
+        *[(around, "c1") for around in ("c1", " c1", "c1 ", "c1\t", '"c1\n"', '"\rc1\r"', '"\n c1 \t"')],
+        *[(number, "17") for number in ("17", "17.0", " 17.00 ", "17.000\t")],
+        *[
+            (same, same)
+            for same in ("17.", "17.10", ".0", "1.7.0", "-17.0", "c1.0", "NaN", "nano", "c\t1", "\u00a017.0")
+        ],
+    ],
+)
+def test_an_id_is_the_same_however_it_was_exported(retailer, text, value):
+    rows = f"r1,{text},2017-12-01,1\nr2,c2,2017-12-01,1\n"
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + rows)
+    night = retailer.load("2017-12-01", only=frozenset({"receipts"}))
+    assert retailer.rows(night, "receipts", "receipt_id, customer_id") == [("r1", value), ("r2", "c2")]
+
+
+def test_a_blank_is_no_value_and_no_unreadable_one(retailer):
+    header = "receipt_id,line_number,quantity,amount,tax_amount\n"
+    rows = "r1,1,1,1,\nr1,2,1,1, \nr1,3,1,1,x\nr1,4,1, ,1\nr1,5.0,1,1,1\nr1,5.5,1,1,1\n"
+    retailer.deliver("2017-12-01", receipt_lines=header + rows)
+    night = retailer.load("2017-12-01", only=frozenset({"receipt_lines"}))
+    assert retailer.rows(night, "receipt_lines", "line_number, tax_amount") == [(1, None), (2, None), (5, Decimal(1))]
+    assert [row[1:] for row in retailer.rejected(night, "receipt_lines")] == [
+        (3, "tax_amount_unreadable"),
+        (4, "amount_missing"),
+        (6, "line_number_unreadable"),
+    ]
+
+
 def test_of_one_key_twice_in_an_extract_the_latest_update_stands_else_the_last_row(retailer):
     retailer.deliver(
         "2017-12-01",
@@ -203,6 +235,34 @@ def test_personal_columns_lie_apart(retailer):
     night = retailer.load("2017-12-01")
     assert "a@example.com" not in repr(retailer.rows(night, "crm_customers"))
     assert retailer.rows(night, "crm_customers_personal", "customer_id, email") == [("c1", "a@example.com")]
+
+
+def test_addresses_are_normalised_beside_those_that_were_given(retailer):
+    retailer.deliver(
+        "2017-12-01",
+        crm_customers="customer_id,registered_at,email,phone\n"
+        "c1,2017-01-01,Ann@Example.com,(201) 555-0123\nc2,2017-01-01,nobody,12\nc3,2017-01-01,,\n",
+    )
+    night = retailer.load("2017-12-01")
+    columns = "customer_id, email, email_normal, phone, phone_normal"
+    assert retailer.rows(night, "crm_customers_personal", columns) == [
+        ("c1", "Ann@Example.com", "ann@example.com", "(201) 555-0123", "+12015550123"),
+        ("c2", "nobody", None, "12", None),
+        ("c3", None, None, None, None),
+    ]
+    assert "ann@example.com" not in repr(retailer.rows(night, "crm_customers"))
+
+
+def test_a_night_loaded_again_in_another_phone_region_reads_addresses_anew_and_nothing_else(retailer, monkeypatch):
+    crm = "customer_id,registered_at,phone\nc1,2017-01-01,0171 1234567\n"
+    retailer.deliver("2017-12-01", crm_customers=crm)
+    before = retailer.load("2017-12-01").tables()
+    monkeypatch.setenv("LOYALTY_PHONE_REGION", "DE")
+    load_settings.cache_clear()
+    night = retailer.load("2017-12-01")
+    assert retailer.rows(night, "crm_customers_personal", "phone_normal") == [("+491711234567",)]
+    changed = {name for name, state in night.tables().items() if state.parts != before[name].parts}
+    assert changed == {"crm_customers", "crm_customers_personal"}
 
 
 def test_another_currency_is_an_error(retailer):

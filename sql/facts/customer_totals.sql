@@ -6,6 +6,10 @@ WITH totals AS (
         MIN(business_date) FILTER (WHERE order_count > 0) AS first_order_date,
         MAX(business_date) FILTER (WHERE order_count > 0) AS last_order_date,
         SUM(order_count) AS order_count,
+        MIN(business_date) FILTER (WHERE net_revenue > 0) AS first_purchase_date,
+        MAX(business_date) FILTER (WHERE net_revenue > 0) AS last_purchase_date,
+        COUNT(*) FILTER (WHERE net_revenue > 0) AS purchase_day_count,
+        SUM(net_revenue) FILTER (WHERE net_revenue > 0) AS purchase_revenue,
         SUM(net_revenue) AS revenue,
         CASE WHEN COUNT(*) = COUNT(gross_margin) THEN SUM(gross_margin) END AS gross_margin,
         SUM(sale_revenue) AS sale_revenue,
@@ -19,39 +23,58 @@ WITH totals AS (
     GROUP BY customer_id
 ),
 
-ranked_category AS (
+best_category AS (
     SELECT
         customer_id,
-        category,
-        revenue,
-        SUM(GREATEST(revenue, 0)) OVER (PARTITION BY customer_id) AS categorised_revenue,
-        RANK() OVER (
-            PARTITION BY customer_id
-            ORDER BY revenue DESC, line_count DESC, last_order_date DESC, category ASC
-        ) AS category_rank
+        MAX(revenue) AS revenue,
+        SUM(GREATEST(revenue, 0)) AS categorised_revenue
     FROM customer_category
-    WHERE category IS NOT NULL
+    GROUP BY customer_id
+),
+
+ranked_category AS (
+    SELECT
+        best.customer_id,
+        best.revenue,
+        best.categorised_revenue,
+        c.category,
+        RANK() OVER (
+            PARTITION BY best.customer_id
+            ORDER BY c.line_count DESC, c.last_order_date DESC, c.category ASC
+        ) AS category_rank
+    FROM customer_category AS c
+    INNER JOIN best_category AS best ON c.customer_id = best.customer_id AND c.revenue = best.revenue
 )
 
 SELECT
     totals.customer_id,
     totals.first_order_date,
     totals.last_order_date,
+    totals.first_purchase_date,
+    totals.last_purchase_date,
+    totals.purchase_day_count,
+    CASE
+        WHEN totals.purchase_day_count > 1
+            THEN CAST(totals.purchase_revenue - first_day.net_revenue AS DECIMAL(38, 2))
+    END AS repeat_revenue,
     CAST(totals.order_count AS BIGINT) AS order_count,
     CAST(totals.return_count AS BIGINT) AS return_count,
     CAST(totals.revenue AS DECIMAL(38, 2)) AS revenue,
     CAST(totals.gross_margin AS DECIMAL(38, 2)) AS gross_margin,
     CAST(totals.discount_amount AS DECIMAL(38, 2)) AS discount_amount,
     CAST(totals.revenue AS DOUBLE) / NULLIF(totals.order_count, 0) AS average_order_value,
-    CAST(totals.discount_amount AS DOUBLE)
-    / NULLIF(totals.sale_revenue + totals.discount_amount, 0) AS discount_share,
+    CAST(totals.discount_amount AS DOUBLE) / NULLIF(totals.sale_revenue + totals.discount_amount, 0) AS discount_share,
     CAST(totals.promo_order_count AS DOUBLE) / NULLIF(totals.order_count, 0) AS promo_order_share,
     CAST(totals.offer_order_count AS DOUBLE) / NULLIF(totals.order_count, 0) AS offer_order_share,
     CAST(totals.return_count AS DOUBLE) / NULLIF(totals.order_count + totals.return_count, 0) AS return_share,
     CAST(totals.online_order_count AS DOUBLE) / NULLIF(totals.channel_order_count, 0) AS online_share,
     favourite.category AS favourite_category,
-    CAST(GREATEST(favourite.revenue, 0) AS DOUBLE)
-    / NULLIF(favourite.categorised_revenue, 0) AS favourite_category_share
+    CAST(GREATEST(favourite.revenue, 0) AS DOUBLE) / NULLIF(favourite.categorised_revenue, 0)
+        AS favourite_category_share,
+    night.run_date AS landing_date
 FROM totals
+CROSS JOIN night
+LEFT JOIN customer_day AS first_day
+    ON totals.customer_id = first_day.customer_id AND totals.first_purchase_date = first_day.business_date
 LEFT JOIN ranked_category AS favourite
     ON totals.customer_id = favourite.customer_id AND favourite.category_rank = 1

@@ -1,0 +1,11 @@
+-- What of each receipt is gift cards: no revenue now, a means of payment later. Few lines, so they are summed apart.
+-- Grain: receipt with a gift card on it.
+SELECT
+    l.receipt_id,
+    CAST(SUM(l.amount) AS DECIMAL(18, 2)) AS amount,
+    CAST(SUM(CASE WHEN l.amount < 0 THEN -ABS(l.cost_amount) ELSE ABS(l.cost_amount) END) AS DECIMAL(18, 2))
+        AS cost_amount,
+    COUNT(*) - COUNT(l.cost_amount) AS without_cost_count
+FROM receipt_lines AS l
+INNER JOIN gift_card_product AS p ON l.product_id = p.product_id
+GROUP BY l.receipt_id
