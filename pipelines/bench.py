@@ -14,6 +14,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipelines.build import columns_read, contract_of, stored_inputs
+from pipelines.catalog import Table, tables
+from pipelines.engine import identifier, literal
+from pipelines.extract import find_files
+from pipelines.lake import Lake, Manifest
+from pipelines.settings import Settings
+
 HISTORY_END, NEXT_DAY = date(2025, 12, 29), date(2025, 12, 30)
 DAYS = 730
 _START = np.datetime64("2024-01-01T00:00:00")
@@ -163,8 +170,57 @@ def run_bench(home: Path, customers: int) -> dict[str, Any]:
         began = time.perf_counter()
         subprocess.run([*command, "--measure", str(measured)], check=True)  # noqa: S603 our own command
         nights[name] = json.loads(measured.read_text()) | {"wall_seconds": round(time.perf_counter() - began, 2)}
+    nights["cold start"]["floors"] = floors(home, HISTORY_END)
     machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), "duckdb": duckdb.__version__}
     return {"customers": customers, "rows": rows, "machine": machine, "nights": nights}
+
+
+def floors(home: Path, night: date) -> dict[str, float]:
+    """Seconds that each table of a committed night would need at least: its input read once, grouped by its key.
+
+    A source's floor is its CSV parts read as text into one Parquet file; a SQL table's the columns that it names, of
+    all inputs, read once, and the bare GROUP BY of its key if one input has all of that.
+    """
+    settings = Settings(home=home)  # type: ignore[call-arg]
+    lake = Lake(home)
+    manifest = lake.manifest(night)
+    found = {}
+    with duckdb.connect(config={"memory_limit": settings.memory_limit, "threads": settings.threads}) as connection:
+        for table in tables().values():
+            if table.kind == "source":
+                queries = _bare_copies(settings.landing_dir / f"{night}", table.name, home / "floor.parquet")
+            elif table.kind == "sql" and not table.is_view:
+                queries = _bare_reads(table, manifest, lake)
+            else:
+                continue
+            began = time.perf_counter()
+            for query in queries:
+                connection.execute(query).fetchall()
+            found[table.name] = round(time.perf_counter() - began, 3)
+    (home / "floor.parquet").unlink(missing_ok=True)
+    return found
+
+
+def _bare_copies(folder: Path, source: str, target: Path) -> list[str]:
+    files = [path for path in find_files(folder, source) if path.suffix == ".csv"]
+    listed = ", ".join(literal(str(path)) for path in files)
+    read = f"read_csv([{listed}], header = true, all_varchar = true)"
+    return [f"COPY (FROM {read}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"] if files else []
+
+
+def _bare_reads(table: Table, manifest: Manifest, lake: Lake) -> list[str]:
+    queries = []
+    key = contract_of(table.name).key
+    for name in sorted(stored_inputs(table)):
+        parts = manifest.tables[name].parts if name in manifest.tables else ()
+        columns = columns_read(table, contract_of(name))
+        if parts and columns:
+            files = f"read_parquet([{', '.join(literal(str(lake.path(part.path))) for part in parts)}])"
+            read = ", ".join(f"MAX({identifier(column)})" for column in columns)
+            queries.append(f"SELECT {read} FROM {files}")
+            if key and set(key) <= set(columns):
+                queries.append(f"SELECT COUNT(*) FROM (FROM {files} SELECT 1 GROUP BY {', '.join(key)})")
+    return queries
 
 
 def comparison(result: dict[str, Any], other: dict[str, Any] | None) -> str:
@@ -184,6 +240,8 @@ def comparison(result: dict[str, Any], other: dict[str, Any] | None) -> str:
         for step in sorted(night["steps"], key=lambda step: -step["seconds"]):
             if step["seconds"] >= 0.05 or (step["step"] in known and known[step["step"]]["seconds"] >= 0.05):
                 text = f"  {step['step']:28s} {step['seconds']:8.2f} s {step['peak_mib']:7,} MiB"
+                if floor := night.get("floors", {}).get(step["step"]):
+                    text += f"   {step['seconds'] / floor:5.1f} x the floor of {floor:.2f} s"
                 if step["step"] in known:
                     text += f"   ({known[step['step']]['seconds']:.2f} s, {known[step['step']]['peak_mib']:,} MiB)"
                 lines.append(text)

@@ -206,7 +206,7 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
     from has changed, and when it lies in too many pieces.
     """
     key = INCREMENTAL[table.name]
-    inputs = {name: night.table(name) for name in _stored_inputs(table)}
+    inputs = {name: night.table(name) for name in stored_inputs(table)}
     recipe = _recipe(table, settings)
     previous = night.previous
     earlier = previous.tables.get(table.name) if previous else None
@@ -223,10 +223,11 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
     touched = _touched_receipts if key == "receipt_id" else _touched_customers
     engine.materialise("touched", touched(table, previous, inputs, night, engine))
     for name, state in inputs.items():
-        contract = contract_of(name)
-        if key in {column.name for column in contract.columns} and name != "customer_identity":
-            whole = engine.select_of(state, contract)
-            engine.materialise(name, f"SELECT * FROM ({whole}) WHERE {key} IN (SELECT {key} FROM touched)")
+        columns = columns_read(table, contract_of(name))
+        if key in columns and name != "customer_identity":
+            whole = engine.select_of(state, contract_of(name))
+            select = f"SELECT {', '.join(map(identifier, columns))} FROM ({whole})"
+            engine.materialise(name, f"{select} WHERE {key} IN (SELECT {key} FROM touched)")
     made = _write(table.name, table.sql, engine)
     old = engine.select_of(earlier, contract_of(table.name))
     replaced = engine.write(
@@ -241,10 +242,17 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
     )
 
 
-def _stored_inputs(table: Table) -> set[str]:
+def stored_inputs(table: Table) -> set[str]:
     """What a table reads in the end: views followed down to the tables that they read."""
     direct = {tables()[name] for name in table.inputs}
-    return {t.name for t in direct if not t.is_view} | {name for t in direct if t.is_view for name in _stored_inputs(t)}
+    return {t.name for t in direct if not t.is_view} | {name for t in direct if t.is_view for name in stored_inputs(t)}
+
+
+def columns_read(table: Table, contract: Contract) -> list[str]:
+    """Columns of an input that a table, or a view that it reads, names; and the input's key."""
+    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in VIEWS)]
+    named = {column.name for text in texts for column in sqlglot.parse_one(text, read="duckdb").find_all(exp.Column)}
+    return [c.name for c in contract.columns if c.name in named or c.name in contract.key]
 
 
 def _filled(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -276,14 +284,12 @@ def _is_reference(name: str) -> bool:
 
 def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, TableState], engine: Engine) -> bool:
     """Whether reference data changed in a column that the table reads."""
-    used = {column.name for column in sqlglot.parse_one(table.sql, read="duckdb").find_all(exp.Column)}
     for name, state in inputs.items():
         contract = contract_of(name)
-        columns = [column.name for column in contract.columns]
         before = previous.tables.get(name, TableState())
         if not _is_reference(name) or before.parts == state.parts:
             continue
-        read = ", ".join(identifier(column) for column in columns if column in used or column in contract.key)
+        read = ", ".join(map(identifier, columns_read(table, contract)))
         now, then = (f"SELECT {read} FROM ({engine.select_of(of, contract)})" for of in (state, before))
         differing = f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))"
         if engine.rows(f"SELECT COUNT(*) FROM ({differing})")[0][0]:
@@ -315,8 +321,10 @@ def _touched_customers(
     if table.name == "customer_totals":  # made of persons' tables
         return f"SELECT DISTINCT customer_id FROM ({_changed_customers(inputs['customer_day'], night, engine)})"
     identity = contract_of("customer_identity")
-    now = engine.select_of(inputs["customer_identity"], identity)
-    then = engine.select_of(previous.tables.get("customer_identity", TableState()), identity)
+    now, then = (
+        f"SELECT source_customer_id, customer_id FROM ({engine.select_of(state, identity)})"
+        for state in (inputs["customer_identity"], previous.tables.get("customer_identity", TableState()))
+    )
     engine.materialise("merged", f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))")
     changed = " UNION ALL ".join(
         _changed_customers(inputs[name], night, engine) for name in ("receipt_fact", "customer_day") if name in inputs

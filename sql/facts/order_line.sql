@@ -1,4 +1,4 @@
--- Lines of sales and returns with day, sign and person (after merges) of their receipt; a gift card's line is no revenue.
+-- Lines of sales and returns with day, sign and person (after merges) of their receipt; gift cards are no revenue.
 -- Grain: receipt line (of receipts dated up to tonight; a line without its receipt waits).
 WITH line AS (  -- a cost has the sign of its line's amount, however the till writes it
     SELECT

@@ -61,10 +61,10 @@ SELECT
     s.original_receipt_id,
     CAST(s.revenue AS DECIMAL(18, 2)) AS revenue,
     s.signed_tax AS tax_amount,
-    CASE
-        WHEN s.is_cost_known
-            THEN CAST(s.revenue - s.goods_cost - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END AS DECIMAL(18, 2))
-    END AS gross_margin,
+    CAST(
+        CASE WHEN s.is_cost_known THEN s.revenue - s.goods_cost END
+        - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END AS DECIMAL(18, 2)
+    ) AS gross_margin,
     s.discount_amount,
     s.points_amount,
     s.points_spent,

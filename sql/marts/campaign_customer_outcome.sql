@@ -1,6 +1,13 @@
 -- What each customer of a campaign bought from the assignment to the window's last day, and as many days before it.
 -- Grain: campaign and customer, as assigned, delivered or not. Both ends of the window count, days of assignment too.
-WITH placed AS (
+WITH span AS (  -- only these days need be looked at
+    SELECT
+        MIN(assigned_date - CAST(DATE_DIFF('day', assigned_date, window_end_date) AS INTEGER)) - 1 AS from_date,
+        MAX(window_end_date) AS to_date
+    FROM campaign_customer
+),
+
+placed AS (
     SELECT
         campaign_customer.campaign_id,
         campaign_customer.customer_id,
@@ -9,9 +16,11 @@ WITH placed AS (
         customer_day.gross_margin,
         customer_day.business_date >= campaign_customer.assigned_date AS is_during
     FROM campaign_customer
+    CROSS JOIN span
     INNER JOIN customer_day
         ON
-            campaign_customer.customer_id = customer_day.customer_id
+            customer_day.business_date BETWEEN span.from_date AND span.to_date
+            AND campaign_customer.customer_id = customer_day.customer_id
             AND campaign_customer.window_end_date >= customer_day.business_date
             AND DATE_DIFF('day', customer_day.business_date, campaign_customer.assigned_date)
             <= DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) + 1
