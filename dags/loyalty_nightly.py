@@ -4,6 +4,7 @@ Reads `landing/<D>/`, where D is the business date: the start of the run's data 
 or the parameter `run_date` when a person starts a run. One task per table, in groups by layer; then the night's only
 commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/index.html`.
 
+* **A scheduled night waits** until its landing folder is complete; one that a person starts takes what is there.
 * **Bad data fails at once** with a message that names the file and what to do. Mend the extract, then clear the failed
   run from `open_night` on, or start it again: a night can be run as often as needed and ends the same.
 * **A failed night changes nothing** that analysts or marketing tools read: last night's warehouse and files stay.
@@ -24,7 +25,7 @@ from pipelines.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, DeadlineAlert
 
 settings = load_settings()
 WAREHOUSE = Asset("loyalty_warehouse", uri=(settings.home / "warehouse.duckdb").as_uri())
@@ -77,6 +78,33 @@ def business_date(context: "Context") -> date:
     return start.astimezone(ZoneInfo(settings.timezone)).date()
 
 
+class AwaitExtracts(BaseOperator):
+    """Wait, without a worker, until the night's landing folder is complete; not if a person gave the date."""
+
+    def execute(self, context: "Context") -> None:
+        if context["params"].get("run_date"):
+            return
+        from pipelines.contracts import sources
+        from pipelines.landing import LandingTrigger
+
+        days: list[date] = []
+        _checked(lambda: days.append(business_date(context)))
+        trigger = LandingTrigger(
+            folder=str(settings.landing_dir / f"{days[0]}"),
+            marker=settings.complete_marker,
+            required=[name for name, contract in sources().items() if contract.required],
+            settle_seconds=settings.settle_seconds,
+            looks=max(2, round(settings.wait_hours * 3600 / settings.settle_seconds)),
+        )
+        self.defer(trigger=trigger, method_name="go_on")
+
+    def go_on(self, _context: "Context", event: str | None) -> None:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        if event is not None:
+            raise AirflowFailException(event)
+
+
 class OpenNight(BaseSensorOperator):
     """Wait while an earlier night still runs (a backfill starts several), check the landing folder, begin."""
 
@@ -109,13 +137,44 @@ class Step(BaseOperator):
         _checked(lambda: step(*of, business_date(context), context["run_id"]))
 
 
+def _failed() -> "list[Any]":
+    """Who is told when a task fails for good; nobody unless the settings name a connection."""
+    if settings.notify_connection is None:
+        return []
+    from pipelines.notify import NightNotifier
+
+    return [NightNotifier(settings.notify_connection, settings.notify_to, "failed")]
+
+
+def _deadline() -> "DeadlineAlert | None":
+    """Who is told when a night has not finished in time."""
+    if settings.notify_connection is None or settings.publish_within_hours is None:
+        return None
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+
+    from pipelines.notify import NightNotifier
+
+    told = {"connection_id": settings.notify_connection, "to": settings.notify_to, "event": "late"}
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=settings.publish_within_hours),
+        callback=AsyncCallback(NightNotifier, kwargs=told),
+    )
+
+
 @sdk.dag(
     dag_id="loyalty_nightly",
     schedule=CronDataIntervalTimetable(settings.schedule, timezone=settings.timezone),
     start_date=pendulum.datetime(2000, 1, 1, tz=settings.timezone),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "owner": "loyalty"},
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(minutes=5),
+        "owner": "loyalty",
+        "on_failure_callback": _failed(),
+    },
+    deadline=_deadline(),
     params={
         "run_date": Param(
             None,
@@ -129,9 +188,11 @@ class Step(BaseOperator):
     tags=["loyalty"],
 )
 def loyalty_nightly() -> None:
+    awaited = AwaitExtracts(task_id="await_extracts", doc_md=AwaitExtracts.__doc__)
     opened = OpenNight(
         task_id="open_night", poke_interval=60, timeout=12 * 3600, mode="reschedule", doc_md=OpenNight.__doc__
     )
+    awaited >> opened
     groups = {layer: TaskGroup(layer, tooltip=tooltip) for layer, tooltip in GROUPS.items()}
     made: dict[str, BaseOperator] = {}
     for table in tables().values():

@@ -31,6 +31,12 @@ _NOT_RECORDED = {
     "campaigns",
     "control_salt",
     "keep_warehouses",
+    "complete_marker",
+    "settle_seconds",
+    "wait_hours",
+    "notify_connection",
+    "notify_to",
+    "publish_within_hours",
 }
 
 

@@ -38,11 +38,18 @@ class Settings(BaseSettings):
     point_value: Decimal = Field(Decimal("0.01"), ge=0)
     amounts_include_tax: bool = True
     gift_card_categories: tuple[str, ...] = ()
+    contracts: Path | None = None
     campaigns: Path = ROOT / "config" / "campaigns.yaml"
     control_salt: str = "loyalty"
     shared_group: bool = False
     keep_warehouses: int = Field(3, ge=1)
     schedule: str = "0 3 * * *"
+    complete_marker: str | None = Field(None, pattern=r"^[^/]+$")
+    settle_seconds: int = Field(60, ge=1)
+    wait_hours: float = Field(6, gt=0)
+    notify_connection: str | None = None
+    notify_to: str | None = None
+    publish_within_hours: float | None = Field(None, gt=0)
 
     @field_validator("timezone")
     @classmethod

@@ -115,3 +115,28 @@ def test_bad_data_fails_without_retries_and_other_trouble_is_tried_again(load_da
         module._checked(bad)
     with pytest.raises(OSError, match="disk"):
         module._checked(unlucky)
+
+
+def test_nobody_is_told_anything_unless_a_connection_is_named(load_dag_file, monkeypatch):
+    dag = load_dag_file().dag
+    assert not dag.deadline
+    assert all(not task.on_failure_callback for task in dag.tasks)
+    monkeypatch.setenv("LOYALTY_NOTIFY_CONNECTION", "night")
+    monkeypatch.setenv("LOYALTY_PUBLISH_WITHIN_HOURS", "3")
+    dag = load_dag_file().dag
+    assert [alert.interval for alert in dag.deadline] == [timedelta(hours=3)]
+    assert all(len(task.on_failure_callback) == 1 for task in dag.tasks)
+
+
+def test_a_scheduled_night_waits_for_its_folder_and_one_that_a_person_starts_does_not(load_dag_file):
+    from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+    task = load_dag_file().dag.get_task("await_extracts")
+    task.execute(scheduled(None, "manual", "2025-06-01"))
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(scheduled(datetime(2025, 6, 1, 3, tzinfo=UTC)))
+    assert deferred.value.trigger.folder.endswith("/landing/2025-06-01")
+    assert "receipts" in deferred.value.trigger.required
+    task.go_on({}, None)
+    with pytest.raises(AirflowFailException, match="receipts never came"):
+        task.go_on({}, "receipts never came")
