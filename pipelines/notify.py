@@ -23,12 +23,13 @@ class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it laz
         connection_id: the Airflow connection to send over.
         to: receivers of the e-mail; a webhook has its own.
         event: failed: a task failed for good; late: the night has not published in time.
+        context: of the run, where Airflow gives it beforehand (deadlines).
     """
 
     template_fields: Sequence[str] = ()
 
-    def __init__(self, connection_id: str, to: str | None, event: Event) -> None:
-        super().__init__()
+    def __init__(self, connection_id: str, to: str | None, event: Event, context: "Context | None" = None) -> None:
+        super().__init__(context)
         self.connection_id = connection_id
         self.to = to
         self.event = event

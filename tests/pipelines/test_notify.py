@@ -1,5 +1,6 @@
 """What people are told about a night, and over which connection."""
 
+import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -62,6 +63,17 @@ def test_a_webhook_gets_subject_and_text(webhook, monkeypatch):
     [(path, sent)] = webhook.received
     assert path == "/hooks"
     assert sent["text"] == "\n".join(message("failed", FAILED))
+
+
+def test_a_deadline_awaits_the_notifier_with_a_context_of_plain_values(webhook, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_NIGHT", f"http://127.0.0.1:{webhook.port}/hooks")
+    run = {"dag_run": {"dag_run_id": "scheduled__2017-12-01"}, "deadline": {"id": "1"}}
+
+    async def missed():
+        await NightNotifier(connection_id="night", to=None, event="late", context=run)
+
+    asyncio.new_event_loop().run_until_complete(missed())
+    assert "scheduled__2017-12-01" in webhook.received[0][1]["text"]
 
 
 def test_a_webhook_that_refuses_is_an_error_without_its_secret_address(webhook, monkeypatch):
