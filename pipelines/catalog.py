@@ -26,6 +26,7 @@ PARAMETERS = frozenset({"night", "feature_date", "gift_card_category"})
 # Worked out only for what a night touches: by receipt, or by customer.
 INCREMENTAL = {
     "receipt_fact": "receipt_id",
+    "return_link": "customer_id",
     "customer_day": "customer_id",
     "customer_category": "customer_id",
     "customer_totals": "customer_id",
@@ -61,12 +62,30 @@ class Table:
 _EVERY_SOURCE = tuple(sources())
 # Tables that Python makes, each with the function that makes it.
 _PYTHON = (
+    Table(
+        "batch_expectation",
+        "facts",
+        "python",
+        _EVERY_SOURCE,
+        ("batch_profile",),
+        function="pipelines.expectations:batch_expectation",
+    ),
+    Table("batch_profile", "facts", "split", ("batch_expectation",)),
     Table("calendar", "facts", "python", ("receipt_fact",), function="pipelines.score:calendar"),
+    Table(
+        "customer_identity",
+        "facts",
+        "python",
+        ("card_move", "crm_customers", "crm_customers_personal"),
+        function="pipelines.identity:customer_identity",
+    ),
+    Table("customer_match", "facts", "split", ("customer_identity",)),
+    Table("identity_conflict", "facts", "split", ("customer_identity",)),
     Table(
         "clv_fit",
         "scores",
         "python",
-        ("customer_purchase_pattern", "customer_day"),
+        ("customer_purchase_pattern", "customer_day", "service_account"),
         ("clv_fit", "clv_model"),
         function="pipelines.score:clv_fit",
     ),
@@ -82,7 +101,7 @@ _PYTHON = (
         "churn_fit",
         "scores",
         "python",
-        ("customer_day", "customer_totals"),
+        ("customer_day", "customer_totals", "service_account"),
         ("churn_fit", "churn_model", "churn_calibration"),
         function="pipelines.score:churn_fit",
     ),
@@ -144,7 +163,7 @@ def _made() -> Iterator[Table]:
         for path in sorted((SQL / layer).glob("*.sql")):
             sql = path.read_text(encoding="utf-8")
             inputs, history = read_inputs(sql)
-            if INCREMENTAL.get(path.stem) == "customer_id" and path.stem != "customer_day":
+            if INCREMENTAL.get(path.stem) == "customer_id" and path.stem not in ("return_link", "customer_day"):
                 inputs = tuple(sorted({*inputs, "customer_day"}))  # which says which customers tonight touches
             yield Table(path.stem, layer, "sql", inputs, history, sql=sql)
     read = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]

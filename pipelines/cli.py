@@ -221,11 +221,54 @@ def _run_night(dag: Any, night: date) -> bool:
 
 
 @app.command()
+def erase(
+    customer: Annotated[str, typer.Option(help="The source's customer_id.")],
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+    discard_night: Annotated[bool, typer.Option(help="A night that broke off; it has to be run again.")] = False,
+    home: Home = None,
+) -> None:
+    """Erase a person: all accounts, everywhere in the home; their receipts stay, anonymous. Then search for them."""
+    from pipelines.erase import erase as erase_person
+    from pipelines.erase import summary
+    from pipelines.errors import LoyaltyError
+
+    settings = _settings(home)
+    try:
+        outcome = erase_person(customer, settings, dry_run=dry_run, discard_open=discard_night)
+    except (LoyaltyError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print("\n".join(summary(outcome)))
+    if outcome.found:
+        raise typer.Exit(1)
+
+
+@app.command()
 def status(home: Home = None) -> None:
     """What the home holds: nights, what is published, what should be run again."""
     from pipelines.summary import print_status
 
     print_status(_settings(home))
+
+
+@app.command()
+def rejected(
+    day: Annotated[
+        date, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date of a night that was run.")
+    ],
+    source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many rows.")] = 20,
+    home: Home = None,
+) -> None:
+    """Rows of a night's extracts that were rejected: file, row number, rule, and the row as it was received."""
+    from pipelines.errors import LoyaltyError
+    from pipelines.summary import print_rejected
+
+    try:
+        print_rejected(_settings(home), day, source, limit)
+    except LoyaltyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()

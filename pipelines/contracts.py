@@ -4,16 +4,25 @@ One place says a column's type, rule, meaning and whether it is personal; reader
 the data dictionary take it from there.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 import yaml
-from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard, SchemaProperty, Server
+from open_data_contract_standard.model import (
+    CustomProperty,
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaProperty,
+    Server,
+)
 
-from pipelines.settings import ROOT
+from pipelines.settings import ROOT, load_settings
 
 CONTRACTS = ROOT / "data_contracts"
 
@@ -27,7 +36,29 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """What a source's batch is held against: a great-expectations type, its arguments, on a figure of the profile.
+
+    It is judged on a figure that rests on at least `minimum_rows`; the severity fail stops the night.
+    """
+
+    name: str
+    type: str
+    arguments: tuple[tuple[str, Any], ...]
+    severity: Literal["fail", "warn"] = "warn"
+    minimum_rows: int = 0
+    description: str = ""
+    advice: str = ""
+
+    @property
+    def figure(self) -> str:
+        return str(dict(self.arguments)["column"])
+
+
+@dataclass(frozen=True)
 class Column:
+    """A column; `default` is what NULL means, `former_names` what it was called in earlier extracts and nights."""
+
     name: str
     type: str
     description: str
@@ -35,20 +66,56 @@ class Column:
     personal: bool = False
     identifier: bool = False
     values: tuple[str, ...] = ()
+    default: str | None = None
+    former_names: tuple[str, ...] = ()
+
+    @property
+    def may_be_unknown(self) -> bool:
+        """Whether a value that is not among those listed can stand as NULL, because NULL says nothing."""
+        return bool(self.values) and not self.required and self.default is None
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a source's text files are written."""
+    """How a source's text files are written.
+
+    `time_zone` is that of times without an offset (None: the business time zone), in Parquet files too; `date_format`
+    names the order of DD, MM and YYYY and what stands between them (None: ISO 8601).
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     decimal_mark: str = "."
+    time_zone: str | None = None
+    date_format: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ValueError(f"encoding {self.encoding!r} is not known; write it like windows-1251") from None
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise ValueError(f"delimiter {self.delimiter!r} is not one character")
+        if self.decimal_mark not in (".", ","):
+            raise ValueError(f"decimalMark {self.decimal_mark!r} is neither . nor ,")
+        if self.time_zone is not None and self.time_zone not in available_timezones():
+            raise ValueError(f"timeZone {self.time_zone!r} is no IANA time zone; write it like Europe/Berlin")
+        parts = re.findall("DD|MM|YYYY", self.date_format or "DDMMYYYY")
+        between = re.sub("DD|MM|YYYY", "", self.date_format or "")
+        if sorted(parts) != ["DD", "MM", "YYYY"] or re.search(r"[^\W_]", between):
+            raise ValueError(f"dateFormat {self.date_format!r} is not of DD, MM and YYYY, like DD.MM.YYYY")
+
+    @property
+    def is_utf8(self) -> bool:
+        return codecs.lookup(self.encoding).name == "utf-8"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """A source, table or export: its columns, key and rules."""
+    """A source, table or export: its columns, key and rules.
+
+    What the batch as a whole is held against has no part in how it is read, and none in the text that stands for it.
+    """
 
     name: str
     description: str
@@ -59,6 +126,8 @@ class Contract:
     load: Literal["delta", "full"] = "delta"
     required: bool = False
     dialect: Dialect = Dialect()
+    expectations: tuple[Expectation, ...] = field(default=(), repr=False)
+    control_amount: str | None = field(default=None, repr=False)
 
     @property
     def personal_columns(self) -> tuple[str, ...]:
@@ -70,6 +139,7 @@ def _custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
 
 
 def _column(prop: SchemaProperty) -> Column:
+    custom = _custom(prop.customProperties)
     return Column(
         name=prop.name or "",
         type=prop.physicalType or "",
@@ -78,6 +148,8 @@ def _column(prop: SchemaProperty) -> Column:
         personal=prop.classification == "personal",
         identifier="identifier" in (prop.tags or []),
         values=tuple(str(item.value) for item in prop.enum or []),
+        default=custom.get("default"),
+        former_names=tuple(custom.get("formerNames", ())),
     )
 
 
@@ -91,11 +163,40 @@ def _rules(properties: list[SchemaProperty], quality: Any) -> Iterator[Rule]:
         for check in prop.quality or []:
             yield Rule(check.name or "", str(check.implementation))
     for check in quality or []:
-        yield Rule(check.name or "", str(check.implementation))
+        if check.engine == "row_rule":
+            yield Rule(check.name or "", str(check.implementation))
 
 
-def read_contract(path: Path) -> Contract:
-    """The contract in a YAML file.
+def _expectations(
+    quality: list[DataQuality] | None, defaults: Mapping[str, Expectation]
+) -> Iterator[tuple[str, Expectation]]:
+    """Each expectation by name; what an item leaves out is as in the default of its name."""
+    for check in quality or []:
+        if check.engine != "greatExpectations":
+            continue
+        implementation, name, custom = check.implementation, check.name or "", _custom(check.customProperties)
+        if not isinstance(implementation, dict) or "column" not in implementation.get("kwargs", {}):
+            raise ValueError(f"expectation {name}: the implementation has no type, or no kwargs with a column")
+        default = defaults.get(name, Expectation(name, "", ()))
+        severity = check.severity or default.severity
+        if severity not in ("fail", "warn"):
+            raise ValueError(f"expectation {name}: severity {severity!r} is neither fail nor warn")
+        yield (
+            name,
+            Expectation(
+                name=name,
+                type=implementation["type"],
+                arguments=tuple(implementation["kwargs"].items()),
+                severity=severity,  # type: ignore[arg-type]
+                minimum_rows=int(custom.get("minimumRows", default.minimum_rows)),
+                description=check.description or default.description,
+                advice=custom.get("advice", default.advice),
+            ),
+        )
+
+
+def read_contract(path: Path, defaults: tuple[Expectation, ...] = ()) -> Contract:
+    """The contract in a YAML file, with the default expectations that it does not put others in the place of.
 
     Raises:
         ValueError: the file is no valid contract; the message names it.
@@ -103,11 +204,13 @@ def read_contract(path: Path) -> Contract:
     try:
         document = OpenDataContractStandard.from_string(path.read_text(encoding="utf-8"))
         (schema,) = document.schema_ or []
-    except (ValueError, yaml.YAMLError) as error:
+        custom = _custom(schema.customProperties)
+        dialect = _dialect(document.servers[0] if document.servers else Server(), custom)
+        known = {expectation.name: expectation for expectation in defaults}
+        expectations = known | dict(_expectations(schema.quality, known))
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: not a valid data contract: {error}") from error
     properties = schema.properties or []
-    custom = _custom(schema.customProperties)
-    server = document.servers[0] if document.servers else Server()
     keys = sorted((p for p in properties if p.primaryKey), key=lambda p: p.primaryKeyPosition or 0)
     return Contract(
         name=schema.name or "",
@@ -118,19 +221,60 @@ def read_contract(path: Path) -> Contract:
         rules=tuple(_rules(properties, schema.quality)),
         load=custom.get("load", "delta"),
         required=bool(custom.get("required", False)),
-        dialect=Dialect(
-            delimiter=server.delimiter or ",",
-            encoding=server.encoding or "utf-8",
-            decimal_mark=custom.get("decimalMark", "."),
-        ),
+        dialect=dialect,
+        expectations=tuple(expectations.values()),
+        control_amount=custom.get("controlAmount"),
+    )
+
+
+def _dialect(server: Server, custom: dict[str, Any]) -> Dialect:
+    return Dialect(
+        delimiter=server.delimiter or ",",
+        encoding=server.encoding or "utf-8",
+        decimal_mark=custom.get("decimalMark", "."),
+        time_zone=custom.get("timeZone"),
+        date_format=str(custom["dateFormat"]).upper() if "dateFormat" in custom else None,
     )
 
 
 @cache
 def sources() -> dict[str, Contract]:
-    """All source contracts by name, required ones first, else alphabetical."""
-    found = [read_contract(path) for path in sorted((CONTRACTS / "sources").glob("*.yaml"))]
-    return {c.name: c for c in sorted(found, key=lambda c: (not c.required, c.name))}
+    """All source contracts by name, required ones first, else alphabetical.
+
+    Those in `sources/` of the folder that LOYALTY_CONTRACTS names stand for the project's of the same name.
+
+    Raises:
+        ValueError: a contract is not valid, or one that stands for the project's lacks a column or has another key.
+    """
+    defaults = read_contract(CONTRACTS / "every_source.yaml").expectations
+    project = (read_contract(path, defaults) for path in sorted((CONTRACTS / "sources").glob("*.yaml")))
+    found = {c.name: c for c in project}
+    if folder := load_settings().contracts:
+        for path in _own_contracts(folder):
+            own = read_contract(path, defaults)
+            _check_stands_for(found.get(own.name), own, path)
+            found[own.name] = own
+    return {c.name: c for c in sorted(found.values(), key=lambda c: (not c.required, c.name))}
+
+
+def _own_contracts(folder: Path) -> list[Path]:
+    paths = sorted((folder / "sources").glob("*.yaml"))
+    if not paths:
+        raise ValueError(f"LOYALTY_CONTRACTS is {folder}, but there is no contract in {folder / 'sources'}")
+    return paths
+
+
+def _check_stands_for(replaced: Contract | None, own: Contract, path: Path) -> None:
+    """What the pipeline's SQL counts on must be in a retailer's own contract of a source that it knows."""
+    if replaced is None:
+        return
+    missing = [c.name for c in replaced.columns if c.name not in {column.name for column in own.columns}]
+    if missing:
+        raise ValueError(f"{path}: columns that the pipeline reads are missing: {', '.join(missing)}")
+    if own.key != replaced.key:
+        raise ValueError(f"{path}: the key must be {', '.join(replaced.key)}")
+    if open_to_all := sorted(set(replaced.personal_columns) - set(own.personal_columns)):
+        raise ValueError(f"{path}: must be marked as personal: {', '.join(open_to_all)}")
 
 
 @cache

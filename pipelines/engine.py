@@ -6,15 +6,17 @@ DuckDB in memory, one connection a task, is the default; Spark (pipelines.spark)
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pipelines.contracts import Contract
+from pipelines.contracts import Column, Contract
 from pipelines.lake import Night, Part, TableState
 from pipelines.settings import Settings
 
@@ -22,7 +24,7 @@ _NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
 
 
 # Keys of millions of values make no dictionary: it would be given up only after it was built.
-_PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 10000"
+PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 10000"
 
 
 def identifier(name: str) -> str:
@@ -45,6 +47,12 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+@lru_cache(maxsize=100_000)
+def _layout(path: Path) -> tuple[tuple[str, str], ...]:
+    """A Parquet file's columns and their types; no file of the lake ever changes."""
+    return tuple((field.name, str(field.type)) for field in pq.read_schema(path))
+
+
 class Engine(ABC):
     """What a task needs of an engine; use it as a context manager."""
 
@@ -64,12 +72,33 @@ class Engine(ABC):
         if not state.parts:
             columns = (f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns)
             return f"SELECT {', '.join(columns)} WHERE FALSE"
-        select = f"SELECT * FROM {self.scan_parts(state.parts)} AS kept"
-        if state.superseded:
-            same = " AND ".join(f"gone.{identifier(k)} = kept.{identifier(k)}" for k in ("landing_date", *state.key))
-            gone = self.scan_parts(state.superseded)
-            select += f" WHERE NOT EXISTS (SELECT 1 FROM {gone} AS gone WHERE {same})"
-        return select
+        kept = self.select_parts(state.parts, contract.columns)
+        if not state.superseded:
+            return kept
+        key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
+        same = " AND ".join(f"gone.{identifier(c.name)} = kept.{identifier(c.name)}" for c in key)
+        gone = self.select_parts(state.superseded, key)
+        return f"SELECT * FROM ({kept}) AS kept WHERE NOT EXISTS (SELECT 1 FROM ({gone}) AS gone WHERE {same})"
+
+    def select_parts(self, parts: Iterable[Part], columns: Sequence[Column]) -> str:
+        """A SELECT of some columns from files that earlier versions of the contract may have written.
+
+        A column that a file lacks is looked for under its former names, else NULL; a narrower type is widened.
+        """
+        by_layout: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+        for part in parts:
+            path = self._night.lake.path(part.path)
+            by_layout.setdefault(_layout(path), []).append(path)
+        selects = []
+        for layout, paths in by_layout.items():
+            there = {name for name, _ in layout}
+            read = []
+            for column in columns:
+                name = next((name for name in (column.name, *column.former_names) if name in there), None)
+                value = identifier(name) if name else "NULL"
+                read.append(f"CAST({value} AS {column.type}) AS {identifier(column.name)}")
+            selects.append(f"SELECT {', '.join(read)} FROM {self.scan(paths)} AS written")
+        return " UNION ALL ".join(selects)
 
     def scan_parts(self, parts: Iterable[Part]) -> str:
         """What to write after FROM to read files of the lake that have the same columns."""
@@ -149,7 +178,7 @@ class DuckDBEngine(Engine):
 
     def write_file(self, select: str, path: Path) -> int:
         """Run a SELECT into a Parquet file; returns its rows."""
-        copy = f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})"
+        copy = f"COPY ({select}) TO {literal(str(path))} ({PARQUET})"
         row = self.connection.execute(copy).fetchone()
         path.chmod(0o600)
         return int(row[0]) if row else 0

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -423,4 +423,32 @@ def write_exports(
         _write_json(night / campaign_id / "manifest.json", manifest, settings.file_mode)
     _write_json(night / "manifest.json", {"run_date": run_date.isoformat(), "campaigns": manifests}, settings.file_mode)
     replace_folder(night, folder)
+    return files
+
+
+def write_removals(
+    con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, folder: Path
+) -> list[ExportFile]:
+    """Writes the removals of lists_removals to a folder of their own, apart from any night's, with a manifest.json.
+
+    Args:
+        con: has lists_removals, customer and customer_360.
+        campaigns: the config, for the files' columns.
+        settings: the modes of files and folders.
+        folder: where to write; it must not exist.
+    """
+    by_id = {campaign.id: campaign for campaign in campaigns.campaigns}
+    writing = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(writing, ignore_errors=True)
+    files: list[ExportFile] = []
+    places = con.execute("SELECT DISTINCT campaign_id, channel, target FROM lists_removals ORDER BY ALL").fetchall()
+    for campaign_id, channel, target in places:
+        path = writing / campaign_id
+        path.mkdir(mode=settings.folder_mode, parents=True, exist_ok=True)
+        name = f"{campaign_id}/{channel}_removals.{target}.{export_target(target).format}"
+        file = ExportFile(name, campaign_id, channel, target, "removals")
+        files += _write_files(con, by_id.get(campaign_id), file, writing, settings)
+    writing.mkdir(mode=settings.folder_mode, parents=True, exist_ok=True)
+    _write_json(writing / "manifest.json", {"files": [asdict(file) for file in files]}, settings.file_mode)
+    writing.rename(folder)
     return files

@@ -8,7 +8,9 @@ extract.
 import csv
 import hashlib
 import json
+import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -20,10 +22,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.addresses import NORMALISED, recipe, register_functions
-from pipelines.contracts import Column, Contract, Rule
+from pipelines.contracts import Column, Contract, Dialect, Rule
 from pipelines.engine import DuckDBEngine, identifier, literal
+from pipelines.erased import leave_out_erased
 from pipelines.errors import BadDataError
-from pipelines.extract import ExtractFile, RejectedRecord, clean_copy, find_files, inspect
+from pipelines.extract import (
+    ExtractFile,
+    RejectedRecord,
+    check_rejected,
+    check_unchanged,
+    clean_copy,
+    find_files,
+    inspect,
+    open_utf8,
+)
 from pipelines.lake import Night, Part, TableState, latest_full
 from pipelines.settings import Settings
 
@@ -36,7 +48,15 @@ REJECTED = pa.schema(
         ("row_values", pa.string()),
     ]
 )
-_VERSION = 1  # of this module's way of reading: a change makes every night be read again
+_VERSION = 2  # of this module's way of reading: a change makes every night be read again
+
+
+class _CountMismatchError(Exception):
+    """The loader saw another number of rows than were counted apart from it."""
+
+
+# What DuckDB says of text that it can't read.
+_UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeError, _CountMismatchError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,11 @@ class Counts:
 
 def staged_columns(contract: Contract) -> tuple[Column, ...]:
     """The contract's columns, a business date for each time, and the night whose landing folder brought the row."""
-    dates = [Column(name, "DATE", f"Business date of {of}.") for name, of in _business_dates(contract).items()]
+    times = {column.name: column for column in contract.columns}
+    dates = [
+        Column(name, "DATE", f"Business date of {of}.", former_names=tuple(map(_date_name, times[of].former_names)))
+        for name, of in _business_dates(contract).items()
+    ]
     return (*contract.columns, *dates, Column("landing_date", "DATE", "Night whose landing folder brought the row."))
 
 
@@ -82,7 +106,11 @@ def _addresses(contract: Contract) -> tuple[str, ...]:
 def _business_dates(contract: Contract) -> dict[str, str]:
     """Each time's business date, by name: issued_date of issued_at."""
     times = [column.name for column in contract.columns if column.type == "TIMESTAMP WITH TIME ZONE"]
-    return {f"{name.removesuffix('_at')}_date": name for name in times}
+    return {_date_name(name): name for name in times}
+
+
+def _date_name(time: str) -> str:
+    return f"{time.removesuffix('_at')}_date"
 
 
 def check_landing(folder: Path, contracts: Iterable[Contract]) -> None:
@@ -115,11 +143,10 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
     info = _provenance(contract, files, settings)
     states = _staged_before(contract, night, info)
     if states is None:
-        states = _read(contract, files, night, engine, settings)
-        counts: Counts = states.pop("counts")  # type: ignore[assignment]
-        info["counts"] = asdict(counts)
+        states, seen = _read(contract, files, night, engine, settings)
+        info |= seen
     else:
-        info["counts"] = states[contract.name].info["counts"]
+        info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}
     result = {}
     for table in staging_contracts(contract):
         own = states[table.name].written_by(night.run_date)
@@ -138,7 +165,7 @@ def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings
         "load": contract.load,
         "is_present": bool(files),
         "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
-        "unknown_columns": sorted({name for f in files for name in f.columns} - known - {"currency"}),
+        "unknown_columns": sorted({name for f in files for name in f.columns} - known - {"currency", ""}),
         "read_by": hashlib.sha256(json.dumps(read_by).encode()).hexdigest(),
     }
 
@@ -157,19 +184,25 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
 
 def _read(
     contract: Contract, files: list[ExtractFile], night: Night, engine: DuckDBEngine, settings: Settings
-) -> dict[str, Any]:
+) -> tuple[dict[str, TableState], dict[str, Any]]:
+    """The staging tables' own parts of tonight by name, and what was seen: rows, unknown values by column."""
     temporary = night.temporary_folder()
     try:
         rejected: list[tuple[ExtractFile, RejectedRecord]] = []
         read: list[Path] = []
         counts = Counts()
+        unknown: Counter[str] = Counter()
         for position, file in enumerate(files):
             target = temporary / f"{position:05d}.parquet"
             loaded, bad = _read_file(file, contract, engine, target, settings, night.run_date)
-            read.append(target)
+            loaded, bad = leave_out_erased(loaded, bad, contract, engine, target, night.lake)
+            check_unchanged(file)
+            known, found = _without_unknown(target, contract, file, engine)
+            unknown.update(found)
+            read.append(known)
             rejected.extend((file, row) for row in bad)
             counts += Counts(loaded + len(bad), loaded, len(bad), 0)
-        states: dict[str, Any] = {}
+        states: dict[str, TableState] = {}
         if _addresses(contract):
             register_functions(engine.connection, settings.phone_region)
         duplicates = _mark_duplicates(contract, read, engine) if read else 0
@@ -179,9 +212,9 @@ def _read(
             else:
                 parts = tuple(_keep(path, table.name, night) for path in read)
             states[table.name] = TableState(parts=parts)
-        states["counts"] = counts + Counts(0, -duplicates, 0, duplicates)
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
-        return states
+        counts += Counts(0, -duplicates, 0, duplicates)
+        return states, {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -193,15 +226,17 @@ def _read_file(
     if file.is_parquet:
         names = [identifier_of(i) for i in range(len(file.columns))]
         scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
-        return _load(scan, file, contract, engine, target, settings, night, total=file.records)
-    if contract.dialect.encoding.lower() in ("utf-8", "utf8") and not file.has_nul:
+        typed = replace(contract, dialect=replace(contract.dialect, decimal_mark="."))
         try:
-            total = file.records
-            return _load(
-                _csv_scan(file.path, len(file.columns), contract.dialect.delimiter, numbered=False),
-                file, contract, engine, target, settings, night, total,
-            )  # fmt: skip
-        except (duckdb.InvalidInputException, UnicodeDecodeError, _CountMismatchError):
+            return _load(scan, file, typed, engine, target, settings, night, total=file.records)
+        except (*_UNREADABLE, duckdb.IOException, duckdb.BinderException) as error:
+            raise BadDataError(f"{file.path}: not a whole Parquet file ({error}). Deliver it again.") from error
+    if file.is_plain:
+        try:
+            source = _utf8_copy(file, contract.dialect, target.with_suffix(".csv"))
+            scan = _csv_scan(source, len(file.columns), contract.dialect.delimiter, numbered=False)
+            return _load(scan, file, contract, engine, target, settings, night, total=file.records)
+        except _UNREADABLE:
             # UnicodeDecodeError: DuckDB's message quotes the row, and may cut a character in two.
             target.unlink(missing_ok=True)
     copy = target.with_suffix(".csv")
@@ -209,17 +244,48 @@ def _read_file(
         written, damaged = clean_copy(file, contract.dialect, copy)
         scan = _csv_scan(copy, len(file.columns), ",", numbered=True)
         loaded, broken = _load(scan, file, contract, engine, target, settings, night, total=written, numbered=True)
-    except (csv.Error, duckdb.InvalidInputException, UnicodeError, _CountMismatchError) as error:
+    except (*_UNREADABLE, csv.Error) as error:
         raise BadDataError(
             f"{file.path}: can't be read as {contract.dialect.encoding} text with the delimiter "
             f"{contract.dialect.delimiter!r} ({error}). Check the contract's dialect, or deliver the file again."
         ) from error
-    copy.unlink()
     return loaded, sorted(damaged + broken, key=lambda row: row.row_number)
 
 
-class _CountMismatchError(Exception):
-    """The loader saw another number of rows than were counted apart from it."""
+def _utf8_copy(file: ExtractFile, dialect: Dialect, target: Path) -> Path:
+    """A text extract that the fast reader can read: itself if it is UTF-8, else a copy at `target`."""
+    if dialect.is_utf8:
+        return file.path
+    with open_utf8(file.path, dialect) as text, target.open("wb") as copy:
+        shutil.copyfileobj(text, copy, 1 << 22)
+    return target
+
+
+def _without_unknown(
+    target: Path, contract: Contract, file: ExtractFile, engine: DuckDBEngine
+) -> tuple[Path, dict[str, int]]:
+    """Good rows with NULL for the values that a column's list doesn't have.
+
+    Only where NULL says nothing (`Column.may_be_unknown`); elsewhere such a row was rejected.
+
+    Returns:
+        The file of the good rows, another one if there was such a value; and how many there were, by column.
+    """
+    listed = [c for c in contract.columns if c.may_be_unknown and c.name in file.columns]
+    unknown = {c.name: f"{identifier(c.name)} NOT IN ({', '.join(map(literal, c.values))})" for c in listed}
+    if not unknown:
+        return target, {}
+    rows = f"read_parquet({literal(str(target))})"
+    counts = engine.rows(f"SELECT {', '.join(f'COUNT_IF({sql})' for sql in unknown.values())} FROM {rows}")[0]
+    found = {name: count for name, count in zip(unknown, counts, strict=True) if count}
+    if not found:
+        return target, {}
+    values = ", ".join(
+        f"CASE WHEN {unknown[name]} THEN NULL ELSE {identifier(name)} END AS {identifier(name)}" for name in found
+    )
+    known = target.with_suffix(".known.parquet")
+    engine.write_file(f"SELECT * REPLACE ({values}) FROM {rows}", known)
+    return known, found
 
 
 def identifier_of(position: int) -> str:
@@ -236,8 +302,11 @@ def _csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
     )
 
 
-def _typed(column: Column, raw: str, decimal_mark: str) -> str:
-    """SQL for a column's value from text or from a typed Parquet column; NULL if it can't be read as its type."""
+def _typed(column: Column, raw: str, dialect: Dialect, *, careful: bool) -> str:
+    """SQL for a column's value from text or from a typed Parquet column; NULL if it can't be read as its type.
+
+    DuckDB breaks off at a time at the end of its calendar, which `careful` takes to be unreadable.
+    """
     text = f"CAST({raw} AS VARCHAR)"
     if column.type == "VARCHAR" and column.identifier:
         # Exact, for blanks around it and a number that passed through a spreadsheet or a float column: 17850.0, nan.
@@ -251,12 +320,50 @@ def _typed(column: Column, raw: str, decimal_mark: str) -> str:
     if column.type == "VARCHAR":
         return f"NULLIF(TRIM({text}), '')"
     if column.type == "TIMESTAMP WITH TIME ZONE":
-        return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
-    if column.type == "BIGINT":
-        return f"CASE WHEN TRY_CAST({raw} AS DOUBLE) = TRY_CAST({raw} AS BIGINT) THEN TRY_CAST({raw} AS BIGINT) END"
-    if column.type.startswith("DECIMAL") and decimal_mark != ".":
-        return f"TRY_CAST(REPLACE(CAST({raw} AS VARCHAR), {literal(decimal_mark)}, '.') AS {column.type})"
+        text = _iso(raw, dialect.date_format)
+        if careful:
+            text = f"CASE WHEN NOT REGEXP_MATCHES(CAST({text} AS VARCHAR), '^\\s*-?\\d{{5,}}-') THEN {text} END"
+        return _time(text, dialect.time_zone)
+    if column.type == "DATE":
+        return f"TRY_CAST({_iso(raw, dialect.date_format)} AS DATE)"
+    if column.type in ("BIGINT", "INTEGER"):
+        number = _number(raw, dialect.decimal_mark)
+        whole = f"TRY_CAST({number} AS {column.type})"
+        return f"CASE WHEN TRY_CAST({number} AS DOUBLE) = {whole} THEN {whole} END"
+    if column.type == "DOUBLE" or column.type.startswith("DECIMAL"):
+        return f"TRY_CAST({_number(raw, dialect.decimal_mark)} AS {column.type})"
     return f"TRY_CAST({raw} AS {column.type})"
+
+
+def _number(raw: str, decimal_mark: str) -> str:
+    """SQL of a number with a decimal point; where the mark is another, one that has a point can't be read: NULL."""
+    if decimal_mark == ".":
+        return raw
+    text = f"CAST({raw} AS VARCHAR)"
+    return f"CASE WHEN NOT CONTAINS({text}, '.') THEN REPLACE({text}, {literal(decimal_mark)}, '.') END"
+
+
+def _iso(raw: str, date_format: str | None) -> str:
+    """SQL of a date's text, or that of a time, with the date as ISO 8601 has it; other text stays as it is."""
+    if date_format is None:
+        return raw
+    order = re.findall("DD|MM|YYYY", date_format)
+    digits = {"DD": r"(\d{1,2})", "MM": r"(\d{1,2})", "YYYY": r"(\d{4})"}
+    if len(date_format) == len("DDMMYYYY"):
+        digits = {"DD": r"(\d{2})", "MM": r"(\d{2})", "YYYY": r"(\d{4})"}
+    parts = (digits.get(part, re.escape(part)) for part in re.split("(DD|MM|YYYY)", date_format))
+    pattern = literal(rf"^\s*{''.join(parts)}")
+    iso = "-".join(f"\\{order.index(part) + 1}" for part in ("YYYY", "MM", "DD"))
+    return f"REGEXP_REPLACE(CAST({raw} AS VARCHAR), {pattern}, {literal(iso)})"
+
+
+def _time(text: str, time_zone: str | None) -> str:
+    """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's if that is None."""
+    if time_zone is None:
+        return f"TRY_CAST({text} AS TIMESTAMPTZ)"
+    has_offset = f"REGEXP_MATCHES(CAST({text} AS VARCHAR), ':\\d\\d[.\\d]*\\s*[A-Za-z+-]')"
+    here = f"TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE {literal(time_zone)}"
+    return f"CASE WHEN {has_offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) ELSE {here} END"
 
 
 def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
@@ -267,7 +374,8 @@ def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
         if column.name in present and column.type in ("DATE", "TIMESTAMP WITH TIME ZONE"):
             last = "9999-12-31" if column.type == "DATE" else "9999-12-31 23:59:59"  # `never`; infinity is later
             yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '{last}'")
-    yield from contract.rules
+    kept = {f"{column.name}_unknown_value" for column in contract.columns if column.may_be_unknown}
+    yield from (rule for rule in contract.rules if rule.name not in kept)
 
 
 def _select(file: ExtractFile, contract: Contract, scan: str, night: date, *, numbered: bool) -> str:
@@ -276,7 +384,7 @@ def _select(file: ExtractFile, contract: Contract, scan: str, night: date, *, nu
     typed, raw = [], []
     for column in contract.columns:
         if column.name in positions:
-            value = _typed(column, positions[column.name], contract.dialect.decimal_mark)
+            value = _typed(column, positions[column.name], contract.dialect, careful=numbered)
             raw.append(f"{positions[column.name]} AS raw_{column.name}")
         else:
             value = f"CAST(NULL AS {column.type})"
@@ -315,8 +423,10 @@ def _load(
     )
     # Pushed down, the filter would work out every value twice: once to judge the row, once to keep it.
     engine.connection.execute("SET disabled_optimizers = 'filter_pushdown'")
-    loaded = engine.write_file(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)
-    engine.connection.execute("RESET disabled_optimizers")
+    try:
+        loaded = engine.write_file(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)
+    finally:
+        engine.connection.execute("RESET disabled_optimizers")
     if loaded == total:
         return loaded, []
     # The second look costs only files that have something wrong.
@@ -324,6 +434,11 @@ def _load(
         scanned = f"(SELECT ROW_NUMBER() OVER () AS row_number, * FROM {scan})"
         select = _select(file, contract, scanned, night, numbered=True)
     fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))
+    by_rule = engine.rows(
+        f"SELECT broken_rule, COUNT(*) FROM ({select}) WHERE broken_rule IS NOT NULL GROUP BY ALL ORDER BY 2 DESC, 1"
+    )
+    if by_rule:
+        check_rejected(file, sum(count for _, count in by_rule), by_rule[0][0])
     bad = [
         RejectedRecord(number, rule, json.dumps(values, default=str, ensure_ascii=False))
         for number, rule, *values in engine.rows(
@@ -433,16 +548,17 @@ def _state_as_of(
     if not before or (known and not any(part.rows for part in own)):
         superseded = previous.superseded if previous and known else ()
         return state.model_copy(update={"superseded": superseded, "info": {**info, "rows_superseded": 0}})
-    key = ", ".join(identifier(k) for k in ("landing_date", *table.key))
+    columns = [column for column in table.columns if column.name in ("landing_date", *table.key)]
+    key = ", ".join(identifier(column.name) for column in columns)
     if known and previous is not None:
         old = engine.select_of(previous, table)
         new = engine.scan_parts(own)
         same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
         select = f"SELECT {key} FROM ({old}) AS old WHERE EXISTS (SELECT 1 FROM {new} AS new WHERE {same})"
         if previous.superseded:
-            select += f" UNION ALL SELECT {key} FROM {engine.scan_parts(previous.superseded)}"
+            select += f" UNION ALL SELECT {key} FROM ({engine.select_parts(previous.superseded, columns)})"
     else:  # an earlier night came late or again: which rows are superseded is worked out anew
-        rows = engine.scan_parts(state.parts)
+        rows = f"({engine.select_parts(state.parts, columns)})"
         by = ", ".join(identifier(k) for k in table.key)
         select = (
             f"SELECT {key} FROM (SELECT {key}, MAX(landing_date) OVER (PARTITION BY {by}) AS newest FROM {rows}) "
@@ -460,5 +576,6 @@ def _count_replaced(table: Contract, before: list[Part], own: tuple[Part, ...], 
     if not own:
         return 0
     same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
-    replaced = f"EXISTS (SELECT 1 FROM {engine.scan_parts(before)} AS old WHERE {same})"
+    old = engine.select_parts(before, [column for column in table.columns if column.name in table.key])
+    replaced = f"EXISTS (SELECT 1 FROM ({old}) AS old WHERE {same})"
     return int(engine.rows(f"SELECT COUNT(*) FROM {engine.scan_parts(own)} AS new WHERE {replaced}")[0][0])

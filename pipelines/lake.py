@@ -97,12 +97,41 @@ class Lake:
     def path(self, relative: str) -> Path:
         return self.root / relative
 
+    @property
+    def erasures(self) -> Path:
+        """The folder of what was erased: records, and hashes of who is to stay out."""
+        return self.root / "erasures"
+
+    def table_files(self) -> list[Path]:
+        """Every Parquet file of the lake; its folder has the table's name."""
+        return sorted((self.root / "tables").glob("*/*.parquet"))
+
     def nights(self) -> list[date]:
         """Committed nights, oldest first."""
         return sorted(date.fromisoformat(path.stem) for path in self._manifests.glob("????-??-??.json"))
 
     def manifest(self, night: date) -> Manifest:
         return Manifest.model_validate_json((self._manifests / f"{night}.json").read_bytes())
+
+    def replace_manifest(self, manifest: Manifest) -> None:
+        """Put a manifest in the place of the night's last one."""
+        self._manifests.mkdir(exist_ok=True, mode=0o700)
+        write_beside(self._manifests / f"{manifest.run_date}.json", manifest.model_dump_json().encode())
+
+    def remove_nights(self, before: date) -> list[date]:
+        """Forget the nights before one that is kept; `collect_garbage` then removes what only they named."""
+        gone = [night for night in self.nights() if night < before]
+        for night in gone:
+            (self._manifests / f"{night}.json").unlink()
+        return gone
+
+    def open_nights(self) -> list[str]:
+        """Nights that were begun and are not finished: running, or broken off."""
+        return sorted(folder.name for folder in self._drafts.glob("*") if not (folder / "finished").exists())
+
+    def discard_open_nights(self) -> None:
+        """Make every unfinished night one that was never begun: a run of it can no longer commit."""
+        shutil.rmtree(self._drafts, ignore_errors=True)
 
     def latest_before(self, night: date) -> Manifest | None:
         """The last night committed before `night`."""
@@ -117,9 +146,9 @@ class Lake:
             for name, table in manifest.tables.items():
                 if not table.info.get("load"):
                     continue
-                known = {m.run_date: m.tables[name].written_by(m.run_date) for m in manifests[: position + 1]}
+                known = staged_parts(name, manifests[: position + 1])
                 if table.info["load"] == "full":
-                    expected = set(latest_full({night: parts for night, parts in known.items() if parts}))
+                    expected = set(latest_full(known))
                 else:
                     expected = {part for parts in known.values() for part in parts}
                 if set(table.parts) != expected:
@@ -147,7 +176,12 @@ class Lake:
                 )
 
     def open_night(self, night: date, run_id: str) -> "Night":
-        """Begin `night` anew for one run; an earlier run of the same night, if any, can no longer commit."""
+        """Begin `night` anew for one run; an earlier run of the same night, if any, can no longer commit.
+
+        Raises:
+            LoyaltyError: the night before it is no longer kept.
+        """
+        self._check_is_kept(night)
         token = run_token(run_id)
         folder = self._drafts / f"{night}"
         if folder.exists():
@@ -156,6 +190,17 @@ class Lake:
         write_beside(folder / "run.json", json.dumps({"run_id": run_id, "token": token}).encode())
         self.collect_garbage()
         return Night(self, night, token)
+
+    def _check_is_kept(self, night: date) -> None:
+        kept = self.nights()
+        if not kept or night > kept[0]:
+            return
+        tables = self.manifest(kept[0]).tables.values()
+        if any(part.night < kept[0] for table in tables for part in table.parts):
+            raise LoyaltyError(
+                f"night {night} can't be run again: the nights before {kept[0]}, on which it would build, are "
+                "no longer kept (LOYALTY_KEEP_NIGHTS_DAYS). Deliver its extracts in the folder of a later night."
+            )
 
     def night(self, night: date, run_id: str) -> "Night":
         """The open draft of `night`, for a task of run `run_id`.
@@ -200,6 +245,19 @@ class Lake:
         for folder in (self.root / "tmp").glob("*"):
             if folder.name.split(".")[0] not in open_tokens:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def staged_parts(source: str, manifests: Iterable[Manifest]) -> dict[date, tuple[Part, ...]]:
+    """What each night staged of `source`, by the manifests up to some night, oldest first.
+
+    Each manifest speaks for its own night; the oldest one also for the nights before it that are no longer kept.
+    """
+    found: dict[date, tuple[Part, ...]] = {}
+    for position, manifest in enumerate(manifests):
+        state = manifest.tables.get(source, TableState())
+        nights = {manifest.run_date} if position else {part.night for part in state.parts}
+        found |= {night: parts for night in sorted(nights) if (parts := state.written_by(night))}
+    return found
 
 
 def latest_full(by_night: dict[date, tuple[Part, ...]]) -> tuple[Part, ...]:
@@ -270,14 +328,8 @@ class Night:
         return {path.stem: self.table(path.stem) for path in sorted(self._folder.glob("*.json"))}
 
     def earlier_parts(self, source: str) -> dict[date, tuple[Part, ...]]:
-        """What each committed night before tonight staged of `source` from its own landing folder."""
-        found = {}
-        for night in self.lake.nights():
-            if night < self.run_date:
-                parts = self.lake.manifest(night).tables.get(source, TableState()).written_by(night)
-                if parts:
-                    found[night] = parts
-        return found
+        """What each night before tonight staged of `source` from its own landing folder."""
+        return staged_parts(source, [self.lake.manifest(n) for n in self.lake.nights() if n < self.run_date])
 
     def commit(self, code_version: str, settings: dict[str, Any], tables: Iterable[str]) -> Manifest:
         """Write the manifest: from here on the night is known.
@@ -291,11 +343,25 @@ class Night:
             settings=settings,
             tables={name: self.table(name) for name in tables},
         )
-        self.lake._manifests.mkdir(exist_ok=True, mode=0o700)
-        write_beside(self.lake._manifests / f"{self.run_date}.json", manifest.model_dump_json().encode())
+        self.lake.replace_manifest(manifest)
         return manifest
 
     def finish(self) -> None:
         """Nothing more will be done tonight; the draft may go when the next night opens."""
         shutil.rmtree(self.prepared_folder())
         (self._folder.parent / "finished").touch()
+
+
+class CommittedNight(Night):
+    """A night as it was committed, for what reads tables of an open one."""
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return self.lake.manifest(self.run_date)
+
+    def table(self, table: str) -> TableState:
+        """The night's `table`; empty if the night was made before there was one."""
+        return self._manifest.tables.get(table, TableState())
+
+    def tables(self) -> dict[str, TableState]:
+        return self._manifest.tables

@@ -31,6 +31,9 @@ _NOT_RECORDED = {
     "campaigns",
     "control_salt",
     "keep_warehouses",
+    "keep_landing_days",
+    "keep_nights_days",
+    "keep_exports_days",
     "complete_marker",
     "settle_seconds",
     "wait_hours",
@@ -133,7 +136,10 @@ def report(run_date: date, run_id: str) -> Path | None:
 
 
 def finish(run_date: date, run_id: str) -> None:
-    """Nothing more will be done tonight."""
-    night, _ = _night(run_date, run_id)
+    """Nothing more will be done tonight; what the home need not keep any longer goes."""
+    night, settings = _night(run_date, run_id)
     with _step("finish"):
+        from pipelines.retention import apply_retention
+
         night.finish()
+        apply_retention(night.lake, run_date, settings)

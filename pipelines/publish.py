@@ -13,28 +13,40 @@ from pipelines.build import contract_of, parameters
 from pipelines.catalog import tables
 from pipelines.contracts import Contract
 from pipelines.engine import DuckDBEngine, identifier, literal
-from pipelines.lake import Lake, Manifest, Night
+from pipelines.lake import CommittedNight, Lake, Manifest, Night
 from pipelines.settings import Settings
 
-# What analysts see, in the order in which they see it. The largest are views over the lake's files.
+# What analysts see, in the order in which they see it. The largest, several rows a customer, are views over the lake.
 PUBLISHED = (
     "customer_360",
     "customer_rfm",
     "customer_clv",
     "customer_churn",
-    "customer_segment",
-    "customer_segment_history",
     "kpi_daily",
     "promo_performance",
     "promotion_performance",
     "campaign_effect",
-    "campaign_list",
+    "customer_identity",
+    "customer_match",
+    "identity_conflict",
+    "service_account",
     "churn_calibration",
     "model_quality",
     "data_quality",
+    "batch_expectation",
     "rejected_rows",
 )
-PUBLISHED_VIEWS = ("order_fact", "order_line", "contact", "campaign_assignment")
+PUBLISHED_VIEWS = (
+    "order_fact",
+    "order_line",
+    "contact",
+    "customer_segment",
+    "customer_segment_history",
+    "campaign_list",
+    "campaign_assignment",
+)
+# Tables of no more rows are shown in the order of their keys.
+SORTED_ROWS = 100_000
 
 
 def published_night(home: Path) -> date | None:
@@ -69,6 +81,37 @@ def publish_warehouse(night: Night, settings: Settings) -> bool:
     newest = published_night(home)
     if newest is not None and night.run_date < newest:
         return False
+    note = _build(night, settings)
+    _show(night.run_date, home)
+    night.lake.forget_published(night.run_date, but=note)
+    for old in _warehouses(home)[: -settings.keep_warehouses]:
+        old.unlink()
+        night.lake.forget_published(_night_of(old))
+    return True
+
+
+def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
+    """Build every warehouse anew from its night's manifest; one whose night is no longer kept goes."""
+    home, kept = settings.home, lake.nights()
+    notes = {}
+    for path in _warehouses(home):
+        night = _night_of(path)
+        if night in kept:
+            notes[night] = _build(CommittedNight(lake, night, token), settings)
+        else:
+            path.unlink()
+            lake.forget_published(night)
+    if notes:
+        _show(max(notes), home)
+    else:
+        (home / "warehouse.duckdb").unlink(missing_ok=True)
+    for night, note in notes.items():
+        lake.forget_published(night, but=note)
+
+
+def _build(night: Night, settings: Settings) -> Path:
+    """Put the night's own warehouse in place; returns the note that keeps the files that it reads."""
+    home = settings.home
     building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
     read = {file for table in night.tables().values() for file in table.files()}
     note = night.lake.keep_published(night.run_date, read)
@@ -78,14 +121,14 @@ def publish_warehouse(night: Night, settings: Settings) -> bool:
         building.rename(warehouse_path(home, night.run_date))
     finally:
         building.unlink(missing_ok=True)
+    return note
+
+
+def _show(night: date, home: Path) -> None:
+    """Make a night's warehouse the one that analysts see."""
     link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
-    link.hardlink_to(warehouse_path(home, night.run_date))
+    link.hardlink_to(warehouse_path(home, night))
     link.rename(home / "warehouse.duckdb")
-    night.lake.forget_published(night.run_date, but=note)
-    for old in _warehouses(home)[: -settings.keep_warehouses]:
-        old.unlink()
-        night.lake.forget_published(_night_of(old))
-    return True
 
 
 def _fill(path: Path, night: Night, settings: Settings) -> None:
@@ -97,10 +140,10 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
             contract = contract_of(name)
             select = engine.select_of(night.table(name), contract)
             columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
-            order = ", ".join(identifier(k) for k in contract.key) or "ALL"
+            keys = ", ".join(identifier(k) for k in contract.key) or "ALL"
+            order = f" ORDER BY {keys}" if night.table(name).rows <= SORTED_ROWS else ""
             connection.execute(
-                f"CREATE TABLE warehouse.{identifier(name)} AS "
-                f"SELECT {columns}, {run_date} FROM ({select}) ORDER BY {order}"
+                f"CREATE TABLE warehouse.{identifier(name)} AS SELECT {columns}, {run_date} FROM ({select}){order}"
             )
             _comment("TABLE", name, contract, connection)
         engine.register_arrow("night", parameters(night.run_date, settings)["night"])

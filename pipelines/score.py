@@ -26,6 +26,8 @@ BATCH_ROWS = 250_000
 MINIMUM_KNOWN_COST = 0.5
 # More customers than these make no better churn model, only a slower one.
 FITTED_CUSTOMERS = 250_000
+# Whom a model doesn't learn from.
+_SHOPPER = "customer_id NOT IN (SELECT customer_id FROM service_account)"
 # Settings that a fitted model rests on.
 _FITTED_BY = ("active_days", "churn_lead_days", "churn_horizon_days", "amounts_include_tax", "gift_card_categories")
 
@@ -62,11 +64,12 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in ("clv_fit", "clv_model")}
     patterns = engine.arrow(
         "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
-        "WHERE frequency IS NOT NULL GROUP BY frequency, recency_days, age_days ORDER BY ALL"
+        f"WHERE frequency IS NOT NULL AND {_SHOPPER} GROUP BY frequency, recency_days, age_days ORDER BY ALL"
     ).to_pandas()
     spends = engine.arrow(
         "SELECT frequency, CAST(repeat_revenue AS DOUBLE) / frequency AS mean_repeat_value, COUNT(*) AS customer_count "
-        "FROM customer_purchase_pattern WHERE frequency > 0 GROUP BY frequency, mean_repeat_value ORDER BY ALL"
+        f"FROM customer_purchase_pattern WHERE frequency > 0 AND {_SHOPPER} "
+        "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
     buying = fit_clv(patterns, ClvParameters.from_json(last_good["buying"]) if "buying" in last_good else None)
     spend = fit_spend(spends, SpendParameters.from_json(last_good["spend"]) if "spend" in last_good else None)
@@ -156,7 +159,7 @@ def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
 def _features_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pa.Table:
     """customer_features as of another day than tonight, with the label where it is known."""
     engine.register_arrow("feature_date", feature_dates([day], settings))
-    return engine.arrow(f"SELECT * FROM ({tables()['customer_features'].sql}) ORDER BY customer_id")
+    return engine.arrow(f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {_SHOPPER} ORDER BY customer_id")
 
 
 def customer_churn(engine: DuckDBEngine, _night: Night, settings: Settings) -> Tables:

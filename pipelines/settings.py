@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     control_salt: str = "loyalty"
     shared_group: bool = False
     keep_warehouses: int = Field(3, ge=1)
+    keep_landing_days: int | None = Field(None, ge=0)
+    keep_nights_days: int | None = Field(None, ge=0)
+    keep_exports_days: int | None = Field(None, ge=0)
     schedule: str = "0 3 * * *"
     complete_marker: str | None = Field(None, pattern=r"^[^/]+$")
     settle_seconds: int = Field(60, ge=1)

@@ -5,9 +5,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow.parquet as pq
+
 from pipelines.contracts import sources
+from pipelines.errors import LoyaltyError
+from pipelines.expectations import CONTROL_TOTALS, in_words
 from pipelines.extract import unknown_files
-from pipelines.lake import Lake, Manifest
+from pipelines.lake import Lake, Manifest, TableState
 from pipelines.publish import published_night
 from pipelines.settings import Settings
 
@@ -20,7 +25,8 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
     """What a data engineer should look at after a night, in words."""
     found = []
     folder = settings.landing_dir / f"{manifest.run_date}"
-    if folder.is_dir() and (names := unknown_files(folder, list(sources()))):
+    unknown = unknown_files(folder, list(sources())) if folder.is_dir() else []
+    if names := [name for name in unknown if name != CONTROL_TOTALS]:
         found.append(f"not read, no source has this name: {', '.join(names)} (in {folder})")
     for name, info in _sources(manifest).items():
         if info["unknown_columns"]:
@@ -30,12 +36,16 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
         if info["counts"]["rows_rejected"]:
             found.append(
                 f"{name}: {info['counts']['rows_rejected']:,} of {info['counts']['rows_read']:,} rows rejected; "
-                "table rejected_rows says why"
+                f"loyalty rejected --date {manifest.run_date} --source {name} shows them"
             )
+        for column, count in info["unknown_values"].items():
+            known = ", ".join(next(c.values for c in sources()[name].columns if c.name == column))
+            found.append(f"{name}: {count:,} values of {column} are none of {known}; they count as not given")
         is_empty = info["load"] == "full" and info["is_present"] and not info["counts"]["rows_read"]
         if is_empty and manifest.tables[name].rows:
             found.append(f"{name}: came without rows; the last full extract that had some stays the state")
     lake = Lake(settings.home)
+    found += _not_met(lake, manifest)
     stale = [f"{night}" for night in lake.stale_nights()]
     if stale:
         found.append(f"nights that rest on an earlier version of the data, to be run again: {', '.join(stale)}")
@@ -43,6 +53,13 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
     if skipped:
         found.append(f"landing folders before this night that were never loaded: {', '.join(skipped)}")
     return found
+
+
+def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
+    """Batch expectations of severity warn that the night did not meet."""
+    parts = manifest.tables["batch_expectation"].parts
+    rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist() if not row["is_met"]]
+    return [in_words(row) for row in sorted(rows, key=lambda row: (row["source"], row["expectation"]))]
 
 
 def _never_loaded(settings: Settings, lake: Lake, until: date) -> list[str]:
@@ -151,3 +168,37 @@ def print_status(settings: Settings) -> None:
     skipped = _never_loaded(settings, lake, nights[-1])
     if skipped:
         print(f"  never loaded: {', '.join(skipped)}")
+
+
+def print_rejected(settings: Settings, night: date, source: str | None, limit: int) -> None:
+    """The rows of a night's extracts that were rejected: where each is, which rule it breaks, and the row as received.
+
+    Raises:
+        LoyaltyError: the night is not known, or no source has this name.
+    """
+    lake = Lake(settings.home)
+    if source is not None and source not in sources():
+        raise LoyaltyError(f"no source is named {source!r}. There are: {', '.join(sources())}")
+    if night not in lake.nights():
+        raise LoyaltyError(
+            f"night {night} was never loaded into {settings.home}; `loyalty status` lists those that were"
+        )
+    manifest = lake.manifest(night)
+    names = [source] if source else list(sources())
+    states = (manifest.tables.get(f"rejected_{name}", TableState()) for name in names)
+    parts = [part for state in states for part in state.parts]
+    total = sum(part.rows for part in parts)
+    if not total:
+        print(f"No row was rejected in night {night}{f' of {source}' if source else ''}.")
+        return
+    paths = [str(lake.path(part.path)) for part in parts]
+    with duckdb.connect() as connection:
+        shown = connection.execute(
+            "SELECT source, file, row_number, rule, row_values FROM read_parquet($paths) "
+            "ORDER BY source, file, row_number LIMIT $limit",
+            {"paths": paths, "limit": limit},
+        ).fetchall()
+    for name, file, row_number, rule, values in shown:
+        print(f"{name}  {file}  row {row_number}  {rule}  {values}")
+    if len(shown) < total:
+        print(f"{total - len(shown):,} more of {total:,}; --limit shows them.")

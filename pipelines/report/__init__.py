@@ -30,7 +30,7 @@ TOPICS = (
     Topic(promo, "Promo codes", "promo_performance promotion_performance"),
     Topic(campaigns, "Do campaigns work", "campaign_effect"),
     Topic(exports, "Campaign lists of tonight", "campaign_list campaign_assignment", needs_rows=False),
-    Topic(quality, "Can the data be trusted", "data_quality rejected_rows"),
+    Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),
     Topic(models, "How good the models are", "model_quality"),
     Topic(missing, "What is missing, and why", f"{COVERED} model_quality", needs_rows=False),
 )

@@ -24,6 +24,14 @@ GROUP BY source, rule
 ORDER BY "Rows" DESC, source, rule
 """
 
+_EXPECTATIONS = """
+SELECT source AS "Source", expectation AS "Expectation", observed AS "Observed", expected AS "Expected",
+    advice AS "What to do"
+FROM batch_expectation
+WHERE NOT is_met
+ORDER BY source, expectation
+"""
+
 _MODELS = """
 SELECT model AS "Model", metric AS "Figure", value AS "Value", COALESCE(note, '') AS "Note",
     trained_through AS "Trained through"
@@ -55,6 +63,16 @@ def quality(warehouse: Warehouse) -> Section:
         "Superseded: loaded rows that replaced an earlier row of the same key. A source with 0 rows read sent nothing."
     )
     section = Section(takeaways=takeaways, tables=[warehouse.table("Rows by source", shapes, rows, note)])
+    judged = warehouse.count("batch_expectation")
+    surprises = warehouse.rows(_EXPECTATIONS)
+    if judged:
+        of_all = f"{number(len(surprises))} of {counted(judged, 'expectation')} of the night's extracts were not met"
+        takeaways.append(f"{of_all}; the night goes on, but look at what they say." if surprises else f"{of_all}.")
+    else:
+        takeaways.append("No expectation of the night's extracts could be judged: too few rows or earlier nights.")
+    if surprises:
+        shapes = "name, name, long, long, long"
+        section.tables.append(warehouse.table("Expectations that were not met", shapes, surprises))
     rules = warehouse.rows(_REJECTED)
     if rules:
         left = f", the {LISTED} most frequent of {number(len(rules))}" if len(rules) > LISTED else ""

@@ -34,6 +34,7 @@ SELECT
     k.tier,
     CASE WHEN k.customer_id IS NOT NULL THEN COALESCE(k.customer_type, 'person') END AS customer_type,
     k.account_manager,
+    a.customer_id IS NOT NULL AS is_service_account,
     COALESCE(k.email_consent, FALSE) AS email_consent,
     COALESCE(k.sms_consent, FALSE) AS sms_consent,
     COALESCE(k.push_consent, FALSE) AS push_consent,
@@ -43,4 +44,5 @@ SELECT
 FROM joined AS j
 FULL OUTER JOIN customer_totals AS s ON j.customer_id = s.customer_id
 LEFT JOIN known AS k ON j.customer_id = k.customer_id
+LEFT JOIN service_account AS a ON s.customer_id = a.customer_id
 CROSS JOIN night AS n

@@ -6,10 +6,10 @@ WITH totals AS (
         MIN(business_date) FILTER (WHERE order_count > 0) AS first_order_date,
         MAX(business_date) FILTER (WHERE order_count > 0) AS last_order_date,
         SUM(order_count) AS order_count,
-        MIN(business_date) FILTER (WHERE net_revenue > 0) AS first_purchase_date,
-        MAX(business_date) FILTER (WHERE net_revenue > 0) AS last_purchase_date,
-        COUNT(*) FILTER (WHERE net_revenue > 0) AS purchase_day_count,
-        SUM(net_revenue) FILTER (WHERE net_revenue > 0) AS purchase_revenue,
+        MIN(business_date) FILTER (WHERE net_spend > 0) AS first_purchase_date,
+        MAX(business_date) FILTER (WHERE net_spend > 0) AS last_purchase_date,
+        COUNT(*) FILTER (WHERE net_spend > 0) AS purchase_day_count,
+        SUM(net_spend) FILTER (WHERE net_spend > 0) AS purchase_revenue,
         SUM(net_revenue) AS revenue,
         CASE WHEN COUNT(*) = COUNT(gross_margin) THEN SUM(gross_margin) END AS gross_margin,
         SUM(sale_revenue) AS sale_revenue,
@@ -55,7 +55,7 @@ SELECT
     totals.purchase_day_count,
     CASE
         WHEN totals.purchase_day_count > 1
-            THEN CAST(totals.purchase_revenue - first_day.net_revenue AS DECIMAL(38, 2))
+            THEN CAST(totals.purchase_revenue - first_day.net_spend AS DECIMAL(38, 2))
     END AS repeat_revenue,
     CAST(totals.order_count AS BIGINT) AS order_count,
     CAST(totals.return_count AS BIGINT) AS return_count,

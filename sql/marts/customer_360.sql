@@ -2,13 +2,12 @@
 -- Grain: customer, of the CRM or only seen on receipts.
 WITH age AS (
     SELECT
-        customer.customer_id,
-        (EXTRACT(YEAR FROM night.run_date) - EXTRACT(YEAR FROM customer.birth_date)) * 10000
-        + (EXTRACT(MONTH FROM night.run_date) - EXTRACT(MONTH FROM customer.birth_date)) * 100
-        + EXTRACT(DAY FROM night.run_date) - EXTRACT(DAY FROM customer.birth_date) AS age_in_ten_thousandths,
-        CAST(EXTRACT(MONTH FROM customer.birth_date) AS INTEGER) AS birth_month
-    FROM customer
-    CROSS JOIN night
+        c.customer_id,
+        (YEAR(n.run_date) - YEAR(c.birth_date)) * 10000 + (MONTH(n.run_date) - MONTH(c.birth_date)) * 100
+        + DAY(n.run_date) - DAY(c.birth_date) AS age_in_ten_thousandths,
+        CAST(MONTH(c.birth_date) AS INTEGER) AS birth_month
+    FROM customer AS c
+    CROSS JOIN night AS n
 )
 
 SELECT
@@ -18,6 +17,7 @@ SELECT
     customer.is_member,
     customer.is_deleted,
     customer.customer_type,
+    customer.is_service_account,
     customer.acquisition_channel,
     customer.region,
     customer.gender,

@@ -7,6 +7,14 @@ WITH cost AS (
     FROM customer_day
 ),
 
+returns AS (
+    SELECT
+        COUNT(*) AS return_count,
+        CAST(COUNT(sale_receipt_id) AS DOUBLE) / NULLIF(COUNT(*), 0) AS linked_share,
+        CAST(COALESCE(SUM(CASE WHEN sale_receipt_id IS NULL THEN returned_revenue END), 0) AS DOUBLE) AS unlinked
+    FROM return_link
+),
+
 measured AS (
     SELECT COUNT(DISTINCT campaign_id) AS control_campaigns
     FROM campaign_effect
@@ -50,3 +58,22 @@ SELECT
     'incremental_profit, roi and method are NULL: without a control group for a code, none is known.' AS note,
     CAST(NULL AS DATE) AS trained_through
 FROM measured
+UNION ALL
+SELECT
+    'returns' AS model,
+    'linked_share' AS metric,
+    linked_share AS value,
+    CASE
+        WHEN return_count = 0 THEN 'No customer has returned anything yet.'
+        ELSE 'Returns by customers whose sale is known, of all: the return names it, or product and price tell it.'
+    END AS note,
+    CAST(NULL AS DATE) AS trained_through
+FROM returns
+UNION ALL
+SELECT
+    'returns' AS model,
+    'unlinked_revenue' AS metric,
+    unlinked AS value,
+    'Returned by customers without a sale that is known, in currency; revenue has it in full.' AS note,
+    CAST(NULL AS DATE) AS trained_through
+FROM returns

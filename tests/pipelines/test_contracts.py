@@ -14,12 +14,13 @@ from pipelines.dictionary import data_dictionary
 from pipelines.publish import PUBLISHED, PUBLISHED_VIEWS
 from pipelines.settings import ROOT
 
-FILES = sorted(CONTRACTS.glob("*/*.yaml"))
+FILES = sorted(CONTRACTS.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_contract_is_valid_by_the_standards_schema(path: Path):
     jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(OpenDataContractStandard.json_schema()))
+    assert yaml.safe_load(path.read_text())["apiVersion"] == "v3.1.0"
     assert read_contract(path).name == path.stem
 
 

@@ -20,7 +20,8 @@ PRODUCTS = "product_id,category\n"
 DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count",
-    "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, gross_margin",
+    "return_link": "receipt_id, customer_id, sale_receipt_id, linked_revenue, is_over_returned",
+    "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, net_spend, gross_margin",
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "order_line": "receipt_id, line_number, customer_id, revenue",
@@ -28,7 +29,7 @@ COLUMNS = {
 
 
 MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "products", "promo_redemptions", "receipts"}) | {
-    "crm_customers", "gift_card_sale", "order_fact", "order_line"
+    *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
 }  # fmt: skip
 
 
@@ -79,7 +80,8 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
         ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
     ]
-    assert {name: pieces(by_increments, name) for name in INCREMENTAL} == dict.fromkeys(INCREMENTAL, 3)
+    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1}  # there is no return
+    assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
 
 
@@ -92,6 +94,24 @@ def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatc
     orders = [retailer.rows(night, "customer_totals", "customer_id, order_count") for night in nights]
     apart = [("new", 1), ("old", 1), ("other", 1)]
     assert orders == [apart, [("new", 2), ("other", 1)], apart]
+    assert pieces(nights[2], "customer_totals") == 3
+    assert facts(retailer, nights[2]) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_an_address_that_two_share_touches_both_and_its_correction_too(retailer, monkeypatch):
+    sales = RECEIPTS + "r1,old,2017-12-01,sale,5\nr2,new,2017-12-01,sale,6\nr3,other,2017-12-01,sale,7\n"
+    crm = "customer_id,registered_at,email\n"
+    retailer.deliver(
+        DAYS[0], receipts=sales, crm_customers=crm + "old,2017-01-01,a@example.com\nnew,2017-02-01,b@example.com\n"
+    )
+    retailer.deliver(DAYS[1], crm_customers=crm + "new,2017-02-01, A@Example.com\n")
+    retailer.deliver(DAYS[2], crm_customers=crm + "new,2017-02-01,b@example.com\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    identity = [retailer.rows(night, "customer_identity") for night in nights]
+    assert identity == [[], [("new", "old", "email")], []]
+    orders = [retailer.rows(night, "customer_totals", "customer_id, order_count") for night in nights]
+    apart = [("new", 1), ("old", 1), ("other", 1)]
+    assert orders == [apart, [("old", 2), ("other", 1)], apart]
     assert pieces(nights[2], "customer_totals") == 3
     assert facts(retailer, nights[2]) == facts(retailer, load_whole(retailer, monkeypatch))
 

@@ -50,9 +50,10 @@ COLUMNS = {
     "campaign_list": "campaign_id channel customer_id",
     "model_quality": "model metric value note trained_through",
     "data_quality": "source rows_read rows_loaded rows_rejected rows_duplicate rows_superseded",
+    "batch_expectation": "source expectation severity is_met observed expected advice",
     "rejected_rows": "source file row_number rule",
 }
-TABLES = (*PUBLISHED, "campaign_assignment")
+TABLES = (*PUBLISHED, "customer_segment", "customer_segment_history", "campaign_list", "campaign_assignment")
 PLAIN = {"VARCHAR": "x", "DATE": NIGHT, "BOOLEAN": True, "BIGINT": 1, "INTEGER": 1, "DOUBLE": 0.5}
 SECTIONS = {
     "headlines",
@@ -262,6 +263,10 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
         ("receipt_lines", 5012, 5003, 9, 0, 0),
         ("web_events", 0, 0, 0, 0, 0),
     ]
+    tables["batch_expectation"] = [
+        ("receipts", "reject_rate", "warn", False, "15 of 1,204 rows are rejected", "At most 1 %.", "See why."),
+        ("receipts", "duplicate_rate", "warn", True, "2 of 1,204 rows are duplicates", "At most 10 %.", "Ask."),
+    ]
     tables["rejected_rows"] = [
         *(("receipts", "receipts.csv.gz", 10 + i, "total_amount_missing") for i in range(11)),
         *(("receipts", "receipts.csv.gz", 90 + i, "issued_at_in_future") for i in range(4)),
@@ -291,6 +296,7 @@ def hostile_night() -> dict[str, list[tuple]]:
     tables["customer_churn"] = [(f"c{i}", True, 0.4, name, name, 90) for i, name in enumerate(HOSTILE)]
     tables["model_quality"] = [(name, name, 1.0, name, NIGHT) for name in HOSTILE]
     tables["data_quality"] = [(name, 3, 1, 1, 1, 0) for name in HOSTILE]
+    tables["batch_expectation"] = [(name, name, "warn", False, name, name, name) for name in HOSTILE]
     tables["rejected_rows"] = [(name, name, 1, name) for name in HOSTILE]
     return tables
 
@@ -566,6 +572,13 @@ def test_before_after_is_called_no_proof(full_page: str) -> None:
     words = Page(full_page).sections["promo"]
     assert "Only 2 of 4 codes were measured against customers who did not get it." in words
     assert "a change and not its cause, so no ROI" in words
+
+
+def test_expectations_that_were_not_met_are_listed_and_the_others_counted(full_page: str) -> None:
+    page = Page(full_page)
+    assert ("receipts", "reject_rate", "15 of 1,204 rows are rejected", "At most 1 %.", "See why.") in page.rows
+    assert not [row for row in page.rows if "duplicate_rate" in row]
+    assert "1 of 2 expectations of the night's extracts were not met" in page.sections["quality"]
 
 
 def test_rows_that_do_not_add_up_are_named(tmp_path: Path) -> None:
