@@ -14,7 +14,7 @@ run: $(VENV)/.run
 	$(BIN)/loyalty run --from 2017-11-30 --to 2017-12-02
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # A cold start and an ordinary night at a million customers; BENCH_FLAGS="--customers 100000 --compare build/before.json"
 bench: $(VENV)/.run

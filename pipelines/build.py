@@ -228,6 +228,7 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
             whole = engine.select_of(state, contract_of(name))
             select = f"SELECT {', '.join(map(identifier, columns))} FROM ({whole})"
             engine.materialise(name, f"{select} WHERE {key} IN (SELECT {key} FROM touched)")
+    _register_views(engine, table)  # anew, on the rows that are left: Spark binds a view when it is made
     made = _write(table.name, table.sql, engine)
     old = engine.select_of(earlier, contract_of(table.name))
     replaced = engine.write(
@@ -240,6 +241,13 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
         key=(key,),
         recipe=recipe,
     )
+
+
+def _register_views(engine: Engine, table: Table) -> None:
+    for name in table.inputs:
+        if tables()[name].is_view:
+            _register_views(engine, tables()[name])
+            engine.register(name, tables()[name].sql)
 
 
 def stored_inputs(table: Table) -> set[str]:

@@ -124,7 +124,7 @@ def erase(
         if dry_run:
             return Outcome(ids, changes, erasure.shared)
         removals = _finish(erasure, lake, settings)
-        left_out = (*not_searched, *([removals] if removals else []))
+        left_out = (*not_searched, settings.home / "exports" / "erasures")  # removals hold addresses until imported
         files, found = search(settings, erasure.person, left_out)
         return Outcome(ids, changes, erasure.shared, removals, files, tuple(found))
 

@@ -87,19 +87,20 @@ def in_list(values: Iterable[str]) -> str:
 
 def leave_out_erased(
     loaded: int, bad: list[RejectedRecord], contract: Contract, engine: DuckDBEngine, target: Path, lake: Lake
-) -> tuple[int, list[RejectedRecord]]:
+) -> tuple[Path, int, list[RejectedRecord]]:
     """Take who was erased out of a file's good rows in `target`, and their values out of the rows that are no good.
 
     Returns:
-        The good rows that are left, and the rejected ones: with those of the erased, by the rule `erased`.
+        The file of the good rows that are left (another one if any went: DuckDB remembers what it read at a path), how
+        many they are, and the rejected ones: with those of the erased, by the rule `erased`.
     """
     erased = read_erased(lake)
     if not erased.customers:
-        return loaded, bad
+        return target, loaded, bad
     bad = [replace(row, values=NO_VALUES) if erased.names_someone(row.values) else row for row in bad]
     columns = person_columns(contract)
     if not columns:
-        return loaded, bad
+        return target, loaded, bad
 
     def names(column: str) -> str:
         hashes = erased.cards if column == "card_id" else erased.customers
@@ -109,16 +110,16 @@ def leave_out_erased(
     rows = f"read_parquet({literal(str(target))}, file_row_number = true)"
     gone = [n for (n,) in engine.rows(f"SELECT file_row_number FROM {rows} WHERE {goes} ORDER BY ALL")]
     if not gone and not engine.rows(f"SELECT 1 FROM {rows} WHERE {' OR '.join(blank.values()) or 'FALSE'} LIMIT 1"):
-        return loaded, bad
+        return target, loaded, bad
     values = ", ".join(f"CASE WHEN {sql} THEN NULL ELSE {column} END AS {column}" for column, sql in blank.items())
-    kept = target.with_suffix(".kept")
+    kept = target.with_suffix(".kept.parquet")
     engine.write_file(
         f"SELECT * EXCLUDE (file_row_number){f' REPLACE ({values})' if values else ''} FROM {rows} WHERE NOT {goes}",
         kept,
     )
-    kept.replace(target)
+    target.unlink()
     rejected = [RejectedRecord(_row_number(n, bad), "erased", NO_VALUES) for n in gone]
-    return loaded - len(gone), sorted([*bad, *rejected], key=lambda row: row.row_number)
+    return kept, loaded - len(gone), sorted([*bad, *rejected], key=lambda row: row.row_number)
 
 
 def _row_number(position: int, bad: Iterable[RejectedRecord]) -> int:

@@ -195,9 +195,9 @@ def _read(
         for position, file in enumerate(files):
             target = temporary / f"{position:05d}.parquet"
             loaded, bad = _read_file(file, contract, engine, target, settings, night.run_date)
-            loaded, bad = leave_out_erased(loaded, bad, contract, engine, target, night.lake)
+            good, loaded, bad = leave_out_erased(loaded, bad, contract, engine, target, night.lake)
             check_unchanged(file)
-            known, found = _without_unknown(target, contract, file, engine)
+            known, found = _without_unknown(good, contract, file, engine)
             unknown.update(found)
             read.append(known)
             rejected.extend((file, row) for row in bad)

@@ -24,6 +24,14 @@ HEADERS = {
 }
 
 
+# A file's tests run in one worker, so the files that take longest begin first.
+LONGEST = ("test_night.py", "test_cases.py", "test_erase.py", "test_ingest.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 class Retailer:
     """One home; `deliver` writes a landing folder, `stage` and `load` run parts of a night on it."""
 
