@@ -36,14 +36,18 @@ def _settings(home: Path | None) -> Settings:
     from pydantic import ValidationError
 
     os.umask(0o077)
-    os.environ["LOYALTY_HOME"] = str((home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve())
+    wanted = (home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve()
+    os.environ["LOYALTY_HOME"] = str(wanted)
     try:
-        return load_settings()
+        settings = load_settings()
     except ValidationError as error:
         for problem in error.errors():
             name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
             print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
+    if settings.home != wanted:  # an import read another home's before: nothing may be done there
+        raise RuntimeError(f"the settings of {settings.home} were read before those of {wanted}")
+    return settings
 
 
 @contextmanager
@@ -143,9 +147,9 @@ class _Progress:
 @app.command()
 def demo(home: Home = None) -> None:
     """Write the demo retailer's extracts (Complete Journey, 2017) and its settings into the home."""
+    settings = _settings(home)
     from pipelines.demo import DEMO_SETTINGS, write_demo
 
-    settings = _settings(home)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = settings.home / "settings.env"
     if not config.exists():
@@ -228,11 +232,11 @@ def erase(
     home: Home = None,
 ) -> None:
     """Erase a person: all accounts, everywhere in the home; their receipts stay, anonymous. Then search for them."""
+    settings = _settings(home)
     from pipelines.erase import erase as erase_person
     from pipelines.erase import summary
     from pipelines.errors import LoyaltyError
 
-    settings = _settings(home)
     try:
         outcome = erase_person(customer, settings, dry_run=dry_run, discard_open=discard_night)
     except (LoyaltyError, OSError) as error:
@@ -246,9 +250,10 @@ def erase(
 @app.command()
 def status(home: Home = None) -> None:
     """What the home holds: nights, what is published, what should be run again."""
+    settings = _settings(home)
     from pipelines.summary import print_status
 
-    print_status(_settings(home))
+    print_status(settings)
 
 
 @app.command()
@@ -261,11 +266,12 @@ def rejected(
     home: Home = None,
 ) -> None:
     """Rows of a night's extracts that were rejected: file, row number, rule, and the row as it was received."""
+    settings = _settings(home)
     from pipelines.errors import LoyaltyError
     from pipelines.summary import print_rejected
 
     try:
-        print_rejected(_settings(home), day, source, limit)
+        print_rejected(settings, day, source, limit)
     except LoyaltyError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
