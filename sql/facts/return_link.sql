@@ -1,16 +1,18 @@
 -- Returns and the sale each takes back: the one it names, else the latest of the same person, product and price.
 -- Grain: return receipt with a customer. A match lies up to 90 days back, and has the most of the return's lines.
-WITH returned AS (
+WITH sale AS (  -- by those who returned something: few, if any
+    SELECT s.*
+    FROM order_fact AS s SEMI JOIN order_fact AS r ON s.customer_id = r.customer_id AND r.is_return
+    WHERE NOT s.is_return
+),
+
+returned AS (
     SELECT
-        r.receipt_id,
-        r.customer_id,
-        r.business_date,
-        r.issued_at,
+        r.*,
         -r.revenue AS returned_revenue,
         s.receipt_id AS named_receipt_id
     FROM order_fact AS r
-    LEFT JOIN order_fact AS s
-        ON r.original_receipt_id = s.receipt_id AND r.customer_id = s.customer_id AND NOT s.is_return
+    LEFT JOIN sale AS s ON r.original_receipt_id = s.receipt_id AND r.customer_id = s.customer_id
     WHERE r.is_return AND r.customer_id IS NOT NULL
 ),
 
@@ -20,9 +22,9 @@ candidate AS (  -- only their lines are looked at
         s.receipt_id AS sale_receipt_id,
         s.issued_at
     FROM returned AS r
-    INNER JOIN order_fact AS s
+    INNER JOIN sale AS s
         ON r.customer_id = s.customer_id AND s.business_date BETWEEN r.business_date - 90 AND r.business_date
-    WHERE r.named_receipt_id IS NULL AND NOT s.is_return AND r.issued_at >= s.issued_at
+    WHERE r.named_receipt_id IS NULL AND r.issued_at >= s.issued_at
 ),
 
 wanted AS (
@@ -38,8 +40,7 @@ line AS (
         l.product_id,
         ABS(CAST(l.quantity AS DOUBLE)) AS quantity,
         ABS(CAST(l.amount AS DOUBLE)) AS amount
-    FROM receipt_lines AS l
-    INNER JOIN wanted AS w ON l.receipt_id = w.receipt_id
+    FROM receipt_lines AS l SEMI JOIN wanted AS w ON l.receipt_id = w.receipt_id
 ),
 
 matched AS (  -- a cent more or less for a piece is rounding
@@ -75,4 +76,4 @@ SELECT
 FROM returned AS r
 CROSS JOIN night AS n
 LEFT JOIN matched AS m ON r.receipt_id = m.receipt_id AND m.place = 1
-LEFT JOIN order_fact AS s ON COALESCE(r.named_receipt_id, m.sale_receipt_id) = s.receipt_id
+LEFT JOIN sale AS s ON COALESCE(r.named_receipt_id, m.sale_receipt_id) = s.receipt_id
