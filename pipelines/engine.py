@@ -24,7 +24,7 @@ _NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
 
 
 # Keys of millions of values make no dictionary: it would be given up only after it was built.
-PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 10000"
+PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 10000"
 
 
 def identifier(name: str) -> str:
