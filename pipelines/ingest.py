@@ -48,7 +48,7 @@ REJECTED = pa.schema(
         ("row_values", pa.string()),
     ]
 )
-_VERSION = 2  # of this module's way of reading: a change makes every night be read again
+_VERSION = 3  # of this module's way of reading: a change makes every night be read again
 
 
 class _CountMismatchError(Exception):
@@ -359,11 +359,14 @@ def _iso(raw: str, date_format: str | None) -> str:
 
 def _time(text: str, time_zone: str | None) -> str:
     """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's if that is None."""
+    # ISO 8601 may leave the seconds out, DuckDB not before an offset; looked at only where there is no value.
+    with_seconds = f"REGEXP_REPLACE(CAST({text} AS VARCHAR), '([T ]\\d\\d:\\d\\d)([Z+-])', '\\1:00\\2')"
+    point = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({with_seconds} AS TIMESTAMPTZ))"
     if time_zone is None:
-        return f"TRY_CAST({text} AS TIMESTAMPTZ)"
+        return point
     has_offset = f"REGEXP_MATCHES(CAST({text} AS VARCHAR), ':\\d\\d[.\\d]*\\s*[A-Za-z+-]')"
     here = f"TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE {literal(time_zone)}"
-    return f"CASE WHEN {has_offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) ELSE {here} END"
+    return f"CASE WHEN {has_offset} THEN {point} ELSE {here} END"
 
 
 def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
