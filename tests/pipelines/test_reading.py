@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -396,6 +397,35 @@ def test_a_retailers_contract_must_keep_what_the_pipeline_counts_on(own_contract
         path.write_text(yaml.safe_dump(document))
         sources.cache_clear()
         with pytest.raises(ValueError, match=message):
+            sources()
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "type_", "is_taken"),
+    [
+        ("receipts", "total_amount", "DECIMAL(18,2)", True),
+        ("receipts", "total_amount", "DECIMAL(20, 4)", True),
+        ("receipts", "total_amount", "DECIMAL(18,3)", False),  # fewer digits before the mark
+        ("receipts", "total_amount", "DECIMAL(20,1)", False),
+        ("receipts", "total_amount", "DOUBLE", False),
+        ("receipts", "total_amount", "VARCHAR", False),
+        ("receipt_lines", "line_number", "BIGINT", True),
+        ("receipt_lines", "line_number", "INTEGER", False),
+        ("crm_customers", "birth_date", "TIMESTAMP WITH TIME ZONE", False),
+    ],
+)
+def test_a_retailers_type_may_be_wider_than_the_pipelines_not_narrower_or_another(
+    own_contract, source, name, type_, is_taken
+):
+    path = own_contract(source)
+    document = yaml.safe_load(path.read_text())
+    next(p for p in document["schema"][0]["properties"] if p["name"] == name)["physicalType"] = type_
+    path.write_text(yaml.safe_dump(document))
+    sources.cache_clear()
+    if is_taken:
+        assert next(c.type for c in sources()[source].columns if c.name == name) == type_
+    else:
+        with pytest.raises(ValueError, match=rf"{source}\.yaml: column {name} is {re.escape(type_)}, which can't hold"):
             sources()
 
 
