@@ -369,14 +369,20 @@ def _time(text: str, time_zone: str | None) -> str:
     return f"CASE WHEN {has_offset} THEN {point} ELSE {here} END"
 
 
+# `never` is in it, infinity is later; a date may be as odd as a date of birth of the year 116.
+_RANGE = {
+    "DATE": "'0001-01-01' AND '9999-12-31'",
+    "TIMESTAMP WITH TIME ZONE": "'1000-01-01' AND '9999-12-31 23:59:59'",
+}
+
+
 def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
     for column in contract.columns:
         if column.name in present and column.type != "VARCHAR":
             blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # looked at only where there is no value
             yield Rule(f"{column.name}_unreadable", f"CASE WHEN {column.name} IS NULL THEN {blank} END")
-        if column.name in present and column.type in ("DATE", "TIMESTAMP WITH TIME ZONE"):
-            last = "9999-12-31" if column.type == "DATE" else "9999-12-31 23:59:59"  # `never`; infinity is later
-            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '{last}'")
+        if column.name in present and column.type in _RANGE:
+            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN {_RANGE[column.type]}")
     kept = {f"{column.name}_unknown_value" for column in contract.columns if column.may_be_unknown}
     yield from (rule for rule in contract.rules if rule.name not in kept)
 
