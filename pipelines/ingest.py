@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from pipelines.addresses import NORMALISED, recipe, register_functions
 from pipelines.contracts import Column, Contract, Dialect, Rule
-from pipelines.engine import DuckDBEngine, identifier, literal
+from pipelines.engine import DuckDBEngine, identifier, literal, one_file
 from pipelines.erased import leave_out_erased
 from pipelines.errors import BadDataError
 from pipelines.extract import (
@@ -275,7 +275,7 @@ def _without_unknown(
     unknown = {c.name: f"{identifier(c.name)} NOT IN ({', '.join(map(literal, c.values))})" for c in listed}
     if not unknown:
         return target, {}
-    rows = f"read_parquet({literal(str(target))})"
+    rows = f"read_parquet({literal(one_file(target))})"
     counts = engine.rows(f"SELECT {', '.join(f'COUNT_IF({sql})' for sql in unknown.values())} FROM {rows}")[0]
     found = {name: count for name, count in zip(unknown, counts, strict=True) if count}
     if not found:
@@ -297,7 +297,7 @@ def _csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
     names = ["row_number"] * numbered + [identifier_of(i) for i in range(width)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     return (
-        f"read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"read_csv({literal(one_file(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
@@ -474,7 +474,7 @@ def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, curren
 
 
 def _numbered_rows(read: list[Path]) -> str:
-    paths = ", ".join(literal(str(path)) for path in read)
+    paths = ", ".join(literal(one_file(path)) for path in read)
     return f"read_parquet([{paths}], filename = true, file_row_number = true)"
 
 
