@@ -229,7 +229,11 @@ def _read_file(
         typed = replace(contract, dialect=replace(contract.dialect, decimal_mark="."))
         try:
             return _load(scan, file, typed, engine, target, settings, night, total=file.records)
-        except (*_UNREADABLE, duckdb.IOException, duckdb.BinderException) as error:
+        except duckdb.OutOfMemoryException:
+            raise
+        except (*_UNREADABLE, duckdb.Error) as error:
+            if str(target) in str(error):  # it is what is written that has no room
+                raise
             raise BadDataError(f"{file.path}: not a whole Parquet file ({error}). Deliver it again.") from error
     if file.is_plain:
         try:

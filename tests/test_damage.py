@@ -1,4 +1,4 @@
-"""Damage of every kind to an extract of every source and form: rejected and counted, or an error that names the file."""
+"""Damage of every kind to extracts of every source and form: rejected and counted, or an error that names the file."""
 
 import gzip
 import io
