@@ -13,7 +13,7 @@ commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/in
 """
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pendulum
 from airflow import sdk
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, DeadlineAlert
 
+T = TypeVar("T")
+
 settings = load_settings()
-WAREHOUSE = Asset("loyalty_warehouse", uri=(settings.home / "warehouse.duckdb").as_uri())
-EXPORTS = Asset("loyalty_exports", uri=(settings.home / "exports").as_uri())
+# Named by what they are and not by where they lie, as Airflow takes one at another place for another.
+WAREHOUSE = Asset("loyalty_warehouse", uri="loyalty://home/warehouse.duckdb")
+EXPORTS = Asset("loyalty_exports", uri="loyalty://home/exports")
+REPORTS = Asset("loyalty_reports", uri="loyalty://home/reports")
 GROUPS = {
     "staging": "Extracts, read by their contracts: typed, checked, counted.",
     "facts": "Events joined and summed.",
@@ -39,7 +43,12 @@ GROUPS = {
 }
 
 
-def _checked(step: "Callable[[], Any]") -> None:
+def _extract(source: str) -> Asset:
+    """A source's extracts, as the asset that its table is made from."""
+    return Asset(f"loyalty_extract_{source}", uri=f"loyalty://landing/{source}")
+
+
+def _checked(step: "Callable[[], T]") -> "T":
     """Run a step; what trying again can't mend fails without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -47,7 +56,7 @@ def _checked(step: "Callable[[], Any]") -> None:
     from pipelines.errors import LoyaltyError
 
     try:
-        step()
+        return step()
     except LoyaltyError as error:
         nightly.failures.append(error)
         raise AirflowFailException(str(error)) from error
@@ -87,10 +96,8 @@ class AwaitExtracts(BaseOperator):
         from pipelines.contracts import sources
         from pipelines.landing import LandingTrigger
 
-        days: list[date] = []
-        _checked(lambda: days.append(business_date(context)))
         trigger = LandingTrigger(
-            folder=str(settings.landing_dir / f"{days[0]}"),
+            folder=str(settings.landing_dir / f"{_checked(lambda: business_date(context))}"),
             marker=settings.complete_marker,
             required=[name for name, contract in sources().items() if contract.required],
             settle_seconds=settings.settle_seconds,
@@ -106,14 +113,22 @@ class AwaitExtracts(BaseOperator):
 
 
 class OpenNight(BaseSensorOperator):
-    """Wait while an earlier night still runs (a backfill starts several), check the landing folder, begin."""
+    """Wait while another run works in the home, check the landing folder, begin."""
 
     def poke(self, context: "Context") -> bool:
-        from pipelines import nightly
-
         if context.get("logical_date") and context["ti"].get_previous_dagrun(state="running"):
+            return False  # a backfill starts several
+        return _checked(lambda: self._begin(context))
+
+    def _begin(self, context: "Context") -> bool:
+        from pipelines import nightly
+        from pipelines.errors import HomeBusyError
+
+        try:
+            nightly.open_night(business_date(context), context["run_id"])
+        except HomeBusyError as busy:
+            self.log.info("Waiting: %s", busy)
             return False
-        _checked(lambda: nightly.open_night(business_date(context), context["run_id"]))
         return True
 
 
@@ -144,6 +159,22 @@ def _failed() -> "list[Any]":
     from pipelines.notify import NightNotifier
 
     return [NightNotifier(settings.notify_connection, settings.notify_to, "failed")]
+
+
+def _warned() -> "list[Any]":
+    """Who is told what to look at after a night that is through, if there is anything."""
+    if settings.notify_connection is None:
+        return []
+
+    def tell(context: "Context") -> None:
+        from pipelines import nightly
+        from pipelines.notify import NightNotifier
+
+        if found := nightly.to_look_at(business_date(context)):
+            notifier = NightNotifier(settings.notify_connection or "", settings.notify_to, "warned", found=found)
+            notifier.notify(context)
+
+    return [tell]
 
 
 def _deadline() -> "DeadlineAlert | None":
@@ -201,7 +232,12 @@ def loyalty_nightly() -> None:
             continue
         doc = f"Makes `{table.name}` from {', '.join(f'`{name}`' for name in table.inputs) or 'its extract'}."
         made[table.name] = Step(
-            task_id=table.name, step="make", table=table.name, task_group=groups[table.layer], doc_md=doc
+            task_id=table.name,
+            step="make",
+            table=table.name,
+            task_group=groups[table.layer],
+            inlets=[_extract(table.name)] if table.kind == "source" else [],
+            doc_md=doc,
         )
         ([made[name] for name in table.inputs] or [opened]) >> made[table.name]
 
@@ -220,8 +256,13 @@ def loyalty_nightly() -> None:
         outlets=[EXPORTS],
         doc_md="Writes the campaigns' files, unless a later night is published: an old night sends nothing.",
     )
-    report = Step(task_id="write_report", step="report", doc_md="Writes reports/<D>/index.html.")
-    finish = Step(task_id="finish", step="finish", doc_md="Closes the night: its draft may go.")
+    report = Step(task_id="write_report", step="report", outlets=[REPORTS], doc_md="Writes reports/<D>/index.html.")
+    finish = Step(
+        task_id="finish",
+        step="finish",
+        on_success_callback=_warned(),
+        doc_md="Closes the night: its draft may go. Then tells people what to look at, if there is anything.",
+    )
     list(made.values()) >> commit >> publish >> [export, report] >> finish
 
 

@@ -66,11 +66,12 @@ def _airflow(settings: Settings) -> Iterator[Any]:
     }
     import warnings
 
-    from filelock import FileLock, Timeout
+    from pipelines.errors import HomeBusyError
+    from pipelines.lake import alone_in
 
     warnings.simplefilter("ignore")
     try:
-        with FileLock(settings.home / ".lock", timeout=0), _no_search_for_garbage_while_loading():
+        with alone_in(settings.home), _no_search_for_garbage_while_loading():
             _prepare_database(home)
             from airflow.dag_processing.dagbag import DagBag
 
@@ -80,10 +81,20 @@ def _airflow(settings: Settings) -> Iterator[Any]:
             dag = bag.dags["loyalty_nightly"]
             for task in dag.tasks:
                 task.retries = 0  # who waits at a terminal tries again when it suits
+                task.on_failure_callback = [*task.on_failure_callback, _note_failure]
             yield dag
-    except Timeout:
-        print(f"Error: another run works in {settings.home}. Wait for it to end, then try again.", file=sys.stderr)
+    except HomeBusyError as error:
+        print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+def _note_failure(context: Any) -> None:
+    """Why a task failed, also where that was in Airflow and none of our steps had begun."""
+    from pipelines import nightly
+
+    error = context.get("exception")
+    if isinstance(error, Exception) and not {error, error.__cause__} & {*nightly.failures}:
+        nightly.failures.append(error)
 
 
 @contextmanager
@@ -106,7 +117,10 @@ def _no_search_for_garbage_while_loading() -> Iterator[None]:
 
 
 def _prepare_database(home: Path) -> None:
-    """Airflow's tables, made whole or made again; a killed run's leftovers are no longer `running`."""
+    """Airflow's tables, made whole or made again; a killed run's leftovers are no longer `running`.
+
+    Made again too when the home was moved or copied: they name things by where they were.
+    """
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -118,10 +132,11 @@ def _prepare_database(home: Path) -> None:
     from airflow.utils.db import initdb
 
     ready = home / "ready"
-    if not ready.exists():
-        (home / "airflow.db").unlink(missing_ok=True)
+    if not ready.exists() or ready.read_text(encoding="utf-8") != f"{home}":
+        for left in home.glob("airflow.db*"):
+            left.unlink()
         initdb()
-        ready.touch()
+        ready.write_text(f"{home}", encoding="utf-8")
         return
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
@@ -220,6 +235,9 @@ def _run_night(dag: Any, night: date) -> bool:
         if not isinstance(error, LoyaltyError):
             traceback.print_exception(error)
         print(f"Error: {error}", file=sys.stderr)
+    if not nightly.failures:
+        failed = [task.task_id for task in result.get_task_instances() if task.state == "failed"]
+        print(f"Error: Airflow could not run {', '.join(failed)}, and gave no reason.", file=sys.stderr)
     print(f"Night {night} failed; what was published before is unchanged.", file=sys.stderr)
     return False
 

@@ -244,7 +244,8 @@ def sources() -> dict[str, Contract]:
     Those in `sources/` of the folder that LOYALTY_CONTRACTS names stand for the project's of the same name.
 
     Raises:
-        ValueError: a contract is not valid, or one that stands for the project's lacks a column or has another key.
+        ValueError: a contract is not valid, or one that stands for the project's lacks a column, has a narrower or
+            another type for one, or has another key.
     """
     defaults = read_contract(CONTRACTS / "every_source.yaml").expectations
     project = (read_contract(path, defaults) for path in sorted((CONTRACTS / "sources").glob("*.yaml")))
@@ -271,10 +272,31 @@ def _check_stands_for(replaced: Contract | None, own: Contract, path: Path) -> N
     missing = [c.name for c in replaced.columns if c.name not in {column.name for column in own.columns}]
     if missing:
         raise ValueError(f"{path}: columns that the pipeline reads are missing: {', '.join(missing)}")
+    types = {column.name: column.type for column in own.columns}
+    for column in replaced.columns:
+        if not _holds_all_of(types[column.name], column.type):
+            raise ValueError(
+                f"{path}: column {column.name} is {types[column.name]}, which can't hold every value of the "
+                f"{column.type} that the pipeline counts on; a wider type of the same kind may stand for it"
+            )
     if own.key != replaced.key:
         raise ValueError(f"{path}: the key must be {', '.join(replaced.key)}")
     if open_to_all := sorted(set(replaced.personal_columns) - set(own.personal_columns)):
         raise ValueError(f"{path}: must be marked as personal: {', '.join(open_to_all)}")
+
+
+_WHOLE = ("INTEGER", "BIGINT")  # numbers, the narrower first
+
+
+def _holds_all_of(own: str, project: str) -> bool:
+    """Whether a type is another one, or a wider one of the same kind."""
+    if own in _WHOLE and project in _WHOLE:
+        return _WHOLE.index(own) >= _WHOLE.index(project)
+    decimals = [re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", name) for name in (own, project)]
+    if all(decimals):
+        (digits, scale), (least_digits, least_scale) = (tuple(map(int, found.groups())) for found in decimals if found)
+        return scale >= least_scale and digits - scale >= least_digits - least_scale
+    return own == project
 
 
 @cache

@@ -47,6 +47,11 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def one_file(path: Path | str) -> str:
+    """A path for DuckDB's readers, which would take a *, ? or [ in it for a pattern of other files' names."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
 @lru_cache(maxsize=100_000)
 def _layout(path: Path) -> tuple[tuple[str, str], ...]:
     """A Parquet file's columns and their types; no file of the lake ever changes."""
@@ -159,7 +164,7 @@ class DuckDBEngine(Engine):
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def scan(self, paths: Iterable[Path]) -> str:
-        return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
+        return f"read_parquet([{', '.join(literal(one_file(path)) for path in paths)}])"
 
     def register(self, name: str, select: str) -> None:
         self.connection.execute(f"CREATE OR REPLACE VIEW {_qualified(name)} AS {select}")

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipelines.contracts import Contract
-from pipelines.engine import DuckDBEngine, identifier, literal
+from pipelines.engine import DuckDBEngine, identifier, literal, one_file
 from pipelines.extract import RejectedRecord
 from pipelines.lake import Lake, write_beside
 
@@ -107,7 +107,7 @@ def leave_out_erased(
         return f"sha256({literal(f'{erased.salt}:')} || {identifier(column)}) IN {in_list(hashes)}"
 
     goes, blank = without_person(columns, names)
-    rows = f"read_parquet({literal(str(target))}, file_row_number = true)"
+    rows = f"read_parquet({literal(one_file(target))}, file_row_number = true)"
     gone = [n for (n,) in engine.rows(f"SELECT file_row_number FROM {rows} WHERE {goes} ORDER BY ALL")]
     if not gone and not engine.rows(f"SELECT 1 FROM {rows} WHERE {' OR '.join(blank.values()) or 'FALSE'} LIMIT 1"):
         return target, loaded, bad

@@ -10,4 +10,8 @@ class BadDataError(LoyaltyError):
 
 
 class NightOpenError(LoyaltyError):
-    """Another run works on the same home or the same night."""
+    """The night is not this run's: it was never begun, or another run has begun one since."""
+
+
+class HomeBusyError(LoyaltyError):
+    """Another run works in the home; when it has ended, this one can."""

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from pipelines.addresses import NORMALISED, recipe, register_functions
 from pipelines.contracts import Column, Contract, Dialect, Rule
-from pipelines.engine import DuckDBEngine, identifier, literal
+from pipelines.engine import DuckDBEngine, identifier, literal, one_file
 from pipelines.erased import leave_out_erased
 from pipelines.errors import BadDataError
 from pipelines.extract import (
@@ -48,7 +48,7 @@ REJECTED = pa.schema(
         ("row_values", pa.string()),
     ]
 )
-_VERSION = 2  # of this module's way of reading: a change makes every night be read again
+_VERSION = 3  # of this module's way of reading: a change makes every night be read again
 
 
 class _CountMismatchError(Exception):
@@ -229,7 +229,11 @@ def _read_file(
         typed = replace(contract, dialect=replace(contract.dialect, decimal_mark="."))
         try:
             return _load(scan, file, typed, engine, target, settings, night, total=file.records)
-        except (*_UNREADABLE, duckdb.IOException, duckdb.BinderException) as error:
+        except duckdb.OutOfMemoryException:
+            raise
+        except (*_UNREADABLE, duckdb.Error) as error:
+            if str(target) in str(error):  # it is what is written that has no room
+                raise
             raise BadDataError(f"{file.path}: not a whole Parquet file ({error}). Deliver it again.") from error
     if file.is_plain:
         try:
@@ -275,7 +279,7 @@ def _without_unknown(
     unknown = {c.name: f"{identifier(c.name)} NOT IN ({', '.join(map(literal, c.values))})" for c in listed}
     if not unknown:
         return target, {}
-    rows = f"read_parquet({literal(str(target))})"
+    rows = f"read_parquet({literal(one_file(target))})"
     counts = engine.rows(f"SELECT {', '.join(f'COUNT_IF({sql})' for sql in unknown.values())} FROM {rows}")[0]
     found = {name: count for name, count in zip(unknown, counts, strict=True) if count}
     if not found:
@@ -297,7 +301,7 @@ def _csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
     names = ["row_number"] * numbered + [identifier_of(i) for i in range(width)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     return (
-        f"read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"read_csv({literal(one_file(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
@@ -359,11 +363,21 @@ def _iso(raw: str, date_format: str | None) -> str:
 
 def _time(text: str, time_zone: str | None) -> str:
     """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's if that is None."""
+    # ISO 8601 may leave the seconds out, DuckDB not before an offset; looked at only where there is no value.
+    with_seconds = f"REGEXP_REPLACE(CAST({text} AS VARCHAR), '([T ]\\d\\d:\\d\\d)([Z+-])', '\\1:00\\2')"
+    point = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({with_seconds} AS TIMESTAMPTZ))"
     if time_zone is None:
-        return f"TRY_CAST({text} AS TIMESTAMPTZ)"
+        return point
     has_offset = f"REGEXP_MATCHES(CAST({text} AS VARCHAR), ':\\d\\d[.\\d]*\\s*[A-Za-z+-]')"
     here = f"TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE {literal(time_zone)}"
-    return f"CASE WHEN {has_offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) ELSE {here} END"
+    return f"CASE WHEN {has_offset} THEN {point} ELSE {here} END"
+
+
+# `never` is in it, infinity is later; a date may be as odd as a date of birth of the year 116.
+_RANGE = {
+    "DATE": "'0001-01-01' AND '9999-12-31'",
+    "TIMESTAMP WITH TIME ZONE": "'1000-01-01' AND '9999-12-31 23:59:59'",
+}
 
 
 def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
@@ -371,9 +385,8 @@ def _rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
         if column.name in present and column.type != "VARCHAR":
             blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # looked at only where there is no value
             yield Rule(f"{column.name}_unreadable", f"CASE WHEN {column.name} IS NULL THEN {blank} END")
-        if column.name in present and column.type in ("DATE", "TIMESTAMP WITH TIME ZONE"):
-            last = "9999-12-31" if column.type == "DATE" else "9999-12-31 23:59:59"  # `never`; infinity is later
-            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN '1000-01-01' AND '{last}'")
+        if column.name in present and column.type in _RANGE:
+            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN {_RANGE[column.type]}")
     kept = {f"{column.name}_unknown_value" for column in contract.columns if column.may_be_unknown}
     yield from (rule for rule in contract.rules if rule.name not in kept)
 
@@ -465,7 +478,7 @@ def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, curren
 
 
 def _numbered_rows(read: list[Path]) -> str:
-    paths = ", ".join(literal(str(path)) for path in read)
+    paths = ", ".join(literal(one_file(path)) for path in read)
     return f"read_parquet([{paths}], filename = true, file_row_number = true)"
 
 

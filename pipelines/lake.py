@@ -5,12 +5,14 @@ draft into the manifest with one rename, which is the night's only commit. No fi
 when no manifest, no published warehouse and no open draft names it.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -19,7 +21,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipelines.errors import LoyaltyError, NightOpenError
+from pipelines.errors import HomeBusyError, LoyaltyError, NightOpenError
 
 
 class Part(BaseModel, frozen=True):
@@ -86,6 +88,51 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+# Homes that this process has to itself.
+_alone: set[Path] = set()
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Keep everybody else out of a home, until the block or the process ends.
+
+    Raises:
+        HomeBusyError: somebody works there.
+    """
+    if home in _alone:
+        yield
+        return
+    with _locked(home, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        _alone.add(home)
+        try:
+            yield
+        finally:
+            _alone.remove(home)
+
+
+@contextmanager
+def beside_others_in(home: Path) -> Iterator[None]:
+    """Work in a home as one of several tasks of a night; waits until nobody wants to be alone there."""
+    if home in _alone:
+        yield
+        return
+    with _locked(home, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(home: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, how)
+        except BlockingIOError:
+            raise HomeBusyError(f"another run works in {home}. Wait for it to end, then try again.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class Lake:
     """The lake of one home."""
 
@@ -133,6 +180,22 @@ class Lake:
         """Make every unfinished night one that was never begun: a run of it can no longer commit."""
         shutil.rmtree(self._drafts, ignore_errors=True)
 
+    def remove_leftovers(self) -> None:
+        """Remove what a run that was killed had written beside the file or folder that it was to become.
+
+        Only while nobody else works in the home. A folder that had made room for its successor comes back.
+        """
+        home = self.root.parent
+        for old in home.glob("exports/.*.old"):
+            if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
+                old.rename(folder)
+        beside = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
+        for path in (path for pattern in beside for path in home.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
     def latest_before(self, night: date) -> Manifest | None:
         """The last night committed before `night`."""
         earlier = [known for known in self.nights() if known < night]
@@ -176,16 +239,18 @@ class Lake:
                 )
 
     def open_night(self, night: date, run_id: str) -> "Night":
-        """Begin `night` anew for one run; an earlier run of the same night, if any, can no longer commit.
+        """Begin `night` anew for one run; any other night that is not finished can no longer commit.
+
+        So no night builds on another that changes meanwhile, and one that broke off is in nobody's way.
 
         Raises:
             LoyaltyError: the night before it is no longer kept.
         """
         self._check_is_kept(night)
         token = run_token(run_id)
+        self.discard_open_nights()
+        self.remove_leftovers()
         folder = self._drafts / f"{night}"
-        if folder.exists():
-            shutil.rmtree(folder)
         (folder / token).mkdir(parents=True, mode=0o700)
         write_beside(folder / "run.json", json.dumps({"run_id": run_id, "token": token}).encode())
         self.collect_garbage()
@@ -206,14 +271,14 @@ class Lake:
         """The open draft of `night`, for a task of run `run_id`.
 
         Raises:
-            NightOpenError: the night was not opened by this run, or another run has taken it over.
+            NightOpenError: the night was not opened by this run, or another run has begun a night since.
         """
+        owners = {path.parent.name: json.loads(path.read_bytes()) for path in self._drafts.glob("*/run.json")}
         token = run_token(run_id)
-        path = self._drafts / f"{night}" / "run.json"
-        owner = json.loads(path.read_bytes()) if path.exists() else {}
-        if owner.get("token") != token:
-            other = f"run {owner['run_id']} works on it" if owner else "it was never opened or is long finished"
-            raise NightOpenError(f"night {night} is not open for run {run_id}: {other}. Run the whole night again.")
+        if owners.get(f"{night}", {}).get("token") != token:
+            since = [f"run {owner['run_id']} has begun night {other}" for other, owner in owners.items()]
+            why = ", ".join(since) or "it was never opened or is long finished"
+            raise NightOpenError(f"night {night} is not open for run {run_id}: {why}. Run the whole night again.")
         return Night(self, night, token)
 
     def keep_published(self, night: date, files: Iterable[str]) -> Path:

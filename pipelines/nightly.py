@@ -1,6 +1,8 @@
 """The steps of a night, each a task of the DAG: open, make every table, commit, publish, export, report, finish."""
 
+import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,10 +10,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from pipelines.build import made_tables, make_table
 from pipelines.contracts import sources
+from pipelines.errors import LoyaltyError
 from pipelines.ingest import check_landing
-from pipelines.lake import Lake, Manifest, Night
+from pipelines.lake import Lake, Manifest, Night, alone_in, beside_others_in
 from pipelines.settings import Settings, code_version, load_settings
 
 # Who wants to know of each finished step: its name, rows (None where there are none to count) and seconds.
@@ -43,18 +48,38 @@ _NOT_RECORDED = {
 }
 
 
+# What the system says when there is no room for a file (a full disk, a quota, a limit), and when it is not allowed.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
 @contextmanager
-def _step(name: str) -> Iterator[dict[str, Any]]:
-    """Private files, a time, and a word to whoever listens."""
+def _step(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Private files, a time, a word to whoever listens; and in words what the disk has against it."""
     umask = os.umask(0o077)
     began = time.perf_counter()
     outcome: dict[str, Any] = {"rows": None}
     try:
         yield outcome
+    except (OSError, duckdb.Error) as error:
+        if why := _trouble_with_files(error, settings.home):
+            raise LoyaltyError(f"{name}: {why}. Then run the night again; what was published is unchanged.") from error
+        raise
     finally:
         os.umask(umask)
     for listener in listeners:
         listener(name, outcome["rows"], time.perf_counter() - began)
+
+
+def _trouble_with_files(error: Exception, home: Path) -> str | None:
+    """What is wrong with the disk and what to do, if that is what an error is about."""
+    said = str(error)  # DuckDB gives no code, but the system's words
+    if any(os.strerror(code) in said for code in _NO_ROOM):
+        free = shutil.disk_usage(home).free >> 20
+        return f"there is no room for a file ({said}); {free:,} MiB are free in {home}. Make room on the disk"
+    if any(os.strerror(code) in said for code in _NOT_ALLOWED):
+        return f"a file may not be read or written ({said}). Give the pipeline's user the permission"
+    return None
 
 
 def open_night(run_date: date, run_id: str) -> None:
@@ -62,26 +87,30 @@ def open_night(run_date: date, run_id: str) -> None:
 
     Raises:
         BadDataError: the landing folder or a required source is missing.
+        HomeBusyError: another run works in the home.
         LoyaltyError: the home's time zone or currency changed.
     """
     settings = load_settings()
-    with _step("open_night"):
+    with _step("open_night", settings):
         settings.home.mkdir(parents=True, exist_ok=True)
-        lake = Lake(settings.home)
-        lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
-        check_landing(settings.landing_dir / f"{run_date}", sources().values())
-        lake.open_night(run_date, run_id)
+        with alone_in(settings.home):
+            lake = Lake(settings.home)
+            lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
+            check_landing(settings.landing_dir / f"{run_date}", sources().values())
+            lake.open_night(run_date, run_id)
 
 
-def _night(run_date: date, run_id: str) -> tuple[Night, Settings]:
+@contextmanager
+def _step_of(name: str, run_date: date, run_id: str) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
+    """A step of a night that is open for this run: the night, the settings, and where to say how many rows it made."""
     settings = load_settings()
-    return Lake(settings.home).night(run_date, run_id), settings
+    with _step(name, settings) as outcome, beside_others_in(settings.home):
+        yield Lake(settings.home).night(run_date, run_id), settings, outcome
 
 
 def make(name: str, run_date: date, run_id: str) -> None:
     """Make one table of the night."""
-    night, settings = _night(run_date, run_id)
-    with _step(name) as outcome:
+    with _step_of(name, run_date, run_id) as (night, settings, outcome):
         began = time.perf_counter()
         outcome["rows"] = make_table(name, night, settings)
         state = night.table(name)
@@ -90,16 +119,14 @@ def make(name: str, run_date: date, run_id: str) -> None:
 
 def commit(run_date: date, run_id: str) -> Manifest:
     """Write the night's manifest, its only commit."""
-    night, settings = _night(run_date, run_id)
-    with _step("commit"):
+    with _step_of("commit", run_date, run_id) as (night, settings, _):
         recorded = settings.model_dump(mode="json", exclude=_NOT_RECORDED)
         return night.commit(code_version(), recorded, made_tables())
 
 
 def publish(run_date: date, run_id: str) -> bool:
     """Swap the night's warehouse in, unless a later one is published."""
-    night, settings = _night(run_date, run_id)
-    with _step("publish_warehouse"):
+    with _step_of("publish_warehouse", run_date, run_id) as (night, settings, _):
         from pipelines.publish import publish_warehouse
 
         return publish_warehouse(night, settings)
@@ -107,8 +134,7 @@ def publish(run_date: date, run_id: str) -> bool:
 
 def export(run_date: date, run_id: str) -> bool:
     """Write the campaigns' files, unless a later night is published: an old night sends nothing."""
-    night, settings = _night(run_date, run_id)
-    with _step("export_campaigns"):
+    with _step_of("export_campaigns", run_date, run_id) as (night, settings, _):
         from pipelines.lists import move_exports
         from pipelines.publish import published_night
 
@@ -120,8 +146,7 @@ def export(run_date: date, run_id: str) -> bool:
 
 def report(run_date: date, run_id: str) -> Path | None:
     """Write the night's report from its warehouse, unless a later night is published."""
-    _, settings = _night(run_date, run_id)
-    with _step("write_report"):
+    with _step_of("write_report", run_date, run_id) as (_, settings, _):
         from pipelines.publish import published_night, warehouse_path
         from pipelines.report import write_report
 
@@ -137,9 +162,16 @@ def report(run_date: date, run_id: str) -> Path | None:
 
 def finish(run_date: date, run_id: str) -> None:
     """Nothing more will be done tonight; what the home need not keep any longer goes."""
-    night, settings = _night(run_date, run_id)
-    with _step("finish"):
+    with _step_of("finish", run_date, run_id) as (night, settings, _):
         from pipelines.retention import apply_retention
 
         night.finish()
         apply_retention(night.lake, run_date, settings)
+
+
+def to_look_at(run_date: date) -> list[str]:
+    """What people should look at after a night that is through, in words; none of it is of a person."""
+    from pipelines.summary import warnings
+
+    settings = load_settings()
+    return warnings(settings, Lake(settings.home).manifest(run_date))

@@ -13,7 +13,7 @@ from pipelines.errors import LoyaltyError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-Event = Literal["failed", "late"]
+Event = Literal["failed", "late", "warned"]
 
 
 class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it lazily, unseen by mypy
@@ -22,17 +22,27 @@ class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it laz
     Args:
         connection_id: the Airflow connection to send over.
         to: receivers of the e-mail; a webhook has its own.
-        event: failed: a task failed for good; late: the night has not published in time.
+        event: failed: a task failed for good; late: the night has not published in time; warned: it is through, and
+            there is something to look at.
         context: of the run, where Airflow gives it beforehand (deadlines).
+        found: what to look at after a night that is through, in words.
     """
 
     template_fields: Sequence[str] = ()
 
-    def __init__(self, connection_id: str, to: str | None, event: Event, context: "Context | None" = None) -> None:
+    def __init__(
+        self,
+        connection_id: str,
+        to: str | None,
+        event: Event,
+        context: "Context | None" = None,
+        found: Sequence[str] = (),
+    ) -> None:
         super().__init__(context)
         self.connection_id = connection_id
         self.to = to
         self.event = event
+        self.found = found
 
     def notify(self, context: "Context") -> None:
         """Send the message now.
@@ -40,7 +50,7 @@ class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it laz
         Raises:
             LoyaltyError: the webhook can't be reached or refuses.
         """
-        subject, text = message(self.event, context)
+        subject, text = message(self.event, context, self.found)
         connection = BaseHook.get_connection(self.connection_id)
         if connection.conn_type == "smtp":
             from airflow.providers.smtp.notifications.smtp import SmtpNotifier
@@ -70,8 +80,15 @@ def _url(connection: Connection) -> str:
     return f"{connection.conn_type}://{host}{port}/{connection.schema or ''}"
 
 
-def message(event: Event, context: "Context") -> tuple[str, str]:
+def message(event: Event, context: "Context", found: Sequence[str] = ()) -> tuple[str, str]:
     """Subject and text for people: what happened, to which source or table, and what to do."""
+    if event == "warned":
+        each = "\n".join(f"- {one}" for one in found)
+        things = "1 thing" if len(found) == 1 else f"{len(found)} things"
+        return (
+            f"Loyalty: the night is through, with {things} to look at",
+            f"Run {_run(context)} is finished. To look at:\n{each}",
+        )
     stays = "Until then analysts and marketing tools keep what the night before published."
     if event == "late":
         return (

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipelines.addresses import normal_email, normal_phone
-from pipelines.engine import literal
+from pipelines.engine import literal, one_file
 from pipelines.erased import in_list
 from pipelines.export import ADDRESSES, FORMS
 from pipelines.lake import Lake, TableState
@@ -84,7 +84,7 @@ def lake_files(lake: Lake, table: str) -> list[str]:
 
 def rows_of(files: Iterable[str]) -> str:
     """SQL to read files of one table, whatever version of its contract wrote them."""
-    return f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true)"
+    return f"read_parquet([{', '.join(literal(one_file(file)) for file in files)}], union_by_name = true)"
 
 
 def accounts(customer: str, lake: Lake) -> frozenset[str]:

@@ -16,7 +16,7 @@ from typing import IO
 import duckdb
 
 from pipelines.contracts import sources
-from pipelines.engine import literal
+from pipelines.engine import literal, one_file
 from pipelines.export import export_target, target_names
 from pipelines.extract import contract_names
 from pipelines.person import Person
@@ -84,7 +84,7 @@ def _found_in(path: Path, person: Person, pattern: re.Pattern[bytes]) -> Iterato
         if name.endswith((".csv", ".csv.gz")):
             yield from _found_in_csv(path, person)
         elif name.endswith(".parquet"):
-            yield from _found_in_table(f"read_parquet({literal(str(path))})", person, duckdb.cursor())
+            yield from _found_in_table(f"read_parquet({literal(one_file(path))})", person, duckdb.cursor())
         elif name.endswith(".duckdb"):
             with duckdb.connect(str(path), read_only=True) as connection:
                 tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from pipelines.contracts import sources
-from pipelines.engine import DuckDBEngine
+from pipelines.engine import DuckDBEngine, one_file
 from pipelines.ingest import REJECTED
 from pipelines.lake import Night
 from pipelines.settings import Settings
@@ -31,6 +31,6 @@ def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> di
     found = [pa.table({field.name: pa.array([], field.type) for field in columns})]
     for name in sources():
         for part in night.table(f"rejected_{name}").parts:
-            path = str(night.lake.path(part.path))
+            path = one_file(night.lake.path(part.path))
             found.append(engine.arrow("SELECT source, file, row_number, rule FROM read_parquet($path)", {"path": path}))
     return {"rejected_rows": pa.concat_tables(found, promote_options="permissive")}

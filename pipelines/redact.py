@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from pipelines.contracts import Contract, Dialect
-from pipelines.engine import PARQUET, literal
+from pipelines.engine import PARQUET, literal, one_file
 from pipelines.erased import person_columns, without_person
 from pipelines.extract import contract_names, open_utf8
 from pipelines.lake import sync
@@ -148,7 +148,7 @@ def _line(fields: list[str], raw: bytes, contract: Contract) -> bytes:
 def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dict[str, Any]]:
     """The rows of an extract that are the person's, by column."""
     if path.suffix == ".parquet":
-        table = duckdb.sql(f"FROM read_parquet({literal(str(path))})")
+        table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
         header = contract_names(tuple(table.columns), contract)
         if "customer_id" in header:
             column = quoted(table.columns[header.index("customer_id")])
@@ -232,13 +232,13 @@ def redact_parquet(path: Path, target: Path, goes: str, blank: dict[str, str], i
 
 
 def _numbered(path: Path) -> str:
-    return f"read_parquet({literal(str(path))}, file_row_number = true)"
+    return f"read_parquet({literal(one_file(path))}, file_row_number = true)"
 
 
 def _redact_parquet_extract(
     path: Path, contract: Contract, person: Person, changes: Callable[[Rewritten], None] | None
 ) -> int:
-    table = duckdb.sql(f"FROM read_parquet({literal(str(path))})")
+    table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
     own = dict(zip(contract_names(tuple(table.columns), contract), table.columns, strict=True))
     columns = {name: required for name, required in person_columns(contract).items() if name in own}
     goes, blank = without_person(columns, lambda column: person.names(column, quoted(own[column])))

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipelines.contracts import sources
+from pipelines.engine import one_file
 from pipelines.errors import LoyaltyError
 from pipelines.expectations import CONTROL_TOTALS, in_words
 from pipelines.extract import unknown_files
@@ -191,7 +192,7 @@ def print_rejected(settings: Settings, night: date, source: str | None, limit: i
     if not total:
         print(f"No row was rejected in night {night}{f' of {source}' if source else ''}.")
         return
-    paths = [str(lake.path(part.path)) for part in parts]
+    paths = [one_file(lake.path(part.path)) for part in parts]
     with duckdb.connect() as connection:
         shown = connection.execute(
             "SELECT source, file, row_number, rule, row_values FROM read_parquet($paths) "

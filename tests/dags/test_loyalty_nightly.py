@@ -1,5 +1,6 @@
 """The DAG: what it is drawn from, which business date a run has, and what fails without retries."""
 
+import fcntl
 import importlib.util
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -120,12 +121,62 @@ def test_bad_data_fails_without_retries_and_other_trouble_is_tried_again(load_da
 def test_nobody_is_told_anything_unless_a_connection_is_named(load_dag_file, monkeypatch):
     dag = load_dag_file().dag
     assert not dag.deadline
-    assert all(not task.on_failure_callback for task in dag.tasks)
+    assert all(not task.on_failure_callback and not task.on_success_callback for task in dag.tasks)
     monkeypatch.setenv("LOYALTY_NOTIFY_CONNECTION", "night")
     monkeypatch.setenv("LOYALTY_PUBLISH_WITHIN_HOURS", "3")
     dag = load_dag_file().dag
     assert [alert.interval for alert in dag.deadline] == [timedelta(hours=3)]
     assert all(len(task.on_failure_callback) == 1 for task in dag.tasks)
+    assert [task.task_id for task in dag.tasks if task.on_success_callback] == ["finish"]
+
+
+def test_after_the_last_task_people_are_told_what_to_look_at_once_and_only_if_there_is_something(
+    load_dag_file, monkeypatch
+):
+    from pipelines import nightly
+    from pipelines.notify import NightNotifier
+
+    sent: list[tuple[str, Any]] = []
+    monkeypatch.setattr(NightNotifier, "notify", lambda self, context: sent.append((self.event, self.found)))
+    monkeypatch.setenv("LOYALTY_NOTIFY_CONNECTION", "night")
+    [tell] = load_dag_file().dag.get_task("finish").on_success_callback
+    for found in ([], ["stores: came without rows"]):
+        monkeypatch.setattr(nightly, "to_look_at", {date(2025, 6, 1): found}.get)
+        tell(scheduled(None, "manual", "2025-06-01"))
+    assert sent == [("warned", ["stores: came without rows"])]
+
+
+def test_extracts_are_assets_that_come_in_and_what_people_see_are_assets_that_go_out(load_dag_file):
+    dag = load_dag_file().dag
+    inlets = {asset.name: task.task_id for task in dag.tasks for asset in task.inlets}
+    sources = [name for name, table in tables().items() if table.kind == "source"]
+    assert inlets == {f"loyalty_extract_{name}": f"staging.{name}" for name in sources}
+    outlets = {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
+    assert outlets == {
+        "publish_warehouse": ["loyalty_warehouse"],
+        "export_campaigns": ["loyalty_exports"],
+        "write_report": ["loyalty_reports"],
+    }
+
+
+def test_an_asset_is_the_same_wherever_the_home_is(load_dag_file, monkeypatch, tmp_path):
+    def uris() -> set[str]:
+        return {asset.uri for task in load_dag_file().dag.tasks for asset in (*task.inlets, *task.outlets)}
+
+    before = uris()
+    monkeypatch.setenv("LOYALTY_HOME", str(tmp_path / "moved"))
+    assert uris() == before
+
+
+def test_a_night_waits_while_another_run_works_in_the_home(load_dag_file, tmp_path):
+    opened = load_dag_file().dag.get_task("open_night")
+    (tmp_path / "home").mkdir()
+    context = scheduled(None, "manual", "2025-06-01") | {"run_id": "scheduled"}
+    with (tmp_path / "home" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert opened.poke(context) is False
+    with pytest.raises(Exception, match="no such landing folder"):
+        opened.poke(context)
 
 
 def test_a_scheduled_night_waits_for_its_folder_and_one_that_a_person_starts_does_not(load_dag_file):

@@ -1,7 +1,7 @@
 """Extracts into staging: what is read, what is rejected, and which row of several stands."""
 
 import gzip
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -32,6 +32,21 @@ def test_days_on_which_the_clock_changes_keep_their_dates(retailer):
     night = retailer.load("2017-12-01")
     dates = [row[1] for row in retailer.rows(night, "receipts", "receipt_id, issued_date")]
     assert dates == [date(2017, 3, 12), date(2017, 3, 12), date(2017, 3, 12), date(2017, 11, 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        *[(text, 10) for text in ("10:00Z", "10:00:00Z", "10:00:00.000Z", "10:00+00:00", "13:00+03:00", "13:00+03")],
+        *[(text, 15) for text in ("10:00", "10:00:00", "10:00-05:00", "10:00:00-0500")],  # New York without an offset
+    ],
+)
+def test_a_time_may_leave_its_seconds_out_with_and_without_an_offset(retailer, text, hour):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + f"r1,c1,2017-01-01T{text},5\nr2,c1,2017-01-01 {text},5\n")
+    night = retailer.load("2017-12-01", only=frozenset({"receipts"}))
+    assert retailer.rows(night, "receipts", "receipt_id, issued_at") == [
+        (receipt, datetime(2017, 1, 1, hour, tzinfo=UTC)) for receipt in ("r1", "r2")
+    ]
 
 
 def test_columns_come_in_any_order_and_unknown_ones_are_named(retailer):

@@ -26,6 +26,16 @@ def test_a_failure_says_what_happened_to_which_source_and_what_to_do():
     assert "what the night before published" in text
 
 
+def test_a_night_that_is_through_says_what_to_look_at():
+    subject, text = message("warned", FAILED, ["receipts: 3 of 9 rows rejected", "nights to be run again: 2017-11-30"])
+    assert subject == "Loyalty: the night is through, with 2 things to look at"
+    assert text.splitlines() == [
+        "Run scheduled__2017-12-01 is finished. To look at:",
+        "- receipts: 3 of 9 rows rejected",
+        "- nights to be run again: 2017-11-30",
+    ]
+
+
 def test_a_late_night_says_which_run():
     subject, text = message("late", {"dag_run": {"dag_run_id": "scheduled__2017-12-01"}})
     assert subject == "Loyalty: tonight has not published in time"

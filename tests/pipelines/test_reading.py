@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from damage import damage, damaged
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -158,9 +160,9 @@ def test_a_damaged_parquet_file_is_an_error_that_names_it(retailer):
     buffer = io.BytesIO()
     pq.write_table(pa.table({"product_id": [f"p{i}" for i in range(5000)]}), buffer)
     whole = buffer.getvalue()
-    for damaged in (whole[:-200], whole[:40] + b"\xff" * 2000 + whole[2040:]):
+    for broken in (whole[:-200], whole[:40] + b"\xff" * 2000 + whole[2040:]):
         with pytest.raises(BadDataError, match=r"products\.parquet: not a whole Parquet file"):
-            load(retailer, "products", None, **{"products.parquet": damaged})
+            load(retailer, "products", None, **{"products.parquet": broken})
 
 
 def test_yesterdays_extract_again_changes_nothing_and_is_counted_as_superseding(retailer):
@@ -399,6 +401,35 @@ def test_a_retailers_contract_must_keep_what_the_pipeline_counts_on(own_contract
             sources()
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "type_", "is_taken"),
+    [
+        ("receipts", "total_amount", "DECIMAL(18,2)", True),
+        ("receipts", "total_amount", "DECIMAL(20, 4)", True),
+        ("receipts", "total_amount", "DECIMAL(18,3)", False),  # fewer digits before the mark
+        ("receipts", "total_amount", "DECIMAL(20,1)", False),
+        ("receipts", "total_amount", "DOUBLE", False),
+        ("receipts", "total_amount", "VARCHAR", False),
+        ("receipt_lines", "line_number", "BIGINT", True),
+        ("receipt_lines", "line_number", "INTEGER", False),
+        ("crm_customers", "birth_date", "TIMESTAMP WITH TIME ZONE", False),
+    ],
+)
+def test_a_retailers_type_may_be_wider_than_the_pipelines_not_narrower_or_another(
+    own_contract, source, name, type_, is_taken
+):
+    path = own_contract(source)
+    document = yaml.safe_load(path.read_text())
+    next(p for p in document["schema"][0]["properties"] if p["name"] == name)["physicalType"] = type_
+    path.write_text(yaml.safe_dump(document))
+    sources.cache_clear()
+    if is_taken:
+        assert next(c.type for c in sources()[source].columns if c.name == name) == type_
+    else:
+        with pytest.raises(ValueError, match=rf"{source}\.yaml: column {name} is {re.escape(type_)}, which can't hold"):
+            sources()
+
+
 def column(name, type_="VARCHAR", **more):
     return {"name": name, "logicalType": "string", "physicalType": type_, "description": "Its own.", **more}
 
@@ -461,81 +492,6 @@ SOUND = [
     for i, text in enumerate(["", "plain", '"a, b"', '"say ""hi"""', "Кофе", '5" pipe'] * 4)
 ]
 HEADER = "receipt_id,customer_id,issued_at,total_amount,fiscal_qr"
-Damage = tuple[str, int, int]
-damage = st.tuples(
-    st.sampled_from(["cut", "twice", "swap", "insert", "cell", "join", "byte", "truncate", "latin"]),
-    st.integers(0, 23),
-    st.integers(0, 200),
-)
-PIECES = [
-    b'"',
-    b",",
-    b"\0",
-    b"\r",
-    b"\xff",
-    b"\n",
-    b'""',
-    b"\r\n",
-    b'","',
-    b"\xef\xbb\xbf",
-    b";",
-    b"\x1a",
-    b"'",
-    b"\\",
-    b" ",
-]
-CELLS = [
-    "",
-    "x" * 3000,
-    "1e999",
-    "-0",
-    "NULL",
-    "9" * 40,
-    "2017-13-45",
-    "infinity",
-    '"',
-    " ",
-    "294247-01-10",
-    "٣",
-    "0x1F",
-    "nan",
-]
-
-
-def damaged(lines: list[bytes], what: Damage) -> tuple[list[bytes], set[int]]:
-    """The lines with one thing done to them, and which of the sound rows it touched."""
-    kind, row, where = what
-    lines = list(lines)
-    line = lines[row]
-    at = where % (len(line) + 1)
-    if kind == "cut":
-        lines[row] = line[:at]
-    elif kind == "twice":
-        lines[row] = line + b"\n" + line
-    elif kind == "swap":
-        fields = line.split(b",")
-        fields[0], fields[where % len(fields)] = fields[where % len(fields)], fields[0]
-        lines[row] = b",".join(fields)
-    elif kind == "insert":
-        lines[row] = line[:at] + PIECES[where % len(PIECES)] + line[at:]
-    elif kind == "cell":
-        fields = line.split(b",")
-        fields[where % len(fields)] = CELLS[where % len(CELLS)].encode()
-        lines[row] = b",".join(fields)
-    elif kind == "join":
-        following = (row + 1) % len(lines)
-        lines[row] = line + lines[following]
-        lines[following] = b""
-        return lines, {row, following}
-    elif kind == "byte" and line:
-        at = where % len(line)
-        lines[row] = line[:at] + bytes([where % 256]) + line[at + 1 :]
-    elif kind == "truncate":
-        lines[-1] = lines[-1][: where % (len(lines[-1]) + 1)]
-        return lines, {len(lines) - 1}
-    elif kind == "latin":
-        lines[row] = line.decode("utf-8", "replace").encode("cp1251", "replace")
-    return lines, {row}
 
 
 @pytest.fixture(scope="module")

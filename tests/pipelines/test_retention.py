@@ -52,7 +52,7 @@ def test_landing_and_exports_older_than_the_days_go(retailer, keep):
     for day in DAYS[:3]:
         load(retailer, day)
     left = {str(path.relative_to(retailer.home)) for path in retailer.home.rglob("*") if "lake" not in path.parts}
-    assert {name for name in left if "csv" not in name} == {
+    assert {name for name in left if "csv" not in name and name != ".lock"} == {
         "landing", "landing/2017-12-02", "landing/2017-12-03",
         "exports", "exports/2017-12-01", "exports/erasures", "exports/erasures/2017-12-03.bb",
     }  # fmt: skip
@@ -70,6 +70,14 @@ def test_rows_of_nights_that_are_gone_stay_in_later_ones(retailer, keep):
     assert retailer.rows(night, "stores", "store_id") == [("s1",)]
     assert lake.stale_nights() == []
     assert retailer.counts(night, "crm_customers")[4] == 1
+
+
+def test_the_data_docs_of_a_night_go_with_it(retailer, keep):
+    keep(nights=1)
+    for day in DAYS[:4]:
+        (retailer.home / "quality" / day).mkdir(parents=True)
+        load(retailer, day)
+    assert sorted(path.name for path in (retailer.home / "quality").iterdir()) == DAYS[2:4]
 
 
 def test_the_latest_night_can_be_run_again_but_not_one_whose_night_before_is_gone(retailer, keep):

@@ -1,0 +1,435 @@
+"""What goes wrong around a night: killed anywhere, no room on the disk, no permission, two at once, constant readers.
+
+A kill is a home as it lies on the disk at one moment: the night runs once, and its home is copied at each such moment.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from shop import write_shop
+
+from pipelines import nightly
+from pipelines.catalog import tables
+from pipelines.contracts import sources
+from pipelines.errors import BadDataError, HomeBusyError, LoyaltyError, NightOpenError
+from pipelines.extract import inspect
+from pipelines.lake import Lake, alone_in, beside_others_in
+from pipelines.publish import published_night
+from pipelines.settings import ROOT, load_settings
+
+FIRST, SECOND = date(2025, 6, 30), date(2025, 7, 1)
+Files = dict[str, tuple[int, int]]
+
+
+def steps(night: date, run_id: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A night's steps by name, but Airflow."""
+    yield "open_night", lambda: nightly.open_night(night, run_id)
+    for name, table in tables().items():
+        if table.kind != "split":
+            yield name, lambda name=name: nightly.make(name, night, run_id)
+    for step in (nightly.commit, nightly.publish, nightly.export, nightly.report, nightly.finish):
+        yield step.__name__, lambda step=step: step(night, run_id)
+
+
+def run_night(night: date, run_id: str) -> None:
+    for _, step in steps(night, run_id):
+        step()
+
+
+@contextmanager
+def home_of(path: Path) -> Iterator[Path]:
+    """Work in a home."""
+    os.environ["LOYALTY_HOME"] = str(path)
+    load_settings.cache_clear()
+    yield path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two nights' extracts of a shop of six."""
+    folder = tmp_path_factory.mktemp("landing")
+    write_shop(folder, nights=2, customers=6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOYALTY_LANDING", str(folder))
+        patch.setenv("LOYALTY_HOME", str(folder / "nowhere"))
+        patch.setenv("LOYALTY_PHONE_REGION", "RU")
+        yield folder
+    load_settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home after its first night."""
+    with home_of(tmp_path_factory.mktemp("one_night") / "home") as home:
+        run_night(FIRST, "first")
+    return home
+
+
+def copy_of(home: Path, target: Path) -> Path:
+    """A home as it is now. Files are shared: none is ever written to again, only replaced."""
+    shutil.copytree(home, target, copy_function=os.link)
+    return target
+
+
+def files(home: Path) -> Files:
+    """Every file of a home: which one it is and how long; without the drafts of nights that are not finished."""
+    found = {}
+    for path in home.rglob("*"):
+        name = str(path.relative_to(home))
+        if path.is_file() and not name.startswith(("lake/drafts", ".lock")):
+            found[name] = (path.stat().st_ino, path.stat().st_size)
+    return found
+
+
+def table_rows(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every published table's rows; pipeline_run without the seconds, which are never the same."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        names = [name for (name,) in warehouse.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+        select = dict.fromkeys(names, "*") | {"pipeline_run": "run_date, code_version, settings, input_hashes"}
+        return {n: sorted(warehouse.execute(f"SELECT {select[n]} FROM {n}").fetchall(), key=repr) for n in names}
+
+
+def outcome(home: Path) -> object:
+    """What people see of a home's latest night: tables, campaign files, report."""
+    seen = [path for name in ("exports", "reports") for path in (home / name).rglob("*") if path.is_file()]
+    content = {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in seen}
+    return table_rows(home), content
+
+
+class Watch:
+    """Calls back before each rename, link and removal of a file in a home; an audit hook can't be taken back."""
+
+    def __init__(self) -> None:
+        self.home: Path | None = None
+        self.call: Callable[[str], None] = lambda event: None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, args: tuple[object, ...]) -> None:
+        if self.home is None or event not in ("os.rename", "os.link", "os.remove"):
+            return
+        home, self.home = self.home, None  # what the callback does itself is nobody's business
+        try:
+            self.call(event)
+        finally:
+            self.home = home
+
+
+@pytest.fixture(scope="module")
+def watch() -> Watch:
+    return Watch()
+
+
+Moment = tuple[str, Path]
+
+
+@pytest.fixture(scope="module")
+def killed(one_night: Path, tmp_path_factory: pytest.TempPathFactory, watch: Watch) -> tuple[list[Moment], Path]:
+    """The second night, as it would lie there if it were killed: by step; and as it ends.
+
+    After each step; from the commit on also before each rename, link and removal. Up to the commit, at every such
+    moment all that was there before the night is looked at.
+    """
+    folder = tmp_path_factory.mktemp("killed")
+    moments: list[Moment] = []
+    with home_of(copy_of(one_night, folder / "home")) as home:
+        before = {name: file for name, file in files(home).items() if not name.startswith("quality")}
+        looked = 0
+
+        def keep(name: str) -> None:
+            moments.append((name, copy_of(home, folder / f"{len(moments)}")))
+
+        def look(event: str) -> None:
+            nonlocal looked
+            looked += 1
+            now = files(home)
+            assert {name: now.get(name) for name in before} == before, (step, event)
+
+        for step, work in steps(SECOND, "second"):
+            is_committed = step in ("commit", "publish", "export", "report", "finish")
+            watch.call = (lambda event, step=step: keep(f"{step} at {event}")) if is_committed else look
+            watch.home = home
+            try:
+                work()
+            finally:
+                watch.home = None
+            keep(step)
+        assert looked > 150
+    return moments, home
+
+
+def read_files(home: Path) -> set[Path]:
+    """Files of the lake that the home's manifests and warehouses read."""
+    lake = Lake(home)
+    named = {
+        file for night in lake.nights() for table in lake.manifest(night).tables.values() for file in table.files()
+    }
+    for note in (lake.root / "published").glob("*.json"):
+        named |= set(json.loads(note.read_bytes()))
+    return {lake.path(file) for file in named}
+
+
+def begin_again(home: Path) -> Files:
+    """The files on which the next run of the second night begins."""
+    with home_of(home):
+        nightly.open_night(SECOND, "again")
+        return files(home)
+
+
+def test_a_night_killed_anywhere_before_its_commit_leaves_nothing_to_the_next_run(killed, one_night, tmp_path):
+    """After any task the next run begins as if the killed one had never been, so it ends the same."""
+    moments, _ = killed
+    before = [moment for moment in moments if not moment[1].joinpath("lake/manifests/2025-07-01.json").exists()]
+    assert {name for name, _ in before} >= {name for name, table in tables().items() if table.kind != "split"}
+    undisturbed = begin_again(copy_of(one_night, tmp_path / "home"))
+    for name, home in before:
+        again = {path: file for path, file in begin_again(home).items() if not path.startswith("quality/2025-07-01")}
+        assert again == undisturbed, name
+
+
+def test_a_file_cut_off_by_the_kill_is_swept_away(killed, one_night, tmp_path):
+    """Half a Parquet file, half a warehouse, half a note: under names that nothing reads."""
+    undisturbed = begin_again(copy_of(one_night, tmp_path / "undisturbed"))
+    home = copy_of(one_night, tmp_path / "home")
+    with home_of(home):
+        nightly.open_night(SECOND, "second")
+        night = Lake(home).night(SECOND, "second")
+        half = [night.new_file("receipts"), night.temporary_folder() / "00000.parquet"]
+        half += [home / ".warehouse.2025-07-01.aaaaaaaa", home / "lake/manifests/.2025-07-01.json.aaaaaaaa"]
+        half += [home / "lake/published/.2025-07-01.json.aaaaaaaa", home / "reports/2025-06-30/.index.aaaa.html"]
+        (home / "exports/.2025-07-01.old").mkdir()
+        (home / "exports/2025-07-01").mkdir()
+        for path in (*half, home / "exports/.2025-07-01.old/email.csv"):
+            path.write_bytes(b"PAR1")
+    assert begin_again(home) == undisturbed
+
+
+def test_campaign_files_that_had_made_room_for_new_ones_come_back(one_night, tmp_path):
+    home = copy_of(one_night, tmp_path / "home")
+    before = files(home)
+    (home / "exports/2025-06-30").rename(home / "exports/.2025-06-30.old")
+    assert begin_again(home) == before
+
+
+def test_a_night_killed_after_its_commit_shows_one_night_whole_and_ends_the_same_when_run_again(killed, one_night):
+    moments, end = killed
+    whole = {FIRST: table_rows(one_night), SECOND: table_rows(end)}
+    ended = outcome(end)
+    after = [moment for moment in moments if moment[1].joinpath("lake/manifests/2025-07-01.json").exists()]
+    beginnings = {}  # what differs between them for a night that is run again: one of each
+    for name, home in after:
+        rows = table_rows(home)
+        assert rows == whole[rows["night"][0][0]], name
+        assert not [file for file in read_files(home) if not file.exists()], name
+        begun = begin_again(home)
+        beginnings[tuple(sorted(file for file in begun if file.startswith(("lake", "warehouse"))))] = (name, home)
+    assert len(beginnings) > 2
+    for name, home in beginnings.values():
+        with home_of(home):
+            run_night(SECOND, "again")
+        assert outcome(home) == ended, name
+        assert not [path for path in home.rglob(".*") if path.name != ".lock"], name
+
+
+# --- the disk ---
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """What a full disk does, for whoever runs the tests: a write fails half-way."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("size", "where"), [(20, "open_night"), (500, "crm_customers"), (100_000, "publish_warehouse")]
+)
+def test_a_disk_without_room_is_named_and_costs_tonight_alone(one_night, tmp_path, size, where):
+    home = copy_of(one_night, tmp_path / "home")
+    before = outcome(home)
+    with (
+        home_of(home),
+        no_file_longer_than(size),
+        pytest.raises(
+            LoyaltyError, match=rf"^{where}: there is no room for a file .* MiB are free in {home}\. Make room"
+        ),
+    ):
+        run_night(SECOND, "second")
+    assert outcome(home) == before
+    begun = begin_again(home)
+    assert not [path for path in home.rglob(".*") if path.name != ".lock"]
+    if where != "publish_warehouse":  # which comes after the commit
+        assert begun == begin_again(copy_of(one_night, tmp_path / "undisturbed"))
+
+
+def test_the_words_for_a_full_disk_are_found_in_what_duckdb_says(one_night):
+    with (
+        home_of(one_night),
+        pytest.raises(LoyaltyError, match=r"^kpi_daily: there is no room for a file .*No space left on device"),
+        nightly._step("kpi_daily", load_settings()),
+    ):
+        duckdb.execute("COPY (SELECT * FROM RANGE(1000000)) TO '/dev/full' (FORMAT parquet, USE_TMP_FILE false)")
+
+
+@contextmanager
+def an_ordinary_user() -> Iterator[None]:
+    """Root may read everything: be nobody for a while."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_an_extract_that_may_not_be_read_is_named(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("closed")
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.getuid() and parent.is_relative_to(tmp_path_factory.getbasetemp().parent):
+            parent.chmod(0o755)
+    path = folder / "receipts.csv"
+    path.write_text("receipt_id,issued_at,total_amount\n")
+    path.chmod(0)
+    message = r"receipts\.csv: may not be read\. Give the pipeline's user read permission"
+    with an_ordinary_user(), pytest.raises(BadDataError, match=message):
+        inspect(path, sources()["receipts"])
+
+
+def test_a_folder_that_may_not_be_read_or_written_is_named(one_night):
+    with (
+        home_of(one_night) as home,
+        pytest.raises(LoyaltyError, match=r"^publish_warehouse: a file may not be read or written .*warehouse"),
+        nightly._step("publish_warehouse", load_settings()),
+    ):
+        raise PermissionError(13, "Permission denied", f"{home}/warehouse.duckdb")
+
+
+# --- two at once ---
+
+
+@contextmanager
+def another_process(home: Path, how: str) -> Iterator[None]:
+    """Somebody who works in the home, until the block ends or they are killed."""
+    code = f"import sys, pathlib, pipelines.lake as lake\nwith lake.{how}(pathlib.Path(sys.argv[1])): print(1), input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", code, str(home)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        process.kill()
+
+
+def loyalty(home: Path, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("how", ["alone_in", "beside_others_in"])
+def test_a_second_run_is_refused_while_another_or_a_task_of_the_scheduler_works(one_night, tmp_path, how):
+    home = copy_of(one_night, tmp_path / "home")
+    before = files(home)
+    with another_process(home, how):
+        code, error = loyalty(home, "run", "--date", f"{SECOND}")
+        assert (code, error) == (1, f"Error: another run works in {home}. Wait for it to end, then try again.\n")
+        with home_of(home), pytest.raises(HomeBusyError, match="another run works in"):
+            nightly.open_night(SECOND, "scheduled")
+    assert {name: file for name, file in files(home).items() if "airflow" not in name} == before
+    with home_of(home):
+        nightly.open_night(SECOND, "scheduled")  # the other one was killed, and blocks nobody
+
+
+def test_tasks_of_a_night_work_side_by_side_and_wait_for_who_is_alone(tmp_path):
+    with (
+        beside_others_in(tmp_path),
+        another_process(tmp_path, "beside_others_in"),
+        pytest.raises(HomeBusyError),
+        alone_in(tmp_path),
+    ):
+        pass
+    with (
+        alone_in(tmp_path),
+        beside_others_in(tmp_path),
+        (tmp_path / ".lock").open() as lock,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def test_a_night_that_begins_ends_any_other_that_is_not_finished(one_night, tmp_path):
+    with home_of(copy_of(one_night, tmp_path / "home")) as home:
+        nightly.open_night(SECOND, "scheduled")
+        nightly.make("products", SECOND, "scheduled")
+        nightly.open_night(FIRST, "by hand")
+        message = "night 2025-07-01 is not open for run scheduled: run by hand has begun night 2025-06-30"
+        for work in (lambda: nightly.make("stores", SECOND, "scheduled"), lambda: nightly.commit(SECOND, "scheduled")):
+            with pytest.raises(NightOpenError, match=message):
+                work()
+        assert Lake(home).open_nights() == ["2025-06-30"]
+
+
+# --- readers ---
+
+
+def test_analysts_who_read_all_the_time_never_fail_and_never_see_two_nights(one_night, tmp_path):
+    """Another process reads tables and a view in a loop while a dozen nights are published one after another."""
+    home = copy_of(one_night, tmp_path / "home")
+    code = """if True:
+        import sys, duckdb
+        looks, nights = 0, set()
+        print("ready", flush=True)
+        while "last" not in nights:
+            with duckdb.connect(sys.argv[1], read_only=True) as warehouse:
+                for _ in range(2):
+                    [(night,)] = warehouse.execute("SELECT run_date FROM night").fetchall()
+                    found = warehouse.execute(
+                        "SELECT run_date FROM customer_rfm UNION SELECT run_date FROM order_fact "
+                        "UNION SELECT run_date FROM kpi_daily").fetchall()
+                    assert found == [(night,)], (found, night)
+            looks += 1
+            nights.add(f"{night}")
+            if f"{night}" == sys.argv[2]:
+                nights.add("last")
+        print(looks, len(nights) - 1)
+    """
+    days = [FIRST + timedelta(n) for n in range(1, 11)]
+    command = [sys.executable, "-c", code, str(home / "warehouse.duckdb"), f"{days[-1]}"]
+    lake = Lake(home)
+    last = lake.manifest(FIRST)
+    with (
+        home_of(home),
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader,
+    ):
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        for day in days:  # the same tables under another date, so that a mixture would show
+            lake.open_night(day, f"{day}")
+            night = lake.night(day, f"{day}")
+            for name, state in last.tables.items():
+                night.add(name, state)
+            night.commit("test", {}, last.tables)
+            nightly.publish(day, f"{day}")
+            night.finish()
+        out, error = reader.communicate()
+    assert reader.returncode == 0, error
+    looks, nights = map(int, out.split())
+    assert looks >= nights > 2
+    assert published_night(home) == days[-1]
