@@ -38,6 +38,14 @@ SELECT
 FROM churn_fit
 UNION ALL
 SELECT
+    model,
+    metric,
+    value,
+    note,
+    trained_through
+FROM churn_drift
+UNION ALL
+SELECT
     'gross_margin' AS model,
     'known_share' AS metric,
     known_share AS value,
