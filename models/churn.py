@@ -4,10 +4,10 @@ Three methods compete: calibrated gradient boosting, and two baselines of one co
 p_alive). They learn on the customers of several cut-offs and are judged on the active of a later one, as they will be
 used: the world drifts between cut-offs, so a random split would flatter them. Who has long gone needs no forecast.
 
-The rule. Boosting wins a fit if its squared error is below that of either baseline beyond chance (paired bootstrap,
-95 %) and its AUC no more than .01 below the better one's; else the baseline with the lower squared error wins. The
-winner of the first fit is published; after that another method is published once it has won three fits in a row. The
-recipe that was judged then learns again with the last cut-off, so that what is published knows the latest outcomes.
+The rule. Whose AUC is more than .01 below the better baseline's can't win a fit. Boosting wins if its squared error is
+below that of either baseline beyond chance (paired bootstrap, 95 %), else the baseline with the lower squared error
+does. The winner of the first fit is published; after that another method is published once it has won three fits in a
+row. The recipe that was judged learns again with the last cut-off: what is published knows the latest outcomes.
 """
 
 import hashlib
@@ -49,13 +49,15 @@ BASELINES: tuple[Method, ...] = ("days_since_last_order", "p_alive")
 # Ten of the rarer outcome for each of a baseline's two parameters (Peduzzi et al. 1996).
 MIN_OF_EACH_CLASS = 20
 ISOTONIC_FROM = 2_000
-MAX_TRAINING_ROWS = 100_000
+CURVE_ISOTONIC_FROM = 500
+MAX_TRAINING_ROWS = 60_000
 BATCH_ROWS = 100_000
 TIERS = ((0.6, "high"), (0.3, "medium"), (0.0, "low"))
 WINS_TO_SWITCH = 3
 AUC_MARGIN = 0.01
 # A feature that tells the outcome almost by itself knows the future.
 LEAK_AUC = 0.98
+LEAK_ROWS = 10_000
 
 # What an artefact may hold beyond numbers, text and the estimators that skops trusts by itself.
 _TRUSTED = [
@@ -163,8 +165,17 @@ class _Sample:
     def active(self) -> Booleans:
         return _booleans(self.table["is_active"].fill_null(False))
 
+    @property
+    def date(self) -> Any:
+        """The cut-off, of a sample of one."""
+        return self.table["as_of_date"][0].as_py()
+
     def only(self, rows: Booleans) -> "_Sample":
         return _Sample(self.table.filter(pa.array(rows)))
+
+    def of(self, *dates: Any) -> "_Sample":
+        column = self.table["as_of_date"]
+        return _Sample(self.table.filter(pc.is_in(column, pa.array(dates, column.type))))
 
     def column(self, name: str) -> Floats:
         return floats(self.table[name])
@@ -219,7 +230,7 @@ def fit_churn(
     The new model and the previous one are held against the same customers, with labels that neither learnt from. The
     new one is refused only if the 95 % interval of the difference of squared errors is wholly on its worse side.
 
-    Of more than 100,000 rows those of a fixed random part of the customers (by md5 of seed and customer_id) are learnt
+    Of more than 60,000 rows those of a fixed random part of the customers (by md5 of seed and customer_id) are learnt
     from. The order of rows is without effect. A feature that tells the outcome almost by itself (AUC .98) is left out.
 
     Args:
@@ -234,71 +245,55 @@ def fit_churn(
     everything = _sample(features, seed)
     dates = sorted(pc.unique(everything.table["as_of_date"]).to_pylist())
     asked = dict(question or {})
-    comparable = previous if previous is not None and previous.question == asked else None
-    earlier = [part for part in (everything.only(_is_of(everything, day)) for day in dates[:-1]) if _is_enough(part)]
-    later = everything.only(_is_of(everything, dates[-1])) if dates else everything
-    problem = _problem(dates, earlier, later)
+    last = previous if previous is not None and previous.question == asked else None
+    by_date = [everything.of(day) for day in dates]
+    earlier = [part for part in by_date[:-1] if _is_enough(part)]
+    problem = _problem(by_date, earlier)
     if problem is not None:
-        stays = "; the last model stays" if comparable else ""
-        return ChurnFit(comparable, [], _no_deciles(), f"no new churn forecast can be learnt: {problem}{stays}")
-    first = min(part.table["as_of_date"][0].as_py() for part in earlier)
-    learnt = everything.only(~_is_of(everything, dates[-1]) & _is_of(everything, *(_date(part) for part in earlier)))
-    names, leaks = _features(learnt)
+        note = f"no new churn forecast: {problem}; the last one stays" if last else f"no churn forecast: {problem}"
+        return ChurnFit(last, [], _no_deciles(), note)
+    later, learnt_dates = by_date[-1], [part.date for part in earlier]
+    learnt = everything.of(*learnt_dates)
     judged = later.only(later.active)
-    churned = judged.churned
-    methods: list[Method] = [name for name in BASELINES if _is_known(name, learnt, later)]
-    if names:
-        methods.append("gradient_boosting")
-    scorers = {method: _fitted(method, learnt, names, seed) for method in methods}
+    names, leaks = _features(learnt)
+    scorers = {method: _fitted(method, learnt, names, seed) for method in _methods(names, learnt, later)}
     predicted = {method: _scores(scorer, judged.table, threads) for method, scorer in scorers.items()}
-    winner, against = _winner(churned, predicted, seed)
-    standing = _standing(comparable, winner, scorers)
-    method = standing.published
+    winner, against_baseline = _winner(judged.churned, predicted, seed)
+    standing = _standing(last, winner, scorers)
+    scores = predicted[standing.published]
+    old, against_last = _against_last(last, judged, scores, seed, threads)
+    refused = against_last is not None and against_last.is_worse
+    if refused and last is not None and old is not None:
+        model, scores = replace(last, standing=replace(standing, published=last.method)), old
+    else:
+        whole = everything.of(*learnt_dates, dates[-1])
+        model = _published(standing, scorers[standing.published], whole, names, seed, buying, asked, threads)
 
     quality: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
     if standing.challenger:
-        quality.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; published after three"))
-    if against is not None:
-        note = f"boosting's squared error less that of the better baseline: {against}"
-        quality.append(("brier_less_baseline", round(against.mean, 6), note))
+        quality.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published"))
     if leaks:
         quality.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
-
-    refused, scores = False, predicted[method]
-    if comparable is not None:
-        missing = set(comparable.judged.features) - set(judged.table.column_names)
-        if not missing:
-            old = _scores(comparable.judged, judged.table, threads)
-            difference = paired_bootstrap((scores - churned) ** 2, (old - churned) ** 2, seed)
-            refused = difference.is_worse
-            told = "worse beyond chance: the last one stays" if refused else "not worse beyond chance: it is published"
-            note = f"squared error of the new model less the last one's: {difference}; the new one is {told}"
-            quality.append(("brier_less_last_model", round(difference.mean, 6), note))
-            scores = old if refused else scores
-    if refused and comparable is not None:
-        model = replace(comparable, standing=replace(standing, published=comparable.method))
-    else:
-        whole = everything.only(_is_of(everything, dates[-1], *(_date(part) for part in earlier)))
-        model = _published(standing, scorers[method], whole, later, names, seed, buying, asked, threads)
-        quality.append(("training_rows", float(model.training["rows"]), "customers times cut-offs learnt from"))
-    explained = "share of the variance of the log-odds of churn that the reasons' sum of effects accounts for"
-    quality.append(("reasons_explain", round(model.effects.explained, 6), explained))
-    quality += _quality(churned, scores)
-    for name, p in predicted.items():
-        label = "baseline" if name in BASELINES else "model"
-        quality += [
-            (f"{metric}_{name}", value, f"{label} {name}: {note}") for metric, value, note in _measures(churned, p)
-        ]
-    note = (
-        f"learnt on {len(earlier)} cut-offs from {first} to {max(map(_date, earlier))}, judged at {dates[-1]} on "
-        f"{len(churned)} active ones; "
-        + (
-            "the last model was better and stays"
-            if refused
-            else "the published scores come from the same recipe, learnt again with the last date"
+    if against_baseline is not None:
+        note = f"boosting's squared error less that of the better baseline: {against_baseline}"
+        quality.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
+    if against_last is not None:
+        told = (
+            "worse beyond chance, so the last one stays" if refused else "not worse beyond chance, so it is published"
         )
+        note = f"squared error of the new model less the last one's: {against_last}; the new one is {told}"
+        quality.append(("brier_less_last_model", round(against_last.mean, 6), note))
+    quality += _model_rows(model)
+    quality += _quality(judged.churned, scores)
+    for name, p in predicted.items():
+        measures = _measures(judged.churned, p)
+        quality += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
+    end = (
+        "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
     )
-    return ChurnFit(model, quality, calibration_by_decile(churned, scores), note)
+    days = ", ".join(map(str, learnt_dates))
+    note = f"learnt at {days}, judged at {dates[-1]} on {len(judged.table)} active ones; {end}"
+    return ChurnFit(model, quality, calibration_by_decile(judged.churned, scores), note)
 
 
 def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:
@@ -476,17 +471,16 @@ def _quality(churned: Booleans, predicted: Floats) -> list[QualityRow]:
 def _winner(churned: Booleans, predicted: Mapping[Method, Floats], seed: int) -> tuple[Method, LossDifference | None]:
     """The method to publish by this fit alone, and boosting's squared error less that of the better baseline."""
     losses = {method: (p - churned) ** 2 for method, p in predicted.items()}
+    areas = {method: auc(churned, p)[0] for method, p in predicted.items()}
     baselines = [method for method in BASELINES if method in losses]
     if not baselines:
         return "gradient_boosting", None
-    best = min(baselines, key=lambda method: float(losses[method].mean()))
+    enough = max(areas[method] for method in baselines) - AUC_MARGIN
+    best = min((method for method in baselines if areas[method] >= enough), key=lambda name: float(losses[name].mean()))
     if "gradient_boosting" not in losses:
         return best, None
     differences = {name: paired_bootstrap(losses["gradient_boosting"], losses[name], seed) for name in baselines}
-    areas = {method: auc(churned, p)[0] for method, p in predicted.items()}
-    wins = all(difference.is_better for difference in differences.values()) and (
-        areas["gradient_boosting"] >= max(areas[name] for name in baselines) - AUC_MARGIN
-    )
+    wins = areas["gradient_boosting"] >= enough and all(found.is_better for found in differences.values())
     return ("gradient_boosting" if wins else best), differences[best]
 
 
@@ -497,11 +491,20 @@ def _standing(previous: ChurnModel | None, winner: Method, scorers: Mapping[Meth
     return previous.standing.after(winner)
 
 
+def _against_last(
+    last: ChurnModel | None, judged: _Sample, scores: Floats, seed: int, threads: int | None
+) -> tuple[Floats | None, LossDifference | None]:
+    """The last model's scores of the judged, and the new squared error less the last one's; None if it can't score."""
+    if last is None or not set(last.judged.features) <= set(judged.table.column_names):
+        return None, None
+    old = _scores(last.judged, judged.table, threads)
+    return old, paired_bootstrap((scores - judged.churned) ** 2, (old - judged.churned) ** 2, seed)
+
+
 def _published(
     standing: Standing,
     judged: Scorer,
     whole: _Sample,
-    later: _Sample,
     names: tuple[str, ...],
     seed: int,
     buying: ClvParameters | None,
@@ -509,32 +512,31 @@ def _published(
     threads: int | None,
 ) -> ChurnModel:
     """The judged recipe learnt again with the last cut-off, with what explains and watches it."""
-    method = standing.published
-    scorer = _fitted(method, whole, names, seed)
-    active = later.only(later.active)
-    p = _scores(scorer, active.table, threads)
-    watched = sorted({*names, *scorer.features})
+    scorer = _fitted(standing.published, whole, names, seed)
     dates = sorted(pc.unique(whole.table["as_of_date"]).to_pylist())
-    rows = min(len(whole.table), MAX_TRAINING_ROWS)
+    latest = whole.of(dates[-1])
+    active = latest.only(latest.active)
+    p = _scores(scorer, active.table, threads)
+    with threadpool_limits(limits=1):  # the same bits on any number of cores
+        effects = fit_effects(scorer.features, _matrix(active.table, scorer.features), p)
+    watched = sorted({*names, *scorer.features})
     training = {
-        "first_cut_off": str(dates[0])[:10],
-        "last_cut_off": str(dates[-1])[:10],
-        "cut_offs": len(dates),
-        "rows": rows,
+        "cut_offs": [str(day) for day in dates],
+        "last_cut_off": str(dates[-1]),
+        "rows": min(len(whole.table), MAX_TRAINING_ROWS),
         "fingerprint": _fingerprint(whole, watched),
         "versions": {name: version(name) for name in _LIBRARIES},
     }
-    return ChurnModel(
-        method,
-        scorer,
-        judged,
-        buying,
-        fit_effects(scorer.features, _matrix(active.table, scorer.features), p),
-        {name: fixed_bins(active.column(name)) for name in watched} | {"score": fixed_bins(p)},
-        question,
-        training,
-        standing,
-    )
+    bins = {name: fixed_bins(active.column(name)) for name in watched} | {"score": fixed_bins(p)}
+    return ChurnModel(standing.published, scorer, judged, buying, effects, bins, question, training, standing)
+
+
+def _model_rows(model: ChurnModel) -> list[QualityRow]:
+    explained = "share of the variance of the log-odds of churn that the effects behind the reasons account for"
+    return [
+        ("training_rows", float(model.training["rows"]), "customers times cut-offs that the published model knows"),
+        ("reasons_explain", round(model.effects.explained, 6), explained),
+    ]
 
 
 def _fingerprint(sample: _Sample, names: list[str]) -> str:
@@ -558,9 +560,9 @@ def _trees(sample: _Sample, features: tuple[str, ...], seed: int) -> CalibratedC
     part = sample.table.slice(0, MAX_TRAINING_ROWS)
     churned = _booleans(part["has_churned"])
     trees = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=100,
-        max_leaf_nodes=8,
+        learning_rate=0.1,
+        max_iter=50,
+        max_leaf_nodes=6,
         min_samples_leaf=min(max(len(churned) // 50, 10), 100),
         l2_regularization=1.0,
         early_stopping=False,
@@ -576,13 +578,23 @@ def _trees(sample: _Sample, features: tuple[str, ...], seed: int) -> CalibratedC
 
 
 def _curve(sample: _Sample, name: str) -> Curve:
-    """P(churned) by one column: isotonic over all customers if they are many, else logistic over the active."""
+    """P(churned) by one column: isotonic for many, else logistic (in the log-odds, where the column is a probability).
+
+    Learnt on the active; by days since the last order, which alone set the others apart, isotonic steps on all.
+    """
     x, churned, active = sample.column(name), sample.churned, sample.active
-    if sample.least_of_a_class() >= ISOTONIC_FROM:
-        steps = IsotonicRegression(increasing=name != "p_alive").fit(x, churned)
+    if sample.least_of_a_class() >= CURVE_ISOTONIC_FROM:
+        rows = active | (name == "days_since_last_order")
+        steps = IsotonicRegression(increasing=name != "p_alive").fit(x[rows], churned[rows])
         return Curve(_numbers(steps.X_thresholds_), _numbers(steps.y_thresholds_))
-    points = np.linspace(x.min(), x.max(), 366)
-    return Curve(_numbers(points), _numbers(fit_logistic(x[active], churned[active]).probability(points)))
+    points = np.unique(np.quantile(x, np.linspace(0, 1, 512)))
+    scale = _log_odds if name == "p_alive" else np.asarray
+    return Curve(_numbers(points), _numbers(fit_logistic(scale(x[active]), churned[active]).probability(scale(points))))
+
+
+def _log_odds(p: Floats) -> Floats:
+    inside = p.clip(1e-4, 1 - 1e-4)
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def _numbers(values: Floats) -> tuple[float, ...]:
@@ -628,48 +640,56 @@ def _sample(features: Features, seed: int) -> _Sample:
 def _features(sample: _Sample) -> tuple[tuple[str, ...], list[str]]:
     """All numeric and boolean columns that are not keys or labels, by name; and those left out as they know the label.
 
-    The baselines' columns are trusted: what they know is known to be of the past.
+    One that is hardly ever known is left out, too: the trees can't take a column of NULLs. The baselines' columns are
+    trusted: what they know is known to be of the past.
     """
-    schema = sample.table.schema
-    names = sorted(item.name for item in schema if item.name not in NOT_FEATURES and _is_numeric(item.type))
-    active = sample.only(sample.active)
+    part = sample.table.slice(0, MAX_TRAINING_ROWS)
+    names = sorted(
+        item.name
+        for item in part.schema
+        if item.name not in NOT_FEATURES
+        and _is_numeric(item.type)
+        and np.isfinite(floats(part[item.name])).sum() >= MIN_OF_EACH_CLASS
+    )
+    active = _Sample(part.filter(part["is_active"]).slice(0, LEAK_ROWS))
     leaks = [name for name in names if name not in BASELINES and _tells(active.column(name), active.churned)]
     return tuple(name for name in names if name not in leaks), leaks
 
 
 def _tells(values: Floats, churned: Booleans) -> bool:
+    if churned.all() or not churned.any():
+        return False
     area = float(roc_auc_score(churned, np.where(np.isnan(values), -np.inf, values).clip(-1e300, 1e300)))
     return max(area, 1 - area) >= LEAK_AUC
 
 
-def _is_known(name: str, *samples: _Sample) -> bool:
-    return all(name in sample.table.column_names and bool(np.isfinite(sample.column(name)).all()) for sample in samples)
-
-
-def _is_of(sample: _Sample, *dates: Any) -> Booleans:
-    return _booleans(pc.is_in(sample.table["as_of_date"], pa.array(dates, sample.table["as_of_date"].type)))
-
-
-def _date(sample: _Sample) -> Any:
-    return sample.table["as_of_date"][0].as_py()
+def _methods(names: tuple[str, ...], *samples: _Sample) -> list[Method]:
+    """The methods that can be learnt: a baseline whose column is known of everybody, boosting if it has features."""
+    found: list[Method] = [
+        name
+        for name in BASELINES
+        if all(name in part.table.column_names and np.isfinite(part.column(name)).all() for part in samples)
+    ]
+    return [*found, "gradient_boosting"] if names else found
 
 
 def _is_enough(sample: _Sample) -> bool:
     return len(sample.table) > 0 and sample.least_of_a_class() >= MIN_OF_EACH_CLASS
 
 
-def _problem(dates: list[Any], earlier: list[_Sample], later: _Sample) -> str | None:
-    if len(dates) < 2:
+def _problem(by_date: list[_Sample], earlier: list[_Sample]) -> str | None:
+    if len(by_date) < 2:
         return "the history is too short for two dates with a known outcome"
+    later = by_date[-1]
     if not _is_enough(later):
         active = later.active
         return (
-            f"at {str(dates[-1])[:10]} {int(active.sum())} customers were active, of whom "
+            f"at {later.date} {int(active.sum())} customers were active, of whom "
             f"{int(later.churned[active].sum())} left; {MIN_OF_EACH_CLASS} of either outcome are needed"
         )
     if not earlier:
-        return f"before {str(dates[-1])[:10]} fewer than {MIN_OF_EACH_CLASS} active customers had either outcome"
-    if not _features(earlier[-1])[0]:
+        return f"at no date before {later.date} {MIN_OF_EACH_CLASS} active customers left and as many stayed"
+    if not _methods(_features(earlier[-1])[0], *earlier, later):
         return "there is no numeric feature to learn from"
     return None
 

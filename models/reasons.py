@@ -53,9 +53,8 @@ class Effects:
     def from_dict(cls, content: dict[str, Any]) -> "Effects":
         """The effects that to_dict wrote, also after JSON made lists of tuples."""
         lists = {name: tuple(map(tuple, content[name])) for name in ("edges", "values")}
-        return cls(
-            tuple(content["features"]), **lists, typical=tuple(content["typical"]), explained=content["explained"]
-        )
+        typical = tuple(np.nan if value is None else value for value in content["typical"])
+        return cls(tuple(content["features"]), **lists, typical=typical, explained=content["explained"])
 
 
 def fit_effects(features: tuple[str, ...], matrix: Floats, p_churn: Floats) -> Effects:

@@ -250,10 +250,11 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
     watched = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
     engine.append("scored", _scored_churn(model, engine.arrow("SELECT * FROM customer_features LIMIT 0"), settings)[0])
     for batch in engine.batches("SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS):
-        scored, p_churn = _scored_churn(model, batch, settings)
+        known = with_p_alive(batch, model.buying if model else None)
+        scored, p_churn = _scored_churn(model, known, settings)
         engine.append("scored", scored)
         if model:
-            for name, values in scored_columns(model, batch, p_churn).items():
+            for name, values in scored_columns(model, known, p_churn).items():
                 watched[name] += bin_counts(model.bins[name], values)
     drift = _drift(model, watched, night.run_date, settings) if model else []
     learnt = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
