@@ -351,7 +351,7 @@ def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
             }
             for name, s in scorers.items()
         },
-        "buying": asdict(model.buying) if model.buying else None,
+        "buying": json.loads(model.buying.to_json()) if model.buying else None,
         "effects": model.effects.to_dict(),
         "bins": {name: asdict(bins) for name, bins in model.bins.items()},
         "question": model.question,

@@ -248,17 +248,19 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
     """Grain: customer with an order in the last year. The probability to buy no more within the horizon, and why."""
     model = _churn_model(engine, "churn_model")
     watched = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
-    engine.append("scored", _scored_churn(model, engine.arrow("SELECT * FROM customer_features LIMIT 0"), settings)[0])
+    nobody = with_p_alive(engine.arrow("SELECT * FROM customer_features LIMIT 0"), model.buying if model else None)
+    engine.rows("DROP TABLE IF EXISTS scored_churn")
+    engine.append("scored_churn", _scored_churn(model, nobody, settings)[0])
     for batch in engine.batches("SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS):
         known = with_p_alive(batch, model.buying if model else None)
         scored, p_churn = _scored_churn(model, known, settings)
-        engine.append("scored", scored)
+        engine.append("scored_churn", scored)
         if model:
             for name, values in scored_columns(model, known, p_churn).items():
                 watched[name] += bin_counts(model.bins[name], values)
     drift = _drift(model, watched, night.run_date, settings) if model else []
     learnt = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
-    return {"customer_churn": "SELECT * FROM scored", "churn_drift": _quality("churn", drift, learnt)}
+    return {"customer_churn": "SELECT * FROM scored_churn", "churn_drift": _quality("churn", drift, learnt)}
 
 
 def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
