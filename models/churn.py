@@ -1,38 +1,63 @@
 """Churn: the probability that a customer buys nothing in the horizon after a cut-off.
 
-Gradient boosting with calibrated probabilities, learnt at an earlier cut-off and judged at a later one, as it will be
-used: the world drifts between cut-offs, so a random split would flatter it. Judged are the active customers only; who
-has long gone needs no forecast.
+Three methods compete: calibrated gradient boosting, and two baselines of one column each (days since the last order,
+p_alive). They learn on the customers of several cut-offs and are judged on the active of a later one, as they will be
+used: the world drifts between cut-offs, so a random split would flatter them. Who has long gone needs no forecast.
+
+The rule. Whose AUC is more than .01 below the better baseline's can't win a fit. Boosting wins if its squared error is
+below that of either baseline beyond chance (paired bootstrap, 95 %), else the baseline with the lower squared error
+does. The winner of the first fit is published; after that another method is published once it has won three fits in a
+row. The recipe that was judged learns again with the last cut-off: what is published knows the latest outcomes.
 """
 
 import hashlib
+import json
 import os
 import zipfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from models.clv import ClvParameters, alive_probability
+from models.compare import LossDifference, paired_bootstrap
+from models.drift import Bins, fixed_bins
+from models.reasons import Effects, fit_effects, floats, reasons
+
 Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
 Features: TypeAlias = pa.Table | pd.DataFrame
-QualityRow = tuple[str, float, str]
+QualityRow = tuple[str, float | None, str]
+# The simplest first: of equals it wins.
+Method = Literal["days_since_last_order", "p_alive", "gradient_boosting"]
 
 NOT_FEATURES = ("customer_id", "as_of_date", "run_date", "is_active", "has_churned")
-BASELINES = ("days_since_last_order", "p_alive")
-MIN_OF_EACH_CLASS = 50
+BASELINES: tuple[Method, ...] = ("days_since_last_order", "p_alive")
+# Ten of the rarer outcome for each of a baseline's two parameters (Peduzzi et al. 1996).
+MIN_OF_EACH_CLASS = 20
 ISOTONIC_FROM = 2_000
-MAX_TRAINING_ROWS = 100_000
+CURVE_ISOTONIC_FROM = 500
+MAX_TRAINING_ROWS = 60_000
 BATCH_ROWS = 100_000
 TIERS = ((0.6, "high"), (0.3, "medium"), (0.0, "low"))
+WINS_TO_SWITCH = 3
+AUC_MARGIN = 0.01
+# A feature that tells the outcome almost by itself knows the future.
+LEAK_AUC = 0.98
+LEAK_ROWS = 10_000
 
 # What an artefact may hold beyond numbers, text and the estimators that skops trusts by itself.
 _TRUSTED = [
@@ -40,14 +65,66 @@ _TRUSTED = [
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
+_LIBRARIES = ("lifetimes", "numpy", "pyarrow", "scikit-learn", "skops")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A probability by one number: straight lines between points, level beyond the first and the last."""
+
+    x: tuple[float, ...]
+    p: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Probabilities from features, in the order that the estimator takes them."""
+
+    features: tuple[str, ...]
+    estimator: CalibratedClassifierCV | Curve
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which method is published, and the other one that has won the last fits in a row, if there is one."""
+
+    published: Method
+    challenger: Method | None = None
+    wins: int = 0
+
+    def after(self, winner: Method) -> "Standing":
+        """The standing after one more fit: a challenger takes over with its third win in a row."""
+        if winner == self.published:
+            return Standing(winner)
+        wins = self.wins + 1 if winner == self.challenger else 1
+        return Standing(winner) if wins >= WINS_TO_SWITCH else Standing(self.published, winner, wins)
 
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """A scorer: its features, in the order that the estimator takes them."""
+    """What scores a night, and all that is needed to judge, explain and watch it later.
 
-    features: tuple[str, ...]
-    estimator: CalibratedClassifierCV
+    Attributes:
+        method: which of the three.
+        published: learnt on all cut-offs; gives the probabilities.
+        judged: the same recipe learnt without the last cut-off; what a later fit is compared with.
+        buying: parameters of p_alive as of the night of the fit, None if it is not used.
+        effects: of the features, for reasons.
+        bins: of each feature and the score (named score), over the active of the last cut-off.
+        question: settings that say what is forecast; models of different questions are not compared.
+        training: first and last cut-off, rows, fingerprint of the data, versions of the libraries.
+        standing: who won the last fits.
+    """
+
+    method: Method
+    published: Scorer
+    judged: Scorer
+    buying: ClvParameters | None
+    effects: Effects
+    bins: dict[str, Bins]
+    question: dict[str, Any]
+    training: dict[str, Any]
+    standing: Standing
 
 
 @dataclass(frozen=True)
@@ -55,30 +132,54 @@ class ChurnFit:
     """What was learnt and how good it is.
 
     Attributes:
-        method: of customer_churn; none: refused, and the note says why.
-        model: the scorer to publish, None if refused.
-        quality: (metric, value, note) for model_quality, judged on the active customers of the later cut-off.
+        model: what to publish; None: refused, and the note says why.
+        quality: (metric, value, note) for model_quality, judged on the active customers of the last cut-off: of the
+            published method, and with a method's name behind the metric of each method.
         calibration: one row per decile of risk (1 the highest; equal scores share one): decile, customers, predicted
             and actual share of churned, standard_error of the actual share.
         note: in a marketer's words.
     """
 
-    method: Literal["gradient_boosting", "none"]
     model: ChurnModel | None
     quality: list[QualityRow]
     calibration: pd.DataFrame
     note: str
 
+    @property
+    def method(self) -> str:
+        """Of customer_churn; none: there is no forecast."""
+        return self.model.method if self.model else "none"
+
 
 @dataclass(frozen=True)
 class _Sample:
-    """Labelled customers of one cut-off, in a stable order that is random to everything else."""
+    """Labelled customers of some cut-offs, in a stable order that is random to everything else."""
 
     table: pa.Table
-    churned: npt.NDArray[np.bool_]
-    active: npt.NDArray[np.bool_]
 
     @property
+    def churned(self) -> Booleans:
+        return _booleans(self.table["has_churned"])
+
+    @property
+    def active(self) -> Booleans:
+        return _booleans(self.table["is_active"].fill_null(False))
+
+    @property
+    def date(self) -> Any:
+        """The cut-off, of a sample of one."""
+        return self.table["as_of_date"][0].as_py()
+
+    def only(self, rows: Booleans) -> "_Sample":
+        return _Sample(self.table.filter(pa.array(rows)))
+
+    def of(self, *dates: Any) -> "_Sample":
+        column = self.table["as_of_date"]
+        return _Sample(self.table.filter(pc.is_in(column, pa.array(dates, column.type))))
+
+    def column(self, name: str) -> Floats:
+        return floats(self.table[name])
+
     def least_of_a_class(self) -> int:
         """Active customers in the rarer of the two classes."""
         labels = self.churned[self.active]
@@ -97,44 +198,102 @@ class Logistic:
         return np.asarray(1 / (1 + np.exp(-np.clip(self.intercept + self.slope * x, -500, 500))))
 
 
-def fit_churn(train: Features | None, test: Features | None, seed: int, threads: int | None = None) -> ChurnFit:
-    """A churn model learnt at the earlier cut-off, judged at the later one, then learnt again there for publishing.
+def with_p_alive(features: Features, buying: ClvParameters | None) -> pa.Table:
+    """The table with a column p_alive: the probability that a customer has not left for good; none without parameters.
 
-    The quality is that of the recipe one cut-off ahead; the published scorer has the most recent labels. Of more than
-    100,000 customers a fixed random part (by md5 of seed and customer_id) is learnt from. The order of rows is
-    without effect.
+    Worked out from days with an order up to the cut-off; the parameters must be of that day, too.
 
     Args:
-        train: the earlier cut-off's customers: customer_id, as_of_date, is_active, has_churned (NULL: its window is
-            not over; such rows are left out) and features, which are all other numeric columns. None: there is none.
-        test: the same for a later cut-off.
-        seed: of the sample and the fit.
-        threads: for scoring at most so many; by default the cores this process may use.
-
-    Raises:
-        ValueError: the cut-offs are in the wrong order, or the later one lacks a feature.
+        features: with order_day_count, days_since_first_order and days_since_last_order.
+        buying: of models.clv.fit_clv.
     """
-    earlier, later = _sample(train, seed), _sample(test, seed)
-    problem = _problem(earlier, later)
-    if earlier is None or later is None or problem is not None:
-        empty = pd.DataFrame(columns=["decile", "customers", "predicted", "actual", "standard_error"])
-        return ChurnFit("none", None, [], empty, f"no churn forecast: {problem}")
-    if _last_date(earlier.table) >= _last_date(later.table):
-        raise ValueError("the training cut-off must be before the test cut-off")
-    features = _feature_names(earlier.table)
-    trained = _fitted(earlier, features, seed)
-    churned = later.churned[later.active]
-    judged = later.table.filter(pa.array(later.active))
-    predicted = score_churn(trained, judged, threads)
-    quality = _quality(churned, predicted)
-    quality += _baseline_quality(earlier, judged, churned)
-    quality.append(("training_customers", float(min(len(later.churned), MAX_TRAINING_ROWS)), "of the published model"))
-    note = (
-        f"learnt at {_last_date(earlier.table)}, judged at {_last_date(later.table)} on {len(churned)} active ones; "
-        "the published scores come from the same recipe, learnt again at the later date"
+    table = _table(features)
+    if buying is None:
+        return table
+    days, first, last = (
+        floats(table[name]) for name in ("order_day_count", "days_since_first_order", "days_since_last_order")
     )
-    published = _fitted(later, features, seed)
-    return ChurnFit("gradient_boosting", published, quality, calibration_by_decile(churned, predicted), note)
+    return table.append_column("p_alive", pa.array(alive_probability(buying, days - 1, first - last, first)))
+
+
+def fit_churn(
+    features: Features,
+    seed: int,
+    previous: ChurnModel | None = None,
+    *,
+    buying: ClvParameters | None = None,
+    question: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+) -> ChurnFit:
+    """A churn model learnt on the earlier cut-offs, judged on the last one, and learnt again with it for publishing.
+
+    The new model and the previous one are held against the same customers, with labels that neither learnt from. The
+    new one is refused only if the 95 % interval of the difference of squared errors is wholly on its worse side.
+
+    Of more than 60,000 rows those of a fixed random part of the customers (by md5 of seed and customer_id) are learnt
+    from. The order of rows is without effect. A feature that tells the outcome almost by itself (AUC .98) is left out.
+
+    Args:
+        features: customers of two or more cut-offs: customer_id, as_of_date, is_active, has_churned (NULL: its window
+            is not over; such rows are left out) and features, which are all other numeric columns.
+        seed: of the sample, the fit and the bootstrap.
+        previous: what was published last.
+        buying: parameters of p_alive as of tonight, if p_alive is a feature.
+        question: settings that the label rests on.
+        threads: for scoring at most so many; by default the cores this process may use.
+    """
+    everything = _sample(features, seed)
+    dates = sorted(pc.unique(everything.table["as_of_date"]).to_pylist())
+    asked = dict(question or {})
+    last = previous if previous is not None and previous.question == asked else None
+    by_date = [everything.of(day) for day in dates]
+    earlier = [part for part in by_date[:-1] if _is_enough(part)]
+    problem = _problem(by_date, earlier)
+    if problem is not None:
+        note = f"no new churn forecast: {problem}; the last one stays" if last else f"no churn forecast: {problem}"
+        return ChurnFit(last, [], _no_deciles(), note)
+    later, learnt_dates = by_date[-1], [part.date for part in earlier]
+    learnt = everything.of(*learnt_dates)
+    judged = later.only(later.active)
+    names, leaks = _features(learnt)
+    scorers = {method: _fitted(method, learnt, names, seed) for method in _methods(names, learnt, later)}
+    predicted = {method: _scores(scorer, judged.table, threads) for method, scorer in scorers.items()}
+    winner, against_baseline = _winner(judged.churned, predicted, seed)
+    standing = _standing(last, winner, scorers)
+    scores = predicted[standing.published]
+    old, against_last = _against_last(last, judged, scores, seed, threads)
+    refused = against_last is not None and against_last.is_worse
+    if refused and last is not None and old is not None:
+        model, scores = replace(last, standing=replace(standing, published=last.method)), old
+    else:
+        whole = everything.of(*learnt_dates, dates[-1])
+        model = _published(standing, scorers[standing.published], whole, names, seed, buying, asked, threads)
+
+    quality: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
+    if standing.challenger:
+        quality.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published"))
+    if leaks:
+        quality.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
+    if against_baseline is not None:
+        note = f"boosting's squared error less that of the better baseline: {against_baseline}"
+        quality.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
+    if against_last is not None:
+        told = (
+            "worse beyond chance, so the last one stays" if refused else "not worse beyond chance, so it is published"
+        )
+        note = f"squared error of the new model less the last one's: {against_last}; the new one is {told}"
+        quality.append(("brier_less_last_model", round(against_last.mean, 6), note))
+    quality += _model_rows(model)
+    quality += _quality(judged.churned, scores)
+    for name, p in predicted.items():
+        measures = _measures(judged.churned, p)
+        quality += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
+    end = (
+        "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
+    )
+    days = ", ".join(map(str, learnt_dates))
+    note = f"learnt at {days}, judged at {dates[-1]} on {len(judged.table)} active ones; {end}"
+    return ChurnFit(model, quality, calibration_by_decile(judged.churned, scores), note)
 
 
 def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:
@@ -148,18 +307,23 @@ def score_churn(model: ChurnModel | None, features: Features, threads: int | Non
     table = _table(features)
     if model is None:
         return np.full(len(table), np.nan)
-    missing = [name for name in model.features if name not in table.column_names]
-    if missing:
-        raise ValueError(f"the churn model needs features that are not there: {', '.join(missing)}")
+    return _scores(model.published, _with_features(model, table), threads)
 
-    def batch_scores(start: int) -> Floats:
-        batch = _matrix(table.slice(start, BATCH_ROWS), model.features)
-        with threadpool_limits(limits=1, user_api="openmp"):
-            return np.asarray(model.estimator.predict_proba(batch)[:, 1], dtype=float)
 
-    with ThreadPoolExecutor(threads or _cores()) as pool:
-        scores = list(pool.map(batch_scores, range(0, len(table), BATCH_ROWS)))
-    return np.asarray(np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999).round(6), dtype=float)
+def churn_reasons(model: ChurnModel | None, features: Features) -> list[pa.Array]:
+    """The three reasons that raise the risk most, an array each, in words; NULL where there is none, or no model."""
+    table = _table(features)
+    if model is None:
+        return [pa.nulls(len(table), pa.string())] * 3
+    return reasons(model.effects, _with_features(model, table))
+
+
+def scored_columns(model: ChurnModel, features: Features, p_churn: Floats) -> dict[str, Floats]:
+    """What drift is watched on, by the name of its bins: the active customers' features and score."""
+    table = _with_features(model, _table(features))
+    active = _booleans(table["is_active"].fill_null(False))
+    columns = {name: floats(table[name])[active] for name in model.bins if name in table.column_names}
+    return columns | {"score": p_churn[active]}
 
 
 def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | None]:
@@ -174,23 +338,59 @@ def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | N
     return [str(tier) if tier and here else None for tier, here in zip(tiers, active, strict=True)]
 
 
-def to_bytes(model: ChurnModel) -> bytes:
-    """The model as a skops archive: data and names of known types, no code."""
-    content = {"features": list(model.features), "estimator": model.estimator}
-    return bytes(skops.io.dumps(content, compression=zipfile.ZIP_DEFLATED))
+def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
+    """The model as a skops archive of its trees (None for a baseline) and JSON of everything else: data, no code."""
+    scorers = {"published": model.published, "judged": model.judged}
+    trees = {name: s.estimator for name, s in scorers.items() if not isinstance(s.estimator, Curve)}
+    content = {
+        "method": model.method,
+        **{
+            name: {
+                "features": s.features,
+                "curve": asdict(s.estimator) if isinstance(s.estimator, Curve) else None,
+            }
+            for name, s in scorers.items()
+        },
+        "buying": json.loads(model.buying.to_json()) if model.buying else None,
+        "effects": model.effects.to_dict(),
+        "bins": {name: asdict(bins) for name, bins in model.bins.items()},
+        "question": model.question,
+        "training": model.training,
+        "standing": asdict(model.standing),
+    }
+    data = bytes(skops.io.dumps(trees, compression=zipfile.ZIP_DEFLATED)) if trees else None
+    return data, json.dumps(content, allow_nan=False)
 
 
-def from_bytes(data: bytes) -> ChurnModel:
-    """The model that to_bytes wrote.
+def from_artefact(trees: bytes | None, parameters: str) -> ChurnModel:
+    """The model that to_artefact wrote.
 
     Raises:
         skops.io.exceptions.UntrustedTypesFoundException: it holds a type that such a model has no use for.
+        KeyError: the two do not belong together.
     """
-    content = skops.io.loads(data, trusted=_TRUSTED)
-    return ChurnModel(tuple(content["features"]), content["estimator"])
+    content = json.loads(parameters)
+    estimators = skops.io.loads(trees, trusted=_TRUSTED) if trees is not None else {}
+
+    def scorer(name: str) -> Scorer:
+        curve = content[name]["curve"]
+        estimator = Curve(tuple(curve["x"]), tuple(curve["p"])) if curve else estimators[name]
+        return Scorer(tuple(content[name]["features"]), estimator)
+
+    return ChurnModel(
+        content["method"],
+        scorer("published"),
+        scorer("judged"),
+        ClvParameters.from_json(json.dumps(content["buying"])) if content["buying"] else None,
+        Effects.from_dict(content["effects"]),
+        {name: Bins(tuple(bins["edges"]), tuple(bins["shares"])) for name, bins in content["bins"].items()},
+        content["question"],
+        content["training"],
+        Standing(**content["standing"]),
+    )
 
 
-def fit_logistic(x: Floats, y: npt.NDArray[np.bool_]) -> Logistic:
+def fit_logistic(x: Floats, y: Booleans) -> Logistic:
     """Logistic regression on one feature by Newton's method; a hair of ridge keeps separable data finite."""
     center, spread = float(x.mean()), float(x.std()) or 1.0
     design = np.column_stack([np.ones(len(x)), (x - center) / spread])
@@ -209,7 +409,7 @@ def fit_logistic(x: Floats, y: npt.NDArray[np.bool_]) -> Logistic:
     return Logistic(float(weights[0]) - slope * center, slope, error)
 
 
-def auc(churned: npt.NDArray[np.bool_], predicted: Floats) -> tuple[float, float]:
+def auc(churned: Booleans, predicted: Floats) -> tuple[float, float]:
     """Share of pairs ranked right (ties count half), and its standard error (Hanley and McNeil 1982)."""
     area = float(roc_auc_score(churned, predicted))
     ones, zeros = int(churned.sum()), int((~churned).sum())
@@ -218,13 +418,13 @@ def auc(churned: npt.NDArray[np.bool_], predicted: Floats) -> tuple[float, float
     return area, float(np.sqrt(max(variance, 0.0) / (ones * zeros)))
 
 
-def brier(churned: npt.NDArray[np.bool_], predicted: Floats) -> tuple[float, float]:
+def brier(churned: Booleans, predicted: Floats) -> tuple[float, float]:
     """Mean squared error of the probabilities, and its standard error."""
     errors = (predicted - churned) ** 2
     return float(errors.mean()), float(errors.std() / np.sqrt(len(errors)))
 
 
-def calibration_by_decile(churned: npt.NDArray[np.bool_], predicted: Floats) -> pd.DataFrame:
+def calibration_by_decile(churned: Booleans, predicted: Floats) -> pd.DataFrame:
     """One row per decile of risk, 1 the highest: decile, customers, predicted, actual, standard_error of actual."""
     frame = pd.DataFrame({"decile": _decile(predicted), "predicted": predicted, "actual": churned.astype(float)})
     table = frame.groupby("decile", as_index=False).agg(
@@ -234,7 +434,8 @@ def calibration_by_decile(churned: npt.NDArray[np.bool_], predicted: Floats) -> 
     return table.round({"predicted": 6, "actual": 6, "standard_error": 6})
 
 
-def _quality(churned: npt.NDArray[np.bool_], predicted: Floats) -> list[QualityRow]:
+def _measures(churned: Booleans, predicted: Floats) -> list[tuple[str, float, str]]:
+    """AUC, Brier score, calibration and lift of one method."""
     base_rate = float(churned.mean())
     area, area_error = auc(churned, predicted)
     score, score_error = brier(churned, predicted)
@@ -242,8 +443,6 @@ def _quality(churned: npt.NDArray[np.bool_], predicted: Floats) -> list[QualityR
     shift_error = float(np.sqrt((predicted * (1 - predicted)).sum())) / len(churned)
     top = churned[_decile(predicted) == 1]
     rows = [
-        ("customers", float(len(churned)), "active at the later cut-off"),
-        ("base_rate", base_rate, "share of them that churned"),
         ("auc", area, _error(area_error)),
         ("brier", score, _error(score_error)),
         ("calibration_slope", line.slope, f"1 is right, below 1 is overconfident; {_error(line.slope_error)}"),
@@ -254,85 +453,253 @@ def _quality(churned: npt.NDArray[np.bool_], predicted: Floats) -> list[QualityR
         ),
         (
             "top_decile_lift",
-            float(top.mean()) / base_rate,
+            float(top.mean()) / base_rate if len(top) else 1.0,
             f"{len(top)} customers of highest risk against the base rate",
         ),
     ]
     return [(metric, round(value, 6), note) for metric, value, note in rows]
 
 
-def _baseline_quality(earlier: _Sample, judged: pa.Table, churned: npt.NDArray[np.bool_]) -> list[QualityRow]:
-    """Quality of one-column models, learnt on the earlier cut-off's active: what the model has to beat."""
-    rows: list[QualityRow] = []
-    learnt = earlier.table.filter(pa.array(earlier.active))
-    for name in BASELINES:
-        if name not in learnt.column_names or name not in judged.column_names:
-            continue
-        x, new = _matrix(learnt, (name,))[:, 0], _matrix(judged, (name,))[:, 0]
-        if not np.isfinite(x).any():
-            continue
-        usual = float(x[np.isfinite(x)].mean())
-        line = fit_logistic(np.where(np.isfinite(x), x, usual), earlier.churned[earlier.active])
-        predicted = line.probability(np.where(np.isfinite(new), new, usual))
-        for metric, (value, error) in (("auc", auc(churned, predicted)), ("brier", brier(churned, predicted))):
-            rows.append((f"{metric}_{name}", round(value, 6), f"baseline: {name} alone; {_error(error)}"))
-    return rows
+def _quality(churned: Booleans, predicted: Floats) -> list[QualityRow]:
+    return [
+        ("customers", float(len(churned)), "active at the last cut-off with a known outcome"),
+        ("base_rate", round(float(churned.mean()), 6), "share of them that churned"),
+        *_measures(churned, predicted),
+    ]
 
 
-def _fitted(sample: _Sample, features: tuple[str, ...], seed: int) -> ChurnModel:
+def _winner(churned: Booleans, predicted: Mapping[Method, Floats], seed: int) -> tuple[Method, LossDifference | None]:
+    """The method to publish by this fit alone, and boosting's squared error less that of the better baseline."""
+    losses = {method: (p - churned) ** 2 for method, p in predicted.items()}
+    areas = {method: auc(churned, p)[0] for method, p in predicted.items()}
+    baselines = [method for method in BASELINES if method in losses]
+    if not baselines:
+        return "gradient_boosting", None
+    enough = max(areas[method] for method in baselines) - AUC_MARGIN
+    best = min((method for method in baselines if areas[method] >= enough), key=lambda name: float(losses[name].mean()))
+    if "gradient_boosting" not in losses:
+        return best, None
+    differences = {name: paired_bootstrap(losses["gradient_boosting"], losses[name], seed) for name in baselines}
+    wins = areas["gradient_boosting"] >= enough and all(found.is_better for found in differences.values())
+    return ("gradient_boosting" if wins else best), differences[best]
+
+
+def _standing(previous: ChurnModel | None, winner: Method, scorers: Mapping[Method, Scorer]) -> Standing:
+    """The standing after this fit; a published method that can't be learnt any more gives way at once."""
+    if previous is None or previous.standing.published not in scorers:
+        return Standing(winner)
+    return previous.standing.after(winner)
+
+
+def _against_last(
+    last: ChurnModel | None, judged: _Sample, scores: Floats, seed: int, threads: int | None
+) -> tuple[Floats | None, LossDifference | None]:
+    """The last model's scores of the judged, and the new squared error less the last one's; None if it can't score."""
+    if last is None or not set(last.judged.features) <= set(judged.table.column_names):
+        return None, None
+    old = _scores(last.judged, judged.table, threads)
+    return old, paired_bootstrap((scores - judged.churned) ** 2, (old - judged.churned) ** 2, seed)
+
+
+def _published(
+    standing: Standing,
+    judged: Scorer,
+    whole: _Sample,
+    names: tuple[str, ...],
+    seed: int,
+    buying: ClvParameters | None,
+    question: dict[str, Any],
+    threads: int | None,
+) -> ChurnModel:
+    """The judged recipe learnt again with the last cut-off, with what explains and watches it."""
+    scorer = _fitted(standing.published, whole, names, seed)
+    dates = sorted(pc.unique(whole.table["as_of_date"]).to_pylist())
+    latest = whole.of(dates[-1])
+    active = latest.only(latest.active)
+    p = _scores(scorer, active.table, threads)
+    with threadpool_limits(limits=1):  # the same bits on any number of cores
+        effects = fit_effects(scorer.features, _matrix(active.table, scorer.features), p)
+    watched = sorted({*names, *scorer.features})
+    training = {
+        "cut_offs": [str(day) for day in dates],
+        "last_cut_off": str(dates[-1]),
+        "rows": min(len(whole.table), MAX_TRAINING_ROWS),
+        "fingerprint": _fingerprint(whole, watched),
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
+    bins = {name: fixed_bins(active.column(name)) for name in watched} | {"score": fixed_bins(p)}
+    return ChurnModel(standing.published, scorer, judged, buying, effects, bins, question, training, standing)
+
+
+def _model_rows(model: ChurnModel) -> list[QualityRow]:
+    explained = "share of the variance of the log-odds of churn that the effects behind the reasons account for"
+    return [
+        ("training_rows", float(model.training["rows"]), "customers times cut-offs that the published model knows"),
+        ("reasons_explain", round(model.effects.explained, 6), explained),
+    ]
+
+
+def _fingerprint(sample: _Sample, names: list[str]) -> str:
+    """SHA-256 of what is learnt from, in the sample's own order."""
+    digest = hashlib.sha256(",".join(names).encode())
+    part = sample.table.slice(0, MAX_TRAINING_ROWS)
+    for name in names:
+        digest.update(floats(part[name]).tobytes())
+    digest.update(_booleans(part["has_churned"]).tobytes())
+    return digest.hexdigest()
+
+
+def _fitted(method: Method, sample: _Sample, features: tuple[str, ...], seed: int) -> Scorer:
+    if method in BASELINES:
+        return Scorer((method,), _curve(sample, method))
+    return Scorer(features, _trees(sample, features, seed))
+
+
+def _trees(sample: _Sample, features: tuple[str, ...], seed: int) -> CalibratedClassifierCV:
     """Small boosted trees (large ones were overconfident), calibrated out of fold: isotonic for many, else sigmoid."""
     part = sample.table.slice(0, MAX_TRAINING_ROWS)
-    churned = sample.churned[:MAX_TRAINING_ROWS]
+    churned = _booleans(part["has_churned"])
     trees = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=100,
-        max_leaf_nodes=8,
+        learning_rate=0.1,
+        max_iter=50,
+        max_leaf_nodes=6,
         min_samples_leaf=min(max(len(churned) // 50, 10), 100),
         l2_regularization=1.0,
         early_stopping=False,
         random_state=seed,
     )
     many = min(churned.sum(), (~churned).sum()) >= ISOTONIC_FROM
-    # Folds need no shuffling: the sample is in md5 order.
+    # Folds need no shuffling: the sample is in md5 order of customers, whose rows so stay in one fold.
     model = CalibratedClassifierCV(trees, method="isotonic" if many else "sigmoid", cv=3, ensemble=False)
     # OpenMP's threads wait for each other at every level of a tree: on busy cores two took 22 s where one takes 1 s.
     with threadpool_limits(limits=1, user_api="openmp"):
         model.fit(_matrix(part, features), churned)
-    return ChurnModel(features, model)
+    return model
 
 
-def _sample(features: Features | None, seed: int) -> _Sample | None:
-    if features is None:
-        return None
+def _curve(sample: _Sample, name: str) -> Curve:
+    """P(churned) by one column: isotonic for many, else logistic (in the log-odds, where the column is a probability).
+
+    Learnt on the active; by days since the last order, which alone set the others apart, isotonic steps on all.
+    """
+    x, churned, active = sample.column(name), sample.churned, sample.active
+    if sample.least_of_a_class() >= CURVE_ISOTONIC_FROM:
+        rows = active | (name == "days_since_last_order")
+        steps = IsotonicRegression(increasing=name != "p_alive").fit(x[rows], churned[rows])
+        return Curve(_numbers(steps.X_thresholds_), _numbers(steps.y_thresholds_))
+    points = np.unique(np.quantile(x, np.linspace(0, 1, 512)))
+    scale = _log_odds if name == "p_alive" else np.asarray
+    return Curve(_numbers(points), _numbers(fit_logistic(scale(x[active]), churned[active]).probability(scale(points))))
+
+
+def _log_odds(p: Floats) -> Floats:
+    inside = p.clip(1e-4, 1 - 1e-4)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+def _numbers(values: Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
+    missing = [name for name in scorer.features if name not in table.column_names]
+    if missing:
+        raise ValueError(f"the churn model needs features that are not there: {', '.join(missing)}")
+
+    def batch_scores(start: int) -> Floats:
+        batch = _matrix(table.slice(start, BATCH_ROWS), scorer.features)
+        if isinstance(scorer.estimator, Curve):
+            return np.interp(batch[:, 0], scorer.estimator.x, scorer.estimator.p)
+        with threadpool_limits(limits=1, user_api="openmp"):
+            return np.asarray(scorer.estimator.predict_proba(batch)[:, 1], dtype=float)
+
+    with ThreadPoolExecutor(threads or _cores()) as pool:
+        scores = list(pool.map(batch_scores, range(0, len(table), BATCH_ROWS)))
+    return np.asarray(np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999).round(6), dtype=float)
+
+
+def _with_features(model: ChurnModel, table: pa.Table) -> pa.Table:
+    return table if "p_alive" in table.column_names else with_p_alive(table, model.buying)
+
+
+def _sample(features: Features, seed: int) -> _Sample:
+    """The labelled rows, by md5 of seed and customer, a customer's by date."""
     table = _table(features)
     table = table.filter(table["has_churned"].is_valid())
-    ids = table["customer_id"].to_pylist()
-    digests = [hashlib.md5(f"{seed}:{name}".encode(), usedforsecurity=False).digest() for name in ids]
-    table = table.take(pa.array(sorted(range(len(ids)), key=digests.__getitem__), pa.int64()))
-    return _Sample(table, _booleans(table["has_churned"]), _booleans(table["is_active"].fill_null(False)))
+    ids = table["customer_id"].combine_chunks().dictionary_encode()
+    digests = np.array(
+        [hashlib.md5(f"{seed}:{name}".encode(), usedforsecurity=False).digest() for name in ids.dictionary.to_pylist()],
+        dtype="S16",
+    )
+    order = np.lexsort(
+        (floats(table["as_of_date"].cast(pa.date32()).cast(pa.int32())), digests[ids.indices.to_numpy()])
+    )
+    return _Sample(table.take(pa.array(order)))
 
 
-def _problem(earlier: _Sample | None, later: _Sample | None) -> str | None:
-    for name, sample in (("earlier", earlier), ("later", later)):
-        if sample is None or len(sample.table) == 0:
-            return f"the history is too short for the {name} of two dates with a known outcome"
-        if sample.least_of_a_class < MIN_OF_EACH_CLASS:
-            return (
-                f"at the {name} date {int(sample.active.sum())} customers were active, of whom "
-                f"{int(sample.churned[sample.active].sum())} left; {MIN_OF_EACH_CLASS} of either outcome are needed"
-            )
-    if earlier is not None and not _feature_names(earlier.table):
+def _features(sample: _Sample) -> tuple[tuple[str, ...], list[str]]:
+    """All numeric and boolean columns that are not keys or labels, by name; and those left out as they know the label.
+
+    One that is hardly ever known is left out, too: the trees can't take a column of NULLs. The baselines' columns are
+    trusted: what they know is known to be of the past.
+    """
+    part = sample.table.slice(0, MAX_TRAINING_ROWS)
+    names = sorted(
+        item.name
+        for item in part.schema
+        if item.name not in NOT_FEATURES
+        and _is_numeric(item.type)
+        and np.isfinite(floats(part[item.name])).sum() >= MIN_OF_EACH_CLASS
+    )
+    active = _Sample(part.filter(part["is_active"]).slice(0, LEAK_ROWS))
+    leaks = [name for name in names if name not in BASELINES and _tells(active.column(name), active.churned)]
+    return tuple(name for name in names if name not in leaks), leaks
+
+
+def _tells(values: Floats, churned: Booleans) -> bool:
+    if churned.all() or not churned.any():
+        return False
+    area = float(roc_auc_score(churned, np.where(np.isnan(values), -np.inf, values).clip(-1e300, 1e300)))
+    return max(area, 1 - area) >= LEAK_AUC
+
+
+def _methods(names: tuple[str, ...], *samples: _Sample) -> list[Method]:
+    """The methods that can be learnt: a baseline whose column is known of everybody, boosting if it has features."""
+    found: list[Method] = [
+        name
+        for name in BASELINES
+        if all(name in part.table.column_names and np.isfinite(part.column(name)).all() for part in samples)
+    ]
+    return [*found, "gradient_boosting"] if names else found
+
+
+def _is_enough(sample: _Sample) -> bool:
+    return len(sample.table) > 0 and sample.least_of_a_class() >= MIN_OF_EACH_CLASS
+
+
+def _problem(by_date: list[_Sample], earlier: list[_Sample]) -> str | None:
+    if len(by_date) < 2:
+        return "the history is too short for two dates with a known outcome"
+    later = by_date[-1]
+    if not _is_enough(later):
+        active = later.active
+        return (
+            f"at {later.date} {int(active.sum())} customers were active, of whom "
+            f"{int(later.churned[active].sum())} left; {MIN_OF_EACH_CLASS} of either outcome are needed"
+        )
+    if not earlier:
+        return f"at no date before {later.date} {MIN_OF_EACH_CLASS} active customers left and as many stayed"
+    if not _methods(_features(earlier[-1])[0], *earlier, later):
         return "there is no numeric feature to learn from"
     return None
 
 
+def _no_deciles() -> pd.DataFrame:
+    return pd.DataFrame(columns=["decile", "customers", "predicted", "actual", "standard_error"])
+
+
 def _table(features: Features) -> pa.Table:
     return features if isinstance(features, pa.Table) else pa.Table.from_pandas(features, preserve_index=False)
-
-
-def _feature_names(table: pa.Table) -> tuple[str, ...]:
-    """All numeric and boolean columns that are not keys or labels, by name: the order of columns is without effect."""
-    return tuple(sorted(item.name for item in table.schema if item.name not in NOT_FEATURES and _is_numeric(item.type)))
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
@@ -342,16 +709,10 @@ def _is_numeric(kind: pa.DataType) -> bool:
 
 def _matrix(table: pa.Table, names: tuple[str, ...]) -> Floats:
     """Rows x features; NULL is NaN, which the trees treat as a value of its own."""
-    return np.column_stack([_floats(table[name]) for name in names])
+    return np.column_stack([floats(table[name]) for name in names])
 
 
-def _floats(column: pa.ChunkedArray) -> Floats:
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
-
-
-def _booleans(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def _booleans(column: pa.ChunkedArray) -> Booleans:
     return np.asarray(column.cast(pa.bool_()).to_numpy(zero_copy_only=False), dtype=bool)
 
 
@@ -359,10 +720,6 @@ def _decile(predicted: Floats) -> npt.NDArray[np.int64]:
     """1 + floor(10 x share strictly higher): 1 is the highest risk, equal scores share a decile."""
     higher = len(predicted) - np.searchsorted(np.sort(predicted), predicted, side="right")
     return 1 + (10 * higher) // max(len(predicted), 1)
-
-
-def _last_date(table: pa.Table) -> str:
-    return max(str(value)[:10] for value in table["as_of_date"].unique().to_pylist())
 
 
 def _error(value: float) -> str:

@@ -114,6 +114,7 @@ _PYTHON = (
         ("customer_features", "churn_model"),
         function="pipelines.score:customer_churn",
     ),
+    Table("churn_drift", "scores", "split", ("customer_churn",)),
     Table("campaign_effect", "marts", "python", ("campaign_outcome",), function="pipelines.score:campaign_effect"),
     Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:data_quality"),
     Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:rejected_rows"),

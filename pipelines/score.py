@@ -6,11 +6,26 @@ Each function has the inputs that the catalog declares for it, as views of the e
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from models.churn import churn_tier, fit_churn, from_bytes, score_churn, to_bytes
+from models.churn import (
+    ChurnModel,
+    Floats,
+    churn_reasons,
+    churn_tier,
+    fit_churn,
+    from_artefact,
+    score_churn,
+    scored_columns,
+    to_artefact,
+    with_p_alive,
+)
 from models.clv import ClvParameters, SpendParameters, clv_tier, fit_clv, fit_spend, score_clv
+from models.drift import MIN_CUSTOMERS, bin_counts, stability_index, stability_level
 from models.effect import campaign_effects
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
@@ -25,7 +40,13 @@ BATCH_ROWS = 250_000
 # Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
 MINIMUM_KNOWN_COST = 0.5
 # More customers than these make no better churn model, only a slower one.
-FITTED_CUSTOMERS = 250_000
+FITTED_CUSTOMERS = 100_000
+# p_alive's parameters are known well enough from so many.
+BUYING_CUSTOMERS = 20_000
+# Dates at which churn is learnt and judged, a horizon apart, and the history that each should have.
+CUT_OFFS = 4
+CUT_OFF_HISTORY_DAYS = 180
+OLD_MODEL_DAYS = 35
 # Whom a model doesn't learn from.
 _SHOPPER = "customer_id NOT IN (SELECT customer_id FROM service_account)"
 # Settings that a fitted model rests on.
@@ -124,7 +145,7 @@ def _batches(table: pa.Table) -> Iterable[pa.Table]:
 
 
 def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
-    """Grain: model and metric. Learnt at an earlier cut-off, judged at the last one whose outcome is known tonight."""
+    """Grain: model and metric. Learnt at earlier cut-offs, judged at the last one whose outcome is known tonight."""
     gap = timedelta(settings.churn_lead_days + settings.churn_horizon_days)
     judged_at, models = engine.rows(
         "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.churn_model) FROM history.churn_fit"
@@ -132,17 +153,43 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     if models and _is_fitted(night, settings, judged_at + gap):
         names = ("churn_fit", "churn_model", "churn_calibration")
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
-    later, earlier = night.run_date - gap, night.run_date - 2 * gap
     _sample_customers(engine, night)
-    train, test = (_features_as_of(day, engine, settings) for day in (earlier, later))
-    fit = fit_churn(train, test, SEED, settings.threads)
+    cut_offs = _cut_offs(engine, night.run_date, gap)
+    features, buying = _features_as_of(cut_offs, night.run_date, engine, settings)
+    now = settings.model_dump(mode="json")
+    fit = fit_churn(
+        features,
+        SEED,
+        _churn_model(engine, "history.churn_model"),
+        buying=buying,
+        question={name: now[name] for name in _FITTED_BY},
+        threads=settings.threads,
+    )
     rows: list[tuple[str, float | None, str]] = [("method", None, f"{fit.method}: {fit.note}"), *fit.quality]
-    calibration = pa.Table.from_pandas(fit.calibration, preserve_index=False)
+    artefacts = [to_artefact(fit.model)] if fit.model else []
     return {
-        "churn_fit": _quality("churn", rows, later),
-        "churn_model": pa.table({"artefact": pa.array([to_bytes(fit.model)] if fit.model else [], pa.binary())}),
-        "churn_calibration": calibration,
+        "churn_fit": _quality("churn", rows, cut_offs[-1]),
+        "churn_model": pa.table(
+            {
+                "artefact": pa.array([trees for trees, _ in artefacts], pa.binary()),
+                "parameters": pa.array([parameters for _, parameters in artefacts], pa.string()),
+            }
+        ),
+        "churn_calibration": pa.Table.from_pandas(fit.calibration, preserve_index=False),
     }
+
+
+def _churn_model(engine: DuckDBEngine, table: str) -> ChurnModel | None:
+    """The model that a table holds; one without parameters was written before there were any, and is not used."""
+    found = engine.rows(f"SELECT artefact, parameters FROM {table} WHERE parameters IS NOT NULL")
+    return from_artefact(*found[0]) if found else None
+
+
+def _cut_offs(engine: DuckDBEngine, run_date: date, gap: timedelta) -> list[date]:
+    """Up to four dates whose outcome is known, a horizon apart; with half a year of history, but for the last two."""
+    first: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
+    days = [run_date - n * gap for n in range(CUT_OFFS, 0, -1)]
+    return [day for day in days if day >= days[-2] or (day - first).days >= CUT_OFF_HISTORY_DAYS]
 
 
 def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
@@ -150,37 +197,109 @@ def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
     customers = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
     if customers <= FITTED_CUSTOMERS:
         return
-    below = f"{round(FITTED_CUSTOMERS / customers * 16**8):08x}"
+    below = _md5_share(FITTED_CUSTOMERS / customers)
     engine.materialise("sampled", f"SELECT customer_id FROM customer_totals WHERE md5(customer_id)[:8] < '{below}'")
     days = engine.select_of(night.table("customer_day"), table_contract("customer_day"))
     engine.materialise("customer_day", f"SELECT * FROM ({days}) WHERE customer_id IN (SELECT customer_id FROM sampled)")
 
 
-def _features_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pa.Table:
-    """customer_features as of another day than tonight, with the label where it is known."""
-    engine.register_arrow("feature_date", feature_dates([day], settings))
-    return engine.arrow(f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {_SHOPPER} ORDER BY customer_id")
+def _md5_share(share: float) -> str:
+    """The first eight characters of an md5 below which this share of all lies."""
+    return f"{round(share * (16**8 - 1)):08x}"
 
 
-def customer_churn(engine: DuckDBEngine, _night: Night, settings: Settings) -> Tables:
-    """Grain: customer with an order in the last year. The probability to buy no more within the horizon."""
-    artefacts = engine.rows("SELECT artefact FROM churn_model")
-    model = from_bytes(artefacts[0][0]) if artefacts else None
-    customers = engine.arrow("SELECT * FROM customer_features ORDER BY customer_id")
-    p_churn = score_churn(model, customers, settings.threads)
-    active = customers["is_active"]
-    return {
-        "customer_churn": pa.table(
-            {
-                "customer_id": customers["customer_id"],
-                "is_active": active,
-                "p_churn": pa.array(p_churn, pa.float64(), from_pandas=True),
-                "churn_tier": pa.array(churn_tier(p_churn, active.to_numpy()), pa.string()),
-                "method": pa.repeat(pa.scalar("gradient_boosting" if model else None, pa.string()), len(customers)),
-                "horizon_days": pa.repeat(pa.scalar(settings.churn_horizon_days, pa.int64()), len(customers)),
-            }
-        )
+def _features_as_of(
+    days: list[date], run_date: date, engine: DuckDBEngine, settings: Settings
+) -> tuple[pa.Table, ClvParameters | None]:
+    """customer_features as of other days than tonight, with labels and p_alive; and p_alive's parameters of tonight.
+
+    One pass for all days. What is dated up to a day counts as known then: receipts that landed later are not told
+    apart, as customer_day is worked out anew for who is touched, and a first load lands all history in one night.
+    """
+    engine.register_arrow("feature_date", feature_dates(days, settings))
+    features = engine.arrow(
+        f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {_SHOPPER} ORDER BY as_of_date, customer_id"
+    )
+    buying = _buying_as_of([*days, run_date], engine)
+    if any(parameters is None for parameters in buying.values()):
+        return features, None
+    parts = [with_p_alive(features.filter(pc.equal(features["as_of_date"], day)), buying[day]) for day in days]
+    return pa.concat_tables(parts), buying[run_date]
+
+
+def _buying_as_of(days: list[date], engine: DuckDBEngine) -> dict[date, ClvParameters | None]:
+    """Parameters of buying and leaving, by what was known on each day of all who had ordered; of a sample, if many."""
+    customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM customer_day")[0][0]
+    below = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
+    engine.register_arrow("buying_date", pa.table({"as_of_date": days}))
+    patterns = engine.arrow(
+        "SELECT as_of_date, frequency, recency_days, age_days, COUNT(*) AS customer_count FROM ("
+        " SELECT as_of_date, COUNT(*) - 1 AS frequency, DATE_DIFF('day', MIN(business_date), as_of_date) AS age_days,"
+        " DATE_DIFF('day', MIN(business_date), MAX(business_date)) AS recency_days"
+        " FROM customer_day INNER JOIN buying_date ON business_date <= as_of_date"
+        f" WHERE order_count > 0 AND {_SHOPPER} AND md5(customer_id)[9:16] <= '{below}'"
+        " GROUP BY customer_id, as_of_date"
+        ") GROUP BY as_of_date, frequency, recency_days, age_days ORDER BY ALL"
+    )
+    return {day: fit_clv(patterns.filter(pc.equal(patterns["as_of_date"], day)).to_pandas()).parameters for day in days}
+
+
+def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, pa.Table | str]:
+    """Grain: customer with an order in the last year. The probability to buy no more within the horizon, and why."""
+    model = _churn_model(engine, "churn_model")
+    watched = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
+    nobody = with_p_alive(engine.arrow("SELECT * FROM customer_features LIMIT 0"), model.buying if model else None)
+    engine.rows("DROP TABLE IF EXISTS scored_churn")
+    engine.append("scored_churn", _scored_churn(model, nobody, settings)[0])
+    for batch in engine.batches("SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS):
+        known = with_p_alive(batch, model.buying if model else None)
+        scored, p_churn = _scored_churn(model, known, settings)
+        engine.append("scored_churn", scored)
+        if model:
+            for name, values in scored_columns(model, known, p_churn).items():
+                watched[name] += bin_counts(model.bins[name], values)
+    drift = _drift(model, watched, night.run_date, settings) if model else []
+    learnt = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
+    return {"customer_churn": "SELECT * FROM scored_churn", "churn_drift": _quality("churn", drift, learnt)}
+
+
+def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
+    p_churn = score_churn(model, batch, settings.threads)
+    active = batch["is_active"]
+    columns = {
+        "customer_id": batch["customer_id"],
+        "is_active": active,
+        "p_churn": pa.array(p_churn, pa.float64(), from_pandas=True),
+        "churn_tier": pa.array(churn_tier(p_churn, active.to_numpy()), pa.string()),
+        "method": pa.repeat(pa.scalar(model.method if model else None, pa.string()), len(batch)),
+        **{f"reason_{n}": words for n, words in enumerate(churn_reasons(model, batch), 1)},
+        "horizon_days": pa.repeat(pa.scalar(settings.churn_horizon_days, pa.int64()), len(batch)),
     }
+    return pa.table(columns), p_churn
+
+
+def _drift(
+    model: ChurnModel, watched: dict[str, npt.NDArray[np.int64]], run_date: date, settings: Settings
+) -> list[tuple[str, float | None, str]]:
+    """Rows of churn_drift: the stability of each feature and the score, and the model's age."""
+    rows: list[tuple[str, float | None, str]] = []
+    for name, counts in sorted(watched.items()):
+        index = stability_index(model.bins[name], counts)
+        if index is None:
+            rows.append(
+                (f"psi_{name}", None, f"{counts.sum():,} active customers tonight; {MIN_CUSTOMERS:,} are needed")
+            )
+        else:
+            note = "population stability index of the active against the last cut-off learnt on"
+            rows.append((f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"))
+    outcome = date.fromisoformat(model.training["last_cut_off"]) + timedelta(
+        settings.churn_lead_days + settings.churn_horizon_days
+    )
+    age = (run_date - outcome).days
+    note = "days since the last outcome that the model learnt from"
+    if age > OLD_MODEL_DAYS:
+        note += f"; alarm: more than {OLD_MODEL_DAYS}, as no newer model was good enough"
+    return [*rows, ("model_age_days", float(age), note)]
 
 
 def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:

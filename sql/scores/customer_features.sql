@@ -1,5 +1,5 @@
 -- What is known of a customer as of a day, and whether the customer then bought no more: features and label of churn.
--- Grain: customer and as_of_date (tonight and two earlier cut-offs); who had an order in the 365 days before it.
+-- Grain: customer and as_of_date (tonight, or the cut-offs of a fit); who had an order in the 365 days before it.
 WITH known AS (  -- only what is dated up to the cut-off
     SELECT
         d.*,
@@ -51,6 +51,7 @@ SELECT
     CASE WHEN f.label_to_date <= n.run_date THEN b.customer_id IS NULL END AS has_churned,
     f.days_since_last_order,
     f.days_since_first_order,
+    f.order_day_count,
     CAST(f.order_count AS BIGINT) AS order_count,
     CAST(f.order_count_30d AS BIGINT) AS order_count_30d,
     CAST(f.order_count_90d AS BIGINT) AS order_count_90d,

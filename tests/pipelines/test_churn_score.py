@@ -1,0 +1,268 @@
+"""Churn in a night: what is known at a cut-off, who is learnt from, what one fit tells the next, scores in batches."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from models.churn import Curve, Scorer, Standing, from_artefact, score_churn, to_artefact
+from pipelines import score
+from pipelines.build import contract_of, feature_dates, parameters
+from pipelines.catalog import tables
+from pipelines.engine import DuckDBEngine
+from pipelines.lake import Lake, Night, TableState
+from pipelines.settings import Settings
+
+NIGHT = date(2024, 12, 31)
+CUT_OFFS = [NIGHT - timedelta(90 * n) for n in (4, 3, 2, 1)]
+
+
+def order_days(customers: int = 1500, seed: int = 3) -> pa.Table:
+    """customer_day of customers who join, buy at a rate of their own and may leave, over three years."""
+    random = np.random.default_rng(seed)
+    days = []
+    for number in range(customers):
+        day, rate, leaves = random.uniform(0, 1000), random.gamma(1.2, 1 / 35), random.beta(0.8, 6)
+        while day < 1096:
+            days.append((f"c{number:04d}", NIGHT - timedelta(1095 - int(day)), 1, round(random.exponential(20), 2)))
+            if random.random() < leaves:
+                break
+            day += random.exponential(1 / rate)
+    return customer_days(days)
+
+
+def customer_days(days: list[tuple[str, date, int, float]]) -> pa.Table:
+    """customer_day from customer, day, orders (0: a return) and revenue; several of a day are one row."""
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE day (customer_id VARCHAR, business_date DATE, orders INTEGER, revenue DOUBLE)")
+        columns = zip(*days, strict=True)
+        names = ("customer_id", "business_date", "orders", "revenue")
+        connection.register("given", pa.table(dict(zip(names, map(list, columns), strict=True))))
+        connection.execute("INSERT INTO day FROM given")
+        types = {column.name: column.type for column in contract_of("customer_day").columns}
+        made = {
+            "customer_id": "customer_id",
+            "business_date": "business_date",
+            "order_count": "SUM(orders)",
+            "return_count": "COUNT(*) FILTER (orders = 0)",
+            "promo_order_count": "0",
+            "offer_order_count": "0",
+            "online_order_count": "0",
+            "channel_order_count": "0",
+            "net_revenue": "SUM(revenue)",
+            "sale_revenue": "SUM(GREATEST(revenue, 0))",
+            "net_spend": "SUM(GREATEST(revenue, 0))",
+        }
+        select = ", ".join(f"CAST({made.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in types.items())
+        return connection.execute(
+            f"SELECT {select} FROM day GROUP BY customer_id, business_date ORDER BY ALL"
+        ).to_arrow_table()
+
+
+class Shop:
+    """An engine that holds a night's inputs of churn, and settings."""
+
+    def __init__(self, engine: DuckDBEngine, night: Night, settings: Settings) -> None:
+        self.engine, self.night, self.settings = engine, night, settings
+        for name, rows in parameters(night.run_date, settings).items():
+            engine.register_arrow(name, rows)
+        for table in (tables()["churn_fit"], tables()["customer_churn"]):
+            for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
+                engine.register(name, engine.select_of(TableState(), contract_of(name.removeprefix("history."))))
+
+    def give(self, name: str, rows: pa.Table) -> None:
+        stored = "given_" + name.replace(".", "_")
+        self.engine.register_arrow(stored, rows)
+        columns = ", ".join(
+            f"CAST({column.name} AS {column.type}) AS {column.name}"
+            if column.name in rows.column_names
+            else f"CAST(NULL AS {column.type}) AS {column.name}"
+            for column in contract_of(name.removeprefix("history.")).columns
+        )
+        self.engine.register(name, f"SELECT {columns} FROM {stored}")
+
+    def features(self, days: list[date]) -> pa.Table:
+        return score._features_as_of(days, self.night.run_date, self.engine, self.settings)[0]
+
+    def fit(self) -> dict[str, pa.Table]:
+        return score.churn_fit(self.engine, self.night, self.settings)
+
+    def scored(self) -> dict[str, pa.Table]:
+        self.engine.register_arrow("feature_date", feature_dates([self.night.run_date], self.settings))
+        self.give("customer_features", self.engine.arrow(tables()["customer_features"].sql))
+        made = score.customer_churn(self.engine, self.night, self.settings)
+        return {n: self.engine.arrow(rows) if isinstance(rows, str) else rows for n, rows in made.items()}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    settings = Settings(_env_file=None, home=tmp_path, memory_limit="1GB", threads=1)
+    night = Lake(tmp_path).open_night(NIGHT, "case")
+    with DuckDBEngine(night, settings) as engine:
+        yield Shop(engine, night, settings)
+
+
+@pytest.fixture(scope="module")
+def days() -> pa.Table:
+    return order_days()
+
+
+def metrics(rows: pa.Table) -> dict[str, tuple[float | None, str]]:
+    return {row["metric"]: (row["value"], row["note"]) for row in rows.to_pylist()}
+
+
+# What is known at a cut-off
+
+
+def test_what_comes_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, days):
+    cut_off = CUT_OFFS[2]
+    shop.give("customer_day", days.filter(pc.less_equal(days["business_date"], cut_off)))
+    before = shop.features([cut_off])
+    later = [(f"c{n:04d}", cut_off + timedelta(1), 3, 900.0) for n in range(0, 1500, 2)]
+    later += [(f"c{n:04d}", cut_off + timedelta(2), 0, -900.0) for n in range(0, 1500, 3)]  # and brought back
+    later += [(f"new{n}", cut_off + timedelta(5), 1, 50.0) for n in range(300)]
+    shop.give("customer_day", pa.concat_tables([days, customer_days(later)]))
+    after = shop.features([cut_off])
+    assert len(after) > 500
+    known = [name for name in before.column_names if name != "has_churned"]
+    assert after.select(known).equals(before.select(known))
+    assert "p_alive" in known
+    assert after["has_churned"] != before["has_churned"]
+
+
+def test_several_cut_offs_in_one_pass_are_those_of_each_alone(shop, days):
+    shop.give("customer_day", days)
+    together = shop.features(CUT_OFFS)
+    alone = pa.concat_tables([shop.features([day]) for day in CUT_OFFS])
+    assert together.equals(alone)
+
+
+def test_cut_offs_without_half_a_year_of_history_are_left_out_but_for_the_last_two(shop, days):
+    def found(first: date) -> list[date]:
+        shop.give("customer_day", days.filter(pc.greater_equal(days["business_date"], first)))
+        return score._cut_offs(shop.engine, NIGHT, timedelta(90))
+
+    assert found(date(2022, 1, 1)) == CUT_OFFS
+    assert found(CUT_OFFS[1] - timedelta(185)) == CUT_OFFS[1:]
+    assert found(CUT_OFFS[3]) == CUT_OFFS[2:]
+
+
+# Who is learnt from
+
+
+def test_service_accounts_are_not_learnt_from(shop, days):
+    shop.give("customer_day", days)
+    without, without_buying = score._features_as_of(CUT_OFFS, NIGHT, shop.engine, shop.settings)
+    till = [(name, NIGHT - timedelta(n), 90, 900.0) for name in ("till", "till2") for n in range(900)]
+    shop.give("customer_day", pa.concat_tables([days, customer_days(till)]))
+    shop.give("service_account", pa.table({"customer_id": ["till", "till2"]}))
+    found, buying = score._features_as_of(CUT_OFFS, NIGHT, shop.engine, shop.settings)
+    assert found.equals(without)
+    assert buying == without_buying
+
+
+def test_many_customers_are_learnt_from_a_sample_of_them(shop, days, monkeypatch):
+    monkeypatch.setattr(score, "BUYING_CUSTOMERS", 700)
+    shop.give("customer_day", days)
+    half = f"md5(customer_id)[9:16] <= '{score._md5_share(0.5)}'"
+    drawn = shop.engine.rows(f"SELECT COUNT(DISTINCT customer_id) FROM customer_day WHERE {half}")[0][0]
+    assert 600 < drawn < 900
+    sampled = score._buying_as_of([NIGHT], shop.engine)[NIGHT]
+    monkeypatch.undo()
+    whole = score._buying_as_of([NIGHT], shop.engine)[NIGHT]
+    assert sampled != whole
+    assert sampled.r / sampled.alpha == pytest.approx(whole.r / whole.alpha, rel=0.25)
+
+
+# From fit to fit
+
+
+def test_a_fit_and_its_scores_come_out_and_the_next_fit_knows_them(shop, days):
+    shop.give("customer_day", days)
+    first = shop.fit()
+    found = metrics(first["churn_fit"])
+    assert found["method"][1].startswith(
+        "gradient_boosting: learnt at 2024-01-06, 2024-04-05, 2024-07-04, judged at 2024-10-02"
+    )
+    assert {"auc", "auc_p_alive", "auc_days_since_last_order", "calibration_slope", "top_decile_lift"} <= found.keys()
+    shop.give("churn_model", first["churn_model"])
+    made = shop.scored()
+    scored = made["customer_churn"]
+    assert len(scored) > 800
+    assert scored.column_names == [column.name for column in contract_of("customer_churn").columns]
+    assert scored["customer_id"].to_pylist() == sorted(scored["customer_id"].to_pylist())
+    assert set(scored["method"].to_pylist()) == {"gradient_boosting"}
+    assert metrics(made["churn_drift"])["model_age_days"] == (
+        0,
+        "days since the last outcome that the model learnt from",
+    )
+    assert metrics(made["churn_drift"])["psi_score"][0] is None  # fewer than 2,000 active customers
+
+    # The next fit, a baseline having been published before: one win is not yet a switch.
+    model = from_artefact(*(first["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
+    curve = Scorer(("p_alive",), Curve((0.0, 1.0), (0.9, 0.1)))
+    standing = Standing("p_alive", "gradient_boosting", 1)
+    other = to_artefact(replace(model, method="p_alive", published=curve, judged=curve, standing=standing))
+    shop.give("history.churn_fit", first["churn_fit"])
+    shop.give("history.churn_model", pa.table({"artefact": [other[0]], "parameters": [other[1]]}))
+    again = shop.fit()
+    assert metrics(again["churn_fit"])["method"][1].startswith("p_alive: ")
+    assert metrics(again["churn_fit"])["wins_in_a_row"][0] == 2
+    assert "brier_less_last_model" in metrics(again["churn_fit"])
+    # A rerun of the same night reads the same history.
+    assert shop.fit()["churn_fit"].equals(again["churn_fit"])
+    assert shop.fit()["churn_model"]["parameters"].equals(again["churn_model"]["parameters"])
+
+
+def test_scores_and_drift_are_the_same_in_batches_of_any_size(shop, days, monkeypatch):
+    monkeypatch.setattr("models.drift.MIN_CUSTOMERS", 100)
+    shop.give("customer_day", days)
+    shop.give("churn_model", shop.fit()["churn_model"])
+    whole = shop.scored()
+    monkeypatch.setattr(score, "BATCH_ROWS", 97)
+    parts = shop.scored()
+    assert parts["customer_churn"].equals(whole["customer_churn"])
+    assert parts["churn_drift"].equals(whole["churn_drift"])
+    drift = metrics(whole["churn_drift"])
+    assert drift["psi_days_since_last_order"][1].startswith("stable; ")
+    assert 0 < drift["psi_score"][0] < 0.25
+    model = score._churn_model(shop.engine, "churn_model")
+    features = shop.engine.arrow("SELECT * FROM customer_features ORDER BY customer_id")
+    assert score_churn(model, features).tolist() == whole["customer_churn"]["p_churn"].to_pylist()
+
+
+def test_a_model_older_than_35_days_is_flagged(shop, days):
+    shop.give("customer_day", days)
+    model = from_artefact(*(shop.fit()["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
+    for age, flagged in ((35, False), (36, True)):
+        rows = score._drift(model, {}, NIGHT + timedelta(age), shop.settings)
+        assert [(metric, value, "alarm" in note) for metric, value, note in rows] == [
+            ("model_age_days", float(age), flagged)
+        ]
+
+
+# Small data
+
+
+@pytest.mark.parametrize("customers", [0, 1, 30])
+def test_few_customers_get_a_row_each_without_a_forecast_and_the_reason_is_told(shop, customers):
+    days = [(f"c{n}", NIGHT - timedelta(n), 1, 10.0) for n in range(customers)]
+    if days:
+        shop.give("customer_day", customer_days(days))
+    fit = shop.fit()
+    assert metrics(fit["churn_fit"])["method"] == (
+        None,
+        "none: no churn forecast: the history is too short for two dates with a known outcome",
+    )
+    assert (len(fit["churn_model"]), len(fit["churn_calibration"])) == (0, 0)
+    made = shop.scored()
+    assert len(made["customer_churn"]) == customers
+    assert len(made["churn_drift"]) == 0
+    for name in ("p_churn", "churn_tier", "method", "reason_1", "reason_2", "reason_3"):
+        assert made["customer_churn"][name].null_count == customers
