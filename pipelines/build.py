@@ -147,8 +147,9 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
         if isinstance(rows, pa.Table):
             engine.register_arrow("made", rows)
         else:
-            engine.register("made", rows)
-        states[name] = TableState(parts=_write(name, "SELECT * FROM made", engine))
+            engine.register("selected", rows)
+        made = "made" if isinstance(rows, pa.Table) else "selected"
+        states[name] = TableState(parts=_write(name, f"SELECT * FROM {made}", engine))
     return states
 
 

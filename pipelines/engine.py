@@ -6,7 +6,7 @@ DuckDB in memory, one connection a task, is the default; Spark (pipelines.spark)
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -189,3 +189,19 @@ class DuckDBEngine(Engine):
     def arrow(self, select: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """A SELECT's rows as an Arrow table."""
         return self.connection.execute(select, parameters).to_arrow_table()
+
+    def batches(self, select: str, rows: int) -> Iterator[pa.Table]:
+        """A SELECT's rows, at most so many at a time, in their order; none for an empty result.
+
+        Read by a cursor of its own, so that other statements may run in between.
+        """
+        with self.connection.cursor() as cursor:
+            for batch in cursor.execute(select).to_arrow_reader(rows):
+                yield pa.Table.from_batches([batch])
+
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Add rows to a temporary table, which is made of the first."""
+        self.connection.register("incoming", rows)
+        self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {identifier(name)} AS FROM incoming LIMIT 0")
+        self.connection.execute(f"INSERT INTO {identifier(name)} FROM incoming")
+        self.connection.unregister("incoming")

@@ -1,7 +1,6 @@
 """Lifetime value: published results, exact days, coverage of the interval, and data that allow no forecast."""
 
 import warnings
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,12 @@ from models.clv import (
     ClvParameters,
     SpendParameters,
     _futures,
-    alive_probability,
-    clv_tier,
+    _still_there,
     expected_spend,
     fit_clv,
     fit_spend,
     score_clv,
+    tier_bounds,
 )
 
 with warnings.catch_warnings():
@@ -97,7 +96,7 @@ def test_expected_purchases_of_the_published_customer(cdnow):
     parameters = fit_clv(cdnow, model="bg/nbd").parameters
     x, recency, age = np.array([[2.0], [30.43], [38.86]])
     future, cell = _futures(parameters, x, age, 39, 0.0)
-    expected = alive_probability(parameters, x, recency, age) * future.mean[cell]
+    expected = _still_there(parameters, x, recency, age) * future.mean[cell]
     assert expected[0] == pytest.approx(1.226, abs=0.0005)
 
 
@@ -263,15 +262,13 @@ def test_interval_holds_what_95_percent_of_customers_really_bring(buying, spend)
 
 def test_ties_share_a_tier_by_the_share_below():
     clv = [100.0] + [50.0] * 3 + [20.0] * 8 + [1.0] * 8
-    assert clv_tier(clv) == ["platinum"] + ["gold"] * 3 + ["bronze"] * 16
-    assert clv_tier([7.0, 7.0, None]) == ["bronze", "bronze", None]
-    assert clv_tier([]) == []
+    assert tier_bounds(clv) == {"platinum": 100.0, "gold": 50.0, "silver": 50.0}
+    assert tier_bounds([7.0, 7.0, np.nan]) == {"platinum": np.inf, "gold": np.inf, "silver": np.inf}
+    assert tier_bounds([]) == {"platinum": np.inf, "gold": np.inf, "silver": np.inf}
 
 
-def test_tier_bounds_are_5_20_and_50_percent():
-    tiers = clv_tier(np.arange(100.0)[::-1])
-    changes = [place + 1 for place, (tier, following) in enumerate(pairwise(tiers)) if tier != following]
-    assert changes == [5, 20, 50]
+def test_tiers_begin_at_5_20_and_50_percent():
+    assert tier_bounds(np.arange(100.0)[::-1]) == {"platinum": 95.0, "gold": 80.0, "silver": 50.0}
 
 
 # Data that allow no forecast
