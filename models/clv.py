@@ -13,7 +13,7 @@ import io
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
@@ -42,6 +42,10 @@ MAX_FITTED_CUSTOMERS: dict[BuyingModel, int] = {"mbg/nbd": 200_000, "bg/nbd": 20
 MAX_SPEND_ROWS = 200_000
 # The uncertainty of a total needs no more customers than these, of those that are forecast at once.
 MAX_SENSITIVITY_ROWS = 5_000
+# BG/NBD, the standard, gives way to a model whose log-likelihood is higher by more (an AIC lower by 4).
+CLEARLY_LIKELIER = 2.0
+# A rival less likely than this, relative to the model in use, adds nothing to a forecast's uncertainty.
+MIN_WEIGHT = 0.01
 PENALISERS = (0.0, 0.001, 0.01, 0.1)
 COVERAGE = 0.95
 
@@ -95,6 +99,7 @@ class ClvParameters:
     Pareto/NBD they hold s and beta: the rates of leaving a day are Gamma(s, beta).
     covariance: of the logarithms of r, alpha, a and b as they were estimated; None if unknown.
     alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
+    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in use.
     """
 
     model: BuyingModel
@@ -104,6 +109,8 @@ class ClvParameters:
     b: float
     covariance: Covariance | None = None
     alive: "ClvParameters | None" = None
+    rivals: tuple["ClvParameters", ...] = ()
+    weight: float = 1.0
 
     @property
     def values(self) -> tuple[float, float, float, float]:
@@ -120,9 +127,13 @@ class ClvParameters:
             ValueError: another model's name, or a parameter that is not a positive number.
         """
         fields = json.loads(text)
-        alive = fields.pop("alive", None)
-        covariance = _rows(fields.pop("covariance", None))
-        parameters = cls(**fields, covariance=covariance, alive=cls.from_json(json.dumps(alive)) if alive else None)
+        alive = fields.get("alive")
+        nested = {
+            "covariance": _rows(fields.get("covariance")),
+            "alive": cls.from_json(json.dumps(alive)) if alive else None,
+            "rivals": tuple(cls.from_json(json.dumps(rival)) for rival in fields.get("rivals", ())),
+        }
+        parameters = cls(**fields | nested)
         if parameters.model not in get_args(BuyingModel):
             raise ValueError(f"unknown buying model {parameters.model!r}")
         return _checked(parameters, parameters.values)
@@ -245,8 +256,8 @@ def fit_clv(
     Args:
         patterns: one row per distinct pattern: frequency, recency_days, age_days, customer_count.
         last_good: the parameters of an earlier night, of any of the models.
-        model: one of them, or 'best': all three, of which the likeliest is used. BG/NBD says that all one-time buyers
-            are still there, so MBG/NBD is fitted along with it for p_alive.
+        model: one of them, or 'best': all three, of which the likeliest is used, or BG/NBD unless another is clearly
+            likelier. BG/NBD says that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
 
     Raises:
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
@@ -259,9 +270,9 @@ def fit_clv(
 
     def result(method: Method, parameters: ClvParameters | None, note: str, **more: Any) -> ClvFit:
         value = likelihood(parameters) if parameters and customers else None
-        used: BuyingModel = parameters.model if parameters else "mbg/nbd" if model == "best" else model
+        name: BuyingModel = parameters.model if parameters else "bg/nbd" if model == "best" else model
         converged = method in ("fitted", "penalised")
-        return ClvFit(used, method, parameters, value, customers, repeaters, converged, note, **more)
+        return ClvFit(name, method, parameters, value, customers, repeaters, converged, note, **more)
 
     problem = _too_little(repeaters, "bought on a second day")
     if problem is None and age.max() == 0:
@@ -274,14 +285,20 @@ def fit_clv(
                 continue
             likelihoods = {name: likelihood(parameters) for name, (parameters, _, _) in fits.items()}
             compared = tuple(sorted(likelihoods.items(), key=lambda row: -row[1]))
-            parameters, norm, step = fits[compared[0][0]]
-            if parameters.model == "bg/nbd":
+            used = compared[0][0]
+            if likelihoods.get("bg/nbd", -np.inf) >= compared[0][1] - CLEARLY_LIKELIER:
+                used = "bg/nbd"
+            parameters, norm, step = fits[used]
+            weights = {name: float(np.exp(value - likelihoods[used])) for name, value in compared if name != used}
+            rivals = (replace(fits[name][0], weight=weight) for name, weight in weights.items() if weight >= MIN_WEIGHT)
+            parameters = replace(parameters, rivals=tuple(rivals))
+            if used == "bg/nbd":
                 alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
                 parameters = replace(parameters, alive=alive)
             note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
             note += f"; fitted on one customer in {step}" if step > 1 else ""
             if model == "best":
-                note += f"; {parameters.model} is the likeliest of {', '.join(name for name, _ in compared)}"
+                note += f"; {used} used, by likelihood the models rank {', '.join(name for name, _ in compared)}"
             method: Method = "penalised" if penaliser else "fitted"
             return result(method, parameters, note, gradient_norm=norm, compared=compared)
         problem = "the fit did not converge, with and without a penaliser"
@@ -398,19 +415,7 @@ def score_clv(
     discount_rate: float,
     margin_rate: float | None,
 ) -> pa.Table:
-    """The table of score_and_total alone."""
-    return score_and_total(customers, parameters, spend, horizon_days, discount_rate, margin_rate)[0]
-
-
-def score_and_total(
-    customers: pa.Table | pd.DataFrame,
-    parameters: ClvParameters | None,
-    spend: SpendParameters | None,
-    horizon_days: int,
-    discount_rate: float,
-    margin_rate: float | None,
-) -> tuple[pa.Table, "TotalForecast"]:
-    """One row per customer, in the order given: what is expected of him in the horizon; and of all of them together.
+    """One row per customer, in the order given: what is expected of him in the horizon.
 
     clv = expected discounted purchase days x expected spend on one x margin_rate (or x 1, clv_basis 'revenue', if
     the margin is not known). A purchase t days ahead counts (1 + discount_rate)^(-t / 365).
@@ -444,7 +449,6 @@ def score_and_total(
     )
     missing = np.full(len(x), np.nan)
     published = purchases = value = clv = low = high = missing
-    total = TotalForecast()
     if parameters is not None:
         known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
         x, recency, age = (np.where(known, column, 0.0) for column in (x, recency, age))
@@ -454,7 +458,6 @@ def score_and_total(
             published = np.where(known, alive_probability(parameters, x, recency, age), np.nan)
         future, cell = _futures(parameters, x, age, horizon_days, discount_rate)
         purchases = p_alive * future.mean[cell]
-        total = _total(parameters, (x, recency, age, known.astype(float)), horizon_days, p_alive, future, cell)
         if spend is not None:
             revenue = np.where(x > 0, revenue, 0.0)
             value = np.where(known, expected_spend(spend, x, revenue), np.nan)
@@ -463,10 +466,9 @@ def score_and_total(
             low, high = _interval(parameters, spend, future, cell, p_alive, revenue, horizon_days)
             low, high = np.fmin(low * rate, high * rate), np.fmax(low * rate, high * rate)
             low, high = np.fmin(low, clv), np.fmax(high, clv)
-            total = replace(total, clv=float(np.nansum(np.round(clv, 2))))
     basis = "revenue" if margin_rate is None else "margin"
     integers = {name: table[name].cast(pa.int64()) for name in ("frequency", "recency_days", "age_days")}
-    scored = pa.table(
+    return pa.table(
         {
             "customer_id": table["customer_id"],
             **integers,
@@ -480,46 +482,50 @@ def score_and_total(
             "horizon_days": pa.repeat(pa.scalar(horizon_days, pa.int64()), len(table)),
         }
     )
-    return scored, total
 
 
 @dataclass(frozen=True)
 class TotalForecast:
     """What a group of customers is expected to do in the horizon; the forecasts of two groups without overlap add up.
 
-    purchases: expected purchase days. variance: theirs, were the parameters known. gradient: of purchases by the
-    logarithms of the parameters. clv: discounted value, None where money is not forecast.
+    By model, the one in use and then its rivals: expected purchase days; their variance, were the parameters known;
+    their gradient by the logarithms of the parameters.
     """
 
-    customers: int = 0
-    purchases: float = 0.0
-    variance: float = 0.0
-    gradient: Floats = field(default_factory=lambda: np.zeros(4))
-    clv: float | None = None
+    customers: int
+    expected: Floats
+    variance: Floats
+    gradient: Floats
 
     def __add__(self, other: "TotalForecast") -> "TotalForecast":
-        values = [value for value in (self.clv, other.clv) if value is not None]
         return TotalForecast(
             self.customers + other.customers,
-            self.purchases + other.purchases,
+            self.expected + other.expected,
             self.variance + other.variance,
             self.gradient + other.gradient,
-            sum(values) if values else None,
         )
+
+    @property
+    def purchases(self) -> float:
+        """Expected purchase days, by the model in use."""
+        return float(self.expected[0])
 
     def interval(self, parameters: ClvParameters) -> tuple[float, float] | None:
         """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's covariance is unknown.
 
-        The randomness of each customer's buying and leaving, and that of the parameters, which moves all alike (delta
-        method). Spread evenly on the log scale, as numbers of purchases can't be below 0.
+        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike
+        (delta method); and the model (each rival by its likelihood, Hoeting and others 1999).
         """
-        if parameters.covariance is None:
-            return None
-        if not self.purchases:
-            return 0.0, 0.0
-        shared = float(self.gradient @ np.array(parameters.covariance) @ self.gradient)
-        spread = ndtri((1 + COVERAGE) / 2) * np.sqrt(self.variance + shared) / self.purchases
-        return float(self.purchases * np.exp(-spread)), float(self.purchases * np.exp(spread))
+        variance, weights = 0.0, 0.0
+        models = (parameters, *parameters.rivals)
+        for model, expected, own, gradient in zip(models, self.expected, self.variance, self.gradient, strict=True):
+            if model.covariance is None:
+                return None
+            shared = gradient @ np.array(model.covariance) @ gradient
+            variance += model.weight * (own + shared + (expected - self.purchases) ** 2)
+            weights += model.weight
+        width = float(ndtri((1 + COVERAGE) / 2) * np.sqrt(variance / weights))
+        return max(self.purchases - width, 0.0), self.purchases + width
 
 
 def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters, horizon_days: float) -> TotalForecast:
@@ -535,27 +541,22 @@ def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters
     count = _floats(table["customer_count"]) if "customer_count" in table.column_names else np.ones(len(x))
     known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
     x, recency, age, count = (column[known] for column in (x, recency, age, count))
+    models = (parameters, *parameters.rivals)
+    expected, variance, gradient = zip(
+        *(_moments(m, (x, recency, age, count), horizon_days) for m in models), strict=True
+    )
+    return TotalForecast(int(count.sum()), np.array(expected), np.array(variance), np.array(gradient))
+
+
+def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, float, Floats]:
+    """Of a total: expected purchase days of customers (frequency, recency, age, count), variance and gradient."""
+    x, recency, age, count = columns
     p_alive = _still_there(parameters, x, recency, age)
-    future, cell = _futures(parameters, x, age, horizon_days, 0.0)
-    return _total(parameters, (x, recency, age, count), horizon_days, p_alive, future, cell)
-
-
-def _total(
-    parameters: ClvParameters,
-    columns: tuple[Floats, ...],
-    horizon: float,
-    p_alive: Floats,
-    future: "_Future",
-    cell: npt.NDArray[np.intp],
-) -> TotalForecast:
-    """TotalForecast of customers (frequency, recency, age, count; 0 for those unknown) whose futures are worked out."""
-    count = columns[-1]
-    known = count > 0
-    expected = (p_alive * future.mean[cell])[known]
-    variance = (p_alive * (future.pairs + future.mean)[cell])[known] - expected**2
+    future, cell = _futures(parameters, x, age, horizon, 0.0)
+    expected = p_alive * future.mean[cell]
+    variance = p_alive * (future.pairs + future.mean)[cell] - expected**2
     # How the total moves with the parameters is told well enough by every k-th row.
-    step = max(-(-len(count) // MAX_SENSITIVITY_ROWS), 1)
-    rows = np.flatnonzero(known)[::step]
+    rows = slice(None, None, max(-(-len(x) // MAX_SENSITIVITY_ROWS), 1))
     x, recency, age, weight = (column[rows] for column in columns)
 
     def purchases(log_values: Floats) -> float:
@@ -564,14 +565,9 @@ def _total(
         return float((weight * _still_there(moved, x, recency, age) * ahead.mean[place]).sum())
 
     here, nudge = np.log(parameters.values), 1e-4
-    gradient = np.array(
-        [(purchases(here + one) - purchases(here - one)) / (2 * nudge) for one in nudge * np.eye(len(here))]
-    )
-    share = weight.sum() / count.sum() if len(rows) else 1.0
-    count = count[known]
-    return TotalForecast(
-        int(count.sum()), float((count * expected).sum()), float((count * variance).sum()), gradient / share
-    )
+    gradient = [(purchases(here + one) - purchases(here - one)) / (2 * nudge) for one in nudge * np.eye(len(here))]
+    share = weight.sum() / count.sum() if len(x) else 1.0
+    return float((count * expected).sum()), float((count * variance).sum()), np.array(gradient) / share
 
 
 def tier_bounds(clv: npt.ArrayLike) -> dict[str, float]:

@@ -18,7 +18,16 @@ import pandas as pd
 import pyarrow as pa
 
 from models.churn import churn_tier, fit_churn, from_bytes, score_churn, to_bytes
-from models.clv import ClvParameters, SpendParameters, TotalForecast, fit_clv, fit_spend, score_and_total, tier_bounds
+from models.clv import (
+    ClvParameters,
+    SpendParameters,
+    TotalForecast,
+    fit_clv,
+    fit_spend,
+    forecast_total,
+    score_clv,
+    tier_bounds,
+)
 from models.effect import campaign_effects
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
@@ -150,7 +159,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     rate = float(model["margin_rate"]["parameters"]) if "margin_rate" in model else None
     columns = "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue FROM customer_purchase_pattern"
     score = partial(
-        score_and_total,
+        score_clv,
         parameters=buying,
         spend=spend,
         horizon_days=settings.clv_horizon_days,
@@ -158,40 +167,42 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         margin_rate=rate,
     )
     engine.rows("DROP TABLE IF EXISTS scored_clv")
-    scored, total = score(engine.arrow(f"{columns} LIMIT 0"))
-    engine.append("scored_clv", scored)
+    nobody = engine.arrow(f"{columns} LIMIT 0")
+    engine.append("scored_clv", score(nobody))
+    total = forecast_total(nobody, buying, settings.clv_horizon_days) if buying else None
     for batch in engine.batches(f"{columns} ORDER BY customer_id", BATCH_ROWS):
-        scored, of_batch = score(batch)
-        engine.append("scored_clv", scored)
-        total += of_batch
+        engine.append("scored_clv", score(batch))
+        if buying and total:
+            total += forecast_total(batch, buying, settings.clv_horizon_days)
+    clv = engine.rows("SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv")[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
     tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
     learnt = model["buying"]["trained_through"] if "buying" in model else night.run_date
     return {
         "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
         "FROM scored_clv",
-        "clv_forecast": _quality("clv", _forecast(total, buying, night.run_date, settings), learnt),
+        "clv_forecast": _quality("clv", _forecast(buying, total, clv, night.run_date, settings), learnt),
     }
 
 
 def _forecast(
-    total: TotalForecast, buying: ClvParameters | None, run_date: date, settings: Settings
+    buying: ClvParameters | None, total: TotalForecast | None, clv: float | None, run_date: date, settings: Settings
 ) -> list[tuple[str, float | None, str]]:
     """Rows of clv_forecast: what all customers together are expected to do."""
-    if buying is None:
+    if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
     found = total.interval(buying)
     low, high = (round(end, 6) for end in found) if found else (None, None)
-    interval = "of the 95 % predictive interval: buying, leaving and the uncertainty of the parameters"
+    interval = "of the 95 % predictive interval: uncertain are buying, leaving, parameters and model"
     if low is None:
         interval = "unknown: the parameters came without their uncertainty"
-    money = "discounted, the sum of clv" if total.clv is not None else "no forecast of spend: spend_customers says why"
+    money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
     return [
         ("forecast_purchases", round(total.purchases, 6), f"purchase days of {total.customers:,} customers {horizon}"),
         ("forecast_purchases_low", low, f"lower end {interval}"),
         ("forecast_purchases_high", high, f"upper end {interval}"),
-        ("forecast_clv", total.clv and round(total.clv, 2), f"{money}; {horizon}"),
+        ("forecast_clv", clv, f"{money}; {horizon}"),
     ]
 
 
