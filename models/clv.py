@@ -13,35 +13,82 @@ import io
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
+import autograd
+import autograd.numpy as anp
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+from autograd.scipy.special import gammaln
+from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter
 from scipy.optimize.elementwise import find_root
-from scipy.special import betainc, betainccinv, betaln, ndtri
+from scipy.special import betainc, betainccinv, betaln, boxcox1p, ndtri
 
 P = TypeVar("P")
 Floats = npt.NDArray[np.float64]
 BuyingModel = Literal["mbg/nbd", "bg/nbd", "pareto/nbd"]
+BuyingChoice = Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"]
 Method = Literal["fitted", "penalised", "last_good", "none"]
+Covariance = tuple[tuple[float, ...], ...]
 
 DAYS_A_YEAR = 365
 MIN_REPEAT_CUSTOMERS = 30
+# More make no better model, only a slower one; Pareto/NBD, an integral for each customer, is the slowest.
+MAX_FITTED_CUSTOMERS: dict[BuyingModel, int] = {"mbg/nbd": 200_000, "bg/nbd": 200_000, "pareto/nbd": 30_000}
 MAX_SPEND_ROWS = 200_000
+# The uncertainty of a total needs no more customers than these, of those that are forecast at once.
+MAX_SENSITIVITY_ROWS = 5_000
+# BG/NBD, the standard, gives way to a model whose log-likelihood is higher by more (an AIC lower by 4).
+CLEARLY_LIKELIER = 2.0
+# A rival less likely than this, relative to the model in use, adds nothing to a forecast's uncertainty.
+MIN_WEIGHT = 0.01
 PENALISERS = (0.0, 0.001, 0.01, 0.1)
 COVERAGE = 0.95
 
-_FITTERS = {"mbg/nbd": ModifiedBetaGeoFitter, "bg/nbd": BetaGeoFitter, "pareto/nbd": ParetoNBDFitter}
+
+class _ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
+    """Pareto/NBD (s and beta under the names a and b), fitted by gradient like the two others of lifetimes.
+
+    lifetimes' own ParetoNBDFitter searches without a gradient, gives no standard errors, and has no value where s and
+    beta are large. Its fit, without rescaling, is matched to many digits.
+    """
+
+    def fit(self, *args: Any, **kwargs: Any) -> "_ParetoFitter":
+        super().fit(*args, **kwargs)
+        self.params_["b"] /= self._scale  # a time, as alpha is
+        return self
+
+    @staticmethod
+    def _negative_log_likelihood(
+        log_params: Floats,
+        freq: Floats,
+        rec: Floats,
+        age: Floats,
+        weights: Floats,
+        penalizer_coef: float,
+    ) -> Any:
+        r, alpha, s, beta = params = anp.exp(log_params)
+        here, gone = _pareto_paths(params, freq, rec, age)
+        bought = gammaln(r + freq) - gammaln(r) - r * anp.log1p(rec / alpha) - freq * anp.log(alpha + rec)
+        log_likelihood = bought - s * anp.log1p(rec / beta) + anp.log(here + gone)
+        return -(weights * log_likelihood).sum() / weights.sum() + penalizer_coef * (params**2).sum()
+
+    def conditional_probability_alive(self, frequency: Floats, recency: Floats, age: Floats) -> Floats:
+        """Probability that a customer with this history has not left, one per customer."""
+        here, gone = _pareto_paths(tuple(self.params_), frequency, recency, age)
+        return np.asarray(here / (here + gone), dtype=float)
+
+
 _NAMES = {
     "mbg/nbd": ("r", "alpha", "a", "b"),
     "bg/nbd": ("r", "alpha", "a", "b"),
     "pareto/nbd": ("r", "alpha", "s", "beta"),
 }
+_FITTERS = {"mbg/nbd": ModifiedBetaGeoFitter, "bg/nbd": BetaGeoFitter, "pareto/nbd": _ParetoFitter}
 
 
 @dataclass(frozen=True)
@@ -50,6 +97,9 @@ class ClvParameters:
 
     r, alpha: buying rates a day are Gamma(r, alpha). a, b: the chance to leave after a purchase is Beta(a, b); for
     Pareto/NBD they hold s and beta: the rates of leaving a day are Gamma(s, beta).
+    covariance: of the logarithms of r, alpha, a and b as they were estimated; None if unknown.
+    alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
+    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in use.
     """
 
     model: BuyingModel
@@ -57,6 +107,14 @@ class ClvParameters:
     alpha: float
     a: float
     b: float
+    covariance: Covariance | None = None
+    alive: "ClvParameters | None" = None
+    rivals: tuple["ClvParameters", ...] = ()
+    weight: float = 1.0
+
+    @property
+    def values(self) -> tuple[float, float, float, float]:
+        return (self.r, self.alpha, self.a, self.b)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -68,19 +126,34 @@ class ClvParameters:
         Raises:
             ValueError: another model's name, or a parameter that is not a positive number.
         """
-        parameters = cls(**json.loads(text))
+        fields = json.loads(text)
+        alive = fields.get("alive")
+        nested = {
+            "covariance": _rows(fields.get("covariance")),
+            "alive": cls.from_json(json.dumps(alive)) if alive else None,
+            "rivals": tuple(cls.from_json(json.dumps(rival)) for rival in fields.get("rivals", ())),
+        }
+        parameters = cls(**fields | nested)
         if parameters.model not in get_args(BuyingModel):
             raise ValueError(f"unknown buying model {parameters.model!r}")
-        return _checked(parameters, (parameters.r, parameters.alpha, parameters.a, parameters.b))
+        return _checked(parameters, parameters.values)
 
 
 @dataclass(frozen=True)
 class SpendParameters:
-    """What purchase days bring: a day's spend is Gamma(p, w), w differs by customer as Gamma(q, v); v is money."""
+    """What purchase days bring: a day's spend is Gamma(p, w), w differs by customer as Gamma(q, v); v is money.
+
+    covariance: of the logarithms of p, q and v as they were estimated; None if unknown.
+    """
 
     p: float
     q: float
     v: float
+    covariance: Covariance | None = None
+
+    @property
+    def values(self) -> tuple[float, float, float]:
+        return (self.p, self.q, self.v)
 
     @property
     def population_mean(self) -> float:
@@ -97,13 +170,18 @@ class SpendParameters:
         Raises:
             ValueError: a parameter is not a positive number.
         """
-        parameters = cls(**json.loads(text))
-        return _checked(parameters, (parameters.p, parameters.q, parameters.v))
+        fields = json.loads(text)
+        parameters = cls(**fields | {"covariance": _rows(fields.get("covariance"))})
+        return _checked(parameters, parameters.values)
 
 
 @dataclass(frozen=True)
 class ClvFit:
-    """One fit of the buying model: what was used, on whom, and why (note, in a marketer's words)."""
+    """One fit of the buying model: what was used, on whom, and why (note, in a marketer's words).
+
+    log_likelihood: of all customers, on days. compared: the same of each model that was fitted, most likely first.
+    gradient_norm: of the mean log-likelihood of a customer by the logarithms of the parameters; 0 at its maximum.
+    """
 
     model: BuyingModel
     method: Method
@@ -113,12 +191,24 @@ class ClvFit:
     repeat_customers: int
     converged: bool
     note: str
+    gradient_norm: float | None = None
+    compared: tuple[tuple[BuyingModel, float], ...] = ()
 
-    def quality(self) -> list[tuple[str, float, str]]:
+    def quality(self) -> list[tuple[str, float | None, str]]:
         """(metric, value, note) for model_quality."""
-        rows = [("customers", float(self.customers), self.note), *_parameter_rows(self.parameters, self.method)]
+        rows: list[tuple[str, float | None, str]] = [("customers", float(self.customers), self.note)]
+        if self.parameters is not None:
+            rows.append(("buying_model", None, self.model))
+            rows += _parameter_rows(_NAMES[self.model], self.parameters, self.method)
         if self.log_likelihood is not None:
             rows.append(("log_likelihood", self.log_likelihood, "on days, not rescaled"))
+        for model, likelihood in self.compared if len(self.compared) > 1 else ():
+            # All have four parameters, so that AIC and BIC rank as the likelihood does.
+            aic, bic = 8 - 2 * likelihood, 4 * np.log(self.customers) - 2 * likelihood
+            rows.append((f"log_likelihood_{model.replace('/', '_')}", likelihood, f"AIC {aic:.1f}, BIC {bic:.1f}"))
+        if self.gradient_norm is not None:
+            note = "of the mean log-likelihood, by the logarithms of the parameters; 0 at its maximum"
+            rows.append(("gradient_norm", self.gradient_norm, note))
         return [*rows, ("converged", float(self.converged), self.method)]
 
 
@@ -134,12 +224,17 @@ class SpendFit:
     mean_spend: float | None
     converged: bool
     note: str
+    gradient_norm: float | None = None
 
-    def quality(self) -> list[tuple[str, float, str]]:
+    def quality(self) -> list[tuple[str, float | None, str]]:
         """(metric, value, note) for model_quality."""
-        rows = [("spend_customers", float(self.customers), self.note), *_parameter_rows(self.parameters, self.method)]
+        rows: list[tuple[str, float | None, str]] = [("spend_customers", float(self.customers), self.note)]
+        if self.parameters is not None:
+            rows += _parameter_rows(("p", "q", "v"), self.parameters, self.method)
         if self.log_likelihood is not None:
-            rows.append(("spend_log_likelihood", self.log_likelihood, ""))
+            rows.append(("spend_log_likelihood", self.log_likelihood, "of mean spend per purchase day"))
+        if self.gradient_norm is not None:
+            rows.append(("spend_gradient_norm", self.gradient_norm, "as gradient_norm; spend relative to its median"))
         if self.correlation is not None:
             rows.append(("frequency_spend_correlation", self.correlation, "the spend model assumes none"))
         if self.parameters is not None:
@@ -150,60 +245,109 @@ class SpendFit:
 def fit_clv(
     patterns: pd.DataFrame,
     last_good: ClvParameters | None = None,
-    model: BuyingModel = "mbg/nbd",
+    model: BuyingChoice = "mbg/nbd",
 ) -> ClvFit:
     """The buying model of a population.
 
     A fit that does not converge is tried again with a growing penaliser, then last_good is used, then it is refused:
-    parameters is None and the note says why.
+    parameters is None and the note says why. Of more customers than MAX_FITTED_CUSTOMERS every k-th in the order of
+    the patterns is fitted on, and the note says so; likelihoods are of all.
 
     Args:
         patterns: one row per distinct pattern: frequency, recency_days, age_days, customer_count.
         last_good: the parameters of an earlier night, of any of the models.
-        model: MBG/NBD by default. BG/NBD says that all one-time buyers are still there; Pareto/NBD takes minutes for
-            a million customers.
+        model: one of them, or 'best': all three, of which the likeliest is used, or BG/NBD unless another is clearly
+            likelier. BG/NBD says that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
 
     Raises:
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
     """
     rows = _grouped(patterns, ["frequency", "recency_days", "age_days"])
-    x, recency, age, count = (rows[name].to_numpy(float) for name in rows.columns)
+    x, recency, age, count = columns = tuple(rows[name].to_numpy(float) for name in rows.columns)
     _check_patterns(x, recency, age)
     customers, repeaters = int(count.sum()), int(count[x > 0].sum())
+    likelihood = partial(_buying_likelihood, columns)
 
-    def log_likelihood(parameters: ClvParameters) -> float:
-        values = np.array([parameters.r, parameters.alpha, parameters.a, parameters.b])
-        if parameters.model == "pareto/nbd":
-            return float((count * ParetoNBDFitter._conditional_log_likelihood(values, x, recency, age)).sum())
-        formula = _FITTERS[parameters.model]._negative_log_likelihood
-        return float(-formula(np.log(values), x, recency, age, count, 0.0) * count.sum())
-
-    def result(method: Method, parameters: ClvParameters | None, note: str) -> ClvFit:
-        likelihood = log_likelihood(parameters) if parameters and customers else None
-        used = parameters.model if parameters else model
+    def result(method: Method, parameters: ClvParameters | None, note: str, **more: Any) -> ClvFit:
+        value = likelihood(parameters) if parameters and customers else None
+        name: BuyingModel = parameters.model if parameters else "bg/nbd" if model == "best" else model
         converged = method in ("fitted", "penalised")
-        return ClvFit(used, method, parameters, likelihood, customers, repeaters, converged, note)
-
-    def attempt(penaliser: float) -> ClvParameters:
-        # Left alone, lifetimes starts Pareto/NBD from a random point.
-        start = {"initial_params": np.ones(4), "tol": 1e-8} if model == "pareto/nbd" else {}
-        fitter = _FITTERS[model](penalizer_coef=penaliser).fit(x, recency, age, weights=count, **start)
-        values = tuple(float(fitter.params_[name]) for name in _NAMES[model])
-        return _checked(ClvParameters(model, *values), values)
+        return ClvFit(name, method, parameters, value, customers, repeaters, converged, note, **more)
 
     problem = _too_little(repeaters, "bought on a second day")
     if problem is None and age.max() == 0:
         problem = "all history is of one day"
     if problem is None:
+        wanted = get_args(BuyingModel) if model == "best" else (model,)
         for penaliser in PENALISERS:
-            parameters = _quietly(partial(attempt, penaliser))
-            if parameters is not None:
-                note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
-                return result("penalised" if penaliser else "fitted", parameters, note)
+            fits = {name: fit for name in wanted if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
+            if not fits:
+                continue
+            likelihoods = {name: likelihood(parameters) for name, (parameters, _, _) in fits.items()}
+            compared = tuple(sorted(likelihoods.items(), key=lambda row: -row[1]))
+            used = compared[0][0]
+            if likelihoods.get("bg/nbd", -np.inf) >= compared[0][1] - CLEARLY_LIKELIER:
+                used = "bg/nbd"
+            parameters, norm, step = fits[used]
+            weights = {name: float(np.exp(value - likelihoods[used])) for name, value in compared if name != used}
+            rivals = (replace(fits[name][0], weight=weight) for name, weight in weights.items() if weight >= MIN_WEIGHT)
+            parameters = replace(parameters, rivals=tuple(rivals))
+            if used == "bg/nbd":
+                alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
+                parameters = replace(parameters, alive=alive)
+            note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
+            note += f"; fitted on one customer in {step}" if step > 1 else ""
+            if model == "best":
+                note += f"; {used} used, by likelihood the models rank {', '.join(name for name, _ in compared)}"
+            method: Method = "penalised" if penaliser else "fitted"
+            return result(method, parameters, note, gradient_norm=norm, compared=compared)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
     return result("none", None, f"no forecast of purchases: {problem}")
+
+
+def _fit_buying(model: BuyingModel, columns: tuple[Floats, ...], penaliser: float) -> tuple[ClvParameters, float, int]:
+    """Parameters, norm of the gradient, and of how many customers one was fitted on.
+
+    Raises:
+        ValueError: it did not converge.
+    """
+    *history, count = columns
+    step = max(int(-(-count.sum() // MAX_FITTED_CUSTOMERS[model])), 1)
+    thinned = np.diff((np.cumsum(count) + step // 2) // step, prepend=0.0)
+    *history, count = (column[thinned > 0] for column in (*history, thinned))
+    fitter = _FITTERS[model](penalizer_coef=penaliser).fit(*history, weights=count)
+    covariance, norm = _uncertainty(fitter, (*history[:1], *(days * fitter._scale for days in history[1:]), count))
+    r, alpha, a, b = (float(value) for value in fitter.params_)
+    return _checked(ClvParameters(model, r, alpha, a, b, covariance), (r, alpha, a, b)), norm, step
+
+
+def _buying_likelihood(columns: tuple[Floats, ...], parameters: ClvParameters) -> float:
+    formula = _FITTERS[parameters.model]._negative_log_likelihood
+    total = 0.0
+    for start in range(0, len(columns[0]), 50_000):
+        *history, count = (column[start : start + 50_000] for column in columns)
+        total -= float(formula(np.log(parameters.values), *history, count, 0.0) * count.sum())
+    return total
+
+
+def _uncertainty(fitter: Any, data: tuple[Floats, ...]) -> tuple[Covariance, float]:
+    """Covariance of the logarithms of the parameters that lifetimes fitted to the data; norm of the gradient there.
+
+    The inverse of the Hessian, with a weak prior: no logarithm is more uncertain than 2 (a factor of 50 at two standard
+    errors), so that a parameter of which the data say nothing leaves the others their meaning.
+    """
+    count = data[-1]
+    log_values = np.log(fitter.params_.to_numpy(float))
+    if hasattr(fitter, "_scale"):
+        log_values[1] += np.log(fitter._scale)
+        log_values[3] += np.log(fitter._scale) if isinstance(fitter, _ParetoFitter) else 0.0
+    gradient = autograd.grad(fitter._negative_log_likelihood)(log_values, *data, fitter.penalizer_coef)
+    covariance = np.linalg.inv(fitter._hessian_ * count.sum() + np.eye(len(log_values)) / 4)
+    if not np.isfinite(covariance).all() or (np.diag(covariance) <= 0).any():
+        raise ValueError("the likelihood has no maximum here")
+    return _rows(covariance.tolist()), float(np.linalg.norm(gradient))
 
 
 def fit_spend(patterns: pd.DataFrame, last_good: SpendParameters | None = None) -> SpendFit:
@@ -232,19 +376,20 @@ def fit_spend(patterns: pd.DataFrame, last_good: SpendParameters | None = None) 
         values = np.log([parameters.p, parameters.q, parameters.v])
         return float(-GammaGammaFitter._negative_log_likelihood(values, x, value, count, 0.0) * count.sum())
 
-    def result(method: Method, parameters: SpendParameters | None, note: str) -> SpendFit:
+    def result(method: Method, parameters: SpendParameters | None, note: str, norm: float | None = None) -> SpendFit:
         likelihood = log_likelihood(parameters) if parameters and customers else None
         converged = method in ("fitted", "penalised")
-        return SpendFit(method, parameters, likelihood, customers, correlation, observed, converged, note)
+        return SpendFit(method, parameters, likelihood, customers, correlation, observed, converged, note, norm)
 
-    def attempt(penaliser: float) -> SpendParameters:
-        fitter = GammaGammaFitter(penalizer_coef=penaliser)
-        fitter.fit(x[::step], value[::step] / scale, weights=count[::step])
+    def attempt(penaliser: float) -> tuple[SpendParameters, float]:
+        data = (x[::step], value[::step] / scale, count[::step])
+        fitter = GammaGammaFitter(penalizer_coef=penaliser).fit(*data[:2], weights=data[2])
         p, q, v = (float(fitter.params_[name]) for name in ("p", "q", "v"))
-        parameters = _checked(SpendParameters(p, q, v * scale), (p, q, v))
+        covariance, norm = _uncertainty(fitter, data)
+        parameters = _checked(SpendParameters(p, q, v * scale, covariance), (p, q, v))
         if not (q > 1 and scale / 3 < parameters.population_mean < 3 * (observed or 0)):
             raise ValueError("the population's mean spend has no sensible estimate")
-        return parameters
+        return parameters, norm
 
     problem = _too_little(customers, "spent money on a second day")
     if problem is None and np.ptp(value) <= 1e-9 * scale:
@@ -252,10 +397,10 @@ def fit_spend(patterns: pd.DataFrame, last_good: SpendParameters | None = None) 
     if problem is None:
         sampled = f"; fitted on one pattern in {step}" if step > 1 else ""
         for penaliser in PENALISERS:
-            parameters = _quietly(partial(attempt, penaliser))
-            if parameters is not None:
+            fit = _quietly(partial(attempt, penaliser))
+            if fit is not None:
                 note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
-                return result("penalised" if penaliser else "fitted", parameters, note + sampled)
+                return result("penalised" if penaliser else "fitted", fit[0], note + sampled, fit[1])
         problem = "the fit did not converge to a sensible mean (a few huge spenders can cause this)"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
@@ -283,6 +428,9 @@ def score_clv(
     A row depends on its own values only, so batches of any size and order give the same. Without buying parameters,
     or for a customer without a purchase day, all is NULL; without spend parameters what is in money is.
 
+    p_alive is never of a model in which one-time buyers can't be gone: for BG/NBD it is that of parameters.alive, and
+    NULL without. The purchases expected are BG/NBD's own.
+
     Args:
         customers: customer_id, frequency, recency_days, age_days, repeat_revenue (net spend on later purchase days).
         parameters: of fit_clv.
@@ -300,11 +448,14 @@ def score_clv(
         _floats(table[name]) for name in ("frequency", "recency_days", "age_days", "repeat_revenue")
     )
     missing = np.full(len(x), np.nan)
-    p_alive = purchases = value = clv = low = high = missing
+    published = purchases = value = clv = low = high = missing
     if parameters is not None:
         known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
         x, recency, age = (np.where(known, column, 0.0) for column in (x, recency, age))
-        p_alive = np.where(known, alive_probability(parameters, x, recency, age), np.nan)
+        p_alive = np.where(known, _still_there(parameters, x, recency, age), np.nan)
+        published = p_alive
+        if parameters.model == "bg/nbd":
+            published = np.where(known, alive_probability(parameters, x, recency, age), np.nan)
         future, cell = _futures(parameters, x, age, horizon_days, discount_rate)
         purchases = p_alive * future.mean[cell]
         if spend is not None:
@@ -321,7 +472,7 @@ def score_clv(
         {
             "customer_id": table["customer_id"],
             **integers,
-            "p_alive": _rounded(p_alive, 6),
+            "p_alive": _rounded(published, 6),
             "expected_purchases": _rounded(purchases, 6),
             "expected_purchase_day_value": _rounded(value, 2),
             "clv": _rounded(clv, 2),
@@ -333,29 +484,149 @@ def score_clv(
     )
 
 
-def clv_tier(clv: npt.ArrayLike) -> list[str | None]:
-    """One tier per customer, by the share of customers whose clv is strictly lower; equal values share a tier.
+@dataclass(frozen=True)
+class TotalForecast:
+    """What a group of customers is expected to do in the horizon; the forecasts of two groups without overlap add up.
+
+    By model, the one in use and then its rivals: expected purchase days; their variance, were the parameters known;
+    their gradient by the logarithms of the parameters.
+    """
+
+    customers: int
+    expected: Floats
+    variance: Floats
+    gradient: Floats
+
+    def __add__(self, other: "TotalForecast") -> "TotalForecast":
+        return TotalForecast(
+            self.customers + other.customers,
+            self.expected + other.expected,
+            self.variance + other.variance,
+            self.gradient + other.gradient,
+        )
+
+    @property
+    def purchases(self) -> float:
+        """Expected purchase days, by the model in use."""
+        return float(self.expected[0])
+
+    def interval(self, parameters: ClvParameters) -> tuple[float, float] | None:
+        """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's covariance is unknown.
+
+        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike
+        (delta method); and the model (each rival by its likelihood, Hoeting and others 1999).
+        """
+        variance, weights = 0.0, 0.0
+        models = (parameters, *parameters.rivals)
+        for model, expected, own, gradient in zip(models, self.expected, self.variance, self.gradient, strict=True):
+            if model.covariance is None:
+                return None
+            shared = gradient @ np.array(model.covariance) @ gradient
+            variance += model.weight * (own + shared + (expected - self.purchases) ** 2)
+            weights += model.weight
+        width = float(ndtri((1 + COVERAGE) / 2) * np.sqrt(variance / weights))
+        return max(self.purchases - width, 0.0), self.purchases + width
+
+
+def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters, horizon_days: float) -> TotalForecast:
+    """Purchase days of all customers together in the horizon.
+
+    Args:
+        customers: frequency, recency_days, age_days, one row per customer; or per pattern, with customer_count.
+        parameters: of fit_clv; the forecast's interval wants them too.
+        horizon_days: how far to look ahead.
+    """
+    table = customers if isinstance(customers, pa.Table) else pa.Table.from_pandas(customers, preserve_index=False)
+    x, recency, age = (_floats(table[name]) for name in ("frequency", "recency_days", "age_days"))
+    count = _floats(table["customer_count"]) if "customer_count" in table.column_names else np.ones(len(x))
+    known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
+    x, recency, age, count = (column[known] for column in (x, recency, age, count))
+    models = (parameters, *parameters.rivals)
+    expected, variance, gradient = zip(
+        *(_moments(m, (x, recency, age, count), horizon_days) for m in models), strict=True
+    )
+    return TotalForecast(int(count.sum()), np.array(expected), np.array(variance), np.array(gradient))
+
+
+def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, float, Floats]:
+    """Of a total: expected purchase days of customers (frequency, recency, age, count), variance and gradient."""
+    x, recency, age, count = columns
+    p_alive = _still_there(parameters, x, recency, age)
+    future, cell = _futures(parameters, x, age, horizon, 0.0)
+    expected = p_alive * future.mean[cell]
+    variance = p_alive * (future.pairs + future.mean)[cell] - expected**2
+    # How the total moves with the parameters is told well enough by every k-th row.
+    rows = slice(None, None, max(-(-len(x) // MAX_SENSITIVITY_ROWS), 1))
+    x, recency, age, weight = (column[rows] for column in columns)
+
+    def purchases(log_values: Floats) -> float:
+        moved = ClvParameters(parameters.model, *np.exp(log_values))
+        ahead, place = _futures(moved, x, age, horizon, 0.0)
+        return float((weight * _still_there(moved, x, recency, age) * ahead.mean[place]).sum())
+
+    here, nudge = np.log(parameters.values), 1e-4
+    gradient = [(purchases(here + one) - purchases(here - one)) / (2 * nudge) for one in nudge * np.eye(len(here))]
+    share = weight.sum() / count.sum() if len(x) else 1.0
+    return float((count * expected).sum()), float((count * variance).sum()), np.array(gradient) / share
+
+
+def tier_bounds(clv: npt.ArrayLike) -> dict[str, float]:
+    """The clv from which each tier but bronze begins, by the share of customers whose clv is strictly lower.
 
     platinum: at least 95 % are below; gold: at least 80 %; silver: at least 50 %; bronze: the rest, and so all of many
-    equals (a programme whose customers are all gone has no best ones). A customer without a clv has no tier and does
-    not count.
+    equals (a programme whose customers are all gone has no best ones): a tier that nobody reaches begins at infinity.
+    A customer without a clv has no tier and does not count.
     """
     values = np.asarray(clv, dtype=float)
     known = np.sort(values[np.isfinite(values)])
-    lower = np.searchsorted(known, values, side="left")
-    reached = np.sum([100 * lower >= percent * len(known) for percent in (50, 80, 95)], axis=0)
-    names = np.array(["bronze", "silver", "gold", "platinum"], dtype=object)
-    return [str(names[n]) if is_known else None for n, is_known in zip(reached, np.isfinite(values), strict=True)]
+    lower = np.searchsorted(known, known, side="left")
+    shares = {"platinum": 95, "gold": 80, "silver": 50}
+    first = {tier: int(np.searchsorted(100 * lower, percent * len(known))) for tier, percent in shares.items()}
+    return {tier: float(known[place]) if place < len(known) else np.inf for tier, place in first.items()}
 
 
 def alive_probability(parameters: ClvParameters, frequency: Floats, recency_days: Floats, age_days: Floats) -> Floats:
-    """Probability that a customer with this history has not left for good, one per customer."""
+    """Probability that a customer with this history has not left for good, one per customer; to be published.
+
+    BG/NBD, in which one-time buyers can't be gone, leaves it to parameters.alive; without, it is NaN.
+    """
+    used = parameters.alive if parameters.model == "bg/nbd" else parameters
+    return np.full(len(frequency), np.nan) if used is None else _still_there(used, frequency, recency_days, age_days)
+
+
+def _still_there(parameters: ClvParameters, frequency: Floats, recency_days: Floats, age_days: Floats) -> Floats:
+    """The model's own probability that a customer has not left, on which its forecast of purchases rests."""
     fitter = _FITTERS[parameters.model]()
-    values = (parameters.r, parameters.alpha, parameters.a, parameters.b)
-    fitter.params_ = dict(zip(_NAMES[parameters.model], values, strict=True))
+    fitter.params_ = pd.Series(parameters.values, index=["r", "alpha", "a", "b"])
     # Overflow stands for odds of thousands of digits against the customer: the answer, 0, is right.
     with np.errstate(over="ignore"):
-        return np.asarray(fitter.conditional_probability_alive(frequency, recency_days, age_days), dtype=float)
+        parts = [
+            fitter.conditional_probability_alive(*(column[start : start + 20_000] for column in columns))
+            for columns in [(frequency, recency_days, age_days)]
+            for start in range(0, max(len(frequency), 1), 20_000)
+        ]
+    return np.concatenate(parts).astype(float)
+
+
+def _pareto_paths(values: Any, x: Floats, recency: Floats, age: Floats) -> tuple[Any, Any]:
+    """Likelihood that a customer, last seen at recency, is there still, and that he left since, in like units.
+
+    The second is the integral of s / (beta + t) ((alpha + recency) / (alpha + t))^(r + x)
+    ((beta + recency) / (beta + t))^s over t from recency to age, by Gauss-Legendre points in log(t - recency + unit),
+    where unit is the time in which the integrand falls off at first. Source: Fader and Hardie 2005, equation 18 of
+    brucehardie.com/notes/009, where it is a difference of two 2F1. In autograd's numpy, for the gradient of the fit.
+    """
+    r, alpha, s, beta = values
+    a, b, span = alpha + recency, beta + recency, age - recency
+    unit = 1 / ((r + x) / a + (s + 1) / b)
+    points, weights = np.polynomial.legendre.leggauss(16)
+    width = anp.log1p(span / unit)
+    grown = anp.exp(anp.outer(width, (points + 1) / 2))
+    past = unit[:, None] * (grown - 1)
+    density = anp.exp(-(r + x)[:, None] * anp.log1p(past / a[:, None]) - (s + 1) * anp.log1p(past / b[:, None]))
+    gone = s / b * unit * width * anp.dot(grown * density, weights / 2)
+    here = anp.exp(-(r + x) * anp.log1p(span / a) - s * anp.log1p(span / b))
+    return here, gone
 
 
 def expected_spend(spend: SpendParameters, frequency: Floats, repeat_revenue: Floats) -> Floats:
@@ -379,7 +650,7 @@ class _Future:
 
 
 def _futures(
-    parameters: ClvParameters, frequency: Floats, age: Floats, horizon: int, discount_rate: float
+    parameters: ClvParameters, frequency: Floats, age: Floats, horizon: float, discount_rate: float
 ) -> tuple[_Future, npt.NDArray[np.intp]]:
     """_Future per distinct (frequency, age), and each customer's place in it."""
     ages, age_place = np.unique(age, return_inverse=True)
@@ -428,26 +699,23 @@ def _pareto_outlook(
 ) -> tuple[Floats, Floats, Floats]:
     """As _geometric_outlook for Pareto/NBD: he leaves at his own rate a day, μ ~ Gamma(s, beta + age) while there.
 
-    Each is an integral over the days of P(still there) = (B / (B + s))^S, here by 48 Gauss-Legendre points in log(s).
+    All are integrals over the days of P(still there) = (B / (B + t))^s. E[N] and E[N (N - 1)] are closed, by Box-Cox
+    without a pole where s is 1 or 2; P(N = 0) is by 48 Gauss-Legendre points in log(t).
     """
     shape, scale = (parameters.r + x)[:, None], (parameters.alpha + age)[:, None]
     leave, base = parameters.a, (parameters.b + age)[:, None]
+    rate, last = shape / scale, days[-1]
+    mean = rate * base * boxcox1p(days / base, 1 - leave)
+    twice = base**2 * (boxcox1p(last / base, 2 - leave) - boxcox1p(last / base, 1 - leave))
+    pairs = 2 * rate * (rate + 1 / scale) * twice
+    unit = np.minimum(scale, base)
     points, weights = np.polynomial.legendre.leggauss(48)
-
-    def integral(function: Callable[[Floats], Floats], day: float) -> Floats:
-        unit = np.minimum(scale, base)
-        span = np.log1p(day / unit)
-        grown = np.exp(span * (points + 1) / 2)
-        return np.asarray((weights / 2 * span * unit * grown * function(unit * (grown - 1))).sum(axis=1))
-
-    def there(s: Floats) -> Floats:
-        return np.exp(-leave * np.log1p(s / base))
-
-    rate = shape / scale
-    mean = np.stack([rate[:, 0] * integral(there, day) for day in days], axis=1)
-    pairs = (2 * rate * (rate + 1 / scale))[:, 0] * integral(lambda s: s * there(s), days[-1])
-    bought = integral(lambda s: rate * np.exp(-(shape + 1) * np.log1p(s / scale)) * there(s), days[-1])
-    return mean, pairs, 1 - bought
+    span = np.log1p(last / unit)
+    grown = np.exp(span * (points + 1) / 2)
+    passed = unit * (grown - 1)
+    first_bought = rate * np.exp(-(shape + 1) * np.log1p(passed / scale) - leave * np.log1p(passed / base))
+    bought = (weights / 2 * span * unit * grown * first_bought).sum(axis=1)
+    return mean, pairs[:, 0], 1 - bought
 
 
 def _beta_points(a: float, b: Floats, size: int = 16) -> tuple[Floats, Floats]:
@@ -591,9 +859,19 @@ def _correlation(x: Floats, value: Floats, count: Floats) -> float | None:
     return float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
-def _parameter_rows(parameters: Any, method: Method) -> list[tuple[str, float, str]]:
-    values = asdict(parameters) if parameters is not None else {}
-    return [(name, value, method) for name, value in values.items() if name != "model"]
+def _parameter_rows(
+    names: tuple[str, ...], parameters: ClvParameters | SpendParameters, method: Method
+) -> list[tuple[str, float | None, str]]:
+    rows: list[tuple[str, float | None, str]] = list(zip(names, parameters.values, [method] * len(names), strict=True))
+    if parameters.covariance is not None:
+        errors = np.array(parameters.values) * np.sqrt(np.diag(parameters.covariance))
+        rows += [(f"{name}_standard_error", float(e), method) for name, e in zip(names, errors, strict=True)]
+    return rows
+
+
+def _rows(matrix: Any) -> Any:
+    """A matrix of lists, as JSON has it, as a Covariance; None as None."""
+    return None if matrix is None else tuple(tuple(row) for row in matrix)
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:

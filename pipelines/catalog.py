@@ -97,6 +97,7 @@ _PYTHON = (
         ("customer_purchase_pattern", "clv_model"),
         function="pipelines.score:customer_clv",
     ),
+    Table("clv_forecast", "scores", "split", ("customer_clv",)),
     Table(
         "churn_fit",
         "scores",

@@ -3,8 +3,14 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import partial
+from importlib.metadata import version
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +30,16 @@ from models.churn import (
     to_artefact,
     with_p_alive,
 )
-from models.clv import ClvParameters, SpendParameters, clv_tier, fit_clv, fit_spend, score_clv
+from models.clv import (
+    ClvParameters,
+    SpendParameters,
+    TotalForecast,
+    fit_clv,
+    fit_spend,
+    forecast_total,
+    score_clv,
+    tier_bounds,
+)
 from models.drift import MIN_CUSTOMERS, bin_counts, stability_index, stability_level
 from models.effect import campaign_effects
 from pipelines.build import feature_dates
@@ -35,6 +50,16 @@ from pipelines.lake import Night
 from pipelines.settings import Settings, code_version
 
 Tables = dict[str, pa.Table]
+_CLV_MODEL = pa.schema(
+    [
+        ("part", pa.string()),
+        ("parameters", pa.string()),
+        ("trained_from", pa.date32()),
+        ("trained_through", pa.date32()),
+        ("libraries", pa.string()),
+        ("data_fingerprint", pa.string()),
+    ]
+)
 SEED = 7
 BATCH_ROWS = 250_000
 # Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
@@ -50,7 +75,14 @@ OLD_MODEL_DAYS = 35
 # Whom a model doesn't learn from.
 _SHOPPER = "customer_id NOT IN (SELECT customer_id FROM service_account)"
 # Settings that a fitted model rests on.
-_FITTED_BY = ("active_days", "churn_lead_days", "churn_horizon_days", "amounts_include_tax", "gift_card_categories")
+_FITTED_BY = (
+    "buying_model",
+    "active_days",
+    "churn_lead_days",
+    "churn_horizon_days",
+    "amounts_include_tax",
+    "gift_card_categories",
+)
 
 
 def calendar(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
@@ -79,9 +111,9 @@ def _is_fitted(night: Night, settings: Settings, fitted_on: date | None) -> bool
 
 def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. The models of buying and of spend, and the margin that turns spend into value."""
-    last_good = dict(engine.rows("SELECT part, parameters FROM history.clv_model"))
+    earlier = {row["part"]: row for row in engine.arrow("SELECT * FROM history.clv_model").to_pylist()}
     fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.clv_fit")[0][0]
-    if {"buying", "spend"} <= last_good.keys() and _is_fitted(night, settings, fitted_on):
+    if {"buying", "spend"} <= earlier.keys() and _is_fitted(night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in ("clv_fit", "clv_model")}
     patterns = engine.arrow(
         "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
@@ -92,22 +124,37 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         f"FROM customer_purchase_pattern WHERE frequency > 0 AND {_SHOPPER} "
         "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
-    buying = fit_clv(patterns, ClvParameters.from_json(last_good["buying"]) if "buying" in last_good else None)
-    spend = fit_spend(spends, SpendParameters.from_json(last_good["spend"]) if "spend" in last_good else None)
+    last_buying, last_spend = (earlier[part]["parameters"] if part in earlier else None for part in ("buying", "spend"))
+    buying = fit_clv(patterns, last_buying and ClvParameters.from_json(last_buying), settings.buying_model)
+    spend = fit_spend(spends, last_spend and SpendParameters.from_json(last_spend))
     rate, known = _margin_rate(engine)
     rows: list[tuple[str, float | None, str]] = [*buying.quality(), *spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
-    parameters = {
-        "buying": buying.parameters and buying.parameters.to_json(),
-        "spend": spend.parameters and spend.parameters.to_json(),
-        "margin_rate": None if rate is None else repr(rate),
-    }
-    kept = {part: text for part, text in parameters.items() if text is not None}
+    first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0]
+    artefact = partial(_artefact, trained_from=first, trained_through=night.run_date)
+    model = [] if rate is None else [artefact("margin_rate", repr(rate), np.array([rate, known]))]
+    for part, fit, data in (("buying", buying, patterns), ("spend", spend, spends)):
+        if fit.method == "last_good":
+            model.append(earlier[part])
+        elif fit.parameters is not None:
+            model.append(artefact(part, fit.parameters.to_json(), data.to_numpy(float)))
     return {
         "clv_fit": _quality("clv", rows, night.run_date),
-        "clv_model": pa.table(
-            {"part": pa.array(list(kept), pa.string()), "parameters": pa.array(list(kept.values()), pa.string())}
-        ),
+        "clv_model": pa.Table.from_pylist(sorted(model, key=itemgetter("part")), schema=_CLV_MODEL),
+    }
+
+
+def _artefact(
+    part: str, parameters: str, data: npt.NDArray[np.float64], trained_from: date, trained_through: date
+) -> dict[str, Any]:
+    """A row of clv_model: parameters, and what they were fitted on and with."""
+    return {
+        "part": part,
+        "parameters": parameters,
+        "trained_from": trained_from,
+        "trained_through": trained_through,
+        "libraries": json.dumps({name: version(name) for name in ("autograd", "lifetimes", "numpy", "scipy")}),
+        "data_fingerprint": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
     }
 
 
@@ -123,25 +170,59 @@ def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
     return (float(margin / with_cost) if known >= MINIMUM_KNOWN_COST else None), known
 
 
-def customer_clv(engine: DuckDBEngine, _night: Night, settings: Settings) -> Tables:
-    """Grain: customer with an order. What the customer is expected to bring in the horizon."""
-    model = dict(engine.rows("SELECT part, parameters FROM clv_model"))
-    buying = ClvParameters.from_json(model["buying"]) if "buying" in model else None
-    spend = SpendParameters.from_json(model["spend"]) if "spend" in model else None
-    rate = float(model["margin_rate"]) if "margin_rate" in model else None
-    customers = engine.arrow(
-        "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue "
-        "FROM customer_purchase_pattern ORDER BY customer_id"
+def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
+    """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
+    model = {row["part"]: row for row in engine.arrow("SELECT * FROM clv_model").to_pylist()}
+    buying = ClvParameters.from_json(model["buying"]["parameters"]) if "buying" in model else None
+    spend = SpendParameters.from_json(model["spend"]["parameters"]) if "spend" in model else None
+    rate = float(model["margin_rate"]["parameters"]) if "margin_rate" in model else None
+    columns = "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue FROM customer_purchase_pattern"
+    score = partial(
+        score_clv,
+        parameters=buying,
+        spend=spend,
+        horizon_days=settings.clv_horizon_days,
+        discount_rate=settings.discount_rate,
+        margin_rate=rate,
     )
-    scored = pa.concat_tables(
-        score_clv(batch, buying, spend, settings.clv_horizon_days, settings.discount_rate, rate)
-        for batch in _batches(customers)
-    )
-    return {"customer_clv": scored.append_column("clv_tier", pa.array(clv_tier(scored["clv"].to_numpy()), pa.string()))}
+    engine.rows("DROP TABLE IF EXISTS scored_clv")
+    nobody = engine.arrow(f"{columns} LIMIT 0")
+    engine.append("scored_clv", score(nobody))
+    total = forecast_total(nobody, buying, settings.clv_horizon_days) if buying else None
+    for batch in engine.batches(f"{columns} ORDER BY customer_id", BATCH_ROWS):
+        engine.append("scored_clv", score(batch))
+        if buying and total:
+            total += forecast_total(batch, buying, settings.clv_horizon_days)
+    clv = engine.rows("SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv")[0][0]
+    bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
+    tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
+    learnt = model["buying"]["trained_through"] if "buying" in model else night.run_date
+    return {
+        "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
+        "FROM scored_clv",
+        "clv_forecast": _quality("clv", _forecast(buying, total, clv, night.run_date, settings), learnt),
+    }
 
 
-def _batches(table: pa.Table) -> Iterable[pa.Table]:
-    return (table.slice(start, BATCH_ROWS) for start in range(0, max(len(table), 1), BATCH_ROWS))
+def _forecast(
+    buying: ClvParameters | None, total: TotalForecast | None, clv: float | None, run_date: date, settings: Settings
+) -> list[tuple[str, float | None, str]]:
+    """Rows of clv_forecast: what all customers together are expected to do."""
+    if buying is None or total is None:
+        return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
+    horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
+    found = total.interval(buying)
+    low, high = (round(end, 6) for end in found) if found else (None, None)
+    interval = "of the 95 % predictive interval: uncertain are buying, leaving, parameters and model"
+    if low is None:
+        interval = "unknown: the parameters came without their uncertainty"
+    money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
+    return [
+        ("forecast_purchases", round(total.purchases, 6), f"purchase days of {total.customers:,} customers {horizon}"),
+        ("forecast_purchases_low", low, f"lower end {interval}"),
+        ("forecast_purchases_high", high, f"upper end {interval}"),
+        ("forecast_clv", clv, f"{money}; {horizon}"),
+    ]
 
 
 def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     churn_lead_days: int = Field(0, ge=0)
     churn_horizon_days: int = Field(90, ge=1)
     clv_horizon_days: int = Field(365, ge=1)
+    buying_model: Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"] = "best"
     fit_days: int = Field(7, ge=1)
     discount_rate: float = Field(0.10, ge=0, lt=10)
     point_value: Decimal = Field(Decimal("0.01"), ge=0)

@@ -1,6 +1,6 @@
 """Whole nights on next to nothing: every table comes out, with NULL where there is no honest number."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -38,6 +38,56 @@ def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
     assert retailer.rows(night, "customer_360", "customer_id, registered_at, is_member, email_consent") == [
         ("c1", None, False, False)
     ]
+
+
+def bought(days: dict[str, list[int]]) -> str:
+    """Receipts of customers on days of 2017, of different amounts."""
+    return RECEIPTS + "".join(
+        f"{customer}-{n},{customer},{date(2017, 1, 1) + timedelta(day)},sale,{5 + (n * 3 + day) % 11}\n"
+        for customer, on in days.items()
+        for n, day in enumerate(on)
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "night", "repeaters"),
+    [
+        ({f"c{n}": [n * 3 + k * 11 for k in range(1 + n % 4)] for n in range(30)}, "2017-12-01", 22),
+        ({f"c{n}": [0] for n in range(60)}, "2017-01-01", 0),
+        ({f"c{n}": [n] for n in range(60)}, "2017-12-01", 0),
+    ],
+    ids=["30 customers", "one day of history", "nobody buys again"],
+)
+def test_where_no_habit_is_seen_there_is_no_value_and_the_reason_is_said(retailer, days, night, repeaters):
+    retailer.deliver(night, receipts=bought(days))
+    loaded = retailer.load(night, upto=EVERYTHING)
+    scored = "COUNT(*), COUNT(frequency), COUNT(p_alive), COUNT(clv), COUNT(clv_high), COUNT(clv_tier), MAX(clv_basis)"
+    assert retailer.rows(loaded, "customer_clv", scored) == [(len(days), len(days), 0, 0, 0, 0, "revenue")]
+    assert retailer.rows(loaded, "clv_model") == []
+    found = {metric: row for metric, *row in retailer.rows(loaded, "model_quality", "metric, value, note")}
+    reason = f"only {repeaters} customers bought on a second day, and 30 are needed to see a habit"
+    assert found["customers"] == [float(len(days)), f"no forecast of purchases: {reason}"]
+    assert found["spend_customers"][1].startswith(f"no forecast of spend: only {repeaters} customers spent money")
+    assert found["forecast_purchases"] == [None, "no forecast of purchases: metric customers says why"]
+
+
+def test_of_customers_who_are_all_gone_nothing_is_expected(retailer):
+    days = {f"c{n}": [n % 20 + k * (3 + n % 9) for k in range(1 + n % 5)] for n in range(80)}
+    retailer.deliver("2019-12-01", receipts=bought(days))
+    loaded = retailer.load("2019-12-01", upto=EVERYTHING)
+    scored = "COUNT(*), MAX(p_alive) < 0.01, MAX(clv), MIN(clv_low), COUNT(DISTINCT clv_tier), MAX(clv_tier)"
+    assert retailer.rows(loaded, "customer_clv", scored) == [(80, True, 0.0, 0.0, 1, "bronze")]
+
+
+def test_of_customers_who_all_stay_as_much_is_expected_as_they_always_bought(retailer):
+    days = {f"c{n}": list(range(n % 20, 334, 7 + n % 13)) for n in range(80)}
+    retailer.deliver("2017-12-01", receipts=bought(days))
+    loaded = retailer.load("2017-12-01", upto=EVERYTHING)
+    scored = "COUNT(*), MIN(p_alive) > 0.9, MIN(clv) > 0, COUNT(DISTINCT clv_tier)"
+    assert retailer.rows(loaded, "customer_clv", scored) == [(80, True, True, 4)]
+    found = dict(retailer.rows(loaded, "clv_forecast", "metric, value"))
+    as_ever = sum(len(on) - 1 for on in days.values()) / 334 * 365
+    assert found["forecast_purchases_low"] < as_ever < found["forecast_purchases_high"]
 
 
 def test_anonymous_sales_count_as_revenue_and_make_no_customer(retailer):

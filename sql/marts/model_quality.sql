@@ -3,6 +3,8 @@
 WITH fits AS (
     SELECT * FROM clv_fit
     UNION ALL
+    SELECT * FROM clv_forecast
+    UNION ALL
     SELECT * FROM churn_fit
     UNION ALL
     SELECT * FROM churn_drift
