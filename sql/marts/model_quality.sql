@@ -27,15 +27,7 @@ SELECT
     value,
     note,
     trained_through
-FROM clv_fit
-UNION ALL
-SELECT
-    model,
-    metric,
-    value,
-    note,
-    trained_through
-FROM churn_fit
+FROM model_fit
 UNION ALL
 SELECT
     'gross_margin' AS model,
