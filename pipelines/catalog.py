@@ -32,7 +32,7 @@ INCREMENTAL = {
     "customer_totals": "customer_id",
 }
 # Too large to be written for one reader, or twice: a SELECT over other tables, run where it is read.
-VIEWS = frozenset({"active_stay", "contact", "gift_card_sale", "order_fact", "order_line"})
+VIEWS = frozenset({"active_stay", "contact", "customer_age", "gift_card_sale", "model_fit", "order_fact", "order_line"})
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,40 @@ _PYTHON = (
         function="pipelines.score:customer_churn",
     ),
     Table("churn_drift", "scores", "split", ("customer_churn",)),
+    Table(
+        "growth_fit",
+        "scores",
+        "python",
+        ("customer", "customer_category", "customer_day", "customer_spend", "customer_totals", "service_account"),
+        ("growth_fit", "growth_model", "category_capacity", "peer_group"),
+        function="pipelines.growth:growth_fit",
+    ),
+    Table("growth_model", "scores", "split", ("growth_fit",)),
+    Table("category_capacity", "scores", "split", ("growth_fit",)),
+    Table("peer_group", "scores", "split", ("growth_fit",)),
+    Table(
+        "customer_spend_more",
+        "scores",
+        "python",
+        ("customer_spend", "growth_model"),
+        function="pipelines.growth:customer_spend_more",
+    ),
+    Table(
+        "customer_next_order",
+        "scores",
+        "python",
+        ("customer_purchase_pattern", "growth_model"),
+        function="pipelines.growth:customer_next_order",
+    ),
+    Table(
+        "customer_channel",
+        "marts",
+        "python",
+        ("contact_response", "customer", "customer_rfm"),
+        function="pipelines.growth:customer_channel",
+    ),
+    Table("segment_channel", "marts", "split", ("customer_channel",)),
+    Table("channel_fit", "marts", "split", ("customer_channel",)),
     Table("campaign_effect", "marts", "python", ("campaign_outcome",), function="pipelines.score:campaign_effect"),
     Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:data_quality"),
     Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:rejected_rows"),

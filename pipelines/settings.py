@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     contracts: Path | None = None
     campaigns: Path = ROOT / "config" / "campaigns.yaml"
     control_salt: str = "loyalty"
+    channel_exploration: float = Field(0.1, ge=0, le=1)
     shared_group: bool = False
     keep_warehouses: int = Field(3, ge=1)
     keep_landing_days: int | None = Field(None, ge=0)

@@ -8,6 +8,7 @@ SELECT
     c.sent_at,
     c.sent_date,
     c.delivered_at,
+    c.delivered_date,
     c.opened_at,
     c.clicked_at,
     c.unsubscribed_at,

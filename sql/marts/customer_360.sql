@@ -1,15 +1,5 @@
 -- All that is known of each customer, without personal data: profile, consents, purchases, points, scores.
 -- Grain: customer, of the CRM or only seen on receipts.
-WITH age AS (
-    SELECT
-        c.customer_id,
-        (YEAR(n.run_date) - YEAR(c.birth_date)) * 10000 + (MONTH(n.run_date) - MONTH(c.birth_date)) * 100
-        + DAY(n.run_date) - DAY(c.birth_date) AS age_in_ten_thousandths,
-        CAST(MONTH(c.birth_date) AS INTEGER) AS birth_month
-    FROM customer AS c
-    CROSS JOIN night AS n
-)
-
 SELECT
     customer.customer_id,
     customer.registered_at,
@@ -21,7 +11,7 @@ SELECT
     customer.acquisition_channel,
     customer.region,
     customer.gender,
-    CAST(FLOOR(CAST(age.age_in_ten_thousandths AS DOUBLE) / 10000) AS INTEGER) AS age_years,
+    age.age_years,
     age.birth_month,
     customer.marital_status,
     customer.household_id,
@@ -68,13 +58,21 @@ SELECT
     customer_clv.clv_tier,
     customer_clv.clv_basis,
     customer_churn.p_churn,
-    customer_churn.churn_tier
+    customer_churn.churn_tier,
+    customer_growth.p_spend_more,
+    customer_growth.headroom,
+    customer_growth.headroom_category,
+    customer_next_order.next_order_date,
+    customer_channel.best_channel
 FROM customer
 CROSS JOIN night
-LEFT JOIN age ON customer.customer_id = age.customer_id AND age.age_in_ten_thousandths BETWEEN 140000 AND 1109999
+LEFT JOIN customer_age AS age ON customer.customer_id = age.customer_id
 LEFT JOIN customer_totals AS totals ON customer.customer_id = totals.customer_id
 LEFT JOIN customer_purchase_pattern AS pattern ON customer.customer_id = pattern.customer_id
 LEFT JOIN customer_points ON customer.customer_id = customer_points.customer_id
 LEFT JOIN customer_rfm ON customer.customer_id = customer_rfm.customer_id
 LEFT JOIN customer_clv ON customer.customer_id = customer_clv.customer_id
 LEFT JOIN customer_churn ON customer.customer_id = customer_churn.customer_id
+LEFT JOIN customer_growth ON customer.customer_id = customer_growth.customer_id
+LEFT JOIN customer_next_order ON customer.customer_id = customer_next_order.customer_id
+LEFT JOIN customer_channel ON customer.customer_id = customer_channel.customer_id

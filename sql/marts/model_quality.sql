@@ -1,16 +1,6 @@
 -- How good each model is and what its numbers rest on; why a column is NULL, where one is.
 -- Grain: model and metric.
-WITH fits AS (
-    SELECT * FROM clv_fit
-    UNION ALL
-    SELECT * FROM clv_forecast
-    UNION ALL
-    SELECT * FROM churn_fit
-    UNION ALL
-    SELECT * FROM churn_drift
-),
-
-cost AS (
+WITH cost AS (
     SELECT
         COUNT(*) AS customer_days,
         CAST(COUNT(gross_margin) AS DOUBLE) / NULLIF(COUNT(*), 0) AS known_share
@@ -37,7 +27,7 @@ SELECT
     value,
     note,
     trained_through
-FROM fits
+FROM model_fit
 UNION ALL
 SELECT
     'gross_margin' AS model,

@@ -1,0 +1,283 @@
+"""Best channel: on which a customer is likeliest to buy within 7 days of a delivery, learnt from few contacts each.
+
+Three levels, each shrunk towards the one above by empirical Bayes: a channel in the population, in a segment, for a
+customer. What a customer did on one channel tells also how much he buys at all, so his expectation on a channel is the
+segment's times how he did on the *other* channels (a gamma-Poisson ratio); on it follow his own contacts there (a
+beta-binomial). Without the first step a frequent buyer's only channel would always seem his best.
+
+Opens and clicks are weaker signs: one without a purchase counts as that part of a purchase with which the customers'
+purchases on other channels are foretold best. Probabilities are of buying after a delivery, not because of it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import betaln, gammaln
+
+Floats = npt.NDArray[np.float64]
+QualityRow = tuple[str, float | None, str]
+Method = Literal["explored", "observational"]
+
+CHANNELS = ("ads", "call", "email", "messenger", "push", "sms")
+MIN_DELIVERED = 100
+MIN_LOGGED = 100
+# Own contacts weigh against this many expected ones; the bounds of what the data may say.
+CONCENTRATION = (0.5, 10_000.0)
+HIGHEST_RATE = 0.95
+SIGN_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+MAX_SIGN_CUSTOMERS = 20_000
+
+
+@dataclass(frozen=True)
+class ChannelModel:
+    """What is known of channels before a customer's own contacts.
+
+    rates: grain segment and channel: segment, channel, delivered_count, purchase_count, p_purchase (shrunk).
+    usual_signs: by channel, the share of contacts without a purchase that were clicked; and that were opened only.
+    sign_weights: of a purchase, for which a click without one counts, and an open.
+    """
+
+    method: Method
+    rates: pd.DataFrame
+    usual_signs: tuple[dict[str, float], dict[str, float]]
+    sign_weights: tuple[float, float]
+    customer_concentration: float
+    ratio_concentration: float
+
+
+@dataclass(frozen=True)
+class ChannelFit:
+    """The model, None if too few contacts were delivered, and (metric, value, note) for model_quality."""
+
+    model: ChannelModel | None
+    quality: list[QualityRow]
+
+
+def fit_channel(responses: pd.DataFrame) -> ChannelFit:
+    """What segments and customers do on each channel, and how much it differs between them.
+
+    Args:
+        responses: grain customer and channel, sorted: customer_id, segment, channel, delivered_count, opened_count,
+            clicked_count, purchase_count, opened_purchase_count (opened but not clicked), clicked_purchase_count, and
+            of contacts on a channel that was chosen with a known probability logged_count, logged_weight (the sum of
+            1 / probability) and logged_purchase_weight (of those with a purchase).
+    """
+    total = responses.groupby("channel", sort=True)["delivered_count"].sum()
+    used = total.index[total >= MIN_DELIVERED]
+    rows = responses[responses["channel"].isin(used)]
+    if rows.empty:
+        note = (
+            f"observational: no best channel: {int(total.sum())} contacts were delivered in the last year and their 7 "
+            f"days are over; {MIN_DELIVERED} on a channel are needed. Choices are even among channels with consent"
+        )
+        return ChannelFit(
+            None, [("method", None, note), ("delivered_contacts", float(total.sum()), "of the last year")]
+        )
+    logged = rows.groupby("channel")["logged_count"].sum()
+    method: Method = "explored" if len(used) > 1 and (logged >= MIN_LOGGED).all() else "observational"
+    plain = ChannelModel(method, _segment_rates(rows, method), _usual_signs(rows), (0.0, 0.0), 1.0, 1.0)
+    model = _with_sign_weights(_with_concentrations(plain, rows), rows)
+    why = {
+        "explored": "segments' rates weigh each contact by 1 / the logged probability that its channel was chosen",
+        "observational": "who was reached on which channel was not left to chance, so part of a difference between "
+        f"channels may be one between their customers; from {MIN_LOGGED} logged choices on each channel it is explored",
+    }
+    quality: list[QualityRow] = [
+        ("method", None, f"{method}: {why[method]}"),
+        ("delivered_contacts", float(rows["delivered_count"].sum()), f"of the last year, on {', '.join(used)}"),
+        ("logged_contacts", float(logged.sum()), "of them, on the channel that was chosen, with its probability"),
+        ("purchase_rate", _rate(rows), "share of delivered contacts with a purchase within 7 days, causal or not"),
+        ("open_weight", model.sign_weights[1], "of a purchase, for which an open without click or purchase counts"),
+        ("click_weight", model.sign_weights[0], "of a purchase, for which a click without a purchase counts"),
+        ("customer_concentration", model.customer_concentration, "contacts that the expectation of a customer weighs"),
+        ("ratio_concentration", model.ratio_concentration, "expected purchases that a customer's overall level weighs"),
+    ]
+    return ChannelFit(model, [(name, None if v is None else round(v, 6), note) for name, v, note in quality])
+
+
+def score_channel(model: ChannelModel | None, segments: pd.Series, responses: pd.DataFrame) -> pd.DataFrame:
+    """Customer x CHANNELS: probability of a purchase within 7 days of a delivery; NaN on channels too little used.
+
+    Args:
+        model: of fit_channel.
+        segments: segment by customer_id, one for each customer wanted.
+        responses: as for fit_channel; of other customers, it is without effect.
+    """
+    p = pd.DataFrame(np.nan, index=segments.index, columns=list(CHANNELS))
+    if model is None:
+        return p
+    expected = _expected(model, segments)
+    p[:] = expected
+    own = responses[responses["customer_id"].isin(segments.index) & responses["channel"].isin(model.rates["channel"])]
+    if own.empty:
+        return p.round(6)
+    place = segments.index.get_indexer(pd.Index(own["customer_id"].unique()))
+    delivered, did = _wide(own, "delivered_count"), _wide(own.assign(did=_did(model, own)), "did")
+    p.iloc[place] = _posterior(model, expected[place], delivered, did)
+    return p.round(6)
+
+
+def choose_channel(
+    p: Floats, is_allowed: npt.NDArray[np.bool_], draws: Floats, exploration: float
+) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.bool_]]:
+    """A channel for each customer (-1: none is allowed), the probability with which it was chosen, and if it was drawn.
+
+    With probability `exploration` any allowed channel, each alike; else the best of them; without a best, any.
+
+    Args:
+        p: customer x channel, NaN where unknown.
+        is_allowed: the same shape: whether the customer agreed to the channel.
+        draws: customer x 2, each within [0, 1): whether to explore, and which.
+        exploration: share of customers for whom a channel is drawn.
+    """
+    count = is_allowed.sum(axis=1)
+    scores = np.where(is_allowed & np.isfinite(p), p, -1.0)
+    best = np.where(scores.max(axis=1) >= 0, scores.argmax(axis=1), -1)
+    share = np.where(best >= 0, exploration, 1.0)
+    is_drawn = (draws[:, 0] < share) & (count > 0)
+    nth = np.minimum((draws[:, 1] * count).astype(np.int64), np.maximum(count - 1, 0))
+    drawn = np.argmax(np.cumsum(is_allowed, axis=1) > nth[:, None], axis=1)
+    chosen = np.where(count == 0, -1, np.where(is_drawn, drawn, best))
+    with np.errstate(divide="ignore"):
+        probability = share / count + (1 - share) * (chosen == best)
+    return chosen.astype(np.int64), np.where(count == 0, np.nan, probability), is_drawn
+
+
+def _rate(rows: pd.DataFrame) -> float:
+    return float(rows["purchase_count"].sum() / rows["delivered_count"].sum())
+
+
+def _with_sign_weights(model: ChannelModel, rows: pd.DataFrame) -> ChannelModel:
+    """The weights of a click and an open that best foretell purchases on the customers' other channels; 0 if none does.
+
+    What a sign says of the very contact would count too much: who buys after a message often opened it for that.
+    """
+    some = rows[rows["customer_id"].isin(rows["customer_id"].unique()[:MAX_SIGN_CUSTOMERS])]
+    expected = _expected(model, some.drop_duplicates("customer_id")["segment"])
+    delivered, bought = _wide(some, "delivered_count"), _wide(some, "purchase_count")
+    there = delivered > 0
+
+    def loss(candidate: ChannelModel) -> float:
+        did = _wide(some.assign(did=_did(candidate, some)), "did")
+        prior = _prior(expected, delivered, did, candidate.ratio_concentration)[there]
+        return _beta_binomial_loss(candidate.customer_concentration, delivered[there], bought[there], prior)
+
+    for place in range(2):
+        of_click, of_open = model.sign_weights
+        tried = [(weight, of_open) if place == 0 else (of_click, weight) for weight in SIGN_WEIGHTS]
+        model = min((replace(model, sign_weights=weights) for weights in tried), key=loss)
+    return model
+
+
+def _did(model: ChannelModel, rows: pd.DataFrame) -> pd.Series:
+    """Purchases, and the weighted signs without one beyond what is usual on the channel; one per row, 0 or more."""
+    did = rows["purchase_count"].astype(float)
+    for weight, usual, signs in zip(model.sign_weights, model.usual_signs, _signs(rows), strict=True):
+        did += weight * (signs - rows["channel"].map(usual) * (rows["delivered_count"] - rows["purchase_count"]))
+    return did.clip(lower=0.0)
+
+
+def _signs(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Contacts without a purchase that were clicked, and those that were opened only; one per row."""
+    clicked = rows["clicked_count"] - rows["clicked_purchase_count"]
+    opened = rows["opened_count"] - rows["clicked_count"] - rows["opened_purchase_count"]
+    return clicked, opened
+
+
+def _usual_signs(rows: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
+    """By channel: the share of contacts without a purchase that were clicked, and that were opened only."""
+    silent = (rows["delivered_count"] - rows["purchase_count"]).groupby(rows["channel"], sort=True).sum()
+    shares = ((signs.groupby(rows["channel"]).sum() / silent).fillna(0.0) for signs in _signs(rows))
+    clicked, opened = ({str(channel): float(share) for channel, share in of.items()} for of in shares)
+    return clicked, opened
+
+
+def _segment_rates(rows: pd.DataFrame, method: Method) -> pd.DataFrame:
+    """Grain: segment and channel in use, every pair. Rates shrunk towards channel x level of the segment."""
+    columns = ["delivered_count", "purchase_count", "logged_count", "logged_weight", "logged_purchase_weight"]
+    pairs = pd.MultiIndex.from_product(
+        [sorted(rows["segment"].unique()), sorted(rows["channel"].unique())], names=["segment", "channel"]
+    )
+    counts = rows.groupby(["segment", "channel"])[columns].sum().astype(float).reindex(pairs, fill_value=0.0)
+    n, s = counts["delivered_count"], counts["purchase_count"]
+    if method == "explored":
+        n = counts["logged_count"]
+        s = (n * counts["logged_purchase_weight"] / counts["logged_weight"]).fillna(0.0)
+    by_channel = s.groupby("channel").sum() / n.groupby("channel").sum()
+    rate = by_channel.reindex(pairs.get_level_values("channel")).to_numpy()
+    level = (s.groupby("segment").sum() / (n * rate).groupby("segment").sum()).fillna(1.0)
+    expected = np.clip(rate * level.reindex(pairs.get_level_values("segment")).to_numpy(), 1e-6, HIGHEST_RATE)
+    weight = _concentration(n.to_numpy(), s.to_numpy(), expected)
+    counts["p_purchase"] = ((s + weight * expected) / (n + weight)).round(6)
+    return counts[["delivered_count", "purchase_count", "p_purchase"]].reset_index()
+
+
+def _with_concentrations(model: ChannelModel, rows: pd.DataFrame) -> ChannelModel:
+    """How much customers of a segment differ: in how much they buy at all, and beyond that by channel."""
+    expected = _expected(model, rows.drop_duplicates("customer_id")["segment"])
+    delivered, bought = _wide(rows, "delivered_count"), _wide(rows, "purchase_count")
+    due, total = np.nansum(delivered * expected, axis=1), bought.sum(axis=1)
+
+    def loss(log_m: float) -> float:
+        m = np.exp(log_m)
+        return -float(
+            (gammaln(total + m) - gammaln(m) + m * np.log(m / (m + due)) + total * np.log(1 / (m + due))).sum()
+        )
+
+    bounds = tuple(np.log(CONCENTRATION))
+    ratio = float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+    prior = _prior(expected, delivered, bought, ratio)
+    there = delivered > 0
+    own = _concentration(delivered[there], bought[there], prior[there])
+    return replace(model, customer_concentration=own, ratio_concentration=ratio)
+
+
+def _prior(expected: Floats, delivered: Floats, did: Floats, ratio: float) -> Floats:
+    """Customer x channel: the segment's rate times how the customer did on the other channels."""
+    due = np.nan_to_num(delivered * expected)
+    other_due = due.sum(axis=1, keepdims=True) - due
+    other_did = did.sum(axis=1, keepdims=True) - did
+    return np.asarray(np.clip(expected * (other_did + ratio) / (other_due + ratio), 1e-6, HIGHEST_RATE))
+
+
+def _posterior(model: ChannelModel, expected: Floats, delivered: Floats, did: Floats) -> Floats:
+    prior = _prior(expected, delivered, did, model.ratio_concentration)
+    weight = model.customer_concentration
+    return np.asarray(np.minimum((did + weight * prior) / (delivered + weight), 1.0))
+
+
+def _concentration(n: Floats, s: Floats, expected: Floats) -> float:
+    """How many contacts the expectation weighs: maximum likelihood of s ~ BetaBinomial(n, m p, m (1 - p))."""
+
+    def loss(log_m: float) -> float:
+        return _beta_binomial_loss(float(np.exp(log_m)), n, s, expected)
+
+    return float(np.exp(minimize_scalar(loss, bounds=tuple(np.log(CONCENTRATION)), method="bounded").x))
+
+
+def _beta_binomial_loss(m: float, n: Floats, s: Floats, expected: Floats) -> float:
+    a, b = m * expected, m * (1 - expected)
+    return -float((betaln(a + s, b + n - s) - betaln(a, b)).sum())
+
+
+def _expected(model: ChannelModel, segments: pd.Series) -> Floats:
+    """Customer x CHANNELS: the segment's rates; of a segment in which nobody was contacted, all customers'."""
+    rates = model.rates.pivot(index="segment", columns="channel", values="p_purchase").reindex(columns=list(CHANNELS))
+    total = model.rates.groupby("channel")[["delivered_count", "purchase_count"]].sum()
+    usual = (total["purchase_count"] / total["delivered_count"]).reindex(list(CHANNELS))
+    place = rates.index.get_indexer(pd.Index(segments))
+    return np.vstack([rates.to_numpy(dtype=float), usual.to_numpy(dtype=float)])[place]
+
+
+def _wide(rows: pd.DataFrame, column: str) -> Floats:
+    """Customer (in order of appearance) x CHANNELS; 0 where there is nothing."""
+    customer, _ = pd.factorize(rows["customer_id"])
+    table = np.zeros((customer.max() + 1, len(CHANNELS)))
+    np.add.at(
+        table, (customer, pd.Index(CHANNELS).get_indexer(pd.Index(rows["channel"]))), rows[column].to_numpy(dtype=float)
+    )
+    return table

@@ -1,0 +1,316 @@
+"""Growth tables that Python makes: who will spend more, what categories hold, when the next order is due, best channel.
+
+Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
+"""
+
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from models.channel import CHANNELS, ChannelFit, choose_channel, fit_channel, score_channel
+from models.growth import GrowthModel, fit_growth, score_growth
+from models.rhythm import RhythmFit, RhythmParameters, fit_rhythm, judge_rhythm, regularity, score_rhythm
+from pipelines.build import feature_dates
+from pipelines.catalog import tables
+from pipelines.engine import DuckDBEngine
+from pipelines.lake import Night
+from pipelines.score import Tables, _batches, _is_fitted, _quality
+from pipelines.settings import Settings
+
+FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
+# More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
+FITTED_CUSTOMERS = 50_000
+FITTED_RHYTHMS = 5_000
+# Fewer are no peers, and no measure of what a category holds.
+MINIMUM_COMPARED = 30
+# What a household may well reach: the quarter of peers above it, the tenth of a category's households above it.
+PEER_SHARE, CAPACITY_SHARE = 0.75, 0.9
+# A category is durable if fewer than this share of its households, known for a year, ever took it again.
+REPEATED_SHARE = 0.2
+
+
+def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+    """Grain: model and metric. Models of growth and of the next order; what peers spend and categories hold."""
+    fitted_on, parts = engine.rows(
+        "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.growth_model) FROM history.growth_fit"
+    )[0]
+    if parts == 2 and _is_fitted(night, settings, fitted_on):
+        return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in FITS}
+    capacity, peers = _category_capacity(engine, night.run_date), _peer_group(engine)
+    _sample_customers(engine)
+    horizon = settings.churn_horizon_days
+    gap = timedelta(settings.churn_lead_days + horizon)
+    train, test = (_spend_as_of(night.run_date - n * gap, engine, settings) for n in (2, 1))
+    growth = fit_growth(train, test, horizon)
+    rhythm, judged = _rhythm(engine, night.run_date, follow_up_days=2 * horizon)
+    rows = [*growth.quality, *_headroom_quality(capacity, peers)]
+    quality = (
+        _quality("growth", rows, night.run_date),
+        _quality("next_order", [*rhythm.quality(), *judged], night.run_date),
+    )
+    made = {
+        "spend_more": growth.model and growth.model.to_json(),
+        "rhythm": rhythm.parameters and rhythm.parameters.to_json(),
+    }
+    kept = {part: text for part, text in made.items() if text is not None}
+    model = {"part": pa.array(list(kept), pa.string()), "parameters": pa.array(list(kept.values()), pa.string())}
+    return {
+        "growth_fit": pa.concat_tables(quality),
+        "growth_model": pa.table(model),
+        "category_capacity": capacity,
+        "peer_group": peers,
+    }
+
+
+def _sample_customers(engine: DuckDBEngine) -> None:
+    """Make `day` hold the days of a fixed random part of the shoppers (by md5 of their id), with the md5."""
+    customers = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
+    engine.materialise(
+        "sampled",
+        f"SELECT customer_id, md5(customer_id) AS draw FROM customer_totals WHERE md5(customer_id) < "
+        f"'{_bound(FITTED_CUSTOMERS, customers)}' AND customer_id NOT IN (SELECT customer_id FROM service_account)",
+    )
+    engine.materialise(
+        "sampled_day",
+        "SELECT d.*, s.draw FROM customer_day AS d INNER JOIN sampled AS s ON d.customer_id = s.customer_id",
+    )
+    engine.register("customer_day", "SELECT * FROM sampled_day")
+
+
+def _bound(wanted: int, customers: int) -> str:
+    """The md5 below which about so many customers lie; above every md5 if there are no more."""
+    return "g" if customers <= wanted else f"{round(wanted / customers * 16**8):08x}"
+
+
+def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.DataFrame:
+    """customer_spend as of another day than tonight, with what was spent then where it is known."""
+    engine.register_arrow("feature_date", feature_dates([day], settings))
+    spend: pd.DataFrame = engine.arrow(
+        f"SELECT * FROM ({tables()['customer_spend'].sql}) ORDER BY customer_id"
+    ).to_pandas()
+    return spend
+
+
+def _rhythm(
+    engine: DuckDBEngine, tonight: date, follow_up_days: int
+) -> tuple[RhythmFit, list[tuple[str, float | None, str]]]:
+    """The fit as of tonight, and how one of an earlier day foretold what came since."""
+    customers = engine.rows("SELECT COUNT(*) FROM sampled")[0][0]
+    engine.materialise(
+        "purchase_day",
+        "SELECT customer_id, business_date, LAG(business_date) OVER (PARTITION BY customer_id ORDER BY business_date) "
+        f"AS earlier_date FROM sampled_day WHERE net_spend > 0 AND draw < '{_rhythm_bound(customers, engine)}'",
+    )
+    then = tonight - timedelta(follow_up_days)
+    earlier, patterns = _rhythm_as_of(engine, then)
+    forecast = score_rhythm(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
+    judged = judge_rhythm(forecast, patterns["next_days"], follow_up_days)
+    return _rhythm_as_of(engine, tonight, earlier.parameters)[0], judged
+
+
+def _rhythm_bound(sampled: int, engine: DuckDBEngine) -> str:
+    if sampled <= FITTED_RHYTHMS:
+        return "g"
+    bound: str = engine.rows(f"SELECT draw FROM sampled ORDER BY draw OFFSET {FITTED_RHYTHMS} LIMIT 1")[0][0]
+    return bound
+
+
+def _rhythm_as_of(
+    engine: DuckDBEngine, day: date, start: RhythmParameters | None = None
+) -> tuple[RhythmFit, pd.DataFrame]:
+    """A fit on what was known on a day; and the customers' patterns then, with the days to the next purchase day."""
+    known = f"business_date <= DATE '{day}'"
+    intervals = engine.arrow(
+        "SELECT customer_id, DATE_DIFF('day', earlier_date, business_date) AS interval_days, "
+        f"COUNT(*) AS interval_count FROM purchase_day WHERE {known} AND earlier_date IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).to_pandas()
+    patterns = engine.arrow(
+        f"""SELECT customer_id, COUNT(*) FILTER ({known}) - 1 AS frequency,
+            DATE_DIFF('day', MIN(business_date), MAX(business_date) FILTER ({known})) AS recency_days,
+            DATE_DIFF('day', MIN(business_date), DATE '{day}') AS age_days, 1 AS customer_count,
+            DATE_DIFF('day', DATE '{day}', MIN(business_date) FILTER (NOT {known})) AS next_days
+        FROM purchase_day GROUP BY customer_id HAVING MIN(business_date) <= DATE '{day}' ORDER BY customer_id"""
+    ).to_pandas()
+    return fit_rhythm(patterns, regularity(intervals), start), patterns
+
+
+def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
+    """Grain: category. What households that are known for a year take of it: nine in ten no more than its capacity."""
+    households = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
+    engine.materialise(
+        "household",
+        f"""SELECT t.customer_id, COALESCE('h' || c.household_id, 'c' || t.customer_id) AS household,
+            MIN(t.first_order_date) OVER (PARTITION BY household) AS first_order_date
+        FROM customer_totals AS t LEFT JOIN customer AS c ON t.customer_id = c.customer_id
+        WHERE t.customer_id NOT IN (SELECT customer_id FROM service_account)
+            AND md5(household) < '{_bound(FITTED_CUSTOMERS, households)}'""",
+    )
+    engine.materialise(
+        "taken",
+        f"""SELECT h.household, c.category, SUM(c.line_count) AS line_count, CAST(CAST(SUM(c.revenue) AS DOUBLE) * 365
+            / (DATE_DIFF('day', MIN(h.first_order_date), DATE '{tonight}') + 1) AS DECIMAL(18, 2)) AS amount
+        FROM customer_category AS c INNER JOIN household AS h ON c.customer_id = h.customer_id
+        WHERE DATE_DIFF('day', h.first_order_date, DATE '{tonight}') >= 365 GROUP BY h.household, c.category
+        HAVING SUM(c.line_count) > 0 AND SUM(c.revenue) > 0""",
+    )
+    return engine.arrow(
+        f"""SELECT category, COUNT(*) AS household_count,
+            CAST(COUNT(*) FILTER (line_count > 1) AS DOUBLE) / COUNT(*) AS repeated_share,
+            repeated_share < {REPEATED_SHARE} AS is_durable,
+            QUANTILE_DISC(amount, {CAPACITY_SHARE}) AS capacity_amount
+        FROM taken GROUP BY category HAVING COUNT(*) >= {MINIMUM_COMPARED} ORDER BY category"""
+    )
+
+
+def _peer_group(engine: DuckDBEngine) -> pa.Table:
+    """Grain: tenure band, band of order days, and region ('*': all). What a quarter of such customers spend or more."""
+    groups = "tenure_band, order_band, region"
+    return engine.arrow(
+        f"""WITH spend AS (
+            SELECT s.tenure_band, s.order_band, c.region, s.revenue_365d
+            FROM customer_spend AS s LEFT JOIN customer AS c ON s.customer_id = c.customer_id
+            WHERE s.customer_id NOT IN (SELECT customer_id FROM service_account)
+        )
+        SELECT {groups}, COUNT(*) AS customer_count, QUANTILE_DISC(revenue_365d, {PEER_SHARE}) AS upper_revenue
+        FROM (SELECT * FROM spend WHERE region IS NOT NULL UNION ALL SELECT * REPLACE ('*' AS region) FROM spend)
+        GROUP BY {groups} HAVING COUNT(*) >= {MINIMUM_COMPARED} ORDER BY {groups}"""
+    )
+
+
+def _headroom_quality(capacity: pa.Table, peers: pa.Table) -> list[tuple[str, float | None, str]]:
+    durable = sum(capacity["is_durable"].to_pylist())
+    if len(capacity):
+        note = f"categories with a capacity; {durable} durable ones hold no more for who has one"
+    else:
+        note = f"headroom is NULL: no category has {MINIMUM_COMPARED} households that are known for a year"
+    few = "" if len(peers) else f"; headroom is NULL: no group has {MINIMUM_COMPARED}"
+    return [
+        ("categories_with_capacity", float(len(capacity)), note),
+        ("peer_groups", float(len(peers)), f"groups of {MINIMUM_COMPARED} comparable customers or more{few}"),
+    ]
+
+
+def customer_spend_more(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:
+    """Grain: customer with an order in the last year. The probability to spend more in the horizon than in the last."""
+    text = _part(engine, "spend_more")
+    model = GrowthModel.from_json(text) if text else None
+    customers = engine.arrow(
+        "SELECT * EXCLUDE (as_of_date, tenure_band, order_band) FROM customer_spend ORDER BY customer_id"
+    )
+    scores = [score_growth(model, batch.drop_columns("customer_id").to_pandas()) for batch in _batches(customers)]
+    return {
+        "customer_spend_more": pa.table(
+            {
+                "customer_id": customers["customer_id"],
+                "p_spend_more": pa.array(np.concatenate(scores), pa.float64(), from_pandas=True),
+                "method": pa.repeat(pa.scalar(model.method if model else None, pa.string()), len(customers)),
+            }
+        )
+    }
+
+
+def _part(engine: DuckDBEngine, part: str) -> str | None:
+    rows = engine.rows(f"SELECT parameters FROM growth_model WHERE part = '{part}'")
+    return rows[0][0] if rows else None
+
+
+def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
+    """Grain: customer with an order. When the next purchase day is due, with an interval."""
+    text = _part(engine, "rhythm")
+    parameters = RhythmParameters.from_json(text) if text else None
+    customers = engine.arrow(
+        "SELECT customer_id, frequency, recency_days, age_days FROM customer_purchase_pattern ORDER BY customer_id"
+    )
+    scored = pa.concat_tables(score_rhythm(batch, parameters) for batch in _batches(customers))
+    engine.register_arrow("scored", scored)
+    date_of = "DATE '{}' + CAST({} AS INTEGER) AS {}".format
+    days = {"next_days": "next_order_date", "low_days": "next_order_low", "high_days": "next_order_high"}
+    dates = ", ".join(date_of(night.run_date, column, name) for column, name in days.items())
+    return {
+        "customer_next_order": engine.arrow(
+            f"SELECT customer_id, p_order_again, {dates}, method, reason FROM scored ORDER BY customer_id"
+        )
+    }
+
+
+def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+    """Grain: customer who is not deleted. The channel of the likeliest purchase, and the one that is chosen."""
+    responses = engine.arrow(
+        "SELECT r.*, COALESCE(f.rfm_segment, 'no_order') AS segment FROM contact_response AS r "
+        "LEFT JOIN customer_rfm AS f ON r.customer_id = f.customer_id ORDER BY r.customer_id, r.channel"
+    ).to_pandas()
+    fit = fit_channel(responses)
+    consents = ", ".join(f"c.{channel}_consent" for channel in CHANNELS)
+    month, salt = f"{night.run_date:%Y-%m}", settings.control_salt.replace("'", "''")
+    customers = engine.arrow(
+        f"""SELECT c.customer_id, COALESCE(f.rfm_segment, 'no_order') AS segment, {consents},
+            CAST('0x' || draw[1:8] AS UBIGINT) / 16.0**8 AS first_draw,
+            CAST('0x' || draw[9:16] AS UBIGINT) / 16.0**8 AS second_draw
+        FROM (
+            SELECT *, md5(concat_ws(':', '{salt}', 'channel', '{month}', customer_id)) AS draw
+            FROM customer WHERE NOT is_deleted
+        ) AS c LEFT JOIN customer_rfm AS f ON c.customer_id = f.customer_id ORDER BY c.customer_id"""
+    )
+    made = [_channels(batch, fit, responses, settings) for batch in _batches(customers)]
+    return {
+        "customer_channel": pa.concat_tables(made),
+        "segment_channel": _segment_channel(fit),
+        "channel_fit": _quality(
+            "channel",
+            [
+                *fit.quality,
+                ("exploration_share", settings.channel_exploration, "of customers are given a channel by lot"),
+            ],
+            night.run_date,
+        ),
+    }
+
+
+def _channels(customers: pa.Table, fit: ChannelFit, responses: pd.DataFrame, settings: Settings) -> pa.Table:
+    """One row per customer: probabilities, the best channel that he agreed to or was reached on, the choice."""
+    frame = customers.to_pandas()
+    segments = frame.set_index("customer_id")["segment"]
+    p = score_channel(fit.model, segments, responses).to_numpy()
+    agreed = frame[[f"{channel}_consent" for channel in CHANNELS]].to_numpy(dtype=bool)
+    own = responses[responses["customer_id"].isin(segments.index)]
+    place = (
+        segments.index.get_indexer(pd.Index(own["customer_id"])),
+        pd.Index(CHANNELS).get_indexer(pd.Index(own["channel"])),
+    )
+    reached = np.zeros(p.shape)
+    reached[place] = own["delivered_count"]
+    likely = np.where(agreed | (reached > 0), np.nan_to_num(p, nan=-1.0), -1.0)
+    highest = likely.max(axis=1)
+    best = np.where(highest >= 0, likely.argmax(axis=1), -1)
+    draws = frame[["first_draw", "second_draw"]].to_numpy(dtype=float)
+    chosen, probability, is_drawn = choose_channel(p, agreed, draws, settings.channel_exploration)
+    return pa.table(
+        {
+            "customer_id": customers["customer_id"],
+            "best_channel": _channel_names(best),
+            "p_purchase": pa.array(np.where(best >= 0, highest, np.nan), pa.float64(), from_pandas=True),
+            **{f"p_{name}": pa.array(p[:, i], pa.float64(), from_pandas=True) for i, name in enumerate(CHANNELS)},
+            "delivered_count": pa.array(reached.sum(axis=1), pa.int64()),
+            "method": pa.repeat(fit.model.method if fit.model else "observational", len(customers)),
+            "chosen_channel": _channel_names(chosen),
+            "choice_probability": pa.array(probability.round(6), pa.float64(), from_pandas=True),
+            "is_explored": is_drawn,
+        }
+    )
+
+
+def _channel_names(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """Names of channels, NULL for -1."""
+    return pa.array([*CHANNELS, None], pa.string()).take(pa.array(numbers % (len(CHANNELS) + 1)))
+
+
+def _segment_channel(fit: ChannelFit) -> pa.Table:
+    """Grain: segment and channel in use."""
+    columns = ["segment", "channel", "delivered_count", "purchase_count", "p_purchase"]
+    rates = fit.model.rates if fit.model else pd.DataFrame(columns=columns).astype({"p_purchase": float})
+    best = rates.groupby("segment")["p_purchase"].transform("max") == rates["p_purchase"]
+    is_first = best & ~(best.groupby(rates["segment"]).cumsum() > 1)
+    return pa.Table.from_pandas(rates.assign(is_best=is_first.astype(bool)), preserve_index=False)

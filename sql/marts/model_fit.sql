@@ -1,0 +1,23 @@
+-- What the fits of all models, their forecasts, drift and backtests say of themselves.
+-- Grain: model and metric.
+WITH fits AS (
+    SELECT * FROM clv_fit
+    UNION ALL
+    SELECT * FROM clv_forecast
+    UNION ALL
+    SELECT * FROM churn_fit
+    UNION ALL
+    SELECT * FROM churn_drift
+    UNION ALL
+    SELECT * FROM growth_fit
+    UNION ALL
+    SELECT * FROM channel_fit
+)
+
+SELECT
+    model,
+    metric,
+    value,
+    note,
+    trained_through
+FROM fits

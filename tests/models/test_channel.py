@@ -1,0 +1,242 @@
+"""Best channel: found where contacts tell it, shrunk where they are few, and explored with known probabilities."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models.channel import CHANNELS, MIN_DELIVERED, choose_channel, fit_channel, score_channel
+
+COUNTS = (
+    "delivered_count",
+    "opened_count",
+    "clicked_count",
+    "purchase_count",
+    "opened_purchase_count",
+    "clicked_purchase_count",
+    "logged_count",
+    "logged_weight",
+    "logged_purchase_weight",
+)
+BASE = {"email": 0.10, "push": 0.08, "sms": 0.18}
+
+
+def responses(*rows: dict[str, object]) -> pd.DataFrame:
+    """Rows with the counts that are not named at 0."""
+    frame = pd.DataFrame([{"segment": "loyal", **dict.fromkeys(COUNTS, 0), **row} for row in rows])
+    return frame.sort_values(["customer_id", "channel"], ignore_index=True)
+
+
+def population(customers: int, contacts: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Responses of customers who buy more or less and prefer channels, clicks go with both; and the true rates."""
+    rng = np.random.default_rng(seed)
+    ids = np.array([f"c{n:05d}" for n in range(customers)])
+    level = rng.gamma(4, 1 / 4, customers)
+    parts, truth = [], pd.DataFrame(index=ids, columns=list(BASE), dtype=float)
+    for channel, rate in BASE.items():
+        truth[channel] = p = np.clip(rng.beta(8 * rate, 8 * (1 - rate), customers) * level, 0, 0.95)
+        n = rng.poisson(contacts, customers)
+        bought = rng.binomial(n, p)
+        clicked, clicked_bought = rng.binomial(n - bought, np.clip(2 * p, 0, 0.9)), rng.binomial(bought, 0.5)
+        part = pd.DataFrame({"customer_id": ids, "segment": "loyal", "channel": channel, "delivered_count": n})
+        part = part.assign(
+            opened_count=clicked + clicked_bought,
+            clicked_count=clicked + clicked_bought,
+            purchase_count=bought,
+            opened_purchase_count=0,
+            clicked_purchase_count=clicked_bought,
+            logged_count=0,
+            logged_weight=0.0,
+            logged_purchase_weight=0.0,
+        )
+        parts.append(part[part["delivered_count"] > 0])
+    return pd.concat(parts).sort_values(["customer_id", "channel"], ignore_index=True), truth
+
+
+@pytest.fixture(scope="module")
+def known():
+    frame, truth = population(4000, 6, seed=1)
+    fit = fit_channel(frame)
+    scores = score_channel(fit.model, pd.Series("loyal", index=truth.index), frame)
+    return frame, truth, fit, scores[list(BASE)]
+
+
+def of(fit, metric: str) -> float | None:
+    return {name: value for name, value, _ in fit.quality}[metric]
+
+
+# Probabilities
+
+
+def test_the_channel_found_best_brings_more_than_the_populations_best(known):
+    _, truth, _, scores = known
+    chosen = truth.to_numpy()[np.arange(len(truth)), scores.to_numpy().argmax(axis=1)].mean()
+    best = truth.max(axis=1).mean()
+    assert truth["sms"].mean() + 0.4 * (best - truth["sms"].mean()) < chosen < best
+
+
+def test_probabilities_are_calibrated(known):
+    _, truth, _, scores = known
+    for channel in BASE:
+        for group in np.array_split(np.argsort(scores[channel].to_numpy()), 5):
+            expected = scores[channel].iloc[group].mean()
+            assert truth[channel].iloc[group].mean() == pytest.approx(expected, abs=0.03)
+
+
+def test_shrunk_probabilities_are_nearer_to_the_truth_than_raw_shares(known):
+    frame, truth, _, scores = known
+    few = frame[frame["delivered_count"] <= 3]
+    place = truth.index.get_indexer(few["customer_id"]), truth.columns.get_indexer(few["channel"])
+    raw = (few["purchase_count"] / few["delivered_count"]).to_numpy()
+    population = few["channel"].map(BASE).to_numpy()
+    error = {
+        name: np.mean((p - truth.to_numpy()[place]) ** 2)
+        for name, p in {"raw": raw, "population": population, "shrunk": scores.to_numpy()[place]}.items()
+    }
+    assert error["shrunk"] < error["population"] < error["raw"]
+
+
+def test_clicks_that_go_with_buying_count_and_clicks_that_do_not_hardly_do(known):
+    frame, _, fit, _ = known
+    assert of(fit, "click_weight") >= 0.1
+    rng = np.random.default_rng(2)
+    silent = frame["delivered_count"] - frame["purchase_count"]
+    noise = rng.binomial(silent, 0.2) + frame["clicked_purchase_count"]
+    assert of(fit_channel(frame.assign(opened_count=noise, clicked_count=noise)), "click_weight") <= 0.2
+
+
+def test_a_frequent_buyer_reached_on_one_channel_is_expected_to_buy_more_on_all(known):
+    fit = known[2]
+    own = responses({"customer_id": "new", "channel": "push", "delivered_count": 4, "purchase_count": 2})
+    new, usual = score_channel(fit.model, pd.Series("loyal", index=["new", "usual"]), own)[list(BASE)].to_numpy()
+    assert (new > usual).all()
+    assert usual == pytest.approx(list(BASE.values()), abs=0.02)
+
+
+def test_many_own_contacts_decide_and_few_do_not(known):
+    fit = known[2]
+    rows = [
+        {"customer_id": "sure", "channel": "push", "delivered_count": 60, "purchase_count": 40},
+        {"customer_id": "sure", "channel": "sms", "delivered_count": 60, "purchase_count": 6},
+        {"customer_id": "once", "channel": "push", "delivered_count": 1, "purchase_count": 0},
+        {"customer_id": "once", "channel": "sms", "delivered_count": 1, "purchase_count": 0},
+    ]
+    scores = score_channel(fit.model, pd.Series("loyal", index=["sure", "once"]), responses(*rows))
+    assert scores[list(BASE)].idxmax(axis=1).tolist() == ["push", "sms"]
+    assert scores.loc["sure", "push"] == pytest.approx(40 / 60, abs=0.07)
+
+
+def test_channels_hardly_used_are_unknown(known):
+    frame = known[0]
+    few = responses({"customer_id": "x", "channel": "call", "delivered_count": MIN_DELIVERED - 1, "purchase_count": 50})
+    more = fit_channel(pd.concat([frame, few], ignore_index=True))
+    assert set(more.model.rates["channel"]) == set(BASE)
+    scores = score_channel(more.model, pd.Series("loyal", index=["x"]), few)
+    assert scores[["ads", "call", "messenger"]].isna().all(axis=None)
+
+
+def test_a_segment_keeps_its_own_rates_where_it_has_many_contacts_and_an_unknown_one_gets_the_populations():
+    def segment(name: str, sms: int, push: int) -> list[dict[str, object]]:
+        bought = {"sms": sms, "push": push}
+        return [
+            {
+                "customer_id": f"{name}{n}",
+                "segment": name,
+                "channel": channel,
+                "delivered_count": 10,
+                "purchase_count": count // 100 + (n < count % 100),
+            }
+            for n in range(100)
+            for channel, count in bought.items()
+        ]
+
+    frame = responses(*segment("a", 300, 100), *segment("b", 100, 300), *segment("c", 200, 100))
+    fit = fit_channel(frame)
+    rates = fit.model.rates.set_index(["segment", "channel"])["p_purchase"]
+    assert rates["a", "sms"] > rates["a", "push"]
+    assert rates["b", "sms"] < rates["b", "push"]
+    assert score_channel(fit.model, pd.Series("elsewhere", index=["z"]), frame).loc["z", "sms"] == pytest.approx(0.2)
+
+
+def test_with_logged_choices_rates_are_weighed_and_explored():
+    """Of the likely buyers nine in ten were sent an sms, of the others one in ten: raw shares favour sms."""
+    rows = []
+    for kind, p_sms, buys in (("likely", 0.9, 0.4), ("other", 0.1, 0.1)):
+        for channel, p in (("sms", p_sms), ("email", 1 - p_sms)):
+            count = round(1000 * p)
+            bought = round(count * buys)
+            rows.append(
+                {
+                    "customer_id": f"{kind} {channel}",
+                    "channel": channel,
+                    "delivered_count": count,
+                    "purchase_count": bought,
+                    "logged_count": count,
+                    "logged_weight": count / p,
+                    "logged_purchase_weight": bought / p,
+                }
+            )
+    weighed = fit_channel(responses(*rows))
+    raw = fit_channel(responses(*rows).assign(logged_count=0))
+    assert (weighed.model.method, raw.model.method) == ("explored", "observational")
+    assert raw.model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx({"email": 0.13, "sms": 0.37})
+    assert weighed.model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx(
+        {"email": 0.25, "sms": 0.25}
+    )
+
+
+def test_without_contacts_there_is_no_best_channel_and_the_reason_is_said():
+    nothing = responses({"customer_id": "a", "channel": "sms", "delivered_count": 1}).head(0)
+    fit = fit_channel(nothing)
+    assert fit.model is None
+    assert fit.quality[0][2].startswith("observational: no best channel: 0 contacts were delivered in the last year")
+    assert score_channel(fit.model, pd.Series("loyal", index=["a"]), nothing).isna().all(axis=None)
+
+
+def test_order_of_customers_and_batches_are_without_effect(known):
+    frame, truth, fit, scores = known
+    segments = pd.Series("loyal", index=truth.index[::-1])
+    backwards = score_channel(fit.model, segments, frame)
+    pd.testing.assert_frame_equal(backwards.loc[truth.index, list(BASE)], scores)
+    part = score_channel(fit.model, pd.Series("loyal", index=truth.index[:100]), frame)
+    pd.testing.assert_frame_equal(part[list(BASE)], scores.head(100))
+
+
+# The choice
+
+
+def test_the_best_allowed_channel_is_chosen_unless_lots_say_otherwise():
+    p = np.array([[0.1, np.nan, 0.3, np.nan, np.nan, 0.2]] * 4)
+    allowed = np.array([[True, False, False, False, True, True]] * 4)
+    draws = np.array([[0.9, 0.5], [0.05, 0.0], [0.05, 0.5], [0.05, 0.99]])
+    chosen, probability, is_drawn = choose_channel(p, allowed, draws, exploration=0.3)
+    assert [CHANNELS[n] for n in chosen] == ["sms", "ads", "push", "sms"]
+    assert probability == pytest.approx([0.8, 0.1, 0.1, 0.8])
+    assert is_drawn.tolist() == [False, True, True, True]
+
+
+def test_nothing_known_is_drawn_and_nothing_allowed_is_not_chosen():
+    allowed = np.array([[True, False, True, False, False, False], [False] * 6])
+    chosen, probability, is_drawn = choose_channel(np.full((2, 6), np.nan), allowed, np.full((2, 2), 0.9), 0.1)
+    assert chosen.tolist() == [2, -1]
+    assert probability[0] == 0.5
+    assert np.isnan(probability[1])
+    assert is_drawn.tolist() == [True, False]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    p=arrays(float, (1, 6), elements=st.floats(0, 1)),
+    allowed=arrays(bool, (1, 6)).filter(lambda row: row.any()),
+    exploration=st.floats(0, 1),
+)
+def test_the_logged_probability_is_the_share_of_draws_that_choose_the_channel(p, allowed, exploration):
+    grid = (np.arange(60) + 0.5) / 60
+    draws = np.array([(u, v) for u in grid for v in grid])
+    rows = len(draws)
+    chosen, probability, _ = choose_channel(np.repeat(p, rows, 0), np.repeat(allowed, rows, 0), draws, exploration)
+    for channel in np.unique(chosen):
+        assert allowed[0, channel]
+        assert (chosen == channel).mean() == pytest.approx(probability[chosen == channel][0], abs=0.02)
