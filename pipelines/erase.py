@@ -7,7 +7,6 @@ erasure that was broken off is finished by the same command.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from pipelines.build import contract_of
 from pipelines.campaigns import read_campaigns
@@ -81,15 +79,6 @@ class Outcome:
     found: tuple[Find, ...] = ()
 
 
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    try:
-        with FileLock(settings.home / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise LoyaltyError(f"another run works in {settings.home}. Wait for it to end, then try again.") from None
-
-
 def erase(
     customer: str,
     settings: Settings,
@@ -112,8 +101,8 @@ def erase(
     """
     if not settings.home.is_dir():
         raise LoyaltyError(f"{settings.home}: no such home")
-    with _only_one(settings):
-        lake = Lake(settings.home)
+    lake = Lake(settings.home)
+    with lake.only_one():
         if not dry_run:
             _close_nights(lake, discard_open)
         erasure = _begin(exact_id(customer), lake, settings)

@@ -1,6 +1,14 @@
 -- How good each model is and what its numbers rest on; why a column is NULL, where one is.
 -- Grain: model and metric.
-WITH cost AS (
+WITH fit AS (
+    SELECT * FROM clv_fit
+    UNION ALL
+    SELECT * FROM churn_fit
+    UNION ALL
+    SELECT * FROM backtest_latest
+),
+
+cost AS (
     SELECT
         COUNT(*) AS customer_days,
         CAST(COUNT(gross_margin) AS DOUBLE) / NULLIF(COUNT(*), 0) AS known_share
@@ -27,15 +35,7 @@ SELECT
     value,
     note,
     trained_through
-FROM clv_fit
-UNION ALL
-SELECT
-    model,
-    metric,
-    value,
-    note,
-    trained_through
-FROM churn_fit
+FROM fit
 UNION ALL
 SELECT
     'gross_margin' AS model,

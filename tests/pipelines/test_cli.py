@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.settings import ROOT
 
-COMMANDS = (("status",), ("rejected", "--date", "2017-12-01"), ("erase", "--customer", "1"), ("env",))
+COMMANDS = (("status",), ("rejected", "--date", "2017-12-01"), ("erase", "--customer", "1"), ("env",), ("backtest",))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])

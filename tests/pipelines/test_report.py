@@ -37,6 +37,8 @@ COLUMNS = {
     " expected_purchase_day_value clv clv_low clv_high clv_tier clv_basis horizon_days",
     "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days",
     "churn_calibration": "decile customers predicted actual",
+    "backtest": "measure kind as_of_date window_days dimension dimension_value customers predicted actual baseline",
+    "backtest_quality": "measure kind as_of_date window_days metric value baseline_value beats_baseline note",
     "customer_segment": "customer_id segment",
     "customer_segment_history": "customer_id segment valid_from valid_to",
     "promo_performance": "promo_code redemptions customers new_customers revenue discount_amount cost_amount"
@@ -61,6 +63,7 @@ SECTIONS = {
     "rfm",
     "clv",
     "churn",
+    "backtests",
     "segments",
     "promo",
     "campaigns",
