@@ -285,7 +285,7 @@ def _group_rows(judged: _Judged) -> list[dict[str, Any]]:
 def _quality_rows(judged: _Judged) -> list[dict[str, Any]]:
     count, key = len(judged.outcomes), judged.key
     about = f"forecast of {key['as_of_date']} ({key['kind']}) for {key['window_days']} days"
-    note = f"judged; {about}" if count else f"no customer has a forecast of {key['as_of_date']}: {judged.reason}"
+    note = f"judged; {about}" if count else f"no customer has a {about}: {judged.reason}"
     rows = [
         {"metric": "customers", "value": float(count), "baseline_value": None, "beats_baseline": None, "note": note}
     ]

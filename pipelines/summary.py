@@ -255,7 +255,7 @@ def _forecast_lines(
         yield _table(lines)
     for row in metrics:
         if row["metric"] == "customers" and not row["value"]:
-            yield f"  {row['as_of_date']}, {row['window_days']} days, {row['kind']}: {row['note']}"
+            yield f"  {row['note']}"
     compared = [row["beats_baseline"] for row in metrics if row["metric"] == shown[0]]
     judged = [better for better in compared if better is not None]
     if judged:

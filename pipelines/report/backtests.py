@@ -65,7 +65,10 @@ ORDER BY dimension_value
 """
 
 _NOT_JUDGED = """
-SELECT DISTINCT as_of_date, note FROM backtest_quality WHERE metric = 'customers' AND value = 0 ORDER BY ALL
+SELECT DISTINCT as_of_date, REPLACE(note, '_', ' ') AS note
+FROM backtest_quality
+WHERE metric = 'customers' AND value = 0
+ORDER BY as_of_date, note
 """
 
 
@@ -82,9 +85,7 @@ def backtests(warehouse: Warehouse) -> Section:
         forecasts = warehouse.rows(_FORECASTS, **asked)
         if forecasts:
             _add(section, warehouse, measure, forecasts)
-    section.takeaways += [
-        f"Not judged, {day(row['as_of_date'])}: {row['note']}." for row in warehouse.rows(_NOT_JUDGED)
-    ]
+    section.takeaways += [f"Not judged: {row['note']}." for row in warehouse.rows(_NOT_JUDGED)]
     return section
 
 
