@@ -18,7 +18,7 @@ from pipelines import score
 from pipelines.engine import DuckDBEngine, identifier
 from pipelines.errors import LoyaltyError
 from pipelines.lake import Backtest, CommittedNight, Lake
-from pipelines.replay import Origin, PastNight, register_known, register_published, replay, select
+from pipelines.replay import Origin, PastNight, put, register_known, register_published, replay, select
 from pipelines.settings import Settings, code_version
 
 Progress = Callable[[str], None]
@@ -179,7 +179,7 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
     for window in origin.clv_windows:
         undiscounted = settings.model_copy(update={"clv_horizon_days": window, "discount_rate": 0.0})
         scored = score.customer_clv(engine, PastNight(base.lake, origin.as_of, base.token), undiscounted)
-        engine.register_arrow("forecast", scored["customer_clv"])
+        put("forecast", scored["customer_clv"], engine)
         for measure in (_PURCHASE_DAYS, _REVENUE):
             yield judged(measure, window, _amounts(measure, origin.as_of, window, engine))
     if origin.churn:

@@ -9,16 +9,19 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
+import pyarrow as pa
+
 from pipelines.build import contract_of, parameters
 from pipelines.catalog import Table, tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import CommittedNight, Manifest, Night, TableState
+from pipelines.score import FITTED_CUSTOMERS
 from pipelines.settings import Settings
 
 Kind = Literal["published", "rolling_origin"]
 
-# More customers make no better judgement; fewer than models are fitted on, so that fits don't sample again.
-JUDGED_CUSTOMERS = 200_000
+# More make no better judgement; a little fewer than models are fitted on, so that no fit samples again, from files.
+JUDGED_CUSTOMERS = round(0.95 * FITTED_CUSTOMERS)
 
 _PURCHASES = ("customer_purchase_pattern", "clv_fit", "customer_rfm")
 _CHURN = ("churn_fit", "customer_churn")
@@ -100,7 +103,15 @@ def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings:
                 engine.register(f"history.{name}", engine.select_of(TableState(), contract_of(name)))
             module, function = table.function.split(":")
             for name, made in getattr(importlib.import_module(module), function)(engine, night, settings).items():
-                engine.register_arrow(name, made)
+                put(name, made, engine)
+
+
+def put(name: str, made: pa.Table | str, engine: DuckDBEngine) -> None:
+    """Make `name` stand for what a function made: rows, or a SELECT of them."""
+    if isinstance(made, str):
+        engine.materialise(name, made)
+    else:
+        engine.register_arrow(name, made)
 
 
 def _replayed_tables(*wanted: str) -> list[Table]:
