@@ -173,9 +173,8 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
         }
         return _Judged(measure, key, outcomes, str(notes[0][0]) if notes else "there was no such model yet")
 
-    engine.materialise("every_part", "SELECT * FROM clv_model")
     # Without a margin rate the model speaks of revenue, which is known for every purchase.
-    engine.materialise("clv_model", "SELECT * FROM every_part WHERE part <> 'margin_rate'")
+    engine.rows("DELETE FROM clv_model WHERE part = 'margin_rate'")
     for window in origin.clv_windows:
         undiscounted = settings.model_copy(update={"clv_horizon_days": window, "discount_rate": 0.0})
         scored = score.customer_clv(engine, PastNight(base.lake, origin.as_of, base.token), undiscounted)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.build import contract_of, parameters
 from pipelines.catalog import Table, tables
-from pipelines.engine import DuckDBEngine
+from pipelines.engine import DuckDBEngine, identifier
 from pipelines.lake import CommittedNight, Manifest, Night, TableState
 from pipelines.score import FITTED_CUSTOMERS
 from pipelines.settings import Settings
@@ -65,8 +65,8 @@ def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
     sampled = "TRUE"
     if customers > JUDGED_CUSTOMERS:  # a fixed random part, by md5 of the id
         sampled = f"md5(customer_id)[:8] < '{round(JUDGED_CUSTOMERS / customers * 16**8):08x}'"
-    engine.materialise("known_day", f"SELECT * FROM every_day WHERE {sampled}")
-    engine.materialise("left_out", f"SELECT customer_id FROM ({select('service_account', base, engine)})")
+    _keep("known_day", f"SELECT * FROM every_day WHERE {sampled}", engine)
+    _keep("left_out", f"SELECT customer_id FROM ({select('service_account', base, engine)})", engine)
     engine.register("identity", select("customer_identity", base, engine))
 
 
@@ -75,14 +75,15 @@ def register_published(manifest: Manifest, engine: DuckDBEngine) -> None:
     for name in ("customer_purchase_pattern", "customer_churn", "customer_rfm", "clv_fit", "clv_model", "churn_fit"):
         rows = engine.select_of(manifest.tables.get(name, TableState()), contract_of(name))
         judged = "WHERE customer_id IN (SELECT customer_id FROM known_day)" if name.startswith("customer") else ""
-        engine.register(name, f"SELECT * FROM ({rows}) {judged}")
+        _keep(name, f"SELECT * FROM ({rows}) {judged}", engine)
     before = engine.select_of(manifest.tables.get("customer_identity", TableState()), contract_of("customer_identity"))
     pair = "source_customer_id, customer_id"
-    engine.materialise("joined", f"SELECT {pair} FROM identity EXCEPT SELECT {pair} FROM ({before})")
-    engine.materialise(
+    _keep("joined", f"SELECT {pair} FROM identity EXCEPT SELECT {pair} FROM ({before})", engine)
+    _keep(
         "left_out",
         "SELECT customer_id FROM left_out UNION SELECT customer_id FROM joined "
         "UNION SELECT source_customer_id FROM joined",
+        engine,
     )
 
 
@@ -97,7 +98,7 @@ def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings:
         for name, rows in parameters(as_of, settings).items():
             engine.register_arrow(name, rows)
         if table.kind == "sql":
-            engine.materialise(table.name, table.sql)
+            _keep(table.name, table.sql, engine)
         elif table.kind == "python":
             for name in table.history:
                 engine.register(f"history.{name}", engine.select_of(TableState(), contract_of(name)))
@@ -106,10 +107,15 @@ def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings:
                 put(name, made, engine)
 
 
+def _keep(name: str, select: str, engine: DuckDBEngine) -> None:
+    """Work a table out once, for every cursor of the engine."""
+    engine.rows(f"CREATE OR REPLACE TABLE {identifier(name)} AS {select}")
+
+
 def put(name: str, made: pa.Table | str, engine: DuckDBEngine) -> None:
     """Make `name` stand for what a function made: rows, or a SELECT of them."""
     if isinstance(made, str):
-        engine.materialise(name, made)
+        _keep(name, made, engine)
     else:
         engine.register_arrow(name, made)
 
