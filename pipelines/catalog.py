@@ -151,6 +151,9 @@ _PYTHON = (
     Table("segment_channel", "marts", "split", ("customer_channel",)),
     Table("channel_fit", "marts", "split", ("customer_channel",)),
     Table("campaign_effect", "marts", "python", ("campaign_outcome",), function="pipelines.score:campaign_effect"),
+    Table("backtest", "marts", "python", function="pipelines.quality:backtest"),
+    Table("backtest_quality", "marts", "split", ("backtest",)),
+    Table("backtest_latest", "marts", "split", ("backtest",)),
     Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:data_quality"),
     Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:rejected_rows"),
     Table(

@@ -1,4 +1,4 @@
-"""The command line: demo data, a night or several, and what a home holds."""
+"""The command line: demo data, a night or several, backtests, and what a home holds."""
 
 import gc
 import json
@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -263,6 +264,41 @@ def erase(
     print("\n".join(summary(outcome)))
     if outcome.found:
         raise typer.Exit(1)
+
+
+class _Dimension(StrEnum):
+    """How a backtest groups customers."""
+
+    decile = "decile"
+    cohort = "first_order_quarter"
+    rfm_segment = "rfm_segment"
+
+
+@app.command()
+def backtest(
+    day: Annotated[
+        date | None,
+        typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="A night that was run; the last, if not given."),
+    ] = None,
+    by: Annotated[_Dimension | None, typer.Option(help="Show the latest forecasts by these groups.")] = None,
+    home: Home = None,
+) -> None:
+    """Hold past forecasts against what customers then did; nights that are run afterwards show the result."""
+    settings = _settings(home)
+    from pipelines.backtest import committed_night, run_backtest
+    from pipelines.errors import LoyaltyError
+    from pipelines.lake import Lake
+    from pipelines.summary import backtest_lines
+
+    began = time.perf_counter()
+    try:
+        night = committed_night(Lake(settings.home), day)
+        result = run_backtest(night, settings, lambda step: print(f"  {step} ...", flush=True))
+    except (LoyaltyError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print("\n".join(backtest_lines(result, by.value if by else None)))
+    print(f"\nKept, in {time.perf_counter() - began:.1f} s. Nights from {night} on that are run now or later show it.")
 
 
 @app.command()

@@ -69,6 +69,18 @@ class Manifest(BaseModel, frozen=True):
     tables: dict[str, TableState]
 
 
+class Backtest(BaseModel, frozen=True):
+    """How forecasts of the past turned out, as known in one night: its tables' rows, which name no customer."""
+
+    run_date: date
+    code_version: str
+    tables: dict[str, list[dict[str, Any]]]
+
+
+# Stands for a backtest in the names of what it may lose; a night that opens meanwhile leaves that alone.
+BACKTEST = "backtest"
+
+
 def write_beside(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put `data` at `path` whole or not at all: written beside, synced, renamed."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
@@ -140,6 +152,7 @@ class Lake:
         self.root = home / "lake"
         self._manifests = self.root / "manifests"
         self._drafts = self.root / "drafts"
+        self._backtests = self.root / "backtests"
 
     def path(self, relative: str) -> Path:
         return self.root / relative
@@ -171,6 +184,27 @@ class Lake:
         for night in gone:
             (self._manifests / f"{night}.json").unlink()
         return gone
+
+    def open_backtest(self, night: date) -> "CommittedNight":
+        """A committed night, for a backtest to work on; what a backtest that was broken off left goes."""
+        for folder in (self.root / "tmp").glob(f"{BACKTEST}.*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return CommittedNight(self, night, BACKTEST)
+
+    def add_backtest(self, backtest: Backtest) -> None:
+        """Keep a backtest, in the place of an earlier one of the same night."""
+        self._backtests.mkdir(exist_ok=True, mode=0o700)
+        write_beside(self._backtests / f"{backtest.run_date}.json", backtest.model_dump_json().encode())
+
+    def backtest_until(self, night: date) -> Backtest | None:
+        """The latest backtest of a night up to `night`."""
+        known = [path for path in sorted(self._backtests.glob("????-??-??.json")) if path.stem <= f"{night}"]
+        return Backtest.model_validate_json(known[-1].read_bytes()) if known else None
+
+    def remove_backtests(self, before: date) -> None:
+        """Forget the backtests of nights before one that is kept, but for the last, which that night may show."""
+        for path in sorted(p for p in self._backtests.glob("????-??-??.json") if p.stem < f"{before}")[:-1]:
+            path.unlink()
 
     def open_nights(self) -> list[str]:
         """Nights that were begun and are not finished: running, or broken off."""
@@ -308,7 +342,7 @@ class Lake:
             if path.name.split(".")[1] not in open_tokens and str(path.relative_to(self.root)) not in named:
                 path.unlink()
         for folder in (self.root / "tmp").glob("*"):
-            if folder.name.split(".")[0] not in open_tokens:
+            if folder.name.split(".")[0] not in {*open_tokens, BACKTEST}:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

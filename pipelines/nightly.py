@@ -45,6 +45,7 @@ _NOT_RECORDED = {
     "notify_connection",
     "notify_to",
     "publish_within_hours",
+    "backtest_schedule",
 }
 
 

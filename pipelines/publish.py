@@ -36,6 +36,8 @@ PUBLISHED = (
     "identity_conflict",
     "service_account",
     "churn_calibration",
+    "backtest",
+    "backtest_quality",
     "model_quality",
     "data_quality",
     "batch_expectation",

@@ -9,7 +9,7 @@ from pipelines.settings import Settings
 
 
 def apply_retention(lake: Lake, night: date, settings: Settings) -> None:
-    """Remove extracts, nights with their data docs, and campaign files that are older than the settings say.
+    """Remove extracts, nights with their data docs and backtests, and campaign files older than the settings say.
 
     The latest night always stays, as its manifest names all files that later nights build on; and the one before, so
     that the latest can be run again. An old night that is run again removes nothing, and no night goes while the
@@ -34,6 +34,7 @@ def apply_retention(lake: Lake, night: date, settings: Settings) -> None:
         if first not in lake.stale_nights():
             lake.remove_nights(before=first)
             _remove_folders(settings.home / "quality", first)
+            lake.remove_backtests(before=first)
             lake.collect_garbage()
 
 

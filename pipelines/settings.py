@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     keep_nights_days: int | None = Field(None, ge=0)
     keep_exports_days: int | None = Field(None, ge=0)
     schedule: str = "0 3 * * *"
+    backtest_schedule: str = "0 9 * * 1"
     complete_marker: str | None = Field(None, pattern=r"^[^/]+$")
     settle_seconds: int = Field(60, ge=1)
     wait_hours: float = Field(6, gt=0)

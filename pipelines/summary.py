@@ -1,6 +1,6 @@
 """What the command line says at the end of a night, and of a home as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pipelines.engine import one_file
 from pipelines.errors import LoyaltyError
 from pipelines.expectations import CONTROL_TOTALS, in_words
 from pipelines.extract import unknown_files
-from pipelines.lake import Lake, Manifest, TableState
+from pipelines.lake import Backtest, Lake, Manifest, TableState
 from pipelines.publish import published_night
 from pipelines.settings import Settings
 
@@ -203,3 +203,86 @@ def print_rejected(settings: Settings, night: date, source: str | None, limit: i
         print(f"{name}  {file}  row {row_number}  {rule}  {values}")
     if len(shown) < total:
         print(f"{total - len(shown):,} more of {total:,}; --limit shows them.")
+
+
+# What a backtest's table shows of each measure: its title, decimals of a mean, and metrics beside the two means.
+_BACKTEST = {
+    "purchase_days": ("Purchase days per customer (CLV)", 2, ("mean_absolute_error", "rank_correlation")),
+    "revenue": ("Revenue per customer (CLV)", 2, ("mean_absolute_error", "rank_correlation", "interval_coverage")),
+    "churned": ("Share of active customers that left (churn)", 3, ("auc", "brier")),
+}
+
+
+def backtest_lines(backtest: Backtest, by: str | None = None) -> Iterator[str]:
+    """What a backtest says: every forecast beside what happened; or the groups of each latest forecast.
+
+    Args:
+        backtest: as it was kept.
+        by: a dimension of table backtest; None for the forecasts as a whole.
+    """
+    yield f"Backtest as of night {backtest.run_date}: forecasts of the past, and what customers then did."
+    yield "In brackets: a forecast without a model (as much as in the window before; of churn, the share that left"
+    yield "of customers with as many weeks since their last order, one cut-off earlier). - is not known."
+    groups, quality = backtest.tables["backtest"], backtest.tables["backtest_quality"]
+    for measure, (title, digits, shown) in _BACKTEST.items():
+        yield ""
+        yield title
+        of = [row for row in groups if row["measure"] == measure]
+        if by is None:
+            metrics = [row for row in quality if row["measure"] == measure]
+            yield from _forecast_lines([row for row in of if row["dimension"] == "all"], metrics, digits, shown)
+        else:
+            yield from _group_lines([row for row in of if row["dimension"] == by], digits)
+
+
+def _forecast(row: dict[str, Any]) -> tuple[str, str, int]:
+    return f"{row['as_of_date']}", row["kind"], row["window_days"]
+
+
+def _forecast_lines(
+    totals: list[dict[str, Any]], metrics: list[dict[str, Any]], digits: int, shown: tuple[str, ...]
+) -> Iterator[str]:
+    """A line a forecast, what each says without one, and how often it beat the one without a model."""
+    by_name = {(*_forecast(row), row["metric"]): row for row in metrics}
+    lines: list[Sequence[str]] = [("forecast of", "kind", "days", "customers", "forecast", "actual", *shown)]
+    for row in totals:
+        found = [by_name[(*_forecast(row), metric)] for metric in shown]
+        cells = [_beside(metric["value"], metric["baseline_value"], 3) for metric in found]
+        forecast = _beside(row["predicted"], row["baseline"], digits)
+        as_of, kind, days = _forecast(row)
+        actual = _decimals(row["actual"], digits)
+        lines.append((as_of, kind, f"{days}", f"{row['customers']:,}", forecast, actual, *cells))
+    if totals:
+        yield _table(lines)
+    for row in metrics:
+        if row["metric"] == "customers" and not row["value"]:
+            yield f"  {row['note']}"
+    compared = [row["beats_baseline"] for row in metrics if row["metric"] == shown[0]]
+    judged = [better for better in compared if better is not None]
+    if judged:
+        yield f"  By {shown[0]} better than without a model: {sum(judged)} of {len(judged)} forecasts."
+
+
+def _group_lines(rows: list[dict[str, Any]], digits: int) -> Iterator[str]:
+    """A line a group of the latest forecast, the published one where there are both."""
+    if not rows:
+        yield "  no forecast to show"
+        return
+    latest = max(rows, key=lambda row: (f"{row['as_of_date']}", row["kind"] == "published"))
+    as_of, kind, days = _forecast(latest)
+    yield f"  forecast of {as_of} ({kind}) for {days} days"
+    lines: list[Sequence[str]] = [(latest["dimension"], "customers", "forecast", "actual")]
+    for row in rows:
+        if _forecast(row) == _forecast(latest):
+            forecast, actual = _beside(row["predicted"], row["baseline"], digits), _decimals(row["actual"], digits)
+            lines.append((row["dimension_value"], f"{row['customers']:,}", forecast, actual))
+    yield _table(lines)
+
+
+def _decimals(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _beside(value: float | None, baseline: float | None, digits: int) -> str:
+    """A value with that of the baseline in brackets."""
+    return f"{_decimals(value, digits)} ({_decimals(baseline, digits)})"

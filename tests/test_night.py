@@ -45,6 +45,8 @@ COLUMNS = {
         "campaign_id metric segment treated_customers control_customers treated_mean control_mean effect ci_low "
         "ci_high window_days is_complete method cost_amount incremental_profit roi roi_low roi_high verdict"
     ),
+    "backtest": "measure kind as_of_date window_days dimension dimension_value customers predicted actual baseline",
+    "backtest_quality": "model measure kind as_of_date window_days metric value baseline_value beats_baseline note",
     "model_quality": "model metric value note trained_through",
     "data_quality": "source rows_read rows_loaded rows_rejected rows_duplicate rows_superseded",
     "rejected_rows": "source file row_number rule",

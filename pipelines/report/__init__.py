@@ -3,8 +3,8 @@
 The same warehouse gives the same bytes: nothing is read from the clock, sums are of DECIMAL, pictures carry no random
 id, and of pipeline_run only the code version is shown. Names from data reach the page through escaping alone.
 
-`trends`, `customers`, `campaigns` and `trust` say what is on the page, `page` what it is made of, `words` how numbers
-are written, `charts` how pictures are drawn.
+`trends`, `customers`, `backtests`, `campaigns` and `trust` say what is on the page, `page` what it is made of, `words`
+how numbers are written, `charts` how pictures are drawn.
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jinja2
 
+from pipelines.report.backtests import backtests
 from pipelines.report.campaigns import campaigns, exports, promo
 from pipelines.report.customers import churn, clv, rfm, segments
 from pipelines.report.page import Topic, Warehouse
@@ -26,6 +27,7 @@ TOPICS = (
     Topic(rfm, "Who buys: recency, frequency, money", "customer_rfm"),
     Topic(clv, "What customers will be worth", "customer_clv"),
     Topic(churn, "Who may leave, and can the forecast be trusted", "customer_churn churn_calibration model_quality"),
+    Topic(backtests, "How far to trust the forecasts", "backtest_quality backtest"),
     Topic(segments, "Segments and who moved", "customer_segment customer_segment_history"),
     Topic(promo, "Promo codes", "promo_performance promotion_performance"),
     Topic(campaigns, "Do campaigns work", "campaign_effect"),

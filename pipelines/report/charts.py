@@ -197,6 +197,51 @@ def draw_calibration(axes: Any, deciles: Sequence[Row]) -> None:
     axes.grid(axis="y")
 
 
+def draw_forecast_by_decile(axes: Any, deciles: Sequence[Row], show: Show, unit: str) -> None:
+    """Per decile of the forecast: forecast as a dash, actual as a dot, without a model as a ring."""
+    for x, row in enumerate(deciles, start=1):
+        if row["Without a model"] is not None:
+            axes.plot(x, row["Without a model"], "o", color="white", markeredgecolor=MUTED, markersize=5, zorder=1)
+        axes.plot([x - 0.35, x + 0.35], [row["Forecast"]] * 2, color=ORANGE, linewidth=2.2, zorder=2)
+        axes.plot(x, row["Actual"], "o", color=BLUE, markersize=6, zorder=3)
+    axes.set_xticks(range(1, len(deciles) + 1), [str(int(row["Group"])) for row in deciles])
+    _forecast_axes(axes, deciles, show, unit)
+    axes.set_xlabel("decile of the forecast, 1 the highest")
+
+
+def draw_forecast_over_time(axes: Any, forecasts: Sequence[Row], show: Show, unit: str) -> None:
+    """Per date of a forecast, oldest first: forecast, actual, and without a model, each a line with its points."""
+    for key, color, style in (("Without a model", MUTED, "o:"), ("Forecast", ORANGE, "_-"), ("Actual", BLUE, "o-")):
+        known = [(row["Forecast of"], row[key]) for row in forecasts if row[key] is not None]
+        if known:
+            face = "white" if color == MUTED else color
+            size = 9 if style[0] == "_" else 5
+            axes.plot(
+                *zip(*known, strict=True), style, color=color, markerfacecolor=face, markersize=size, linewidth=1.2
+            )
+    dates = [row["Forecast of"] for row in forecasts]
+    margin = timedelta(days=max(3, (dates[-1] - dates[0]).days // 20))
+    axes.set_xlim(dates[0] - margin, dates[-1] + margin)
+    _date_ticks(axes, sorted({dates[0], dates[-1]}))
+    _forecast_axes(axes, forecasts, show, unit)
+    axes.set_xlabel("date of the forecast")
+
+
+def _forecast_axes(axes: Any, rows: Sequence[Row], show: Show, unit: str) -> None:
+    """From 0 up, with room for the words that say what is what."""
+    values = [row[key] for row in rows for key in ("Forecast", "Actual", "Without a model") if row[key] is not None]
+    axes.set_ylim(0, (max(values) or 1) * 1.45)
+    for height, text, color in (
+        (0.99, "— forecast", ORANGE),
+        (0.91, "● what happened", BLUE),
+        (0.83, "○ without a model", MUTED),
+    ):
+        axes.text(0.98, height, text, transform=axes.transAxes, color=color, weight="bold", va="top", ha="right")
+    _ticks(axes.yaxis, show)
+    axes.set_ylabel(unit)
+    axes.grid(axis="y")
+
+
 def draw_movement(axes: Any, names: Sequence[str], entered: Sequence[int], left: Sequence[int]) -> None:
     """Bars to the right for who came, to the left for who went."""
     axes.barh(range(len(names)), entered, color=BLUE, height=0.62)

@@ -22,6 +22,10 @@ CAUSES = {
     "customer_clv": ("no known customer has an order to forecast from", "receipts"),
     "customer_churn": ("no known customer has an order in the last year", "receipts"),
     "churn_calibration": ("no earlier forecast has an outcome yet to compare it with",),
+    "backtest_quality": (
+        "no backtest has been run yet; `loyalty backtest` runs one, the DAG loyalty_backtest does every week, and the"
+        " nights after it show it",
+    ),
     "customer_segment": ("no customer is in a segment yet", "crm_customers", "receipts"),
     "promo_performance": ("no promo code has been redeemed so far", "promo_codes", "promo_redemptions"),
     "campaign_effect": ("no campaign has assigned customers whose window has begun", "campaigns", "campaign_members"),

@@ -12,6 +12,8 @@ WITH fits AS (
     SELECT * FROM growth_fit
     UNION ALL
     SELECT * FROM channel_fit
+    UNION ALL
+    SELECT * FROM backtest_latest
 )
 
 SELECT

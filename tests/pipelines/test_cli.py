@@ -12,7 +12,7 @@ from pipelines import cli, nightly
 from pipelines.errors import BadDataError
 from pipelines.settings import ROOT
 
-COMMANDS = (("status",), ("rejected", "--date", "2017-12-01"), ("erase", "--customer", "1"), ("env",))
+COMMANDS = (("status",), ("rejected", "--date", "2017-12-01"), ("erase", "--customer", "1"), ("env",), ("backtest",))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])

@@ -37,6 +37,8 @@ COLUMNS = {
     " expected_purchase_day_value clv clv_low clv_high clv_tier clv_basis horizon_days",
     "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days",
     "churn_calibration": "decile customers predicted actual",
+    "backtest": "measure kind as_of_date window_days dimension dimension_value customers predicted actual baseline",
+    "backtest_quality": "measure kind as_of_date window_days metric value baseline_value beats_baseline note",
     "customer_segment": "customer_id segment",
     "customer_segment_history": "customer_id segment valid_from valid_to",
     "promo_performance": "promo_code redemptions customers new_customers revenue discount_amount cost_amount"
@@ -61,6 +63,7 @@ SECTIONS = {
     "rfm",
     "clv",
     "churn",
+    "backtests",
     "segments",
     "promo",
     "campaigns",
@@ -249,6 +252,20 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
             tables["campaign_list"].append(("winback-2025-03", channel, customer))
             if i % 4 == 0:
                 tables["campaign_list"].append(("unused points", "push", customer))
+    for day, kind in ((NIGHT - timedelta(days=180), "rolling_origin"), (NIGHT - timedelta(days=90), "published")):
+        for measure, ours, actual, naive in (("purchase_days", 3.3, 3.0, 4.0), ("churned", 0.27, 0.3, None)):
+            about = (measure, kind, day, 90)
+            groups = [("all", "all", 1.0), *(("decile", f"{n:02}", 2 - n / 5.5) for n in range(1, 11))]
+            groups += [("rfm_segment", "loyal", 1.2), ("first_order_quarter", "2024-Q1", 0.8)]
+            for dimension, name, factor in groups:
+                means = (ours * factor, actual * factor, naive and naive * factor)
+                tables["backtest"].append((*about, dimension, name, 300, *means))
+            metrics = ("brier", "auc") if measure == "churned" else ("mean_absolute_error", "rank_correlation")
+            for metric in metrics:
+                better = None if naive is None else kind == "published"
+                tables["backtest_quality"].append((*about, metric, 0.16, naive and 0.2, better, "of 300"))
+    young = (NIGHT - timedelta(days=270), 90, "customers", 0.0, None, None, "no customer has a forecast: too young")
+    tables["backtest_quality"].append(("churned", "rolling_origin", *young))
     tables["model_quality"] = [
         ("churn", "auc", 0.8134, None, NIGHT - timedelta(days=90)),
         ("churn", "brier", 0.1612, "baseline (share of leavers) 0.2210", NIGHT - timedelta(days=90)),
@@ -394,7 +411,7 @@ def test_all_sections_are_there_and_linked(full_page: str) -> None:
 def test_every_chart_says_its_takeaway(full_page: str) -> None:
     page = Page(full_page)
     charts = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert len(charts) == 10
+    assert len(charts) == 14
     captions = [html.unescape(c) for c in re.findall(r"<figcaption>(.*?)</figcaption>", full_page)]
     for attributes, caption in zip(charts, captions, strict=True):
         assert attributes["role"] == "img"
@@ -488,7 +505,7 @@ def test_hostile_names_are_only_text(hostile_page: str) -> None:
 
 def test_hostile_names_cannot_break_out_of_a_chart(hostile_page: str) -> None:
     drawn = re.findall(r"<svg .*?</svg>", hostile_page, re.DOTALL)
-    assert len(drawn) == hostile_page.count("<svg ") == 10
+    assert len(drawn) == hostile_page.count("<svg ") == 14
     tags = {tag for svg in drawn for tag, _ in Page(svg).elements}
     assert tags <= {"svg", "g", "path", "defs", "use", "text", "tspan", "clippath", "rect"}
     assert any("&lt;script&gt;" in svg for svg in drawn)
@@ -579,6 +596,22 @@ def test_expectations_that_were_not_met_are_listed_and_the_others_counted(full_p
     assert ("receipts", "reject_rate", "15 of 1,204 rows are rejected", "At most 1 %.", "See why.") in page.rows
     assert not [row for row in page.rows if "duplicate_rate" in row]
     assert "1 of 2 expectations of the night's extracts were not met" in page.sections["quality"]
+
+
+def test_past_forecasts_stand_beside_what_came_and_a_guess(full_page: str) -> None:
+    page = Page(full_page)
+    said = page.sections["backtests"]
+    assert "the forecast of 12 Dec 2024 for 90 days was 3.30 and 3.00 came (10.0% too high)" in said
+    assert "1 of 2 forecasts came nearer than the guess that each customer does as in as many days before" in said
+    assert "was 27.0% and 30.0% came (10.0% too low)" in said
+    assert "Not judged: no customer has a forecast: too young." in said
+    assert ("loyal", "300", "3.96", "3.60", "4.80") in page.rows
+    assert ("2024-Q1", "300", "21.6%", "24.0%", "–") in page.rows
+
+
+def test_before_the_first_backtest_the_page_says_how_to_run_one(tmp_path: Path) -> None:
+    said = Page(written(tmp_path, {"kpi_daily": []})).sections["backtests"]
+    assert "no backtest has been run yet; `loyalty backtest` runs one" in said
 
 
 def test_rows_that_do_not_add_up_are_named(tmp_path: Path) -> None:
@@ -681,4 +714,4 @@ def test_a_browser_shows_every_section_and_complains_of_nothing(
     page = Page(done.stdout)
     assert set(page.sections) == SECTIONS
     assert {tag for tag, _ in page.elements} & {"script", "img", "foreignobject"} == set()
-    assert len([tag for tag, _ in page.elements if tag == "svg"]) == 10
+    assert len([tag for tag, _ in page.elements if tag == "svg"]) == 14

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from pipelines.errors import LoyaltyError
-from pipelines.lake import Lake
+from pipelines.lake import Backtest, Lake
 from pipelines.retention import apply_retention
 from pipelines.settings import load_settings
 
@@ -120,3 +120,16 @@ def test_no_night_goes_that_a_later_one_does_not_know_yet(retailer, keep):
     night = load(retailer, DAYS[2])
     assert Lake(retailer.home).nights() == [date(2017, 12, 2), date(2017, 12, 3)]
     assert ids(retailer, night) == [("a",), ("b",)]
+
+
+def test_backtests_go_with_the_nights_but_for_the_last_one_that_the_first_kept_night_shows(retailer, keep):
+    keep(nights=1)
+    load(retailer, DAYS[0])
+    for day in (*DAYS[:3], DAYS[4]):
+        result = Backtest(run_date=date.fromisoformat(day), code_version="x", tables={})
+        Lake(retailer.home).add_backtest(result)
+    for day in DAYS[1:]:
+        load(retailer, day)
+    assert [f"{night}" for night in Lake(retailer.home).nights()] == DAYS[3:]
+    left = sorted(path.stem for path in (retailer.home / "lake" / "backtests").iterdir())
+    assert left == [DAYS[2], DAYS[4]]

@@ -1,0 +1,295 @@
+"""Backtests: what the models forecast at past dates, held against what customers then did, as known in one night.
+
+Two kinds of forecast are judged. `published`: what an earlier night told people, by the models that it had then.
+`rolling_origin`: what the models would have said at a date of the past, learnt from what is dated up to it alone; so a
+new home has something to judge, too. A rolling origin goes through the very functions and SELECTs of a night, on tables
+cut off at its date. The result is a file of the lake of its own; later nights show it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from models.backtest import LEAST_CUSTOMERS, Scale, by_group, metrics
+from pipelines import score
+from pipelines.engine import DuckDBEngine, identifier
+from pipelines.errors import LoyaltyError
+from pipelines.lake import Backtest, CommittedNight, Lake, alone_in
+from pipelines.replay import Origin, PastNight, put, register_known, register_published, replay, select
+from pipelines.settings import Settings, code_version
+
+Progress = Callable[[str], None]
+
+# Rolling origins lie one churn horizon apart; another one lies a CLV horizon back.
+ROLLING_ORIGINS = 4
+# So many earlier nights, at least as far apart as fits are, stand for what was published.
+PUBLISHED_NIGHTS = 8
+# What a young home's nights are judged by until a whole churn horizon is over.
+SHORT_WINDOW_DAYS = 28
+# The groups of customers, as they were at the time of the forecast.
+_GROUPS = (
+    "YEAR(p.first_order_date) || '-Q' || QUARTER(p.first_order_date) AS first_order_quarter, "
+    "r.rfm_segment AS rfm_segment"
+)
+
+
+def committed_night(lake: Lake, day: date | None, *, or_before: bool = False) -> date:
+    """The committed night to be backtested: that of a day, the last one up to it, or (no day given) the last of all.
+
+    Raises:
+        LoyaltyError: there is none.
+    """
+    nights = [night for night in lake.nights() if day is None or night <= day]
+    if not nights or (day is not None and not or_before and nights[-1] != day):
+        which = "no night" if day is None else f"no night up to {day}" if or_before else f"night {day}"
+        was = "was" if day is None or or_before else "was never"
+        raise LoyaltyError(
+            f"{which} {was} run in {lake.root.parent}; `loyalty run --date D` runs one, `loyalty status` lists them"
+        )
+    return nights[-1]
+
+
+def run_backtest(night: date, settings: Settings, progress: Progress = lambda _: None) -> Backtest:
+    """Judge past forecasts by what is known in a committed night, and keep the result.
+
+    Raises:
+        HomeBusyError: another run works in the home.
+    """
+    lake = Lake(settings.home)
+    with alone_in(settings.home):
+        base = lake.open_backtest(night)
+        groups: list[dict[str, Any]] = []
+        quality: list[dict[str, Any]] = []
+        for origin in _origins(base, settings):
+            progress(f"forecasts of {origin.as_of} ({origin.kind})")
+            with DuckDBEngine(base, settings) as engine:
+                register_known(engine, base)
+                if origin.published:
+                    register_published(origin.published, engine)
+                else:
+                    replay(origin, base, engine, settings)
+                for judged in _judged(origin, base, engine, settings):
+                    groups += _group_rows(judged)
+                    quality += _quality_rows(judged)
+        result = Backtest(
+            run_date=night, code_version=code_version(), tables={"backtest": groups, "backtest_quality": quality}
+        )
+        lake.add_backtest(result)
+        return result
+
+
+# --- which forecasts ---
+
+
+def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
+    """Forecasts whose outcome is known in a night: published ones, then rolling origins, each oldest first."""
+    night, full, usual = base.run_date, settings.clv_horizon_days, settings.churn_horizon_days
+
+    def over(as_of: date, *windows: int) -> tuple[int, ...]:
+        return tuple(sorted({days for days in windows if as_of + timedelta(days) <= night}))
+
+    earlier = [known for known in base.lake.nights() if known < night]
+    least = usual if any(over(known, usual) for known in earlier) else SHORT_WINDOW_DAYS
+    recent = _spaced([known for known in earlier if over(known, least)], settings.fit_days, PUBLISHED_NIGHTS)
+    oldest = [known for known in earlier if over(known, full)][-1:]
+    for as_of in sorted({*recent, *oldest}):
+        manifest = base.lake.manifest(as_of)
+        lead, horizon = (int(manifest.settings[f"churn_{name}_days"]) for name in ("lead", "horizon"))
+        churn = (lead, horizon) if over(as_of, lead + horizon) else None
+        yield Origin("published", as_of, over(as_of, least, full), churn, manifest)
+
+    lead = settings.churn_lead_days
+    origins = {night - timedelta(lead + usual) * n: (usual,) for n in range(1, ROLLING_ORIGINS + 1)}
+    year_ago = night - timedelta(full)
+    begins = _data_start(base, settings)
+    for as_of in sorted({*origins, year_ago}):
+        if begins is not None and as_of > begins:
+            churn = (lead, usual) if as_of in origins else None
+            windows = (*origins.get(as_of, ()), *((full,) if as_of == year_ago else ()))
+            yield Origin("rolling_origin", as_of, over(as_of, *windows), churn)
+
+
+def _spaced(nights: list[date], days: int, most: int) -> list[date]:
+    """The last nights, going back in steps of at least so many days."""
+    found: list[date] = []
+    for night in reversed(nights):
+        if not found or found[-1] - night >= timedelta(days):
+            found.append(night)
+    return found[:most]
+
+
+def _data_start(base: CommittedNight, settings: Settings) -> date | None:
+    with DuckDBEngine(base, settings) as engine:
+        days = select("customer_day", base, engine)
+        first: date | None = engine.rows(f"SELECT MIN(business_date) FROM ({days})")[0][0]
+        return first
+
+
+# --- what then happened ---
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One measure of one forecast with its outcomes, one row per customer; reason: why there may be none."""
+
+    measure: "_Measure"
+    key: dict[str, Any]
+    outcomes: pd.DataFrame
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What is forecast, by which model; told_by: the fit's metric whose note says why there is no forecast."""
+
+    name: str
+    model: str
+    scale: Scale
+    unit: str
+    told_by: str
+
+
+_PURCHASE_DAYS = _Measure("purchase_days", "clv", "amount", "purchase days", "customers")
+_REVENUE = _Measure("revenue", "clv", "amount", "revenue", "spend_customers")
+_CHURNED = _Measure("churned", "churn", "probability", "share that left", "method")
+
+
+def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings: Settings) -> Iterator[_Judged]:
+    """Every measure of an origin's forecasts, over every window that is over."""
+
+    def judged(measure: _Measure, window: int, outcomes: pd.DataFrame) -> _Judged:
+        fit = identifier(f"{measure.model}_fit")
+        notes = engine.rows(f"SELECT note FROM {fit} WHERE metric = '{measure.told_by}'")
+        key = {
+            "model": measure.model,
+            "measure": measure.name,
+            "kind": origin.kind,
+            "as_of_date": origin.as_of,
+            "window_days": window,
+            "trained_through": engine.rows(f"SELECT MAX(trained_through) FROM {fit}")[0][0],
+        }
+        return _Judged(measure, key, outcomes, str(notes[0][0]) if notes else "there was no such model yet")
+
+    # Without a margin rate the model speaks of revenue, which is known for every purchase.
+    engine.rows("DELETE FROM clv_model WHERE part = 'margin_rate'")
+    for window in origin.clv_windows:
+        undiscounted = settings.model_copy(update={"clv_horizon_days": window, "discount_rate": 0.0})
+        scored = score.customer_clv(engine, PastNight(base.lake, origin.as_of, base.token), undiscounted)
+        put("forecast", scored["customer_clv"], engine)
+        for measure in (_PURCHASE_DAYS, _REVENUE):
+            yield judged(measure, window, _amounts(measure, origin.as_of, window, engine))
+    if origin.churn:
+        lead, horizon = origin.churn
+        yield judged(_CHURNED, horizon, _departures(origin.as_of, timedelta(lead), timedelta(horizon), engine))
+
+
+def _amounts(measure: _Measure, as_of: date, window: int, engine: DuckDBEngine) -> pd.DataFrame:
+    """Grain: customer with a forecast. Baseline: as much as in the window before, if the data reach back so far."""
+    begins = engine.rows("SELECT MIN(business_date) FROM known_day")[0][0]
+    reaches_back = begins is not None and begins <= as_of - timedelta(window - 1)
+    predicted, interval = "f.expected_purchases", ""
+    if measure is _REVENUE:
+        predicted, interval = "f.clv", "f.clv_low AS low, f.clv_high AS high,"
+    found: pd.DataFrame = engine.arrow(
+        f"""WITH afterwards AS ({_bought(as_of, as_of + timedelta(window))}),
+        earlier AS ({_bought(as_of - timedelta(window), as_of)})
+        SELECT {_GROUPS}, {interval}
+            {predicted} AS predicted,
+            CAST(COALESCE(a.{measure.name}, 0) AS DOUBLE) AS actual,
+            CAST({f"COALESCE(e.{measure.name}, 0)" if reaches_back else "NULL"} AS DOUBLE) AS baseline
+        FROM forecast AS f
+        INNER JOIN customer_purchase_pattern AS p ON p.customer_id = f.customer_id
+        LEFT JOIN customer_rfm AS r ON r.customer_id = f.customer_id
+        LEFT JOIN afterwards AS a ON a.customer_id = f.customer_id
+        LEFT JOIN earlier AS e ON e.customer_id = f.customer_id
+        WHERE {predicted} IS NOT NULL AND f.customer_id NOT IN (SELECT customer_id FROM left_out)
+        ORDER BY f.customer_id"""
+    ).to_pandas()
+    return found
+
+
+def _bought(after: date, until: date) -> str:
+    """SQL of purchase days (net spend above 0) and their revenue, by customer."""
+    return (
+        "SELECT customer_id, COUNT(*) AS purchase_days, SUM(net_spend) AS revenue FROM known_day "
+        f"WHERE business_date > DATE '{after}' AND business_date <= DATE '{until}' AND net_spend > 0 "
+        "GROUP BY customer_id"
+    )
+
+
+def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngine) -> pd.DataFrame:
+    """Grain: active customer with a forecast.
+
+    Baseline: at the cut-off before this one, the share that left of those with as many weeks since their last order.
+    """
+    before = as_of - lead - horizon
+    recency = "DATE_DIFF('day', MAX(business_date), DATE '{0}')"
+
+    def last_order(day: date) -> str:
+        return (
+            f"SELECT customer_id, {recency.format(day)} AS days FROM known_day "
+            f"WHERE order_count > 0 AND business_date <= DATE '{day}' GROUP BY customer_id"
+        )
+
+    def buyers(day: date) -> str:
+        return (
+            "SELECT DISTINCT customer_id FROM known_day WHERE order_count > 0 "
+            f"AND business_date > DATE '{day + lead}' AND business_date <= DATE '{day + lead + horizon}'"
+        )
+
+    found: pd.DataFrame = engine.arrow(
+        f"""WITH now_ AS ({last_order(as_of)}),
+        active AS (
+            SELECT c.customer_id, c.p_churn, n.days FROM customer_churn AS c
+            INNER JOIN now_ AS n ON n.customer_id = c.customer_id
+            WHERE c.is_active AND c.p_churn IS NOT NULL AND c.customer_id NOT IN (SELECT customer_id FROM left_out)
+        ),
+        earlier AS (
+            SELECT e.days // 7 AS weeks, e.customer_id NOT IN (SELECT customer_id FROM ({buyers(before)})) AS has_left
+            FROM ({last_order(before)}) AS e
+            WHERE e.days <= (SELECT MAX(days) FROM active)
+                AND e.customer_id NOT IN (SELECT customer_id FROM left_out)
+        ),
+        by_week AS (
+            SELECT weeks, CAST(COUNT(*) FILTER (WHERE has_left) AS DOUBLE) / COUNT(*) AS share
+            FROM earlier GROUP BY weeks HAVING COUNT(*) >= {LEAST_CUSTOMERS}
+        ),
+        overall AS (SELECT CAST(COUNT(*) FILTER (WHERE has_left) AS DOUBLE) / NULLIF(COUNT(*), 0) AS share FROM earlier)
+        SELECT {_GROUPS},
+            a.p_churn AS predicted,
+            CAST(a.customer_id NOT IN (SELECT customer_id FROM ({buyers(as_of)})) AS DOUBLE) AS actual,
+            COALESCE(w.share, o.share) AS baseline
+        FROM active AS a
+        CROSS JOIN overall AS o
+        INNER JOIN customer_purchase_pattern AS p ON p.customer_id = a.customer_id
+        LEFT JOIN customer_rfm AS r ON r.customer_id = a.customer_id
+        LEFT JOIN by_week AS w ON w.weeks = a.days // 7
+        ORDER BY a.customer_id"""
+    ).to_pandas()
+    return found
+
+
+# --- the result's rows ---
+
+
+def _group_rows(judged: _Judged) -> list[dict[str, Any]]:
+    frame = by_group(judged.outcomes)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [judged.key | {str(name): value for name, value in row.items()} for row in rows]
+
+
+def _quality_rows(judged: _Judged) -> list[dict[str, Any]]:
+    count, key = len(judged.outcomes), judged.key
+    about = f"forecast of {key['as_of_date']} ({key['kind']}) for {key['window_days']} days"
+    note = f"judged; {about}" if count else f"no customer has a {about}: {judged.reason}"
+    rows = [
+        {"metric": "customers", "value": float(count), "baseline_value": None, "beats_baseline": None, "note": note}
+    ]
+    for found in metrics(judged.outcomes, judged.measure.scale):
+        naive = "" if found.baseline_value is None else f"; without a model {found.baseline_value:g}"
+        note = f"{judged.measure.unit}: {found.note}{naive}; {about}"
+        rows.append({**asdict(found), "note": note})
+    return [key | row for row in rows]

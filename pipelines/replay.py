@@ -1,0 +1,148 @@
+"""The past as it was: what a backtest's customers did, what earlier nights forecast, and what models would have said.
+
+A rolling origin is made by the functions and SELECTs of a night, in an engine where every table ends at its date.
+"""
+
+import importlib
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Literal
+
+import pyarrow as pa
+
+from pipelines.build import contract_of, parameters
+from pipelines.catalog import Table, tables
+from pipelines.engine import DuckDBEngine, identifier
+from pipelines.lake import CommittedNight, Manifest, Night, TableState
+from pipelines.score import FITTED_CUSTOMERS
+from pipelines.settings import Settings
+
+Kind = Literal["published", "rolling_origin"]
+
+# More make no better judgement; a little fewer than models are fitted on, so that no fit samples again, from files.
+JUDGED_CUSTOMERS = round(0.95 * FITTED_CUSTOMERS)
+
+_PURCHASES = ("customer_purchase_pattern", "clv_fit", "customer_rfm")
+_CHURN = ("churn_fit", "customer_churn")
+_REPLAYED_FACTS = ("customer_totals",)
+# Tables without a date that may be read as known today: they say who is who, not what was bought.
+_TIMELESS = ("customer_identity", "service_account")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A past date at which something was forecast, and what of that is over.
+
+    clv_windows: days after it by which purchases and revenue are judged. churn: lead and horizon in days, None if their
+    end has not come. published: the night's manifest.
+    """
+
+    kind: Kind
+    as_of: date
+    clv_windows: tuple[int, ...]
+    churn: tuple[int, int] | None
+    published: Manifest | None = None
+
+
+class PastNight(Night):
+    """A night of the past that knows nothing but what is registered: nothing was published before it."""
+
+    @cached_property
+    def previous(self) -> Manifest | None:
+        return None
+
+
+def select(name: str, night: CommittedNight, engine: DuckDBEngine) -> str:
+    """A SELECT of a committed night's table."""
+    return engine.select_of(night.table(name), contract_of(name))
+
+
+def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
+    """known_day: all that the judged customers did, as known tonight; left_out: who is not judged."""
+    engine.register("every_day", select("customer_day", base, engine))
+    customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM every_day")[0][0]
+    sampled = "TRUE"
+    if customers > JUDGED_CUSTOMERS:  # a fixed random part, by md5 of the id
+        sampled = f"md5(customer_id)[:8] < '{round(JUDGED_CUSTOMERS / customers * 16**8):08x}'"
+    _keep("known_day", f"SELECT * FROM every_day WHERE {sampled}", engine)
+    _keep("left_out", f"SELECT customer_id FROM ({select('service_account', base, engine)})", engine)
+    engine.register("identity", select("customer_identity", base, engine))
+
+
+def register_published(manifest: Manifest, engine: DuckDBEngine) -> None:
+    """What a night knew and forecast; customers who were erased or joined into one since then are left out."""
+    for name in ("customer_purchase_pattern", "customer_churn", "customer_rfm", "clv_fit", "clv_model", "churn_fit"):
+        rows = engine.select_of(manifest.tables.get(name, TableState()), contract_of(name))
+        judged = "WHERE customer_id IN (SELECT customer_id FROM known_day)" if name.startswith("customer") else ""
+        _keep(name, f"SELECT * FROM ({rows}) {judged}", engine)
+    before = engine.select_of(manifest.tables.get("customer_identity", TableState()), contract_of("customer_identity"))
+    pair = "source_customer_id, customer_id"
+    _keep("joined", f"SELECT {pair} FROM identity EXCEPT SELECT {pair} FROM ({before})", engine)
+    _keep(
+        "left_out",
+        "SELECT customer_id FROM left_out UNION SELECT customer_id FROM joined "
+        "UNION SELECT source_customer_id FROM joined",
+        engine,
+    )
+
+
+def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings: Settings) -> None:
+    """Make the forecasts' tables as a first night at that date would have made them."""
+    as_of = origin.as_of
+    night = PastNight(base.lake, as_of, base.token)
+    wanted = _replayed_tables(*_PURCHASES, *(_CHURN if origin.churn else ()))
+    for name in {i for table in wanted for i in table.inputs} - {table.name for table in wanted}:
+        _register_as_of(name, as_of, base, engine)
+    for table in wanted:
+        for name, rows in parameters(as_of, settings).items():
+            engine.register_arrow(name, rows)
+        if table.kind == "sql":
+            _keep(table.name, table.sql, engine)
+        elif table.kind == "python":
+            for name in table.history:
+                engine.register(f"history.{name}", engine.select_of(TableState(), contract_of(name)))
+            module, function = table.function.split(":")
+            for name, made in getattr(importlib.import_module(module), function)(engine, night, settings).items():
+                put(name, made, engine)
+
+
+def _keep(name: str, select: str, engine: DuckDBEngine) -> None:
+    """Work a table out once, for every cursor of the engine."""
+    engine.rows(f"CREATE OR REPLACE TABLE {identifier(name)} AS {select}")
+
+
+def put(name: str, made: pa.Table | str, engine: DuckDBEngine) -> None:
+    """Make `name` stand for what a function made: rows, or a SELECT of them."""
+    if isinstance(made, str):
+        _keep(name, made, engine)
+    else:
+        engine.register_arrow(name, made)
+
+
+def _replayed_tables(*wanted: str) -> list[Table]:
+    """Some tables and those that they are made of, down to facts, each after those that it reads."""
+    found: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and (tables()[name].layer in ("scores", "marts") or name in _REPLAYED_FACTS):
+            found.add(name)
+            waiting += tables()[name].inputs
+    return [table for name, table in tables().items() if name in found]
+
+
+def _register_as_of(name: str, as_of: date, base: CommittedNight, engine: DuckDBEngine) -> None:
+    """Make a table stand for its rows dated up to `as_of`; one that has no date stands empty, so that nothing leaks."""
+    if tables()[name].is_view:
+        for inner in tables()[name].inputs:
+            _register_as_of(inner, as_of, base, engine)
+        engine.register(name, tables()[name].sql)
+        return
+    contract = contract_of(name)
+    rows = "SELECT * FROM known_day" if name == "customer_day" else select(name, base, engine)
+    if "business_date" in {column.name for column in contract.columns}:
+        rows = f"SELECT * FROM ({rows}) WHERE business_date <= DATE '{as_of}'"
+    elif name not in _TIMELESS:
+        rows = engine.select_of(TableState(), contract)
+    engine.register(name, rows)

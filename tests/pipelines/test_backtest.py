@@ -1,0 +1,332 @@
+"""Backtests of a made-up shop: forecasts are those that were made, outcomes those that came, and nothing leaks."""
+
+import csv
+import fcntl
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from shop import write_shop
+
+from pipelines import nightly, quality
+from pipelines.backtest import _origins, committed_night, run_backtest
+from pipelines.build import contract_of, make_table
+from pipelines.catalog import tables
+from pipelines.engine import DuckDBEngine
+from pipelines.errors import HomeBusyError, LoyaltyError
+from pipelines.lake import Backtest, Lake, Manifest
+from pipelines.replay import register_known, register_published
+from pipelines.settings import code_version, load_settings
+from pipelines.summary import backtest_lines
+
+THEN, NOW = date(2025, 4, 1), date(2025, 6, 30)  # a churn horizon apart
+WITHOUT_EXPECTATIONS = frozenset(tables()) - {"batch_expectation"}
+DATED = {"crm_customers": "registered_at", "receipts": "issued_at"}
+
+
+def deliver_until(landing: Path, extracts: Path, night: date, after: date | None) -> None:
+    """A landing folder of what a shop's extracts have for the days after one up to another."""
+    folder = landing / f"{night}"
+    folder.mkdir(parents=True)
+    kept: set[str] = set()
+    for source in ("crm_customers", "receipts", "receipt_lines", "promo_codes", "promo_redemptions"):
+        with (extracts / f"{source}.csv").open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+        if source in DATED:
+            days = [date.fromisoformat(row[DATED[source]][:10]) for row in rows]
+            rows = [row for row, day in zip(rows, days, strict=True) if (after is None or after < day) and day <= night]
+            kept |= {row["receipt_id"] for row in rows if source == "receipts"}
+        elif source != "promo_codes":
+            rows = [row for row in rows if row["receipt_id"] in kept]
+        with (folder / f"{source}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, reader.fieldnames)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def load(night: date) -> Lake:
+    """Load a night's tables up to the scores, without Airflow."""
+    settings = load_settings()
+    nightly.open_night(night, f"test {night}")
+    draft = Lake(settings.home).night(night, f"test {night}")
+    for table in tables().values():
+        is_wanted = table.layer in ("staging", "facts", "scores") or table.name == "customer_rfm"
+        if is_wanted and table.name in WITHOUT_EXPECTATIONS and table.kind != "split":
+            make_table(table.name, draft, settings)
+    draft.commit(code_version(), settings.model_dump(mode="json"), draft.tables())
+    draft.finish()
+    return draft.lake
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A home after two nights a churn horizon apart, and its backtest; CLV looks as far ahead as churn."""
+    home, extracts = tmp_path_factory.mktemp("backtest"), tmp_path_factory.mktemp("extracts")
+    write_shop(extracts, nights=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOYALTY_HOME", str(home))
+        patch.setenv("LOYALTY_CLV_HORIZON_DAYS", "90")
+        load_settings.cache_clear()
+        for night, after in ((THEN, None), (NOW, THEN)):
+            deliver_until(home / "landing", extracts / f"{NOW}", night, after)
+            lake = load(night)
+        settings = load_settings()
+        result = run_backtest(NOW, settings)
+    load_settings.cache_clear()
+    return SimpleNamespace(home=home, lake=lake, result=result, settings=settings)
+
+
+def rows_of(shop, night, select):
+    with DuckDBEngine(shop.lake.open_backtest(night), shop.settings) as engine:
+        for name, state in shop.lake.manifest(night).tables.items():
+            if name.startswith("customer_"):
+                engine.register(name, engine.select_of(state, contract_of(name)))
+        return engine.rows(select)
+
+
+def group(shop, measure, kind, dimension="all", as_of=THEN):
+    return [
+        row
+        for row in shop.result.tables["backtest"]
+        if (row["measure"], row["kind"], row["dimension"], row["as_of_date"]) == (measure, kind, dimension, as_of)
+    ]
+
+
+def test_a_published_forecast_is_what_the_night_published(shop):
+    (clv,) = rows_of(shop, THEN, "SELECT COUNT(expected_purchases), AVG(expected_purchases) FROM customer_clv")
+    (row,) = group(shop, "purchase_days", "published")
+    assert (row["customers"], row["predicted"]) == (clv[0], pytest.approx(clv[1], abs=1e-6))
+    (churn,) = rows_of(shop, THEN, "SELECT COUNT(p_churn), AVG(p_churn) FROM customer_churn WHERE is_active")
+    (row,) = group(shop, "churned", "published")
+    assert (row["customers"], row["predicted"]) == (churn[0], pytest.approx(churn[1], abs=1e-6))
+
+
+def test_what_happened_is_counted_in_the_days_after_the_forecast_alone(shop):
+    known = dict(rows_of(shop, THEN, "SELECT customer_id, is_active FROM customer_churn WHERE p_churn IS NOT NULL"))
+    scored = {name for (name,) in rows_of(shop, THEN, "SELECT customer_id FROM customer_clv WHERE frequency >= 0")}
+    days = rows_of(shop, NOW, "SELECT customer_id, business_date, order_count, net_spend FROM customer_day")
+    later = [row for row in days if THEN < row[1] <= THEN + timedelta(90)]
+    before = [row for row in days if THEN - timedelta(90) < row[1] <= THEN]
+    bought, bought_before = ([r for r in of if r[0] in scored and r[3] > 0] for of in (later, before))
+    (row,) = group(shop, "purchase_days", "published")
+    assert row["actual"] == pytest.approx(len(bought) / len(scored), abs=1e-6)
+    assert row["baseline"] == pytest.approx(len(bought_before) / len(scored), abs=1e-6)
+    (row,) = group(shop, "revenue", "published")
+    assert row["actual"] == pytest.approx(float(sum(r[3] for r in bought)) / len(scored), abs=1e-6)
+    active = {name for name, is_active in known.items() if is_active}
+    stayed = active & {r[0] for r in later if r[2] > 0}
+    (row,) = group(shop, "churned", "published")
+    assert row["actual"] == pytest.approx(1 - len(stayed) / len(active), abs=1e-6)
+
+
+def test_a_rolling_origin_says_what_the_night_of_its_date_said_so_nothing_later_leaks(shop):
+    def of(kind):
+        return [
+            [{**row, "kind": ""} for row in rows if row["kind"] == kind and row["as_of_date"] == THEN]
+            for rows in shop.result.tables.values()
+        ]
+
+    published, rolling = of("published"), of("rolling_origin")
+    for rows in (*published, *rolling):
+        for row in rows:
+            row.pop("note", None)
+    assert len(published[0]) > 50
+    assert rolling == published
+
+
+def test_each_group_of_each_dimension_is_there(shop):
+    for dimension in ("decile", "first_order_quarter", "rfm_segment"):
+        rows = group(shop, "purchase_days", "published", dimension)
+        assert sum(row["customers"] for row in rows) == group(shop, "purchase_days", "published")[0]["customers"]
+    quarters = [row["dimension_value"] for row in group(shop, "revenue", "published", "first_order_quarter")]
+    assert quarters == ["2024-Q1", "2024-Q2", "2024-Q3", "2024-Q4", "2025-Q1"]
+
+
+def test_rolling_origins_lie_a_churn_horizon_apart_and_within_the_data(shop):
+    found = {row["as_of_date"] for row in shop.result.tables["backtest_quality"] if row["kind"] == "rolling_origin"}
+    assert found == {NOW - timedelta(90 * n) for n in (1, 2, 3, 4)}
+
+
+def test_a_forecast_that_nobody_has_is_named_with_its_reason(shop):
+    (row,) = (
+        row
+        for row in shop.result.tables["backtest_quality"]
+        if (row["measure"], row["metric"], row["as_of_date"]) == ("churned", "customers", NOW - timedelta(360))
+    )
+    assert row["value"] == 0
+    assert row["note"].startswith(
+        "no customer has a forecast of 2024-07-05 (rolling_origin) for 90 days: none: no churn"
+    )
+
+
+def test_the_same_backtest_again_is_the_same_file_and_names_nobody(shop):
+    path = shop.home / "lake" / "backtests" / f"{NOW}.json"
+    before = path.read_bytes()
+    run_backtest(NOW, shop.settings)
+    assert path.read_bytes() == before
+    assert path.stat().st_mode & 0o777 == 0o600
+    customers = [name for (name,) in rows_of(shop, NOW, "SELECT DISTINCT customer_id FROM customer_day")]
+    assert not [name for name in customers if name.encode() in before]
+    assert list((shop.home / "lake" / "tmp").iterdir()) == []
+
+
+def test_every_metric_of_a_latest_forecast_has_a_name_of_its_own(shop):
+    latest = quality._latest(json.loads(shop.result.model_dump_json())["tables"]["backtest_quality"])
+    names = [row["metric"] for row in latest]
+    assert len(names) == len(set(names))
+    assert "backtest_published_purchase_days_90d_rank_correlation" in names
+    assert "backtest_rolling_origin_churned_90d_auc" in names
+
+
+def test_the_command_line_says_each_forecast_beside_what_came(shop):
+    lines = "\n".join(backtest_lines(shop.result)).splitlines()
+    (row,) = group(shop, "purchase_days", "published")
+    expected = f"{row['predicted']:.2f} ({row['baseline']:.2f})"
+    assert any("2025-04-01" in line and "published" in line and expected in line for line in lines)
+    assert any(
+        line.startswith("  no customer has a forecast of 2024-07-05 (rolling_origin) for 90 days: ") for line in lines
+    )
+    deciles = "\n".join(backtest_lines(shop.result, "decile"))
+    assert "forecast of 2025-04-01 (published) for 90 days" in deciles
+
+
+# --- nights that show it ---
+
+
+def kept(lake: Lake, day: str) -> Backtest:
+    key = {"model": "clv", "measure": "revenue", "kind": "published", "window_days": 90, "trained_through": None}
+    rows = [
+        {**key, "as_of_date": as_of, "metric": metric, "value": value, "baseline_value": None, "beats_baseline": None}
+        | {"note": f"as of {day}"}
+        for as_of, metric, value in (("2017-01-01", "customers", 5.0), ("2017-02-01", "customers", 0.0))
+    ]
+    groups = {"dimension": "all", "dimension_value": "all", "customers": 5, "predicted": 1.0, "actual": 2.0}
+    of_groups = [{**key, "as_of_date": "2017-01-01", **groups, "baseline": None}]
+    found = Backtest(
+        run_date=date.fromisoformat(day), code_version="x", tables={"backtest": of_groups, "backtest_quality": rows}
+    )
+    lake.add_backtest(found)
+    return found
+
+
+BACKTESTED = frozenset({"backtest"})
+
+
+def test_a_night_shows_the_latest_backtest_up_to_its_date(retailer):
+    for day in ("2017-11-20", "2017-11-30", "2017-12-02"):
+        (retailer.home / "lake").mkdir(parents=True, exist_ok=True)
+        kept(Lake(retailer.home), day)
+    retailer.deliver("2017-11-30")
+    night = retailer.load("2017-11-30", upto=("marts",), only=BACKTESTED)
+    assert retailer.rows(night, "backtest", "backtest_date, as_of_date, customers, predicted, baseline") == [
+        (date(2017, 11, 30), date(2017, 1, 1), 5, 1.0, None)
+    ]
+    assert retailer.rows(night, "backtest_latest", "metric, value, note") == [
+        ("backtest_published_revenue_90d_customers", 0.0, "as of 2017-11-30")
+    ]
+    assert len(retailer.rows(night, "backtest_quality")) == 2
+
+
+def test_before_the_first_backtest_its_tables_are_empty(retailer):
+    retailer.deliver("2017-11-30")
+    night = retailer.load("2017-11-30", upto=("marts",), only=BACKTESTED)
+    for name in ("backtest", "backtest_quality", "backtest_latest"):
+        assert retailer.rows(night, name) == []
+
+
+def test_a_night_that_opens_leaves_a_running_backtest_alone(retailer):
+    retailer.deliver("2017-11-30")
+    night = retailer.load("2017-11-30", upto=())
+    spill = night.lake.open_backtest(night.run_date).temporary_folder()
+    retailer.open("2017-11-30")
+    assert spill.exists()
+    night.lake.open_backtest(night.run_date)
+    assert not spill.exists()
+
+
+# --- which nights, and who ---
+
+
+def manifests(retailer, *days: str) -> Lake:
+    lake = Lake(retailer.home)
+    lake.root.mkdir(parents=True)
+    for day in days:
+        settings = {"churn_lead_days": 0, "churn_horizon_days": 90}
+        lake.replace_manifest(
+            Manifest(run_date=date.fromisoformat(day), code_version="x", settings=settings, tables={})
+        )
+    return lake
+
+
+def published(retailer, *days: str) -> list[tuple[str, tuple[int, ...], bool]]:
+    lake = manifests(retailer, *days)
+    found = _origins(lake.open_backtest(lake.nights()[-1]), retailer.settings)
+    return [(f"{origin.as_of}", origin.clv_windows, origin.churn is not None) for origin in found]
+
+
+def test_published_nights_are_as_far_apart_as_fits_and_their_windows_are_over(retailer):
+    days = ("2024-01-01", "2025-01-01", "2025-01-05", "2025-01-08", "2025-04-07", "2025-04-08")
+    assert published(retailer, *days) == [
+        ("2024-01-01", (90, 365), True),
+        ("2025-01-01", (90,), True),
+        ("2025-01-08", (90,), True),
+    ]
+
+
+def test_a_young_homes_nights_are_judged_by_four_weeks(retailer):
+    assert published(retailer, "2025-01-01", "2025-01-20", "2025-02-17") == [
+        ("2025-01-01", (28,), False),
+        ("2025-01-20", (28,), False),
+    ]
+
+
+def test_the_first_night_has_nothing_to_judge(retailer):
+    assert published(retailer, "2025-01-01") == []
+
+
+def test_a_home_with_a_single_receipt_has_an_empty_backtest(retailer):
+    retailer.deliver("2017-12-01", receipts="receipt_id,customer_id,issued_at,total_amount\nr1,c1,2017-12-01,5\n")
+    retailer.load("2017-12-01", upto=("staging", "facts", "scores"), only=WITHOUT_EXPECTATIONS)
+    result = run_backtest(date(2017, 12, 1), retailer.settings)
+    assert result.tables == {"backtest": [], "backtest_quality": []}
+
+
+def test_the_night_is_the_one_that_was_asked_for_the_last_or_the_last_before(retailer):
+    lake = manifests(retailer, "2025-01-01", "2025-01-03")
+    assert committed_night(lake, None) == date(2025, 1, 3)
+    assert committed_night(lake, date(2025, 1, 1)) == date(2025, 1, 1)
+    assert committed_night(lake, date(2025, 1, 2), or_before=True) == date(2025, 1, 1)
+    with pytest.raises(LoyaltyError, match="night 2025-01-02 was never run"):
+        committed_night(lake, date(2025, 1, 2))
+    with pytest.raises(LoyaltyError, match="no night up to 2024-12-31 was run"):
+        committed_night(lake, date(2024, 12, 31), or_before=True)
+
+
+def test_a_backtest_waits_for_nobody_but_says_that_another_run_works(retailer):
+    manifests(retailer, "2025-01-01")
+    with (retailer.home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as another process would
+        with pytest.raises(HomeBusyError, match="another run works in"):
+            run_backtest(date(2025, 1, 1), retailer.settings)
+
+
+def test_customers_who_were_joined_since_a_published_night_are_not_judged(retailer):
+    receipts = "receipt_id,customer_id,issued_at,total_amount\n"
+    crm = "customer_id,registered_at,merged_into_customer_id,updated_at\n"
+    layers = ("staging", "facts", "scores")
+    retailer.deliver("2017-11-01", crm_customers=crm + "a,2017-01-01,,\nb,2017-01-01,,\nc,2017-01-01,,\n")
+    first = retailer.load("2017-11-01", upto=layers, only=WITHOUT_EXPECTATIONS)
+    retailer.deliver(
+        "2017-11-02",
+        crm_customers=crm + "b,2017-01-01,a,2017-11-02\n",
+        receipts=receipts + "r1,b,2017-11-02,5\nr2,c,2017-11-02,5\n",
+    )
+    second = retailer.load("2017-11-02", upto=layers, only=WITHOUT_EXPECTATIONS)
+    base = second.lake.open_backtest(second.run_date)
+    with DuckDBEngine(base, retailer.settings) as engine:
+        register_known(engine, base)
+        register_published(base.lake.manifest(first.run_date), engine)
+        assert sorted(engine.rows("SELECT customer_id FROM left_out")) == [("a",), ("b",)]
