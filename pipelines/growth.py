@@ -3,6 +3,7 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,8 +18,12 @@ from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
-from pipelines.score import Tables, _batches, _is_fitted, _quality
+from pipelines.score import BATCH_ROWS, Tables, _is_fitted, _quality
 from pipelines.settings import Settings
+
+def _batches(table: pa.Table) -> Iterable[pa.Table]:
+    return (table.slice(start, BATCH_ROWS) for start in range(0, max(len(table), 1), BATCH_ROWS))
+
 
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
