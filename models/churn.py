@@ -283,6 +283,8 @@ def fit_churn(
         )
         note = f"squared error of the new model less the last one's: {against_last}; the new one is {told}"
         quality.append(("brier_less_last_model", round(against_last.mean, 6), note))
+    if refused:
+        quality.append(("new_model_refused", 1.0, "alarm; the last churn model predicts better and stays"))
     quality += _model_rows(model)
     quality += _quality(judged.churned, scores)
     for name, p in predicted.items():

@@ -379,7 +379,7 @@ def _drift(
     age = (run_date - outcome).days
     note = "days since the last outcome that the model learnt from"
     if age > OLD_MODEL_DAYS:
-        note += f"; alarm: more than {OLD_MODEL_DAYS}, as no newer model was good enough"
+        note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} no newer one was good enough"
     return [*rows, ("model_age_days", float(age), note)]
 
 

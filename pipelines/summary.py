@@ -47,6 +47,7 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
             found.append(f"{name}: came without rows; the last full extract that had some stays the state")
     lake = Lake(settings.home)
     found += _not_met(lake, manifest)
+    found += _models_to_doubt(lake, manifest)
     stale = [f"{night}" for night in lake.stale_nights()]
     if stale:
         found.append(f"nights that rest on an earlier version of the data, to be run again: {', '.join(stale)}")
@@ -61,6 +62,18 @@ def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
     parts = manifest.tables["batch_expectation"].parts
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist() if not row["is_met"]]
     return [in_words(row) for row in sorted(rows, key=lambda row: (row["source"], row["expectation"]))]
+
+
+def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
+    """A new model that was refused, one that has grown old, scores that drifted far."""
+    parts = [part for name in ("churn_fit", "churn_drift") for part in manifest.tables.get(name, TableState()).parts]
+    rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist()]
+    watched = ("new_model_refused", "model_age_days", "psi_score")
+    return [
+        f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
+        for row in sorted(rows, key=lambda row: str(row["metric"]))
+        if row["metric"] in watched and row["note"].startswith("alarm; ")
+    ]
 
 
 def _never_loaded(settings: Settings, lake: Lake, until: date) -> list[str]:

@@ -242,6 +242,7 @@ def test_a_new_model_that_is_worse_beyond_chance_is_refused_and_the_last_one_sta
     assert quality(found)["brier_less_last_model"] > 0.05
     assert quality(found)["brier"] == pytest.approx(0.05**2)
     assert "the last model was better and stays" in found.note
+    assert quality(found)["new_model_refused"] == 1
     again = fitted(features, fit.model)
     assert quality(again)["brier_less_last_model"] == 0
     assert "the last model" not in again.note

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -18,6 +19,7 @@ from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Lake, Night, TableState
 from pipelines.settings import Settings
+from pipelines.summary import _models_to_doubt
 
 NIGHT = date(2024, 12, 31)
 CUT_OFFS = [NIGHT - timedelta(90 * n) for n in (4, 3, 2, 1)]
@@ -245,6 +247,21 @@ def test_a_model_older_than_35_days_is_flagged(shop, days):
         assert [(metric, value, "alarm" in note) for metric, value, note in rows] == [
             ("model_age_days", float(age), flagged)
         ]
+
+
+def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(shop):
+    drift = [("psi_score", 0.3, "alarm; moved"), ("psi_revenue_90d", 0.3, "alarm; moved"), ("model_age_days", 7.0, "")]
+    fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("auc", 0.7, "")]
+    states = {}
+    for name, rows in (("churn_drift", drift), ("churn_fit", fits)):
+        shop.give(name, score._quality("churn", rows, NIGHT))
+        states[name] = TableState(parts=shop.engine.write(f"SELECT * FROM {name}", name))
+    manifest = SimpleNamespace(tables=states)
+    assert _models_to_doubt(shop.night.lake, manifest) == [
+        "model churn, new_model_refused 1: the last one stays",
+        "model churn, psi_score 0.3: moved",
+    ]
+    assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
 
 
 # Small data
