@@ -202,6 +202,7 @@ def run(
     nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
     from pipelines import nightly
+    from pipelines.lake import Lake
     from pipelines.summary import print_summary
 
     meter = None
@@ -211,6 +212,8 @@ def run(
         meter = Meter()
         nightly.listeners.append(meter)
     with _airflow(settings) as dag:
+        for left in Lake(settings.home).open_nights():
+            print(f"Night {left} was begun and not finished; that run of it ends here.")
         for night in nights:
             began = time.perf_counter()
             print(f"Night {night} in {settings.home}", flush=True)

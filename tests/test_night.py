@@ -205,9 +205,9 @@ def undisturbed(finished: tuple[Path, str], tmp_path_factory: pytest.TempPathFac
     return home
 
 
-@pytest.mark.parametrize("step", ["receipt_fact", "campaign_list", "commit", "publish_warehouse"])
+@pytest.mark.parametrize("step", ["campaign_list", "publish_warehouse"])
 def test_a_killed_night_changes_nothing_and_ends_the_same_when_run_again(finished, undisturbed, tmp_path, step):
-    """SIGKILL right after a task: analysts keep last night; the next run takes no harm."""
+    """SIGKILL right after a task, once before and once after the commit; test_faults.py has all the others."""
     home = copy_of(finished[0], tmp_path / "home")
     before = table_rows(home)
     process = loyalty(home, "run", "--date", "2025-07-02")
