@@ -283,28 +283,39 @@ def fit_clv(
             fits = {name: fit for name in wanted if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
             if not fits:
                 continue
-            likelihoods = {name: likelihood(parameters) for name, (parameters, _, _) in fits.items()}
-            compared = tuple(sorted(likelihoods.items(), key=lambda row: -row[1]))
-            used = compared[0][0]
-            if likelihoods.get("bg/nbd", -np.inf) >= compared[0][1] - CLEARLY_LIKELIER:
-                used = "bg/nbd"
-            parameters, norm, step = fits[used]
-            weights = {name: float(np.exp(value - likelihoods[used])) for name, value in compared if name != used}
-            rivals = (replace(fits[name][0], weight=weight) for name, weight in weights.items() if weight >= MIN_WEIGHT)
-            parameters = replace(parameters, rivals=tuple(rivals))
-            if used == "bg/nbd":
+            compared = sorted(
+                ((likelihood(parameters), parameters) for parameters, _, _ in fits.values()), key=lambda row: -row[0]
+            )
+            parameters = _most_credible(compared)
+            if parameters.model == "bg/nbd":
                 alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
                 parameters = replace(parameters, alive=alive)
+            _, norm, step = fits[parameters.model]
+            ranks = tuple((other.model, value) for value, other in compared)
             note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
             note += f"; fitted on one customer in {step}" if step > 1 else ""
             if model == "best":
-                note += f"; {used} used, by likelihood the models rank {', '.join(name for name, _ in compared)}"
+                note += (
+                    f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
+                )
             method: Method = "penalised" if penaliser else "fitted"
-            return result(method, parameters, note, gradient_norm=norm, compared=compared)
+            return result(method, parameters, note, gradient_norm=norm, compared=ranks)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
     return result("none", None, f"no forecast of purchases: {problem}")
+
+
+def _most_credible(compared: list[tuple[float, ClvParameters]]) -> ClvParameters:
+    """The likeliest of fitted models, or the standard if that is nearly as likely; with the rivals that are left."""
+    used = next(
+        (row for row in compared if row[1].model == "bg/nbd" and compared[0][0] - row[0] <= CLEARLY_LIKELIER),
+        compared[0],
+    )
+    weighed = (
+        replace(other, weight=float(np.exp(value - used[0]))) for value, other in compared if other is not used[1]
+    )
+    return replace(used[1], rivals=tuple(rival for rival in weighed if rival.weight >= MIN_WEIGHT))
 
 
 def _fit_buying(model: BuyingModel, columns: tuple[Floats, ...], penaliser: float) -> tuple[ClvParameters, float, int]:

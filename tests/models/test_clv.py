@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 from lifetimes.utils import ConvergenceError
 
@@ -446,6 +448,29 @@ def test_interval_holds_what_95_percent_of_customers_really_bring(buying, spend)
     assert (scored["clv_low"] <= scored["clv"]).all()
     assert (scored["clv"] <= scored["clv_high"]).all()
     assert scored["clv"].sum() == pytest.approx(brought.sum(), rel=0.06)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    model=st.sampled_from(["mbg/nbd", "bg/nbd", "pareto/nbd"]),
+    values=st.tuples(st.floats(0.05, 20), st.floats(0.5, 2000), st.floats(0.05, 20), st.floats(0.5, 2000)),
+    frequency=st.integers(0, 400),
+    days=st.tuples(st.integers(0, 3000), st.integers(0, 3000)),
+    horizon=st.integers(1, 1000),
+)
+def test_every_value_is_finite_and_in_order_for_any_population_and_history(model, values, frequency, days, horizon):
+    recency, age = sorted(days) if frequency else (0, max(days))
+    frequency = min(frequency, recency)
+    parameters = ClvParameters(model, *values)
+    parameters = replace(parameters, alive=replace(parameters, model="mbg/nbd"), covariance=((0.01,) * 4,) * 4)
+    rows = customers((frequency, recency if frequency else 0, age, 20.0 * frequency))
+    (row,) = score_clv(rows, parameters, SPEND, horizon, 0.1, 0.3).to_pylist()
+    assert 0 <= row["p_alive"] <= 1
+    assert 0 <= row["expected_purchases"] < np.inf
+    assert 0 <= row["clv_low"] <= row["clv"] <= row["clv_high"] < np.inf
+    total = forecast_total(rows, parameters, horizon)
+    low, high = total.interval(parameters)
+    assert 0 <= low <= total.purchases <= high < np.inf
 
 
 # Tiers
