@@ -13,6 +13,7 @@ d - .5. Without that, shops where people buy every few days look more regular th
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,7 @@ class RhythmFit:
 
 
 def regularity(intervals: pd.DataFrame, rounding: float = HALF_A_DAY) -> float | None:
-    """Regularity k by maximum likelihood, whatever the customers' rates: shares of a customer's days are Dirichlet(k, …, k).
+    """Regularity k by maximum likelihood, whatever the rates: shares of a customer's days are Dirichlet(k, …, k).
 
     Args:
         intervals: grain customer and length of an interval between purchase days: customer_id, interval_days,
@@ -215,13 +216,13 @@ def _outlook(parameters: RhythmParameters, x: Floats, recency: Floats, silent: F
     return p_again, days
 
 
+@lru_cache(maxsize=10_000)
 def _log_quantiles(k: float, shape: float) -> Floats:
     """Log of the interval, in units of alpha + S, that is exceeded with each of LOG_ODDS."""
-    upper, lower = expit(LOG_ODDS), expit(-LOG_ODDS)
-    # z / (1 - z) by whichever tail is the smaller one, which keeps its digits.
-    long = LOG_ODDS < 0
-    z = np.where(long, betainccinv(k, shape, upper), betaincinv(k, shape, lower))
-    rest = np.where(long, betaincinv(shape, k, upper), betainccinv(shape, k, lower))
+    short, long = LOG_ODDS[LOG_ODDS >= 0], LOG_ODDS[LOG_ODDS < 0]
+    # z and 1 - z each by the tail that is the smaller one, which keeps its digits.
+    z = np.concatenate([betaincinv(k, shape, expit(-short)), betainccinv(k, shape, expit(long))])
+    rest = np.concatenate([betainccinv(shape, k, expit(-short)), betaincinv(shape, k, expit(long))])
     return np.asarray(np.log(z) - np.log(rest))
 
 
