@@ -153,7 +153,7 @@ def fit_rhythm(
     # Bounds that no shop comes near; at a = b = 0 nobody would ever leave and the data could not say so.
     bounds = [(-7.0, 7.0), (-7.0, 12.0), (-7.0, 7.0), (-7.0, 9.0)]
     guess = np.clip(np.log([first.r, first.alpha, first.a, first.b]), *np.transpose(bounds))
-    found = minimize(loss, guess, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-9})
+    found = minimize(loss, guess, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-8})
     parameters = RhythmParameters(k, *(round(float(value), 9) for value in np.exp(found.x)))
     note = f"{customers} customers, of whom {repeaters} bought again; k = 1 is buying at random, above is regular"
     return RhythmFit(parameters, -float(found.fun) * customers, customers, repeaters, note)

@@ -24,13 +24,15 @@ from pipelines.settings import Settings
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
 FITTED_CUSTOMERS = 50_000
-FITTED_RHYTHMS = 5_000
+FITTED_RHYTHMS = 3_000
 # Fewer are no peers, and no measure of what a category holds.
 MINIMUM_COMPARED = 30
 # What a household may well reach: the quarter of peers above it, the tenth of a category's households above it.
 PEER_SHARE, CAPACITY_SHARE = 0.75, 0.9
-# A category is durable if fewer than this share of its households, known for a year, ever took it again.
+# A category is durable if fewer than this share of its households ever took it again.
 REPEATED_SHARE = 0.2
+# Of whom less is known, what he takes in a year is not.
+KNOWN_DAYS = 180
 _SPEND = (
     "days_since_last_order, days_since_first_order, order_day_count, CAST(revenue_365d AS DOUBLE) AS revenue_365d, "
     "CAST(spend_last AS DOUBLE) AS spend_last, CAST(spend_before AS DOUBLE) AS spend_before, "
@@ -145,7 +147,7 @@ def _rhythm_as_of(
 
 
 def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
-    """Grain: category. What households that are known for a year take of it: nine in ten no more than its capacity."""
+    """Grain: category. What households known for half a year take a year: nine in ten no more than its capacity."""
     households = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
     engine.materialise(
         "household",
@@ -160,7 +162,7 @@ def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
         f"""SELECT h.household, c.category, SUM(c.line_count) AS line_count, CAST(CAST(SUM(c.revenue) AS DOUBLE) * 365
             / (DATE_DIFF('day', MIN(h.first_order_date), DATE '{tonight}') + 1) AS DECIMAL(18, 2)) AS amount
         FROM customer_category AS c INNER JOIN household AS h ON c.customer_id = h.customer_id
-        WHERE DATE_DIFF('day', h.first_order_date, DATE '{tonight}') >= 365 GROUP BY h.household, c.category
+        WHERE DATE_DIFF('day', h.first_order_date, DATE '{tonight}') >= {KNOWN_DAYS} GROUP BY h.household, c.category
         HAVING SUM(c.line_count) > 0 AND SUM(c.revenue) > 0""",
     )
     return engine.arrow(
@@ -192,7 +194,7 @@ def _headroom_quality(capacity: pa.Table, peers: pa.Table) -> list[tuple[str, fl
     if len(capacity):
         note = f"categories with a capacity; {durable} durable ones hold no more for who has one"
     else:
-        note = f"headroom is NULL: no category has {MINIMUM_COMPARED} households that are known for a year"
+        note = f"headroom is NULL: no category has {MINIMUM_COMPARED} households that are known for half a year"
     few = "" if len(peers) else f"; headroom is NULL: no group has {MINIMUM_COMPARED}"
     return [
         ("categories_with_capacity", float(len(capacity)), note),
