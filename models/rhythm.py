@@ -265,7 +265,11 @@ def judge_rhythm(forecast: pa.Table, next_days: npt.ArrayLike, follow_up_days: i
             float(np.median(np.abs(actual - middle)[came])),
             "days between date and order, either way",
         ),
-        ("mean_bias_days", float(np.mean((actual - middle)[came])), "days by which orders came later than the median"),
+        (
+            "late_share",
+            float((actual > middle)[came].mean()),
+            "orders after their date, of those that came; .5 is right, as days are whole somewhat less",
+        ),
     ]
 
 
