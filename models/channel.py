@@ -209,7 +209,8 @@ def _segment_rates(rows: pd.DataFrame, method: Method) -> pd.DataFrame:
         s = (n * counts["logged_purchase_weight"] / counts["logged_weight"]).fillna(0.0)
     by_channel = s.groupby("channel").sum() / n.groupby("channel").sum()
     rate = by_channel.reindex(pairs.get_level_values("channel")).to_numpy()
-    level = (s.groupby("segment").sum() / (n * rate).groupby("segment").sum()).fillna(1.0)
+    # One purchase more on both sides: a segment that never bought after a contact may still do.
+    level = (s.groupby("segment").sum() + 1) / ((n * rate).groupby("segment").sum() + 1)
     expected = np.clip(rate * level.reindex(pairs.get_level_values("segment")).to_numpy(), 1e-6, HIGHEST_RATE)
     weight = _concentration(n.to_numpy(), s.to_numpy(), expected)
     counts["p_purchase"] = ((s + weight * expected) / (n + weight)).round(6)

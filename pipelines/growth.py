@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.channel import CHANNELS, ChannelFit, choose_channel, fit_channel, score_channel
 from models.growth import GrowthModel, fit_growth, score_growth
@@ -28,13 +29,20 @@ def _batches(table: pa.Table) -> Iterable[pa.Table]:
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
 FITTED_CUSTOMERS = 50_000
-FITTED_RHYTHMS = 5_000
+FITTED_RHYTHMS = 3_000
 # Fewer are no peers, and no measure of what a category holds.
 MINIMUM_COMPARED = 30
 # What a household may well reach: the quarter of peers above it, the tenth of a category's households above it.
 PEER_SHARE, CAPACITY_SHARE = 0.75, 0.9
-# A category is durable if fewer than this share of its households, known for a year, ever took it again.
+# A category is durable if fewer than this share of its households ever took it again.
 REPEATED_SHARE = 0.2
+# Of whom less is known, what he takes in a year is not.
+KNOWN_DAYS = 180
+_SPEND = (
+    "days_since_last_order, days_since_first_order, order_day_count, CAST(revenue_365d AS DOUBLE) AS revenue_365d, "
+    "CAST(spend_last AS DOUBLE) AS spend_last, CAST(spend_before AS DOUBLE) AS spend_before, "
+    "CAST(spend_next AS DOUBLE) AS spend_next"
+)
 
 
 def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
@@ -94,7 +102,7 @@ def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.Data
     """customer_spend as of another day than tonight, with what was spent then where it is known."""
     engine.register_arrow("feature_date", feature_dates([day], settings))
     spend: pd.DataFrame = engine.arrow(
-        f"SELECT * FROM ({tables()['customer_spend'].sql}) ORDER BY customer_id"
+        f"SELECT {_SPEND} FROM ({tables()['customer_spend'].sql}) ORDER BY customer_id"
     ).to_pandas()
     return spend
 
@@ -130,7 +138,8 @@ def _rhythm_as_of(
     known = f"business_date <= DATE '{day}'"
     intervals = engine.arrow(
         "SELECT customer_id, DATE_DIFF('day', earlier_date, business_date) AS interval_days, "
-        f"COUNT(*) AS interval_count FROM purchase_day WHERE {known} AND earlier_date IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f"COUNT(*) AS interval_count FROM purchase_day WHERE {known} AND earlier_date IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL"
     ).to_pandas()
     patterns = engine.arrow(
         f"""SELECT customer_id, COUNT(*) FILTER ({known}) - 1 AS frequency,
@@ -143,7 +152,7 @@ def _rhythm_as_of(
 
 
 def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
-    """Grain: category. What households that are known for a year take of it: nine in ten no more than its capacity."""
+    """Grain: category. What households known for half a year take a year: nine in ten no more than its capacity."""
     households = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
     engine.materialise(
         "household",
@@ -158,7 +167,7 @@ def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
         f"""SELECT h.household, c.category, SUM(c.line_count) AS line_count, CAST(CAST(SUM(c.revenue) AS DOUBLE) * 365
             / (DATE_DIFF('day', MIN(h.first_order_date), DATE '{tonight}') + 1) AS DECIMAL(18, 2)) AS amount
         FROM customer_category AS c INNER JOIN household AS h ON c.customer_id = h.customer_id
-        WHERE DATE_DIFF('day', h.first_order_date, DATE '{tonight}') >= 365 GROUP BY h.household, c.category
+        WHERE DATE_DIFF('day', h.first_order_date, DATE '{tonight}') >= {KNOWN_DAYS} GROUP BY h.household, c.category
         HAVING SUM(c.line_count) > 0 AND SUM(c.revenue) > 0""",
     )
     return engine.arrow(
@@ -190,7 +199,7 @@ def _headroom_quality(capacity: pa.Table, peers: pa.Table) -> list[tuple[str, fl
     if len(capacity):
         note = f"categories with a capacity; {durable} durable ones hold no more for who has one"
     else:
-        note = f"headroom is NULL: no category has {MINIMUM_COMPARED} households that are known for a year"
+        note = f"headroom is NULL: no category has {MINIMUM_COMPARED} households that are known for half a year"
     few = "" if len(peers) else f"; headroom is NULL: no group has {MINIMUM_COMPARED}"
     return [
         ("categories_with_capacity", float(len(capacity)), note),
@@ -202,9 +211,7 @@ def customer_spend_more(engine: DuckDBEngine, _night: Night, _settings: Settings
     """Grain: customer with an order in the last year. The probability to spend more in the horizon than in the last."""
     text = _part(engine, "spend_more")
     model = GrowthModel.from_json(text) if text else None
-    customers = engine.arrow(
-        "SELECT * EXCLUDE (as_of_date, tenure_band, order_band) FROM customer_spend ORDER BY customer_id"
-    )
+    customers = engine.arrow(f"SELECT customer_id, {_SPEND} FROM customer_spend ORDER BY customer_id")
     scores = [score_growth(model, batch.drop_columns("customer_id").to_pandas()) for batch in _batches(customers)]
     return {
         "customer_spend_more": pa.table(
@@ -230,21 +237,19 @@ def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings)
         "SELECT customer_id, frequency, recency_days, age_days FROM customer_purchase_pattern ORDER BY customer_id"
     )
     scored = pa.concat_tables(score_rhythm(batch, parameters) for batch in _batches(customers))
-    engine.register_arrow("scored", scored)
-    date_of = "DATE '{}' + CAST({} AS INTEGER) AS {}".format
-    days = {"next_days": "next_order_date", "low_days": "next_order_low", "high_days": "next_order_high"}
-    dates = ", ".join(date_of(night.run_date, column, name) for column, name in days.items())
-    return {
-        "customer_next_order": engine.arrow(
-            f"SELECT customer_id, p_order_again, {dates}, method, reason FROM scored ORDER BY customer_id"
-        )
-    }
+    epoch = (night.run_date - date(1970, 1, 1)).days
+    named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
+    dates = {name: pc.add(scored[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
+    kept = {name: scored[name] for name in ("customer_id", "p_order_again", "method", "reason")}
+    return {"customer_next_order": pa.table(kept | dates)}
 
 
 def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: customer who is not deleted. The channel of the likeliest purchase, and the one that is chosen."""
     responses = engine.arrow(
-        "SELECT r.*, COALESCE(f.rfm_segment, 'no_order') AS segment FROM contact_response AS r "
+        "SELECT r.* REPLACE (CAST(logged_weight AS DOUBLE) AS logged_weight, "
+        "CAST(logged_purchase_weight AS DOUBLE) AS logged_purchase_weight), "
+        "COALESCE(f.rfm_segment, 'no_order') AS segment FROM contact_response AS r "
         "LEFT JOIN customer_rfm AS f ON r.customer_id = f.customer_id ORDER BY r.customer_id, r.channel"
     ).to_pandas()
     fit = fit_channel(responses)
@@ -276,21 +281,18 @@ def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> 
 
 def _channels(customers: pa.Table, fit: ChannelFit, responses: pd.DataFrame, settings: Settings) -> pa.Table:
     """One row per customer: probabilities, the best channel that he agreed to or was reached on, the choice."""
-    frame = customers.to_pandas()
-    segments = frame.set_index("customer_id")["segment"]
-    p = score_channel(fit.model, segments, responses).to_numpy()
-    agreed = frame[[f"{channel}_consent" for channel in CHANNELS]].to_numpy(dtype=bool)
-    own = responses[responses["customer_id"].isin(segments.index)]
-    place = (
-        segments.index.get_indexer(pd.Index(own["customer_id"])),
-        pd.Index(CHANNELS).get_indexer(pd.Index(own["channel"])),
-    )
-    reached = np.zeros(p.shape)
-    reached[place] = own["delivered_count"]
+    p, reached = np.full((len(customers), len(CHANNELS)), np.nan), np.zeros((len(customers), len(CHANNELS)))
+    if len(responses):
+        segments = customers.select(["customer_id", "segment"]).to_pandas().set_index("customer_id")["segment"]
+        p = score_channel(fit.model, segments, responses).to_numpy()
+        own = responses[responses["customer_id"].isin(segments.index)]
+        place = (pd.Index(own["customer_id"]), segments.index), (pd.Index(own["channel"]), pd.Index(CHANNELS))
+        reached[tuple(of.get_indexer(names) for names, of in place)] = own["delivered_count"]
+    agreed = np.column_stack([customers[f"{channel}_consent"].to_numpy() for channel in CHANNELS]).astype(bool)
     likely = np.where(agreed | (reached > 0), np.nan_to_num(p, nan=-1.0), -1.0)
     highest = likely.max(axis=1)
     best = np.where(highest >= 0, likely.argmax(axis=1), -1)
-    draws = frame[["first_draw", "second_draw"]].to_numpy(dtype=float)
+    draws = np.column_stack([customers[name].cast(pa.float64()).to_numpy() for name in ("first_draw", "second_draw")])
     chosen, probability, is_drawn = choose_channel(p, agreed, draws, settings.channel_exploration)
     return pa.table(
         {

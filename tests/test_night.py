@@ -26,6 +26,15 @@ COLUMNS = {
         "clv_low clv_high clv_tier clv_basis horizon_days"
     ),
     "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days",
+    "customer_growth": (
+        "customer_id horizon_days spend_last p_spend_more method revenue_365d peer_revenue peer_headroom "
+        "category_headroom headroom_category headroom_category_amount headroom"
+    ),
+    "customer_next_order": "customer_id p_order_again next_order_date next_order_low next_order_high method reason",
+    "customer_channel": (
+        "customer_id best_channel p_purchase delivered_count method chosen_channel choice_probability is_explored"
+    ),
+    "segment_channel": "segment channel delivered_count purchase_count p_purchase is_best",
     "customer_segment": "customer_id segment",
     "customer_segment_history": "customer_id segment valid_from valid_to",
     "order_fact": "receipt_id customer_id business_date store_id sales_channel revenue gross_margin has_promo",

@@ -17,6 +17,8 @@ def test_headers_alone_make_empty_tables(retailer):
     night = retailer.load("2017-12-01", upto=EVERYTHING)
     for name in ("customer_360", "customer_rfm", "customer_clv", "customer_churn", "customer_segment", "order_fact"):
         assert retailer.rows(night, name) == [], name
+    for name in ("customer_growth", "customer_next_order", "customer_channel", "segment_channel", "category_capacity"):
+        assert retailer.rows(night, name) == [], name
     assert retailer.rows(night, "kpi_daily", "business_date, revenue, orders, members") == [
         (date(2017, 12, 1), Decimal("0.00"), 0, 0)
     ]
@@ -32,7 +34,18 @@ def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
     assert retailer.rows(night, "customer_churn", "customer_id, p_churn, churn_tier, method") == [
         ("c1", None, None, None)
     ]
+    columns = "customer_id, p_spend_more, method, peer_headroom, category_headroom, headroom"
+    assert retailer.rows(night, "customer_growth", columns) == [("c1", None, None, None, None, None)]
+    columns = "customer_id, p_order_again, next_order_date, method, reason"
+    assert retailer.rows(night, "customer_next_order", columns) == [("c1", None, None, None, "no_model")]
+    columns = "customer_id, best_channel, method, chosen_channel, choice_probability"
+    assert retailer.rows(night, "customer_channel", columns) == [("c1", None, "observational", None, None)]
     notes = {(m, k): note for m, k, note in retailer.rows(night, "model_quality", "model, metric, note")}
+    assert notes["growth", "method"].startswith("none: at the earlier of two dates with a known outcome 0 of 0 ")
+    assert notes["growth", "categories_with_capacity"].startswith("headroom is NULL: no category has 30 households")
+    assert notes["next_order", "customers"].startswith("no date of a next order: 0 of 1 customers bought again")
+    assert notes["next_order", "coverage"] == "0 intervals of 180 days ago can be judged; 100 are needed"
+    assert notes["channel", "method"].startswith("observational: no best channel: 0 contacts were delivered")
     assert notes["clv", "customers"].startswith("no forecast of purchases: ")
     assert notes["churn", "method"].startswith("none: no churn forecast: ")
     assert retailer.rows(night, "customer_360", "customer_id, registered_at, is_member, email_consent") == [

@@ -35,7 +35,7 @@ room AS (  -- for more of what is bought already; what never was may not be want
             ELSE GREATEST(
                 k.capacity_amount - CAST(
                     CAST(COALESCE(h.revenue, c.revenue) AS DOUBLE) * 365 / NULLIF(GREATEST(
-                        COALESCE(DATE_DIFF('day', m.first_order_date, s.as_of_date), s.days_since_first_order) + 1, 365
+                        COALESCE(DATE_DIFF('day', m.first_order_date, s.as_of_date), s.days_since_first_order) + 1, 180
                     ), 0) AS DECIMAL(18, 2)
                 ), 0
             )

@@ -160,6 +160,24 @@ def test_a_segment_keeps_its_own_rates_where_it_has_many_contacts_and_an_unknown
     assert score_channel(fit.model, pd.Series("elsewhere", index=["z"]), frame).loc["z", "sms"] == pytest.approx(0.2)
 
 
+def test_a_segment_that_never_bought_after_a_contact_is_unlikely_to_but_not_certain_not_to():
+    rows = [
+        {
+            "customer_id": f"{name}{n}",
+            "segment": name,
+            "channel": channel,
+            "delivered_count": 5,
+            "purchase_count": bought,
+        }
+        for name, purchases in (("loyal", (1, 2)), ("lost", (0, 0)))
+        for n in range(60)
+        for channel, bought in zip(("email", "sms"), purchases, strict=True)
+    ]
+    fit = fit_channel(responses(*rows))
+    rates = fit.model.rates.set_index(["segment", "channel"])["p_purchase"]
+    assert 0.001 < rates["lost", "email"] < rates["lost", "sms"] < 0.02
+
+
 def test_with_logged_choices_rates_are_weighed_and_explored():
     """Of the likely buyers nine in ten were sent an sms, of the others one in ten: raw shares favour sms."""
     rows = []

@@ -246,7 +246,7 @@ def test_judged_is_who_ordered_after_an_interval_that_has_ended():
     assert found["ordered_again"][0] == pytest.approx(came.mean())
     assert "stated 0.640" in found["coverage_of_all"][1]
     assert found["median_error_days"][0] == 2
-    assert found["mean_bias_days"][0] == pytest.approx(np.where(half[came] == 7, 2, -4).mean())
+    assert found["late_share"][0] == pytest.approx((half[came] == 7).mean())
 
 
 def test_too_few_to_judge_is_said_and_nothing_measured():
