@@ -6,8 +6,9 @@ DuckDB in memory, one connection a task, is the default; Spark (pipelines.spark)
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -204,7 +205,16 @@ class DuckDBEngine(Engine):
             for batch in cursor.execute(select).to_arrow_reader(rows):
                 yield pa.Table.from_batches([batch])
 
-    def append(self, name: str, rows: pa.Table) -> None:
+    def map_batches(self, name: str, function: Callable[[pa.Table], pa.Table], select: str, rows: int) -> None:
+        """Make `name` a temporary table of what a function makes of a SELECT's rows, at most so many at a time.
+
+        The function is first given no row, so that the table is there in any case.
+        """
+        self.connection.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+        for batch in chain([self.arrow(f"{select} LIMIT 0")], self.batches(select, rows)):
+            self._append(name, function(batch))
+
+    def _append(self, name: str, rows: pa.Table) -> None:
         """Add rows to a temporary table, which is made of the first."""
         self.connection.register("incoming", rows)
         self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {identifier(name)} AS FROM incoming LIMIT 0")

@@ -3,7 +3,7 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import numpy as np
@@ -21,10 +21,6 @@ from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
 from pipelines.score import BATCH_ROWS, Tables, _is_fitted, _quality
 from pipelines.settings import Settings
-
-def _batches(table: pa.Table) -> Iterable[pa.Table]:
-    return (table.slice(start, BATCH_ROWS) for start in range(0, max(len(table), 1), BATCH_ROWS))
-
 
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
@@ -207,21 +203,23 @@ def _headroom_quality(capacity: pa.Table, peers: pa.Table) -> list[tuple[str, fl
     ]
 
 
-def customer_spend_more(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:
+def customer_spend_more(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order in the last year. The probability to spend more in the horizon than in the last."""
     text = _part(engine, "spend_more")
     model = GrowthModel.from_json(text) if text else None
-    customers = engine.arrow(f"SELECT customer_id, {_SPEND} FROM customer_spend ORDER BY customer_id")
-    scores = [score_growth(model, batch.drop_columns("customer_id").to_pandas()) for batch in _batches(customers)]
-    return {
-        "customer_spend_more": pa.table(
-            {
-                "customer_id": customers["customer_id"],
-                "p_spend_more": pa.array(np.concatenate(scores), pa.float64(), from_pandas=True),
-                "method": pa.repeat(pa.scalar(model.method if model else None, pa.string()), len(customers)),
-            }
-        )
-    }
+
+    def scored(batch: pa.Table) -> pa.Table:
+        p = score_growth(model, batch.drop_columns("customer_id").to_pandas())
+        columns = {
+            "customer_id": batch["customer_id"],
+            "p_spend_more": pa.array(p, pa.float64(), from_pandas=True),
+            "method": pa.repeat(pa.scalar(model.method if model else None, pa.string()), len(batch)),
+        }
+        return pa.table(columns)
+
+    select = f"SELECT customer_id, {_SPEND} FROM customer_spend ORDER BY customer_id"
+    engine.map_batches("scored_spend", scored, select, BATCH_ROWS)
+    return {"customer_spend_more": "SELECT * FROM scored_spend"}
 
 
 def _part(engine: DuckDBEngine, part: str) -> str | None:
@@ -229,22 +227,24 @@ def _part(engine: DuckDBEngine, part: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
+def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
     text = _part(engine, "rhythm")
     parameters = RhythmParameters.from_json(text) if text else None
-    customers = engine.arrow(
-        "SELECT customer_id, frequency, recency_days, age_days FROM customer_purchase_pattern ORDER BY customer_id"
-    )
-    scored = pa.concat_tables(score_rhythm(batch, parameters) for batch in _batches(customers))
     epoch = (night.run_date - date(1970, 1, 1)).days
     named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
-    dates = {name: pc.add(scored[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
-    kept = {name: scored[name] for name in ("customer_id", "p_order_again", "method", "reason")}
-    return {"customer_next_order": pa.table(kept | dates)}
+
+    def scored(batch: pa.Table) -> pa.Table:
+        rows = score_rhythm(batch, parameters)
+        dates = {name: pc.add(rows[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
+        return pa.table({name: rows[name] for name in ("customer_id", "p_order_again", "method", "reason")} | dates)
+
+    select = "SELECT customer_id, frequency, recency_days, age_days FROM customer_purchase_pattern ORDER BY customer_id"
+    engine.map_batches("scored_rhythm", scored, select, BATCH_ROWS)
+    return {"customer_next_order": "SELECT * FROM scored_rhythm"}
 
 
-def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer who is not deleted. The channel of the likeliest purchase, and the one that is chosen."""
     responses = engine.arrow(
         "SELECT r.* REPLACE (CAST(logged_weight AS DOUBLE) AS logged_weight, "
@@ -255,18 +255,17 @@ def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> 
     fit = fit_channel(responses)
     consents = ", ".join(f"c.{channel}_consent" for channel in CHANNELS)
     month, salt = f"{night.run_date:%Y-%m}", settings.control_salt.replace("'", "''")
-    customers = engine.arrow(
-        f"""SELECT c.customer_id, COALESCE(f.rfm_segment, 'no_order') AS segment, {consents},
+    customers = f"""
+        SELECT c.customer_id, COALESCE(f.rfm_segment, 'no_order') AS segment, {consents},
             CAST('0x' || draw[1:8] AS UBIGINT) / 16.0**8 AS first_draw,
             CAST('0x' || draw[9:16] AS UBIGINT) / 16.0**8 AS second_draw
         FROM (
             SELECT *, md5(concat_ws(':', '{salt}', 'channel', '{month}', customer_id)) AS draw
             FROM customer WHERE NOT is_deleted
         ) AS c LEFT JOIN customer_rfm AS f ON c.customer_id = f.customer_id ORDER BY c.customer_id"""
-    )
-    made = [_channels(batch, fit, responses, settings) for batch in _batches(customers)]
+    engine.map_batches("channels", lambda batch: _channels(batch, fit, responses, settings), customers, BATCH_ROWS)
     return {
-        "customer_channel": pa.concat_tables(made),
+        "customer_channel": "SELECT * FROM channels",
         "segment_channel": _segment_channel(fit),
         "channel_fit": _quality(
             "channel",

@@ -5,11 +5,11 @@ Each function has the inputs that the catalog declares for it, as views of the e
 
 import hashlib
 import json
+import operator
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from functools import partial
+from functools import partial, reduce
 from importlib.metadata import version
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -140,7 +140,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
             model.append(artefact(part, fit.parameters.to_json(), data.to_numpy(float)))
     return {
         "clv_fit": _quality("clv", rows, night.run_date),
-        "clv_model": pa.Table.from_pylist(sorted(model, key=itemgetter("part")), schema=_CLV_MODEL),
+        "clv_model": pa.Table.from_pylist(sorted(model, key=operator.itemgetter("part")), schema=_CLV_MODEL),
     }
 
 
@@ -185,14 +185,15 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         discount_rate=settings.discount_rate,
         margin_rate=rate,
     )
-    engine.rows("DROP TABLE IF EXISTS scored_clv")
-    nobody = engine.arrow(f"{columns} LIMIT 0")
-    engine.append("scored_clv", score(nobody))
-    total = forecast_total(nobody, buying, settings.clv_horizon_days) if buying else None
-    for batch in engine.batches(f"{columns} ORDER BY customer_id", BATCH_ROWS):
-        engine.append("scored_clv", score(batch))
-        if buying and total:
-            total += forecast_total(batch, buying, settings.clv_horizon_days)
+    totals: list[TotalForecast] = []
+
+    def scored(batch: pa.Table) -> pa.Table:
+        if buying:
+            totals.append(forecast_total(batch, buying, settings.clv_horizon_days))
+        return score(batch)
+
+    engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
+    total = reduce(operator.add, totals) if totals else None
     clv = engine.rows("SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv")[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
     tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
@@ -329,16 +330,16 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
     """Grain: customer with an order in the last year. The probability to buy no more within the horizon, and why."""
     model = _churn_model(engine, "churn_model")
     watched = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
-    nobody = with_p_alive(engine.arrow("SELECT * FROM customer_features LIMIT 0"), model.buying if model else None)
-    engine.rows("DROP TABLE IF EXISTS scored_churn")
-    engine.append("scored_churn", _scored_churn(model, nobody, settings)[0])
-    for batch in engine.batches("SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS):
+
+    def scored(batch: pa.Table) -> pa.Table:
         known = with_p_alive(batch, model.buying if model else None)
-        scored, p_churn = _scored_churn(model, known, settings)
-        engine.append("scored_churn", scored)
+        rows, p_churn = _scored_churn(model, known, settings)
         if model:
             for name, values in scored_columns(model, known, p_churn).items():
                 watched[name] += bin_counts(model.bins[name], values)
+        return rows
+
+    engine.map_batches("scored_churn", scored, "SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS)
     drift = _drift(model, watched, night.run_date, settings) if model else []
     learnt = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
     return {"customer_churn": "SELECT * FROM scored_churn", "churn_drift": _quality("churn", drift, learnt)}
