@@ -25,7 +25,7 @@ HEADERS = {
 
 
 # A file's tests run in one worker, so the files that take longest begin first.
-LONGEST = ("test_night.py", "test_cases.py", "test_erase.py", "test_ingest.py")
+LONGEST = ("test_night.py", "test_cases.py", "test_erase.py", "test_spark_night.py", "test_faults.py", "test_ingest.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -299,17 +300,17 @@ def an_ordinary_user() -> Iterator[None]:
             os.seteuid(0)
 
 
-def test_an_extract_that_may_not_be_read_is_named(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("closed")
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.getuid() and parent.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            parent.chmod(0o755)
-    path = folder / "receipts.csv"
-    path.write_text("receipt_id,issued_at,total_amount\n")
-    path.chmod(0)
-    message = r"receipts\.csv: may not be read\. Give the pipeline's user read permission"
-    with an_ordinary_user(), pytest.raises(BadDataError, match=message):
-        inspect(path, sources()["receipts"])
+def test_an_extract_that_may_not_be_read_is_named():
+    contract = sources()["receipts"]
+    with TemporaryDirectory() as name:  # pytest's own folders are closed to nobody's eyes
+        folder = Path(name)
+        folder.chmod(0o755)
+        path = folder / "receipts.csv"
+        path.write_text("receipt_id,issued_at,total_amount\n")
+        path.chmod(0)
+        message = r"receipts\.csv: may not be read\. Give the pipeline's user read permission"
+        with an_ordinary_user(), pytest.raises(BadDataError, match=message):
+            inspect(path, contract)
 
 
 def test_a_folder_that_may_not_be_read_or_written_is_named(one_night):
