@@ -88,10 +88,10 @@ def business_date(context: "Context") -> date:
 
 
 class AwaitExtracts(BaseOperator):
-    """Wait, without a worker, until the night's landing folder is complete; not if a person gave the date."""
+    """Wait, without a worker, until the night's landing folder is complete; not if a person asked for the night."""
 
     def execute(self, context: "Context") -> None:
-        if context["params"].get("run_date"):
+        if context["params"].get("run_date") or context["dag_run"].run_type == "backfill":
             return
         from pipelines.contracts import sources
         from pipelines.landing import LandingTrigger
@@ -116,9 +116,19 @@ class OpenNight(BaseSensorOperator):
     """Wait while another run works in the home, check the landing folder, begin."""
 
     def poke(self, context: "Context") -> bool:
-        if context.get("logical_date") and context["ti"].get_previous_dagrun(state="running"):
-            return False  # a backfill starts several
+        if context.get("logical_date") and self._another_is_on(context):
+            return False
         return _checked(lambda: self._begin(context))
+
+    def _another_is_on(self, context: "Context") -> bool:
+        """Whether an earlier night runs (a backfill starts several), or the run that began the night that is open."""
+        from pipelines.lake import Lake
+
+        owners = Lake(settings.home).open_runs()
+        if context["run_id"] in owners:
+            return False  # cleared, and begun again
+        of_another = owners and context["ti"].get_dr_count(self.dag_id, run_ids=owners, states=["running"])
+        return bool(of_another or context["ti"].get_previous_dagrun(state="running"))
 
     def _begin(self, context: "Context") -> bool:
         from pipelines import nightly

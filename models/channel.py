@@ -30,6 +30,7 @@ CONCENTRATION = (0.5, 10_000.0)
 HIGHEST_RATE = 0.95
 SIGN_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 MAX_SIGN_CUSTOMERS = 20_000
+SEED = 7
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,9 @@ def _with_sign_weights(model: ChannelModel, rows: pd.DataFrame) -> ChannelModel:
 
     What a sign says of the very contact would count too much: who buys after a message often opened it for that.
     """
-    some = rows[rows["customer_id"].isin(rows["customer_id"].unique()[:MAX_SIGN_CUSTOMERS])]
+    ids = rows["customer_id"].unique()
+    drawn = np.random.default_rng(SEED).permutation(ids)[:MAX_SIGN_CUSTOMERS]
+    some = rows[rows["customer_id"].isin(drawn)]
     expected = _expected(model, some.drop_duplicates("customer_id")["segment"])
     delivered, bought = _wide(some, "delivered_count"), _wide(some, "purchase_count")
     there = delivered > 0

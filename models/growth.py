@@ -96,7 +96,10 @@ def fit_growth(train: pd.DataFrame, test: pd.DataFrame, horizon_days: int) -> Gr
         horizon_days: length of the horizon that spend_last and spend_next are of.
     """
     train, test = (frame[frame["spend_next"].notna()] for frame in (train, test))
-    labels = [(frame["spend_next"] > frame["spend_last"]).to_numpy(dtype=bool) for frame in (train, test)]
+    labels = [
+        (frame["spend_next"].clip(lower=0) > frame["spend_last"].clip(lower=0)).to_numpy(dtype=bool)
+        for frame in (train, test)
+    ]
     for name, more in zip(("earlier", "later"), labels, strict=True):
         if min(more.sum(), (~more).sum()) < MIN_OF_EACH_CLASS:
             note = (

@@ -28,6 +28,8 @@ QualityRow = tuple[str, float | None, str]
 COVERAGE = 0.8
 # Less likely than this to order again: no date is named, as any would more likely be wrong than right.
 PRESUMED_GONE = 0.5
+# Of what lies further ahead nothing is known; where few buy often, single intervals would reach thousands of years.
+FURTHEST_DAYS = 3_650
 MIN_REPEAT_CUSTOMERS = 30
 MIN_JUDGED = 100
 K_BOUNDS = (0.1, 20.0)
@@ -163,9 +165,9 @@ def score_rhythm(customers: pa.Table, parameters: RhythmParameters | None) -> pa
     """One row per customer, in the order given: the next purchase day, in days from the night (1: the next day).
 
     p_order_again: that there will be one. low_days, next_days (median) and high_days, given that there is one: on or
-    before each with 10, 50 and 90 %. NULL, and reason says why, for no_purchase (all was returned), no_model, and
-    presumed_gone. method is own_rhythm, or population for who bought on one day only. A row depends on its own values
-    only, so batches give the same.
+    before each with 10, 50 and 90 %, ten years at the most. NULL, and reason says why, for no_purchase (all was
+    returned), no_model, presumed_gone, and far_off. method is own_rhythm, or population for who bought on one day only.
+    A row depends on its own values only, so batches give the same.
 
     Args:
         customers: customer_id, frequency, recency_days, age_days (NULLs for who has no purchase day).
@@ -176,9 +178,14 @@ def score_rhythm(customers: pa.Table, parameters: RhythmParameters | None) -> pa
     p_again, days = np.full(len(x), np.nan), np.full((3, len(x)), np.nan)
     if parameters is not None:
         p_again[bought], days[:, bought] = _outlook(parameters, x[bought], recency[bought], (age - recency)[bought])
-    there = p_again >= PRESUMED_GONE
+    far_off = days[1] >= FURTHEST_DAYS
+    there = (p_again >= PRESUMED_GONE) & ~far_off
     days[:, ~there] = np.nan
-    reason = np.select([~bought, np.isnan(p_again), ~there], ["no_purchase", "no_model", "presumed_gone"], default="")
+    reason = np.select(
+        [~bought, np.isnan(p_again), p_again < PRESUMED_GONE, far_off],
+        ["no_purchase", "no_model", "presumed_gone", "far_off"],
+        default="",
+    )
     method = np.where(there, np.where(x > 0, "own_rhythm", "population"), "")
     low, middle, high = (pa.array(row, pa.float64(), from_pandas=True).cast(pa.int64()) for row in days)
     return pa.table(
@@ -211,8 +218,9 @@ def _outlook(parameters: RhythmParameters, x: Floats, recency: Floats, silent: F
         longer = expit(np.interp(log_silent[rows], log_days, LOG_ODDS))
         p_again[rows] = longer / (longer + p.a / (p.b + x[rows[0]]))
         for place, tail in enumerate(tails):
-            due = base[rows] * np.exp(np.interp(-logit(longer * tail), -LOG_ODDS, log_days))
-            days[place, rows] = np.maximum(np.ceil(due - silent[rows]), 1)
+            with np.errstate(over="ignore", divide="ignore"):
+                due = base[rows] * np.exp(np.interp(-logit(longer * tail), -LOG_ODDS, log_days))
+            days[place, rows] = np.clip(np.ceil(due - silent[rows]), 1, FURTHEST_DAYS)
     return p_again, days
 
 

@@ -94,7 +94,7 @@ _PYTHON = (
         "customer_clv",
         "scores",
         "python",
-        ("customer_purchase_pattern", "clv_model"),
+        ("customer_purchase_pattern", "clv_model", "service_account"),
         function="pipelines.score:customer_clv",
     ),
     Table("clv_forecast", "scores", "split", ("customer_clv",)),

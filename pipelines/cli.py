@@ -213,7 +213,7 @@ def run(
         nightly.listeners.append(meter)
     with _airflow(settings) as dag:
         for left in Lake(settings.home).open_nights():
-            print(f"Night {left} was begun and not finished; that run of it ends here.")
+            print(f"Night {left} was begun and not finished; that run of it ends when this one begins.")
         for night in nights:
             began = time.perf_counter()
             print(f"Night {night} in {settings.home}", flush=True)
@@ -227,6 +227,8 @@ def run(
 def _run_night(dag: Any, night: date) -> bool:
     from pipelines import nightly
     from pipelines.errors import LoyaltyError
+    from pipelines.publish import published_night
+    from pipelines.settings import load_settings
 
     progress = _Progress(len(dag.tasks))
     nightly.listeners.append(progress)
@@ -242,7 +244,9 @@ def _run_night(dag: Any, night: date) -> bool:
     if not nightly.failures:
         failed = [task.task_id for task in result.get_task_instances() if task.state == "failed"]
         print(f"Error: Airflow could not run {', '.join(failed)}, and gave no reason.", file=sys.stderr)
-    print(f"Night {night} failed; what was published before is unchanged.", file=sys.stderr)
+    shown = published_night(load_settings().home)
+    stays = "its warehouse was published before that" if shown == night else "what was published before is unchanged"
+    print(f"Night {night} failed; {stays}.", file=sys.stderr)
     return False
 
 

@@ -127,6 +127,7 @@ def _close_nights(lake: Lake, discard_open: bool) -> None:
         )
     if nights:
         lake.discard_open_nights()
+    lake.remove_leftovers()  # what comes back by this is looked at too
     lake.collect_garbage()
 
 

@@ -156,13 +156,15 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
     if not columns:
         raise BadDataError(f"{path}: the file is empty; even an extract without rows has a header. Deliver it again.")
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    known = {column.name for column in contract.columns}  # a file without a header may have a person's data there
     if twice:
-        raise BadDataError(f"{path}: column {twice[0]} is there twice")
+        raise BadDataError(f"{path}: {f'column {twice[0]}' if twice[0] in known else 'a column name'} is there twice")
     for column in contract.columns:
         if column.required and column.name not in columns:
+            found = ", ".join(name for name in columns if name in known) or "none that the contract knows"
             raise BadDataError(
-                f"{path}: the required column {column.name} is missing (found: {', '.join(columns)}). "
-                "Deliver the extract with it; check the delimiter if all names are in one."
+                f"{path}: the required column {column.name} is missing (found: {found}; {len(columns)} in all). "
+                "Deliver the extract with it; check the header line, and the delimiter if all names are in one."
             )
 
 

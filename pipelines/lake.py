@@ -77,7 +77,7 @@ class Backtest(BaseModel, frozen=True):
     tables: dict[str, list[dict[str, Any]]]
 
 
-# Stands for a backtest in the names of what it may lose; a night that opens meanwhile leaves that alone.
+# Stands for a backtest in the names of what it may lose.
 BACKTEST = "backtest"
 
 
@@ -210,6 +210,11 @@ class Lake:
         """Nights that were begun and are not finished: running, or broken off."""
         return sorted(folder.name for folder in self._drafts.glob("*") if not (folder / "finished").exists())
 
+    def open_runs(self) -> list[str]:
+        """The runs that began these nights."""
+        owners = (self._drafts / night / "run.json" for night in self.open_nights())
+        return [json.loads(path.read_bytes())["run_id"] for path in owners if path.exists()]
+
     def discard_open_nights(self) -> None:
         """Make every unfinished night one that was never begun: a run of it can no longer commit."""
         shutil.rmtree(self._drafts, ignore_errors=True)
@@ -229,6 +234,9 @@ class Lake:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+        for note in (self.root / "published").glob("*.json"):  # of a warehouse that never came to be
+            if not (home / f"warehouse.{note.name.split('.')[0]}.duckdb").exists():
+                note.unlink()
 
     def latest_before(self, night: date) -> Manifest | None:
         """The last night committed before `night`."""
@@ -342,7 +350,7 @@ class Lake:
             if path.name.split(".")[1] not in open_tokens and str(path.relative_to(self.root)) not in named:
                 path.unlink()
         for folder in (self.root / "tmp").glob("*"):
-            if folder.name.split(".")[0] not in {*open_tokens, BACKTEST}:
+            if folder.name.split(".")[0] not in open_tokens:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

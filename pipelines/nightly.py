@@ -64,7 +64,7 @@ def _step(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
         yield outcome
     except (OSError, duckdb.Error) as error:
         if why := _trouble_with_files(error, settings.home):
-            raise LoyaltyError(f"{name}: {why}. Then run the night again; what was published is unchanged.") from error
+            raise LoyaltyError(f"{name}: {why}. Then run the night again.") from error
         raise
     finally:
         os.umask(umask)

@@ -80,6 +80,10 @@ def _url(connection: Connection) -> str:
     return f"{connection.conn_type}://{host}{port}/{connection.schema or ''}"
 
 
+# What comes after analysts see the night.
+AFTER_PUBLISHING = ("export_campaigns", "write_report", "finish")
+
+
 def message(event: Event, context: "Context", found: Sequence[str] = ()) -> tuple[str, str]:
     """Subject and text for people: what happened, to which source or table, and what to do."""
     if event == "warned":
@@ -97,6 +101,8 @@ def message(event: Event, context: "Context", found: Sequence[str] = ()) -> tupl
             f"for extracts, is being tried again, or runs long. {stays}",
         )
     task = context["task_instance"].task_id.rsplit(".", 1)[-1]
+    if task in AFTER_PUBLISHING:
+        stays = "The night's warehouse is published already."
     return (
         f"Loyalty: the night failed at {task}",
         f"Run {_run(context)}, task {task}:\n{context.get('exception') or 'no reason given; see the log of the task'}\n"

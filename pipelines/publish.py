@@ -16,8 +16,8 @@ from pipelines.engine import DuckDBEngine, identifier, literal
 from pipelines.lake import CommittedNight, Lake, Manifest, Night
 from pipelines.settings import Settings
 
-# What analysts see, in the order in which they see it. Views over the lake are what has several rows a customer, and the
-# wide tables whose gist customer_360 has: written a second time, they would cost seconds.
+# What analysts see, in the order in which they see it. Views over the lake are what has several rows a customer, and
+# the wide tables whose gist customer_360 has: written a second time, they would cost seconds.
 PUBLISHED = (
     "customer_360",
     "customer_rfm",

@@ -66,7 +66,8 @@ def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
     if customers > JUDGED_CUSTOMERS:  # a fixed random part, by md5 of the id
         sampled = f"md5(customer_id)[:8] < '{round(JUDGED_CUSTOMERS / customers * 16**8):08x}'"
     _keep("known_day", f"SELECT * FROM every_day WHERE {sampled}", engine)
-    _keep("left_out", f"SELECT customer_id FROM ({select('service_account', base, engine)})", engine)
+    engine.register("service_account", select("service_account", base, engine))
+    _keep("left_out", "SELECT customer_id FROM service_account", engine)
     engine.register("identity", select("customer_identity", base, engine))
 
 

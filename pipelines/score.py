@@ -176,7 +176,10 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     buying = ClvParameters.from_json(model["buying"]["parameters"]) if "buying" in model else None
     spend = SpendParameters.from_json(model["spend"]["parameters"]) if "spend" in model else None
     rate = float(model["margin_rate"]["parameters"]) if "margin_rate" in model else None
-    columns = "SELECT customer_id, frequency, recency_days, age_days, repeat_revenue FROM customer_purchase_pattern"
+    columns = (
+        f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {_SHOPPER} AS is_shopper "
+        "FROM customer_purchase_pattern"
+    )
     score = partial(
         score_clv,
         parameters=buying,
@@ -189,12 +192,14 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
 
     def scored(batch: pa.Table) -> pa.Table:
         if buying:
-            totals.append(forecast_total(batch, buying, settings.clv_horizon_days))
+            shoppers = batch.filter(batch["is_shopper"])
+            totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
         return score(batch)
 
     engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
-    clv = engine.rows("SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv")[0][0]
+    sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {_SHOPPER}"
+    clv = engine.rows(sum_of_clv)[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
     tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
     learnt = model["buying"]["trained_through"] if "buying" in model else night.run_date

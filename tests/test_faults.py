@@ -235,7 +235,7 @@ def test_a_night_killed_after_its_commit_shows_one_night_whole_and_ends_the_same
         assert not [file for file in read_files(home) if not file.exists()], name
         begun = begin_again(home)
         beginnings[tuple(sorted(file for file in begun if file.startswith(("lake", "warehouse"))))] = (name, home)
-    assert len(beginnings) > 2
+    assert len(beginnings) > 1
     for name, home in beginnings.values():
         with home_of(home):
             run_night(SECOND, "again")
@@ -342,6 +342,15 @@ def loyalty(home: Path, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
+
+
+def test_what_an_unpublished_warehouse_would_have_read_is_not_kept_for_ever(tmp_path):
+    lake = Lake(tmp_path)
+    lake.root.mkdir()
+    kept, forgotten = (lake.keep_published(date(2025, 6, day), ["tables/a.parquet"]) for day in (29, 30))
+    (tmp_path / "warehouse.2025-06-29.duckdb").touch()
+    lake.remove_leftovers()
+    assert (kept.exists(), forgotten.exists()) == (True, False)
 
 
 @pytest.mark.parametrize("how", ["alone_in", "beside_others_in"])

@@ -34,7 +34,7 @@ room AS (  -- for more of what is bought already; what never was may not be want
             WHEN k.is_durable THEN 0
             ELSE GREATEST(
                 k.capacity_amount - CAST(
-                    CAST(COALESCE(h.revenue, c.revenue) AS DOUBLE) * 365 / NULLIF(GREATEST(
+                    CAST(GREATEST(COALESCE(h.revenue, c.revenue), 0) AS DOUBLE) * 365 / NULLIF(GREATEST(
                         COALESCE(DATE_DIFF('day', m.first_order_date, s.as_of_date), s.days_since_first_order) + 1, 180
                     ), 0) AS DECIMAL(18, 2)
                 ), 0
@@ -45,6 +45,7 @@ room AS (  -- for more of what is bought already; what never was may not be want
     INNER JOIN category_capacity AS k ON c.category = k.category
     LEFT JOIN member AS m ON s.customer_id = m.customer_id
     LEFT JOIN household_category AS h ON m.household_id = h.household_id AND c.category = h.category
+    WHERE c.line_count > 0
 ),
 
 most AS (

@@ -179,11 +179,37 @@ def test_a_night_waits_while_another_run_works_in_the_home(load_dag_file, tmp_pa
         opened.poke(context)
 
 
+@pytest.mark.parametrize(
+    ("earlier", "of_the_open_night", "waits"), [(None, 0, False), ("run", 0, True), (None, 1, True)]
+)
+def test_a_night_waits_for_another_that_is_on(load_dag_file, tmp_path, earlier, of_the_open_night, waits):
+    opened = load_dag_file().dag.get_task("open_night")
+    draft = tmp_path / "home" / "lake" / "drafts" / "2025-06-01"
+    draft.mkdir(parents=True)
+    (draft / "run.json").write_text('{"run_id": "tonight", "token": "x"}')
+    asked = []
+    ti = SimpleNamespace(
+        get_previous_dagrun=lambda state: earlier,
+        get_dr_count=lambda dag_id, run_ids, states: asked.append((dag_id, run_ids, states)) or of_the_open_night,
+    )
+    start = datetime(2025, 5, 1, 3, tzinfo=UTC)
+    context = scheduled(start, "backfill") | {"logical_date": start, "run_id": "backfill", "ti": ti}
+    if waits:
+        assert opened.poke(context) is False
+    else:
+        with pytest.raises(Exception, match="no such landing folder"):
+            opened.poke(context)
+        with pytest.raises(Exception, match="no such landing folder"):  # cleared and begun again: it goes first
+            opened.poke(context | {"run_id": "tonight", "ti": None})
+    assert asked == [("loyalty_nightly", ["tonight"], ["running"])]
+
+
 def test_a_scheduled_night_waits_for_its_folder_and_one_that_a_person_starts_does_not(load_dag_file):
     from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
     task = load_dag_file().dag.get_task("await_extracts")
     task.execute(scheduled(None, "manual", "2025-06-01"))
+    task.execute(scheduled(datetime(2025, 6, 1, 3, tzinfo=UTC), "backfill"))
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(scheduled(datetime(2025, 6, 1, 3, tzinfo=UTC)))
     assert deferred.value.trigger.folder.endswith("/landing/2025-06-01")

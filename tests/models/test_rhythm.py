@@ -254,3 +254,13 @@ def test_too_few_to_judge_is_said_and_nothing_measured():
     [(metric, value, note)] = judge_rhythm(forecast, [4.0], 180)
     assert (metric, value) == ("coverage", None)
     assert note == "0 intervals of 180 days ago can be judged; 100 are needed"
+
+
+def test_what_lies_more_than_ten_years_ahead_is_no_date():
+    few_buy_often = RhythmParameters(1.0, 0.05, 20.0, 0.1, 50.0)
+    rows = pa.table({"customer_id": ["a"], "frequency": [0], "recency_days": [0], "age_days": [600]})
+    (row,) = score_rhythm(rows, few_buy_often).to_pylist()
+    assert (row["low_days"], row["next_days"], row["high_days"], row["reason"]) == (None, None, None, "far_off")
+    some = RhythmParameters(1.0, 0.5, 20.0, 0.1, 50.0)
+    (row,) = score_rhythm(rows, some).to_pylist()
+    assert row["next_days"] < row["high_days"] == 3650

@@ -237,14 +237,13 @@ def test_before_the_first_backtest_its_tables_are_empty(retailer):
         assert retailer.rows(night, name) == []
 
 
-def test_a_night_that_opens_leaves_a_running_backtest_alone(retailer):
+def test_what_a_backtest_that_was_killed_left_goes_with_the_next_night_or_backtest(retailer):
     retailer.deliver("2017-11-30")
     night = retailer.load("2017-11-30", upto=())
-    spill = night.lake.open_backtest(night.run_date).temporary_folder()
-    retailer.open("2017-11-30")
-    assert spill.exists()
-    night.lake.open_backtest(night.run_date)
-    assert not spill.exists()
+    for begin in (lambda: retailer.open("2017-11-30"), lambda: night.lake.open_backtest(night.run_date)):
+        spill = night.lake.open_backtest(night.run_date).temporary_folder()
+        begin()
+        assert not spill.exists()
 
 
 # --- which nights, and who ---

@@ -79,6 +79,10 @@ def test_models_do_not_learn_from_a_service_account(retailer, shop):
     found = quality(retailer, night)
     assert (found["customers"][0], found["spend_customers"][0]) == (120.0, 100.0)
     assert retailer.rows(night, "customer_clv", "COUNT(*)") == [(121,)]
+    of_people = "SUM(CASE WHEN customer_id <> 'till' THEN clv END), SUM(clv)"
+    people, everybody = retailer.rows(night, "customer_clv", of_people)[0]
+    total = dict(retailer.rows(night, "clv_forecast", "metric, value"))["forecast_clv"]
+    assert total == pytest.approx(people, abs=0.005) != pytest.approx(everybody, abs=0.005)
 
 
 def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
@@ -100,7 +104,7 @@ def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer
     manifest = shop.lake.manifest(shop.run_date)
     before = {name: manifest.tables[name].parts[0] for name in ("customer_clv", "clv_forecast")}
     with DuckDBEngine(shop, retailer.settings) as engine:
-        for name in ("customer_purchase_pattern", "clv_model"):
+        for name in ("customer_purchase_pattern", "clv_model", "service_account"):
             engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
         scored = score.customer_clv(engine, shop, retailer.settings)
         engine.register_arrow("forecast", scored["clv_forecast"])

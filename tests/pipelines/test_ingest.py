@@ -62,6 +62,13 @@ def test_a_missing_required_column_names_file_and_column(retailer):
         retailer.load("2017-12-01")
 
 
+def test_a_file_without_a_header_is_named_and_nobodys_data_with_it(retailer):
+    retailer.deliver("2017-12-01", crm_customers="4711,Jane Doe,jane@example.com\n4712,John Doe,jd@example.com\n")
+    with pytest.raises(BadDataError, match=r"found: none that the contract knows; 3 in all") as error:
+        retailer.load("2017-12-01")
+    assert "jane" not in f"{error.value}".lower()
+
+
 def test_a_missing_required_source_or_folder_stops_the_night_before_it_begins(retailer):
     with pytest.raises(BadDataError, match=r"2017-12-01: no such landing folder"):
         retailer.open("2017-12-01")

@@ -26,6 +26,11 @@ def test_a_failure_says_what_happened_to_which_source_and_what_to_do():
     assert "what the night before published" in text
 
 
+def test_a_failure_after_publishing_says_that_the_night_is_published():
+    _, text = message("failed", FAILED | {"task_instance": SimpleNamespace(task_id="write_report")})
+    assert text.endswith("The night's warehouse is published already.")
+
+
 def test_a_night_that_is_through_says_what_to_look_at():
     subject, text = message("warned", FAILED, ["receipts: 3 of 9 rows rejected", "nights to be run again: 2017-11-30"])
     assert subject == "Loyalty: the night is through, with 2 things to look at"
