@@ -146,10 +146,8 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
     for name, rows in maker(engine, night, settings).items():
         if isinstance(rows, pa.Table):
             engine.register_arrow("made", rows)
-        else:
-            engine.register("selected", rows)
-        made = "made" if isinstance(rows, pa.Table) else "selected"
-        states[name] = TableState(parts=_write(name, f"SELECT * FROM {made}", engine))
+            rows = "SELECT * FROM made"
+        states[name] = TableState(parts=_write(name, rows, engine))
     return states
 
 

@@ -162,7 +162,7 @@ def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
     """Margin / net revenue of customers' days with a known cost, None if too little is known; and the share known."""
     margin, with_cost, total = engine.rows(
         "SELECT SUM(gross_margin), SUM(CASE WHEN gross_margin IS NOT NULL THEN net_revenue END), SUM(net_revenue) "
-        "FROM customer_day"
+        f"FROM customer_day WHERE {_SHOPPER}"
     )[0]
     if not with_cost or not total or with_cost < 0 or total < 0:
         return None, 0.0
