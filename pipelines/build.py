@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
@@ -221,12 +222,17 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
 
     touched = _touched_receipts if key == "receipt_id" else _touched_customers
     engine.materialise("touched", touched(table, previous, inputs, night, engine))
+    times_read = _times_read(table)
     for name, state in inputs.items():
-        columns = columns_read(table, contract_of(name))
-        if key in columns and name != "customer_identity":
-            whole = engine.select_of(state, contract_of(name))
-            select = f"SELECT {', '.join(map(identifier, columns))} FROM ({whole})"
-            engine.materialise(name, f"{select} WHERE {key} IN (SELECT {key} FROM touched)")
+        contract = contract_of(name)
+        if name == "customer_identity" or all(column.name != key for column in contract.columns):
+            continue
+        columns = ", ".join(map(identifier, columns_read(table, contract)))
+        rows = f"SELECT {columns} FROM ({engine.select_of(state, contract)}) WHERE {key} IN (SELECT {key} FROM touched)"
+        if times_read[name] > 1:
+            engine.materialise(name, rows)
+        else:
+            engine.register(name, rows)
     _register_views(engine, table)  # anew, on the rows that are left: Spark binds a view when it is made
     made = _write(table.name, table.sql, engine)
     old = engine.select_of(earlier, contract_of(table.name))
@@ -253,6 +259,13 @@ def stored_inputs(table: Table) -> set[str]:
     """What a table reads in the end: views followed down to the tables that they read."""
     direct = {tables()[name] for name in table.inputs}
     return {t.name for t in direct if not t.is_view} | {name for t in direct if t.is_view for name in stored_inputs(t)}
+
+
+def _times_read(table: Table) -> Counter[str]:
+    """How often a table's SELECT, with its views written out, names each table."""
+    views = {name: sqlglot.parse_one(tables()[name].sql, read="duckdb") for name in VIEWS}
+    tree = exp.expand(sqlglot.parse_one(table.sql, read="duckdb"), views)
+    return Counter(read.name for read in tree.find_all(exp.Table))
 
 
 def columns_read(table: Table, contract: Contract) -> list[str]:
@@ -359,11 +372,13 @@ def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
         selects.append(f"SELECT customer_id FROM {engine.scan_parts(own)} WHERE customer_id IS NOT NULL")
     gone = tuple(part for part in state.superseded if part.night == night.run_date)
     before = state.written_before(night.run_date)
-    if gone and before:
+    if gone and "customer_id" in state.key:
+        selects.append(f"SELECT customer_id FROM {engine.scan_parts(gone)}")
+    elif gone and before:
         same = " AND ".join(f"gone.{identifier(k)} = old.{identifier(k)}" for k in ("landing_date", *state.key))
         selects.append(
-            f"SELECT customer_id FROM {engine.scan_parts(sorted(before, key=lambda part: part.path))} AS old "
-            f"WHERE customer_id IS NOT NULL AND EXISTS (SELECT 1 FROM {engine.scan_parts(gone)} AS gone WHERE {same})"
+            f"SELECT old.customer_id FROM {engine.scan_parts(sorted(before, key=lambda part: part.path))} AS old "
+            f"SEMI JOIN {engine.scan_parts(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
         )
     return " UNION ALL ".join(selects)
 

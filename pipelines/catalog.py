@@ -32,7 +32,7 @@ INCREMENTAL = {
     "customer_totals": "customer_id",
 }
 # Too large to be written for one reader, or twice: a SELECT over other tables, run where it is read.
-VIEWS = frozenset({"active_stay", "contact", "customer_age", "gift_card_sale", "model_fit", "order_fact", "order_line"})
+VIEWS = frozenset({"contact", "customer_age", "gift_card_sale", "model_fit", "order_fact", "order_line"})
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Engine(ABC):
         key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
         same = " AND ".join(f"gone.{identifier(c.name)} = kept.{identifier(c.name)}" for c in key)
         gone = self.select_parts(state.superseded, key)
-        return f"SELECT * FROM ({kept}) AS kept WHERE NOT EXISTS (SELECT 1 FROM ({gone}) AS gone WHERE {same})"
+        return f"SELECT kept.* FROM ({kept}) AS kept ANTI JOIN ({gone}) AS gone ON {same}"
 
     def select_parts(self, parts: Iterable[Part], columns: Sequence[Column]) -> str:
         """A SELECT of some columns from files that earlier versions of the contract may have written.

@@ -567,7 +567,7 @@ def _state_as_of(
         old = engine.select_of(previous, table)
         new = engine.scan_parts(own)
         same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
-        select = f"SELECT {key} FROM ({old}) AS old WHERE EXISTS (SELECT 1 FROM {new} AS new WHERE {same})"
+        select = f"SELECT {key} FROM ({old}) AS old SEMI JOIN {new} AS new ON {same}"
         if previous.superseded:
             select += f" UNION ALL SELECT {key} FROM ({engine.select_parts(previous.superseded, columns)})"
     else:  # an earlier night came late or again: which rows are superseded is worked out anew
@@ -580,15 +580,14 @@ def _state_as_of(
     replaced = engine.write(select, f"{table.name}_superseded")
     kept = replaced if any(part.rows for part in replaced) else ()
     return state.model_copy(
-        update={"superseded": kept, "info": {**info, "rows_superseded": _count_replaced(table, before, own, engine)}}
+        update={"superseded": kept, "info": {**info, "rows_superseded": _count_replaced(table, kept, own, engine)}}
     )
 
 
-def _count_replaced(table: Contract, before: list[Part], own: tuple[Part, ...], engine: DuckDBEngine) -> int:
-    """Rows of earlier nights that stood until tonight's came with their keys."""
-    if not own:
+def _count_replaced(table: Contract, superseded: tuple[Part, ...], own: tuple[Part, ...], engine: DuckDBEngine) -> int:
+    """Rows of earlier nights that stood until tonight's came with their keys, which all are superseded now."""
+    if not own or not superseded:
         return 0
     same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
-    old = engine.select_parts(before, [column for column in table.columns if column.name in table.key])
-    replaced = f"EXISTS (SELECT 1 FROM ({old}) AS old WHERE {same})"
-    return int(engine.rows(f"SELECT COUNT(*) FROM {engine.scan_parts(own)} AS new WHERE {replaced}")[0][0])
+    new, old = engine.scan_parts(own), engine.scan_parts(superseded)
+    return int(engine.rows(f"SELECT COUNT(*) FROM {new} AS new SEMI JOIN {old} AS old ON {same}")[0][0])

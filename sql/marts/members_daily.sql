@@ -18,11 +18,12 @@ stay AS (
     FROM membership
     UNION ALL
     SELECT
-        from_date,
-        until_date,
+        active_from_date AS from_date,
+        active_until_date AS until_date,
         0 AS members,
-        1 AS active_members
-    FROM active_stay
+        buyers AS active_members
+    FROM customer_sales_daily
+    WHERE active_from_date IS NOT NULL
 ),
 
 opening AS (
