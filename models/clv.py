@@ -34,6 +34,7 @@ BuyingModel = Literal["mbg/nbd", "bg/nbd", "pareto/nbd"]
 BuyingChoice = Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"]
 Method = Literal["fitted", "penalised", "last_good", "none"]
 Covariance = tuple[tuple[float, ...], ...]
+QualityRow = tuple[str, float | None, str]
 
 DAYS_A_YEAR = 365
 MIN_REPEAT_CUSTOMERS = 30
@@ -48,6 +49,11 @@ CLEARLY_LIKELIER = 2.0
 MIN_WEIGHT = 0.01
 PENALISERS = (0.0, 0.001, 0.01, 0.1)
 COVERAGE = 0.95
+# What drift is watched on, by the part of the model that learns from it or makes it.
+WATCHED = {
+    "buying": ("days_between_purchases", "days_since_last_purchase", "p_alive", "expected_purchases"),
+    "spend": ("mean_repeat_value", "expected_purchase_day_value"),
+}
 
 
 class _ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
@@ -116,6 +122,10 @@ class ClvParameters:
     def values(self) -> tuple[float, float, float, float]:
         return (self.r, self.alpha, self.a, self.b)
 
+    def quality(self, method: Method) -> list[QualityRow]:
+        """(metric, value, note) for model_quality; method: how they were come by."""
+        return [("buying_model", None, self.model), *_parameter_rows(_NAMES[self.model], self, method)]
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
@@ -160,6 +170,11 @@ class SpendParameters:
         """Expected net spend on a purchase day of a customer of whom nothing is known."""
         return self.p * self.v / (self.q - 1)
 
+    def quality(self, method: Method) -> list[QualityRow]:
+        """(metric, value, note) for model_quality; method: how they were come by."""
+        mean = ("population_mean_spend", self.population_mean, "expected of a one-time buyer")
+        return [*_parameter_rows(("p", "q", "v"), self, method), mean]
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
@@ -194,14 +209,12 @@ class ClvFit:
     gradient_norm: float | None = None
     compared: tuple[tuple[BuyingModel, float], ...] = ()
 
-    def quality(self) -> list[tuple[str, float | None, str]]:
-        """(metric, value, note) for model_quality."""
-        rows: list[tuple[str, float | None, str]] = [("customers", float(self.customers), self.note)]
-        if self.parameters is not None:
-            rows.append(("buying_model", None, self.model))
-            rows += _parameter_rows(_NAMES[self.model], self.parameters, self.method)
+    def quality(self) -> list[QualityRow]:
+        """(metric, value, note) for model_quality, but for those of the parameters."""
+        rows: list[QualityRow] = [("customers", float(self.customers), self.note)]
         if self.log_likelihood is not None:
-            rows.append(("log_likelihood", self.log_likelihood, "on days, not rescaled"))
+            whose = "; of the parameters of an earlier night" if self.method == "last_good" else ""
+            rows.append(("log_likelihood", self.log_likelihood, f"on days, not rescaled{whose}"))
         for model, likelihood in self.compared if len(self.compared) > 1 else ():
             # All have four parameters, so that AIC and BIC rank as the likelihood does.
             aic, bic = 8 - 2 * likelihood, 4 * np.log(self.customers) - 2 * likelihood
@@ -226,19 +239,15 @@ class SpendFit:
     note: str
     gradient_norm: float | None = None
 
-    def quality(self) -> list[tuple[str, float | None, str]]:
-        """(metric, value, note) for model_quality."""
-        rows: list[tuple[str, float | None, str]] = [("spend_customers", float(self.customers), self.note)]
-        if self.parameters is not None:
-            rows += _parameter_rows(("p", "q", "v"), self.parameters, self.method)
+    def quality(self) -> list[QualityRow]:
+        """(metric, value, note) for model_quality, but for those of the parameters."""
+        rows: list[QualityRow] = [("spend_customers", float(self.customers), self.note)]
         if self.log_likelihood is not None:
             rows.append(("spend_log_likelihood", self.log_likelihood, "of mean spend per purchase day"))
         if self.gradient_norm is not None:
             rows.append(("spend_gradient_norm", self.gradient_norm, "as gradient_norm; spend relative to its median"))
         if self.correlation is not None:
             rows.append(("frequency_spend_correlation", self.correlation, "the spend model assumes none"))
-        if self.parameters is not None:
-            rows.append(("population_mean_spend", self.parameters.population_mean, "expected of a one-time buyer"))
         return [*rows, ("spend_converged", float(self.converged), self.method)]
 
 
@@ -493,6 +502,33 @@ def score_clv(
             "horizon_days": pa.repeat(pa.scalar(horizon_days, pa.int64()), len(table)),
         }
     )
+
+
+def watched_columns(customers: pa.Table, scored: pa.Table, active_days: int) -> dict[str, Floats]:
+    """What drift is watched on, of the active customers: the columns of WATCHED.
+
+    Frequency, age and days from the first to the last purchase grow by themselves, of each customer and in a young
+    programme of all; the mean days between purchases and the days since the last one don't, among those who bought
+    within active_days. A one-time buyer has no days between purchases and no repeat value: NaN, a bin of its own.
+
+    Args:
+        customers: as given to score_clv.
+        scored: what it made of them.
+        active_days: who bought within so many days is active.
+    """
+    x, recency, age, revenue = (
+        _floats(customers[name]) for name in ("frequency", "recency_days", "age_days", "repeat_revenue")
+    )
+    repeats = np.where(x > 0, x, np.nan)
+    scores = ("p_alive", "expected_purchases", "expected_purchase_day_value")
+    columns = {
+        "days_between_purchases": recency / repeats,
+        "days_since_last_purchase": age - recency,
+        "mean_repeat_value": revenue / repeats,
+        **{name: _floats(scored[name]) for name in scores},
+    }
+    active = age - recency < active_days
+    return {name: values[active] for name, values in columns.items()}
 
 
 @dataclass(frozen=True)
@@ -872,8 +908,8 @@ def _correlation(x: Floats, value: Floats, count: Floats) -> float | None:
 
 def _parameter_rows(
     names: tuple[str, ...], parameters: ClvParameters | SpendParameters, method: Method
-) -> list[tuple[str, float | None, str]]:
-    rows: list[tuple[str, float | None, str]] = list(zip(names, parameters.values, [method] * len(names), strict=True))
+) -> list[QualityRow]:
+    rows: list[QualityRow] = list(zip(names, parameters.values, [method] * len(names), strict=True))
     if parameters.covariance is not None:
         errors = np.array(parameters.values) * np.sqrt(np.diag(parameters.covariance))
         rows += [(f"{name}_standard_error", float(e), method) for name, e in zip(names, errors, strict=True)]
