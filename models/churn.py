@@ -32,7 +32,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from models.clv import ClvParameters, alive_probability
+from models.clv import ClvParameters
+from models.clv_score import alive_probability
 from models.compare import LossDifference, paired_bootstrap
 from models.drift import Bins, fixed_bins
 from models.reasons import Effects, fit_effects, floats, reasons

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import kl_div
 
-from models.clv import ClvParameters, QualityRow, SpendParameters, expected_spend, score_clv
+from models.clv import ClvParameters, QualityRow, SpendParameters
+from models.clv_score import expected_spend, score_clv
 from models.compare import paired_bootstrap
 
 Floats = npt.NDArray[np.float64]
@@ -62,22 +63,21 @@ def hold_against_last(
     days = f"in the last {window_days} days"
     if buyers < MIN_BUYERS:
         return no_trial(new, f"{buyers} customers known before bought {days}, and {MIN_BUYERS} are needed")
+    if isinstance(new, SpendParameters):
+        what, of, margin = "spend", f"what {buyers:,} customers spent a day", SPEND_MARGIN
+    else:
+        what, of, margin = "purchases", f"how often {len(customers):,} customers bought", 0.0
     loss, last_loss = (_loss(parameters, customers, window_days) for parameters in (new, last))
     found = paired_bootstrap(loss, last_loss, seed)
-    if isinstance(new, SpendParameters):
-        what, kind = f"what {buyers:,} customers spent a day", "spend"
-        refused, by = found.low > SPEND_MARGIN * last_loss.mean(), f" by {SPEND_MARGIN:.0%} of the loss"
-    else:
-        what, kind = f"how often {len(customers):,} customers bought", "purchases"
-        refused, by = found.is_worse, ""
-    told = f"worse{by} beyond chance, so the last one stays"
-    told = told if refused else f"not worse{by} beyond chance, so it is published"
-    note = f"deviance of the new model less the last one's, of {what} {days}: {found}; the new one is {told}"
+    refused = bool(found.low > margin * last_loss.mean())
+    worse = f"worse by {margin:.0%} of the loss, beyond chance" if margin else "worse beyond chance"
+    told = f"{worse}, so the last one stays" if refused else f"not {worse}, so it is published"
+    note = f"deviance of the new model less the last one's, of {of} {days}: {found}; the new one is {told}"
     quality: list[QualityRow] = [(f"{_prefix(new)}deviance_less_last_model", round(found.mean, 6), note)]
     if refused:
-        told = f"alarm; the last model of {kind} does better and stays"
-        quality.append((f"{_prefix(new)}new_model_refused", 1.0, told))
-    return Trial(bool(refused), quality)
+        note = f"alarm; the last model of {what} does better and stays"
+        quality.append((f"{_prefix(new)}new_model_refused", 1.0, note))
+    return Trial(refused, quality)
 
 
 def no_trial(new: ClvParameters | SpendParameters, reason: str) -> Trial:

@@ -31,20 +31,8 @@ from models.churn import (
     to_artefact,
     with_p_alive,
 )
-from models.clv import (
-    WATCHED,
-    ClvParameters,
-    Method,
-    QualityRow,
-    SpendParameters,
-    TotalForecast,
-    fit_clv,
-    fit_spend,
-    forecast_total,
-    score_clv,
-    tier_bounds,
-    watched_columns,
-)
+from models.clv import ClvParameters, Method, QualityRow, SpendParameters, fit_clv, fit_spend
+from models.clv_score import WATCHED, TotalForecast, forecast_total, score_clv, tier_bounds, watched_columns
 from models.clv_trial import Trial, hold_against_last, no_trial
 from models.drift import MIN_CUSTOMERS, Bins, bin_counts, fixed_bins, stability_index, stability_level
 from models.effect import campaign_effects

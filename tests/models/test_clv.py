@@ -12,16 +12,12 @@ from hypothesis import strategies as st
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 from lifetimes.utils import ConvergenceError
 
-from models.clv import (
+from models.clv import ClvParameters, SpendParameters, _buying_likelihood, fit_clv, fit_spend
+from models.clv_score import (
     WATCHED,
-    ClvParameters,
-    SpendParameters,
-    _buying_likelihood,
     _futures,
     _still_there,
     expected_spend,
-    fit_clv,
-    fit_spend,
     forecast_total,
     score_clv,
     tier_bounds,
@@ -327,7 +323,7 @@ def test_interval_of_a_total_with_a_thinned_gradient_is_nearly_the_same(monkeypa
     rows, _ = simulated(BUYING, SPEND, 6000, 1, 0.0, seed=6)
     parameters = fit_clv(rows).parameters
     exact = forecast_total(rows, parameters, 365)
-    monkeypatch.setattr("models.clv.MAX_SENSITIVITY_ROWS", 1000)
+    monkeypatch.setattr("models.clv_score.MAX_SENSITIVITY_ROWS", 1000)
     thinned = forecast_total(rows, parameters, 365)
     assert thinned.purchases == exact.purchases
     assert thinned.interval(parameters) == pytest.approx(exact.interval(parameters), rel=0.01)

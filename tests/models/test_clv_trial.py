@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance
 
-from models.clv import ClvParameters, SpendParameters, expected_spend, score_clv
+from models.clv import ClvParameters, SpendParameters
+from models.clv_score import expected_spend, score_clv
 from models.clv_trial import hold_against_last, no_trial, purchase_deviance, spend_deviance
 
 BUYING = ClvParameters("mbg/nbd", r=0.9, alpha=30.0, a=0.5, b=4.0)
@@ -73,7 +74,7 @@ def test_what_expects_too_much_or_too_little_beyond_chance_is_refused(customers,
         (metric, value, note), refusal = trial.quality
         assert metric == f"{prefix}deviance_less_last_model"
         assert value > 0
-        by = " by 1% of the loss" if prefix else ""
+        by = " by 1% of the loss," if prefix else ""
         assert note.endswith(f"the new one is worse{by} beyond chance, so the last one stays")
         what = "purchases" if field == "alpha" else "spend"
         assert refusal == (
@@ -90,7 +91,7 @@ def test_the_same_parameters_and_a_hairs_breadth_are_not_refused(customers):
     for true in (BUYING, SPEND):
         same = hold_against_last(true, true, customers, WINDOW, seed=1)
         assert (same.is_refused, same.quality[0][1]) == (False, 0.0)
-        by = " by 1% of the loss" if true is SPEND else ""
+        by = " by 1% of the loss," if true is SPEND else ""
         assert f"the new one is not worse{by} beyond chance" in same.quality[0][2]
 
 
