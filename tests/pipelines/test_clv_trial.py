@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Retailer, needed
 
+from models.clv import SpendParameters
 from pipelines import score
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Lake
@@ -171,6 +172,15 @@ def test_a_model_of_another_question_is_not_compared(retailer, first, second, mo
     assert found["r"][2] == day("2017-11-11")
     monkeypatch.undo()
     load_settings.cache_clear()
+
+
+def test_an_artefact_of_before_there_were_questions_and_bins_is_neither_compared_nor_watched(retailer, first):
+    spend = SpendParameters(p=2.0, q=4.0, v=60.0)
+    old = {"parameters": spend.to_json(), "trained_through": FIRST_DAY, "question": None, "bins": None}
+    trial = score._clv_trial(spend, old, lambda _: pd.DataFrame(), first, retailer.settings)
+    assert (trial.is_refused, trial.quality[0][1]) == (False, None)
+    assert "the earlier one was fitted by other settings" in trial.quality[0][2]
+    assert score._kept_bins(old, retailer.settings) == {}
 
 
 def test_outcomes_are_of_those_who_were_known_and_by_what_was_known(retailer, first):
