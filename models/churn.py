@@ -32,7 +32,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from models.clv import ClvParameters, alive_probability
+from models.clv import ClvParameters
+from models.clv_score import alive_probability
 from models.compare import LossDifference, paired_bootstrap
 from models.drift import Bins, fixed_bins
 from models.reasons import Effects, fit_effects, floats, reasons
@@ -133,8 +134,10 @@ class ChurnFit:
 
     Attributes:
         model: what to publish; None: refused, and the note says why.
-        quality: (metric, value, note) for model_quality, judged on the active customers of the last cut-off: of the
-            published method, and with a method's name behind the metric of each method.
+        quality: (metric, value, note) for model_quality of the published model, which may be an earlier one; judged on
+            the active customers of the last cut-off.
+        of_fit: the same of what was learnt now: who won, how it compares with the baselines and the last model, and
+            with a method's name behind the metric how each method does alone.
         calibration: one row per decile of risk (1 the highest; equal scores share one): decile, customers, predicted
             and actual share of churned, standard_error of the actual share.
         note: in a marketer's words.
@@ -142,6 +145,7 @@ class ChurnFit:
 
     model: ChurnModel | None
     quality: list[QualityRow]
+    of_fit: list[QualityRow]
     calibration: pd.DataFrame
     note: str
 
@@ -251,7 +255,7 @@ def fit_churn(
     problem = _problem(by_date, earlier)
     if problem is not None:
         note = f"no new churn forecast: {problem}; the last one stays" if last else f"no churn forecast: {problem}"
-        return ChurnFit(last, [], _no_deciles(), note)
+        return ChurnFit(last, _model_rows(last) if last else [], [], _no_deciles(), note)
     later, learnt_dates = by_date[-1], [part.date for part in earlier]
     learnt = everything.of(*learnt_dates)
     judged = later.only(later.active)
@@ -269,33 +273,32 @@ def fit_churn(
         whole = everything.of(*learnt_dates, dates[-1])
         model = _published(standing, scorers[standing.published], whole, names, seed, buying, asked, threads)
 
-    quality: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
+    of_fit: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
     if standing.challenger:
-        quality.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published"))
+        of_fit.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published"))
     if leaks:
-        quality.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
+        of_fit.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
     if against_baseline is not None:
         note = f"boosting's squared error less that of the better baseline: {against_baseline}"
-        quality.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
+        of_fit.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
     if against_last is not None:
         told = (
             "worse beyond chance, so the last one stays" if refused else "not worse beyond chance, so it is published"
         )
         note = f"squared error of the new model less the last one's: {against_last}; the new one is {told}"
-        quality.append(("brier_less_last_model", round(against_last.mean, 6), note))
+        of_fit.append(("brier_less_last_model", round(against_last.mean, 6), note))
     if refused:
-        quality.append(("new_model_refused", 1.0, "alarm; the last churn model predicts better and stays"))
-    quality += _model_rows(model)
-    quality += _quality(judged.churned, scores)
+        of_fit.append(("new_model_refused", 1.0, "alarm; the last churn model predicts better and stays"))
     for name, p in predicted.items():
         measures = _measures(judged.churned, p)
-        quality += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
+        of_fit += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
     end = (
         "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
     )
     days = ", ".join(map(str, learnt_dates))
     note = f"learnt at {days}, judged at {dates[-1]} on {len(judged.table)} active ones; {end}"
-    return ChurnFit(model, quality, calibration_by_decile(judged.churned, scores), note)
+    quality = [*_model_rows(model), *_quality(judged.churned, scores)]
+    return ChurnFit(model, quality, of_fit, calibration_by_decile(judged.churned, scores), note)
 
 
 def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:

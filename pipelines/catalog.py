@@ -98,6 +98,7 @@ _PYTHON = (
         function="pipelines.score:customer_clv",
     ),
     Table("clv_forecast", "scores", "split", ("customer_clv",)),
+    Table("clv_drift", "scores", "split", ("customer_clv",)),
     Table(
         "churn_fit",
         "scores",

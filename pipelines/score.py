@@ -6,9 +6,10 @@ Each function has the inputs that the catalog declares for it, as views of the e
 import hashlib
 import json
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import date, timedelta
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from importlib.metadata import version
 from typing import Any
 
@@ -30,17 +31,10 @@ from models.churn import (
     to_artefact,
     with_p_alive,
 )
-from models.clv import (
-    ClvParameters,
-    SpendParameters,
-    TotalForecast,
-    fit_clv,
-    fit_spend,
-    forecast_total,
-    score_clv,
-    tier_bounds,
-)
-from models.drift import MIN_CUSTOMERS, bin_counts, stability_index, stability_level
+from models.clv import ClvParameters, Method, QualityRow, SpendParameters, fit_clv, fit_spend
+from models.clv_score import WATCHED, TotalForecast, forecast_total, score_clv, tier_bounds, watched_columns
+from models.clv_trial import Trial, hold_against_last, no_trial
+from models.drift import MIN_CUSTOMERS, Bins, bin_counts, fixed_bins, stability_index, stability_level
 from models.effect import campaign_effects
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
@@ -58,6 +52,8 @@ _CLV_MODEL = pa.schema(
         ("trained_through", pa.date32()),
         ("libraries", pa.string()),
         ("data_fingerprint", pa.string()),
+        ("question", pa.string()),
+        ("bins", pa.string()),
     ]
 )
 SEED = 7
@@ -68,6 +64,10 @@ MINIMUM_KNOWN_COST = 0.5
 FITTED_CUSTOMERS = 100_000
 # p_alive's parameters are known well enough from so many.
 BUYING_CUSTOMERS = 20_000
+# On so many customers new CLV parameters are held against the last ones, and bins for drift are made.
+TRIED_CUSTOMERS = 20_000
+# Four weeks, so that each weekday counts alike; or all days since the last parameters were fitted, if they are more.
+TRIAL_DAYS = 28
 # Dates at which churn is learnt and judged, a horizon apart, and the history that each should have.
 CUT_OFFS = 4
 CUT_OFF_HISTORY_DAYS = 180
@@ -83,6 +83,10 @@ _FITTED_BY = (
     "amounts_include_tax",
     "gift_card_categories",
 )
+# Of these, what says which purchases are forecast, and how.
+_CLV_QUESTION = ("buying_model", "amounts_include_tax", "gift_card_categories")
+# What the bins of CLV's drift rest on, beside the parameters.
+_CLV_WATCHED_BY = ("active_days", "clv_horizon_days")
 
 
 def calendar(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
@@ -92,7 +96,7 @@ def calendar(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
     return {"calendar": pa.table({"business_date": pa.array(days, pa.date32())})}
 
 
-def _quality(model: str, rows: Iterable[tuple[str, float | None, str]], trained_through: date) -> pa.Table:
+def _quality(model: str, rows: Iterable[QualityRow], trained_through: date) -> pa.Table:
     columns = [(model, metric, value, note, trained_through) for metric, value, note in rows]
     names = ("model", "metric", "value", "note", "trained_through")
     types = (pa.string(), pa.string(), pa.float64(), pa.string(), pa.date32())
@@ -124,28 +128,52 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         f"FROM customer_purchase_pattern WHERE frequency > 0 AND {_SHOPPER} "
         "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
-    last_buying, last_spend = (earlier[part]["parameters"] if part in earlier else None for part in ("buying", "spend"))
-    buying = fit_clv(patterns, last_buying and ClvParameters.from_json(last_buying), settings.buying_model)
-    spend = fit_spend(spends, last_spend and SpendParameters.from_json(last_spend))
+    last_buying, last_spend, _ = _clv_parameters(earlier)
+    buying = fit_clv(patterns, last_buying, settings.buying_model)
+    spend = fit_spend(spends, last_spend)
     rate, known = _margin_rate(engine)
-    rows: list[tuple[str, float | None, str]] = [*buying.quality(), *spend.quality()]
+    rows: list[QualityRow] = [*buying.quality(), *spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
     first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0]
-    artefact = partial(_artefact, trained_from=first, trained_through=night.run_date)
-    model = [] if rate is None else [artefact("margin_rate", repr(rate), np.array([rate, known]))]
+    artefact = partial(_artefact, trained_from=first, trained_through=night.run_date, settings=settings)
+    model = {} if rate is None else {"margin_rate": artefact("margin_rate", repr(rate), np.array([rate, known]))}
+    _sample_shoppers(engine)
+    outcomes = cache(partial(_outcomes, engine, night.run_date))
+    methods: dict[str, Method] = {}
     for part, fit, data in (("buying", buying, patterns), ("spend", spend, spends)):
-        if fit.method == "last_good":
-            model.append(earlier[part])
-        elif fit.parameters is not None:
-            model.append(artefact(part, fit.parameters.to_json(), data.to_numpy(float)))
+        if fit.parameters is None:
+            continue
+        trial = _clv_trial(fit.parameters, earlier.get(part), outcomes, night, settings) if fit.converged else None
+        is_new = trial is not None and not trial.is_refused
+        rows += trial.quality if trial else []
+        model[part] = artefact(part, fit.parameters.to_json(), data.to_numpy(float)) if is_new else earlier[part]
+        methods[part] = fit.method if is_new else "last_good"
+    _add_bins(model, engine, night, settings)
     return {
-        "clv_fit": _quality("clv", rows, night.run_date),
-        "clv_model": pa.Table.from_pylist(sorted(model, key=operator.itemgetter("part")), schema=_CLV_MODEL),
+        "clv_fit": pa.concat_tables([_quality("clv", rows, night.run_date), *_of_parameters(model, methods)]),
+        "clv_model": pa.Table.from_pylist([model[part] for part in sorted(model)], schema=_CLV_MODEL),
     }
 
 
+def _clv_parameters(
+    model: Mapping[str, dict[str, Any]],
+) -> tuple[ClvParameters | None, SpendParameters | None, float | None]:
+    """Of buying, of spend, and the margin rate, from the rows of clv_model by part."""
+    text = {part: row["parameters"] for part, row in model.items()}
+    return (
+        ClvParameters.from_json(text["buying"]) if "buying" in text else None,
+        SpendParameters.from_json(text["spend"]) if "spend" in text else None,
+        float(text["margin_rate"]) if "margin_rate" in text else None,
+    )
+
+
 def _artefact(
-    part: str, parameters: str, data: npt.NDArray[np.float64], trained_from: date, trained_through: date
+    part: str,
+    parameters: str,
+    data: npt.NDArray[np.float64],
+    trained_from: date,
+    trained_through: date,
+    settings: Settings,
 ) -> dict[str, Any]:
     """A row of clv_model: parameters, and what they were fitted on and with."""
     return {
@@ -155,7 +183,75 @@ def _artefact(
         "trained_through": trained_through,
         "libraries": json.dumps({name: version(name) for name in ("autograd", "lifetimes", "numpy", "scipy")}),
         "data_fingerprint": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
+        "question": json.dumps(_values(settings, _CLV_QUESTION)),
+        "bins": None,
     }
+
+
+def _values(settings: Settings, names: Iterable[str]) -> dict[str, Any]:
+    now = settings.model_dump(mode="json")
+    return {name: now[name] for name in names}
+
+
+def _of_parameters(model: Mapping[str, dict[str, Any]], methods: Mapping[str, Method]) -> Iterator[pa.Table]:
+    """Rows of clv_fit on the parameters in use, each of the day through which they were learnt."""
+    buying, spend, _ = _clv_parameters(model)
+    for part, parameters in (("buying", buying), ("spend", spend)):
+        if parameters:
+            yield _quality("clv", parameters.quality(methods[part]), model[part]["trained_through"])
+
+
+def _sample_shoppers(engine: DuckDBEngine) -> None:
+    """Make `shopper` hold all who have bought; a fixed random part of them (by md5 of their id), if they are many."""
+    shoppers = f"FROM customer_purchase_pattern WHERE frequency IS NOT NULL AND {_SHOPPER}"
+    share = _md5_share(min(TRIED_CUSTOMERS / max(engine.rows(f"SELECT COUNT(*) {shoppers}")[0][0], 1), 1.0))
+    columns = "customer_id, frequency, recency_days, age_days, repeat_revenue"
+    engine.materialise("shopper", f"SELECT {columns} {shoppers} AND md5(customer_id)[17:24] <= '{share}'")
+
+
+def _clv_trial(
+    new: ClvParameters | SpendParameters,
+    last: dict[str, Any] | None,
+    outcomes: Callable[[int], pd.DataFrame],
+    night: Night,
+    settings: Settings,
+) -> Trial:
+    """Tonight's parameters against the last ones (a row of clv_model), by what customers did in the last weeks."""
+    if last is None:
+        return no_trial(new, "there is no earlier one")
+    if last["question"] is None or json.loads(last["question"]) != _values(settings, _CLV_QUESTION):
+        return no_trial(new, f"the earlier one was fitted by other settings ({', '.join(_CLV_QUESTION)})")
+    days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
+    return hold_against_last(new, type(new).from_json(last["parameters"]), outcomes(days), days, SEED)
+
+
+def _outcomes(engine: DuckDBEngine, tonight: date, days: int) -> pd.DataFrame:
+    """Grain: shopper known so many days ago. His history up to then, and what he bought since."""
+    known = f"d.business_date <= DATE '{tonight - timedelta(days)}'"
+    found: pd.DataFrame = engine.arrow(
+        f"""SELECT d.customer_id, COUNT(*) FILTER ({known}) - 1 AS frequency,
+            DATE_DIFF('day', MIN(d.business_date), MAX(d.business_date) FILTER ({known})) AS recency_days,
+            DATE_DIFF('day', MIN(d.business_date), DATE '{tonight - timedelta(days)}') AS age_days,
+            CAST(SUM(d.net_spend) FILTER ({known}) - ARG_MIN(d.net_spend, d.business_date) AS DOUBLE) AS repeat_revenue,
+            COUNT(*) FILTER (NOT {known}) AS purchase_days,
+            CAST(COALESCE(SUM(d.net_spend) FILTER (NOT {known}), 0) AS DOUBLE) AS spend
+        FROM customer_day AS d INNER JOIN shopper AS s ON d.customer_id = s.customer_id
+        WHERE d.net_spend > 0 GROUP BY d.customer_id HAVING MIN(d.business_date) <= DATE '{tonight - timedelta(days)}'
+        ORDER BY d.customer_id"""
+    ).to_pandas()
+    return found
+
+
+def _add_bins(model: dict[str, dict[str, Any]], engine: DuckDBEngine, night: Night, settings: Settings) -> None:
+    """Give the parts that were fitted tonight the bins of what is watched, over tonight's shoppers."""
+    buying, spend, _ = _clv_parameters(model)
+    shoppers = engine.arrow("SELECT * FROM shopper ORDER BY customer_id")
+    scored = score_clv(shoppers, buying, spend, settings.clv_horizon_days, 0.0, None)
+    columns = watched_columns(shoppers, scored, settings.active_days)
+    for part, names in WATCHED.items():
+        if part in model and model[part]["trained_through"] == night.run_date:
+            bins = {name: asdict(fixed_bins(columns[name])) for name in names}
+            model[part]["bins"] = json.dumps(_values(settings, _CLV_WATCHED_BY) | {"bins": bins})
 
 
 def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
@@ -173,9 +269,9 @@ def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
 def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
     model = {row["part"]: row for row in engine.arrow("SELECT * FROM clv_model").to_pylist()}
-    buying = ClvParameters.from_json(model["buying"]["parameters"]) if "buying" in model else None
-    spend = SpendParameters.from_json(model["spend"]["parameters"]) if "spend" in model else None
-    rate = float(model["margin_rate"]["parameters"]) if "margin_rate" in model else None
+    buying, spend, rate = _clv_parameters(model)
+    bins = {part: _kept_bins(model[part], settings) for part in WATCHED if part in model}
+    watched = {name: np.zeros(len(kept.shares), np.int64) for of in bins.values() for name, kept in of.items()}
     columns = (
         f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {_SHOPPER} AS is_shopper "
         "FROM customer_purchase_pattern"
@@ -194,7 +290,13 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         if buying:
             shoppers = batch.filter(batch["is_shopper"])
             totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
-        return score(batch)
+        rows = score(batch)
+        people = batch["is_shopper"]
+        columns = watched_columns(batch.filter(people), rows.filter(people), settings.active_days) if watched else {}
+        for of in bins.values():
+            for name, kept in of.items():
+                watched[name] += bin_counts(kept, columns[name])
+        return rows
 
     engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
@@ -207,12 +309,55 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
         "FROM scored_clv",
         "clv_forecast": _quality("clv", _forecast(buying, total, clv, night.run_date, settings), learnt),
+        "clv_drift": _clv_drift(model, bins, watched, night.run_date),
     }
+
+
+def _kept_bins(row: dict[str, Any], settings: Settings) -> dict[str, Bins]:
+    """The bins of a row of clv_model, by what they are of; none if they were made by other settings."""
+    kept = json.loads(row["bins"] or "{}")
+    if any(kept.get(name) != value for name, value in _values(settings, _CLV_WATCHED_BY).items()):
+        return {}
+    return {name: Bins(tuple(bins["edges"]), tuple(bins["shares"])) for name, bins in kept["bins"].items()}
+
+
+def _clv_drift(
+    model: Mapping[str, dict[str, Any]],
+    bins: Mapping[str, dict[str, Bins]],
+    watched: Mapping[str, npt.NDArray[np.int64]],
+    run_date: date,
+) -> pa.Table:
+    """Rows of clv_drift: the stability of what is watched, and the age of each part of the model."""
+    tables = []
+    for part, of in bins.items():
+        learnt = model[part]["trained_through"]
+        rows = [_stability(name, of[name], watched[name], "the night of the fit") for name in of]
+        if not of:
+            unknown = f"no bins: the model was fitted by other settings ({', '.join(_CLV_WATCHED_BY)})"
+            rows = [(f"psi_{name}", None, unknown) for name in WATCHED[part]]
+        metric = "model_age_days" if part == "buying" else "spend_model_age_days"
+        rows.append(_age(metric, (run_date - learnt).days, "days since the last day that the model learnt from"))
+        tables.append(_quality("clv", rows, learnt))
+    return pa.concat_tables(tables or [_quality("clv", [], run_date)])
+
+
+def _stability(name: str, bins: Bins, counts: npt.NDArray[np.int64], training: str) -> QualityRow:
+    index = stability_index(bins, counts)
+    if index is None:
+        return f"psi_{name}", None, f"{counts.sum():,} active customers tonight; {MIN_CUSTOMERS:,} are needed"
+    note = f"population stability index of the active against {training}"
+    return f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"
+
+
+def _age(metric: str, days: int, note: str) -> QualityRow:
+    if days > OLD_MODEL_DAYS:
+        note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} days no newer one was good enough"
+    return metric, float(days), note
 
 
 def _forecast(
     buying: ClvParameters | None, total: TotalForecast | None, clv: float | None, run_date: date, settings: Settings
-) -> list[tuple[str, float | None, str]]:
+) -> list[QualityRow]:
     """Rows of clv_forecast: what all customers together are expected to do."""
     if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
@@ -252,10 +397,12 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         question={name: now[name] for name in _FITTED_BY},
         threads=settings.threads,
     )
-    rows: list[tuple[str, float | None, str]] = [("method", None, f"{fit.method}: {fit.note}"), *fit.quality]
+    of_fit: list[QualityRow] = [("method", None, f"{fit.method}: {fit.note}"), *fit.of_fit]
+    learnt = date.fromisoformat(fit.model.training["last_cut_off"]) if fit.model else cut_offs[-1]
+    tables = [_quality("churn", of_fit, cut_offs[-1]), _quality("churn", fit.quality, learnt)]
     artefacts = [to_artefact(fit.model)] if fit.model else []
     return {
-        "churn_fit": _quality("churn", rows, cut_offs[-1]),
+        "churn_fit": pa.concat_tables(tables),
         "churn_model": pa.table(
             {
                 "artefact": pa.array([trees for trees, _ in artefacts], pa.binary()),
@@ -367,26 +514,19 @@ def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings)
 
 def _drift(
     model: ChurnModel, watched: dict[str, npt.NDArray[np.int64]], run_date: date, settings: Settings
-) -> list[tuple[str, float | None, str]]:
+) -> list[QualityRow]:
     """Rows of churn_drift: the stability of each feature and the score, and the model's age."""
-    rows: list[tuple[str, float | None, str]] = []
-    for name, counts in sorted(watched.items()):
-        index = stability_index(model.bins[name], counts)
-        if index is None:
-            rows.append(
-                (f"psi_{name}", None, f"{counts.sum():,} active customers tonight; {MIN_CUSTOMERS:,} are needed")
-            )
-        else:
-            note = "population stability index of the active against the last cut-off learnt on"
-            rows.append((f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"))
+    rows = [
+        _stability(name, model.bins[name], counts, "the last cut-off learnt on")
+        for name, counts in sorted(watched.items())
+    ]
     outcome = date.fromisoformat(model.training["last_cut_off"]) + timedelta(
         settings.churn_lead_days + settings.churn_horizon_days
     )
-    age = (run_date - outcome).days
-    note = "days since the last outcome that the model learnt from"
-    if age > OLD_MODEL_DAYS:
-        note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} no newer one was good enough"
-    return [*rows, ("model_age_days", float(age), note)]
+    return [
+        *rows,
+        _age("model_age_days", (run_date - outcome).days, "days since the last outcome that the model learnt from"),
+    ]
 
 
 def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:

@@ -64,15 +64,25 @@ def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
     return [in_words(row) for row in sorted(rows, key=lambda row: (row["source"], row["expectation"]))]
 
 
+# Metrics of each model that are told of when their note says alarm; the drift of single inputs is in model_quality.
+_DOUBTFUL = {
+    "churn": ("new_model_refused", "model_age_days", "psi_score"),
+    "clv": (
+        *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days"),
+        *("psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
+    ),
+}
+
+
 def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
     """A new model that was refused, one that has grown old, scores that drifted far."""
-    parts = [part for name in ("churn_fit", "churn_drift") for part in manifest.tables.get(name, TableState()).parts]
+    names = ("churn_fit", "churn_drift", "clv_fit", "clv_drift")
+    parts = [part for name in names for part in manifest.tables.get(name, TableState()).parts]
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist()]
-    watched = ("new_model_refused", "model_age_days", "psi_score")
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
-        for row in sorted(rows, key=lambda row: str(row["metric"]))
-        if row["metric"] in watched and row["note"].startswith("alarm; ")
+        for row in sorted(rows, key=lambda row: (str(row["model"]), str(row["metric"])))
+        if row["metric"] in _DOUBTFUL[row["model"]] and row["note"].startswith("alarm; ")
     ]
 
 

@@ -104,6 +104,12 @@ class Retailer:
         return found
 
 
+def needed(*names: str) -> frozenset[str]:
+    """Tables, and all that they are made from."""
+    inputs = {name for table in names for name in tables()[table].inputs}
+    return frozenset(names) | (needed(*inputs) if inputs else frozenset())
+
+
 @pytest.fixture
 def retailer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Retailer]:
     monkeypatch.setenv("LOYALTY_HOME", str(tmp_path / "home"))

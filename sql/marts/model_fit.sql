@@ -5,6 +5,8 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM clv_forecast
     UNION ALL
+    SELECT * FROM clv_drift
+    UNION ALL
     SELECT * FROM churn_fit
     UNION ALL
     SELECT * FROM churn_drift

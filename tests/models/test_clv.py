@@ -12,18 +12,16 @@ from hypothesis import strategies as st
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 from lifetimes.utils import ConvergenceError
 
-from models.clv import (
-    ClvParameters,
-    SpendParameters,
-    _buying_likelihood,
+from models.clv import ClvParameters, SpendParameters, _buying_likelihood, fit_clv, fit_spend
+from models.clv_score import (
+    WATCHED,
     _futures,
     _still_there,
     expected_spend,
-    fit_clv,
-    fit_spend,
     forecast_total,
     score_clv,
     tier_bounds,
+    watched_columns,
 )
 
 with warnings.catch_warnings():
@@ -187,7 +185,8 @@ def test_grouped_and_ungrouped_rows_give_the_same_fit(cdnow, cdnow_spend):
 
 def test_standard_errors_are_those_of_lifetimes(cdnow, cdnow_spend):
     fitter = ModifiedBetaGeoFitter().fit(cdnow["frequency"], cdnow["recency_days"], cdnow["age_days"])
-    found = {name: value for name, value, _ in fit_clv(cdnow).quality()}
+    fit = fit_clv(cdnow)
+    found = {name: value for name, value, _ in (*fit.quality(), *fit.parameters.quality(fit.method))}
     names = [f"{name}_standard_error" for name in ("r", "alpha", "a", "b")]
     assert [found[name] for name in names] == pytest.approx(
         list(fitter.standard_errors_), rel=0.02
@@ -195,7 +194,8 @@ def test_standard_errors_are_those_of_lifetimes(cdnow, cdnow_spend):
     assert found["gradient_norm"] < 1e-4
     repeaters = cdnow_spend[cdnow_spend["frequency"] > 0]
     money = GammaGammaFitter().fit(repeaters["frequency"], repeaters["mean_repeat_value"])
-    spend = {name: value for name, value, _ in fit_spend(cdnow_spend).quality()}
+    fit = fit_spend(cdnow_spend)
+    spend = {name: value for name, value, _ in (*fit.quality(), *fit.parameters.quality(fit.method))}
     assert [spend["p_standard_error"], spend["q_standard_error"]] == pytest.approx(
         list(money.standard_errors_[["p", "q"]]), rel=0.02
     )
@@ -243,7 +243,6 @@ def test_models_are_compared_on_the_same_customers(cdnow):
     assert [likelihood for _, likelihood in fit.compared] == pytest.approx([-9582.1, -9582.4, -9595.0], abs=0.5)
     assert fit.note == "converged; bg/nbd used, by likelihood the models rank mbg/nbd, bg/nbd, pareto/nbd"
     rows = {metric: (value, note) for metric, value, note in fit.quality()}
-    assert rows["buying_model"] == (None, "bg/nbd")
     assert rows["log_likelihood_pareto_nbd"][1] == "AIC 19197.9, BIC 19221.0"
 
 
@@ -324,7 +323,7 @@ def test_interval_of_a_total_with_a_thinned_gradient_is_nearly_the_same(monkeypa
     rows, _ = simulated(BUYING, SPEND, 6000, 1, 0.0, seed=6)
     parameters = fit_clv(rows).parameters
     exact = forecast_total(rows, parameters, 365)
-    monkeypatch.setattr("models.clv.MAX_SENSITIVITY_ROWS", 1000)
+    monkeypatch.setattr("models.clv_score.MAX_SENSITIVITY_ROWS", 1000)
     thinned = forecast_total(rows, parameters, 365)
     assert thinned.purchases == exact.purchases
     assert thinned.interval(parameters) == pytest.approx(exact.interval(parameters), rel=0.01)
@@ -588,11 +587,49 @@ def test_customers_who_never_leave_get_a_finite_value():
 
 
 def test_quality_says_what_was_used(cdnow, cdnow_spend):
-    names = [name for name, _, _ in fit_clv(cdnow).quality()]
-    errors = [f"{name}_standard_error" for name in ("r", "alpha", "a", "b")]
-    measures = ["log_likelihood", "gradient_norm", "converged"]
-    assert names == ["customers", "buying_model", "r", "alpha", "a", "b", *errors, *measures]
-    pareto = [name for name, _, _ in fit_clv(cdnow, model="pareto/nbd").quality()]
-    assert pareto[2:6] == ["r", "alpha", "s", "beta"]
-    assert {name: value for name, value, _ in fit_spend(cdnow_spend).quality()}["spend_customers"] == 946.0
+    fit = fit_clv(cdnow)
+    measures = ["customers", "log_likelihood", "gradient_norm", "converged"]
+    assert [name for name, _, _ in fit.quality()] == measures
+    names = ["r", "alpha", "a", "b"]
+    rows = fit.parameters.quality("last_good")
+    assert [name for name, _, _ in rows] == ["buying_model", *names, *(f"{name}_standard_error" for name in names)]
+    assert {note for _, _, note in rows} == {"mbg/nbd", "last_good"}
+    assert [name for name, _, _ in ClvParameters("pareto/nbd", 1, 2, 3, 4).quality("fitted")[1:]] == [
+        *("r", "alpha", "s", "beta")
+    ]
+    spend = fit_spend(cdnow_spend)
+    assert {name: value for name, value, _ in spend.quality()}["spend_customers"] == 946.0
+    assert spend.parameters.quality("fitted")[-1][:2] == ("population_mean_spend", spend.parameters.population_mean)
     assert [name for name, _, _ in fit_clv(patterns()).quality()] == ["customers", "converged"]
+
+
+# What drift is watched on
+
+
+def test_what_is_watched_is_of_the_active_and_does_not_grow_with_age():
+    rows = customers((4, 40, 60, 90), (0, 0, 29, None), (2, 10, 41, 50), (0, 0, 30, None), (None, None, None, None))
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    watched = watched_columns(table, score_clv(table, BUYING, SPEND, 365, 0.1, None), active_days=30)
+    assert set(watched) == {*WATCHED["buying"], *WATCHED["spend"]}
+    expected = {
+        "days_between_purchases": [10, None],
+        "days_since_last_purchase": [20, 29],
+        "mean_repeat_value": [22.5, None],
+    }
+    for name, values in expected.items():
+        assert pa.array(watched[name], from_pandas=True).to_pylist() == values, name
+    scored = score_clv(rows.iloc[:2], BUYING, SPEND, 365, 0.1, None)
+    for name in ("p_alive", "expected_purchases", "expected_purchase_day_value"):
+        assert watched[name].tolist() == scored[name].to_pylist()
+    # Eight years on, who goes on as before is the same to them.
+    later = pa.Table.from_pandas(customers((292, 2960, 2980, 90)), preserve_index=False)
+    grown = watched_columns(later, score_clv(later, BUYING, SPEND, 365, 0.1, None), active_days=30)
+    assert grown["days_between_purchases"][0] == pytest.approx(10, abs=0.2)
+    assert grown["days_since_last_purchase"][0] == 20
+
+
+def test_without_a_model_only_what_customers_do_is_known():
+    table = pa.Table.from_pandas(customers((4, 40, 60, 90)), preserve_index=False)
+    watched = watched_columns(table, score_clv(table, None, None, 365, 0.1, None), active_days=30)
+    assert watched["mean_repeat_value"].tolist() == [22.5]
+    assert np.isnan(watched["p_alive"]).all()

@@ -1,5 +1,6 @@
 """Churn in a night: what is known at a cut-off, who is learnt from, what one fit tells the next, scores in batches."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from models.churn import Curve, Scorer, Standing, from_artefact, score_churn, to_artefact
+from models.compare import LossDifference
 from pipelines import score
 from pipelines.build import contract_of, feature_dates, parameters
 from pipelines.catalog import tables
@@ -222,6 +224,38 @@ def test_a_fit_and_its_scores_come_out_and_the_next_fit_knows_them(shop, days):
     assert shop.fit()["churn_model"]["parameters"].equals(again["churn_model"]["parameters"])
 
 
+def test_a_kept_models_numbers_have_its_own_day_and_the_attempts_have_tonights(shop, days, monkeypatch):
+    shop.give("customer_day", days)
+    first = shop.fit()
+    assert set(first["churn_fit"]["trained_through"].to_pylist()) == {CUT_OFFS[-1]}
+    model = from_artefact(*(first["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
+    before = date(2024, 9, 25)
+    last = to_artefact(replace(model, training=model.training | {"last_cut_off": f"{before}"}))
+    shop.give("history.churn_fit", first["churn_fit"])
+    shop.give("history.churn_model", pa.table({"artefact": [last[0]], "parameters": [last[1]]}))
+
+    def days_of(fit: dict[str, pa.Table]) -> dict[date, set[str]]:
+        (kept,) = fit["churn_model"]["parameters"].to_pylist()
+        assert json.loads(kept)["training"] == json.loads(last[1])["training"]
+        found: dict[date, set[str]] = {}
+        for row in fit["churn_fit"].to_pylist():
+            found.setdefault(row["trained_through"], set()).add(row["metric"])
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("models.churn.paired_bootstrap", lambda *_: LossDifference(0.2, 0.1, 0.3))
+        refused = days_of(shop.fit())
+    assert refused.keys() == {before, CUT_OFFS[-1]}
+    assert {"training_rows", "reasons_explain", "auc", "brier", "calibration_slope", "customers"} <= refused[before]
+    attempt = {"method", "winner", "new_model_refused", "brier_less_last_model", "auc_gradient_boosting"}
+    assert attempt <= refused[CUT_OFFS[-1]]
+
+    shop.give("customer_day", days.filter(pc.less(days["customer_id"], "c0030")))
+    failed = shop.fit()
+    assert "the last one stays" in metrics(failed["churn_fit"])["method"][1]
+    assert days_of(failed) == {before: {"training_rows", "reasons_explain"}, CUT_OFFS[-1]: {"method"}}
+
+
 def test_scores_and_drift_are_the_same_in_batches_of_any_size(shop, days, monkeypatch):
     monkeypatch.setattr("models.drift.MIN_CUSTOMERS", 100)
     shop.give("customer_day", days)
@@ -250,16 +284,30 @@ def test_a_model_older_than_35_days_is_flagged(shop, days):
 
 
 def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(shop):
-    drift = [("psi_score", 0.3, "alarm; moved"), ("psi_revenue_90d", 0.3, "alarm; moved"), ("model_age_days", 7.0, "")]
+    drift = [("psi_score", 0.3, "alarm; moved"), ("psi_p_alive", 0.3, "alarm; moved"), ("model_age_days", 7.0, "")]
     fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("auc", 0.7, "")]
     states = {}
-    for name, rows in (("churn_drift", drift), ("churn_fit", fits)):
-        shop.give(name, score._quality("churn", rows, NIGHT))
+    clv_drift = [("psi_p_alive", 0.3, "alarm; moved"), ("psi_mean_repeat_value", 0.3, "alarm; moved")]
+    clv_drift += [("model_age_days", 36.0, "alarm; old"), ("spend_model_age_days", 1.0, "days")]
+    clv_fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("r", 0.7, "last_good")]
+    clv_fits += [("spend_new_model_refused", 1.0, "alarm; the last one stays")]
+    of_models = {"churn": (drift, fits), "clv": (clv_drift, clv_fits)}
+    tables_of = [
+        (model, f"{model}_{kind}", of)
+        for model, both in of_models.items()
+        for kind, of in zip(("drift", "fit"), both, strict=True)
+    ]
+    for model, name, rows in tables_of:
+        shop.give(name, score._quality(model, rows, NIGHT))
         states[name] = TableState(parts=shop.engine.write(f"SELECT * FROM {name}", name))
     manifest = SimpleNamespace(tables=states)
     assert _models_to_doubt(shop.night.lake, manifest) == [
         "model churn, new_model_refused 1: the last one stays",
         "model churn, psi_score 0.3: moved",
+        "model clv, model_age_days 36: old",
+        "model clv, new_model_refused 1: the last one stays",
+        "model clv, psi_p_alive 0.3: moved",
+        "model clv, spend_new_model_refused 1: the last one stays",
     ]
     assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
 

@@ -5,24 +5,15 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
-from conftest import Retailer
+from conftest import Retailer, needed
 
 from models.clv import fit_clv
 from pipelines import score
 from pipelines.build import contract_of
-from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.settings import load_settings
 
 FIRST = date(2017, 1, 1)
-
-
-def needed(*names: str) -> frozenset[str]:
-    """Tables, and all that they are made from."""
-    inputs = {name for table in names for name in tables()[table].inputs}
-    return frozenset(names) | (needed(*inputs) if inputs else frozenset())
-
-
 NEEDED = needed("customer_clv", "clv_fit")
 
 
@@ -139,6 +130,13 @@ def test_parameters_of_an_earlier_night_keep_their_training_window(retailer, sho
     night = load(retailer, "2017-12-02")
     assert retailer.rows(night, "clv_model") == retailer.rows(shop, "clv_model")
     assert quality(retailer, night)["converged"] == (0.0, "last_good")
+    days = dict(retailer.rows(night, "clv_fit", "metric, trained_through"))
+    of_parameters = {metric for metric, value in quality(retailer, night).items() if value[1] == "last_good"}
+    assert {"r", "alpha_standard_error", "p", "q", "v"} <= of_parameters
+    kept = {*of_parameters, "buying_model", "population_mean_spend"} - {"converged", "spend_converged"}
+    for metric, day in days.items():  # the attempt is of tonight
+        assert day == date(2017, 12, 1 if metric in kept else 2), metric
+    assert "deviance_less_last_model" not in days  # nothing was fitted that could be compared
     notes = dict(retailer.rows(night, "clv_forecast", "metric, trained_through"))
     assert notes["forecast_purchases"] == date(2017, 12, 1)
 
