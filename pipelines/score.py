@@ -40,7 +40,7 @@ from models.clv import (
     score_clv,
     tier_bounds,
 )
-from models.drift import MIN_CUSTOMERS, bin_counts, stability_index, stability_level
+from models.drift import bin_counts, drift_rows
 from models.effect import campaign_effects
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
@@ -369,24 +369,19 @@ def _drift(
     model: ChurnModel, watched: dict[str, npt.NDArray[np.int64]], run_date: date, settings: Settings
 ) -> list[tuple[str, float | None, str]]:
     """Rows of churn_drift: the stability of each feature and the score, and the model's age."""
-    rows: list[tuple[str, float | None, str]] = []
-    for name, counts in sorted(watched.items()):
-        index = stability_index(model.bins[name], counts)
-        if index is None:
-            rows.append(
-                (f"psi_{name}", None, f"{counts.sum():,} active customers tonight; {MIN_CUSTOMERS:,} are needed")
-            )
-        else:
-            note = "population stability index of the active against the last cut-off learnt on"
-            rows.append((f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"))
     outcome = date.fromisoformat(model.training["last_cut_off"]) + timedelta(
         settings.churn_lead_days + settings.churn_horizon_days
     )
-    age = (run_date - outcome).days
+    return [*drift_rows(model.bins, watched, "active customers"), model_age(outcome, run_date)]
+
+
+def model_age(learnt_through: date, run_date: date) -> tuple[str, float | None, str]:
+    """(metric, value, note): how old a model is that should have been replaced within 35 days."""
+    age = (run_date - learnt_through).days
     note = "days since the last outcome that the model learnt from"
     if age > OLD_MODEL_DAYS:
         note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} no newer one was good enough"
-    return [*rows, ("model_age_days", float(age), note)]
+    return "model_age_days", float(age), note
 
 
 def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:

@@ -66,12 +66,13 @@ def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
 
 def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
     """A new model that was refused, one that has grown old, scores that drifted far."""
-    parts = [part for name in ("churn_fit", "churn_drift") for part in manifest.tables.get(name, TableState()).parts]
+    told = ("churn_fit", "churn_drift", "growth_fit", "growth_drift")
+    parts = [part for name in told for part in manifest.tables.get(name, TableState()).parts]
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist()]
     watched = ("new_model_refused", "model_age_days", "psi_score")
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
-        for row in sorted(rows, key=lambda row: str(row["metric"]))
+        for row in sorted(rows, key=lambda row: (row["model"], row["metric"]))
         if row["metric"] in watched and row["note"].startswith("alarm; ")
     ]
 
