@@ -224,6 +224,12 @@ _BACKTEST = {
     "purchase_days": ("Purchase days per customer (CLV)", 2, ("mean_absolute_error", "rank_correlation")),
     "revenue": ("Revenue per customer (CLV)", 2, ("mean_absolute_error", "rank_correlation", "interval_coverage")),
     "churned": ("Share of active customers that left (churn)", 3, ("auc", "brier")),
+    "spent_more": ("Share of customers that spent more than in the horizon before (growth)", 3, ("auc", "brier")),
+    "ordered_in_interval": (
+        "Share of ended intervals that held the next order (next order)",
+        3,
+        ("brier", "coverage_of_orders", "median_error_days"),
+    ),
 }
 
 
@@ -236,7 +242,9 @@ def backtest_lines(backtest: Backtest, by: str | None = None) -> Iterator[str]:
     """
     yield f"Backtest as of night {backtest.run_date}: forecasts of the past, and what customers then did."
     yield "In brackets: a forecast without a model (as much as in the window before; of churn, the share that left"
-    yield "of customers with as many weeks since their last order, one cut-off earlier). - is not known."
+    yield "of customers with as many weeks since their last order, one cut-off earlier; of growth, the share that spent"
+    yield "more then, of those whose spend had moved alike; of a next order, the usual time after the last one)."
+    yield "- is not known."
     groups, quality = backtest.tables["backtest"], backtest.tables["backtest_quality"]
     for measure, (title, digits, shown) in _BACKTEST.items():
         yield ""

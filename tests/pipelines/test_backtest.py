@@ -263,7 +263,7 @@ def manifests(retailer, *days: str) -> Lake:
 def published(retailer, *days: str) -> list[tuple[str, tuple[int, ...], bool]]:
     lake = manifests(retailer, *days)
     found = _origins(lake.open_backtest(lake.nights()[-1]), retailer.settings)
-    return [(f"{origin.as_of}", origin.clv_windows, origin.churn is not None) for origin in found]
+    return [(f"{origin.as_of}", origin.windows, origin.horizon is not None) for origin in found]
 
 
 def test_published_nights_are_as_far_apart_as_fits_and_their_windows_are_over(retailer):
