@@ -56,8 +56,8 @@ METRICS = {
     "brier": _Metric("mean squared error of the probability; 0 is right", 0.0),
     "interval_coverage": _Metric("share of customers within their 95 % interval; 0.95 is right", 0.95),
     "coverage_of_orders": _Metric(
-        "share of the orders that came by the window's end within their 80 % interval; 0.8 is right or, as days are "
-        "whole, somewhat more",
+        "share within their 80 % interval of the orders that came by the window's end; somewhat more than 0.8 is "
+        "right, as days are whole and later orders are not in it",
         0.8,
     ),
     "median_error_days": _Metric("median of days between date and order, of the orders that came; 0 is right", 0.0),
@@ -143,8 +143,10 @@ def _measured(metric: str, value: float | None, baseline: float | None) -> Measu
 
 
 def _median_error(came: pd.DataFrame, days: str) -> float | None:
-    """Half of the dates are at most so many days off, either way."""
-    return float((came[days] - came["order_days"]).abs().median()) if len(came) >= LEAST_CUSTOMERS else None
+    """Half of the dates are at most so many days off, either way; None for few, or where one is not known."""
+    if len(came) < LEAST_CUSTOMERS or came[days].isna().any():
+        return None
+    return float((came[days] - came["order_days"]).abs().median())
 
 
 def _rounded(value: float | None) -> float | None:

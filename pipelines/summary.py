@@ -228,7 +228,7 @@ _BACKTEST = {
     "ordered_in_interval": (
         "Share of ended intervals that held the next order (next order)",
         3,
-        ("brier", "coverage_of_orders", "median_error_days"),
+        ("median_error_days", "coverage_of_orders", "brier"),
     ),
 }
 

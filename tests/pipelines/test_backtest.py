@@ -122,6 +122,87 @@ def test_what_happened_is_counted_in_the_days_after_the_forecast_alone(shop):
     assert row["actual"] == pytest.approx(1 - len(stayed) / len(active), abs=1e-6)
 
 
+def test_who_spent_more_is_told_by_both_horizons_as_known_now(shop):
+    scored = dict(rows_of(shop, THEN, "SELECT customer_id, p_spend_more FROM customer_spend_more"))
+    days = rows_of(shop, NOW, "SELECT customer_id, business_date, net_revenue, order_count FROM customer_day")
+
+    def spent(after, until):
+        sums = dict.fromkeys({name for name, *_ in days}, 0)
+        for name, day, revenue, _ in days:
+            sums[name] += revenue if after < day <= until else 0
+        return {name: max(total, 0) for name, total in sums.items()}
+
+    quarters = [spent(NOW - timedelta(90 * (n + 1)), NOW - timedelta(90 * n)) for n in range(4)]
+    (row,) = group(shop, "spent_more", "published")
+    assert row["customers"] == len(scored) > 300
+    assert row["predicted"] == pytest.approx(sum(scored.values()) / len(scored), abs=1e-6)
+    grew = sum(quarters[0][name] > quarters[1][name] for name in scored)
+    assert row["actual"] == pytest.approx(grew / len(scored), abs=1e-6)
+
+    # A cut-off earlier, of who had an order in the year before it, and whose spend had moved alike.
+    before = THEN - timedelta(90)
+    year = {name for name, day, _, orders in days if before - timedelta(365) < day <= before and orders}
+
+    def band(name, last, earlier):
+        return 0 if not last[name] else 1 if last[name] < earlier[name] else 2
+
+    grown = {place: [] for place in range(3)}
+    for name in year:
+        grown[band(name, quarters[2], quarters[3])].append(quarters[1][name] > quarters[2][name])
+    guess = [sum(of) / len(of) for of in grown.values()]
+    expected = sum(guess[band(name, quarters[1], quarters[2])] for name in scored) / len(scored)
+    assert row["baseline"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_the_past_to_guess_from_growth_has_no_baseline(shop):
+    """The data begin on 2024-01-01, fewer than three horizons before this origin."""
+    row = shop.result.tables["backtest_quality"]
+    (found,) = (
+        r
+        for r in row
+        if (r["measure"], r["as_of_date"], r["metric"]) == ("spent_more", NOW - timedelta(270), "customers")
+    )
+    assert found["value"] == 0
+    assert "none: at the earlier of two dates with a known outcome" in found["note"]
+    (row,) = group(shop, "spent_more", "rolling_origin", as_of=NOW - timedelta(180))
+    assert row["predicted"] is not None
+    assert row["baseline"] is None
+
+
+def test_judged_is_whose_interval_ended_whether_the_order_came_or_not(shop):
+    given = rows_of(
+        shop, THEN, "SELECT customer_id, next_order_low, next_order_high, p_order_again FROM customer_next_order"
+    )
+    days = rows_of(shop, NOW, "SELECT customer_id, business_date FROM customer_day WHERE net_spend > 0 ORDER BY ALL")
+    first = {}
+    for name, day in days:
+        if day > THEN:
+            first.setdefault(name, day)
+    ended = [row for row in given if row[2] and row[2] <= THEN + timedelta(90)]
+    (row,) = group(shop, "ordered_in_interval", "published")
+    assert row["customers"] == len(ended) > 100
+    assert row["baseline"] is None
+    came = [row for row in ended if row[0] in first]
+    assert len(came) < len(ended)
+    within = [low <= first[name] <= high for name, low, high, _ in came]
+    assert row["actual"] == pytest.approx(sum(within) / len(ended), abs=1e-6)
+    stated = sum(p for *_, p in ended) / len(ended)
+    assert 0.8 * stated <= row["predicted"] <= stated
+
+    quality = {
+        r["metric"]: r
+        for r in shop.result.tables["backtest_quality"]
+        if (r["measure"], r["kind"], r["as_of_date"]) == ("ordered_in_interval", "published", THEN)
+    }
+    assert quality["coverage_of_orders"]["value"] == pytest.approx(sum(within) / len(came), abs=1e-6)
+    assert quality["median_error_days"]["baseline_value"] > 0
+    dated = sum(row[2] is not None for row in given)
+    assert quality["customers"]["note"] == (
+        f"judged; of {dated:,} customers with a date, {len(ended):,} have an interval that had ended; "
+        "forecast of 2025-04-01 (published) for 90 days"
+    )
+
+
 def test_a_rolling_origin_says_what_the_night_of_its_date_said_so_nothing_later_leaks(shop):
     def of(kind):
         return [
@@ -134,6 +215,9 @@ def test_a_rolling_origin_says_what_the_night_of_its_date_said_so_nothing_later_
         for row in rows:
             row.pop("note", None)
     assert len(published[0]) > 50
+    assert {row["measure"] for row in published[0]} == {
+        *("purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval")
+    }
     assert rolling == published
 
 
@@ -179,6 +263,8 @@ def test_every_metric_of_a_latest_forecast_has_a_name_of_its_own(shop):
     assert len(names) == len(set(names))
     assert "backtest_published_purchase_days_90d_rank_correlation" in names
     assert "backtest_rolling_origin_churned_90d_auc" in names
+    assert "backtest_published_spent_more_90d_brier" in names
+    assert "backtest_published_ordered_in_interval_90d_coverage_of_orders" in names
 
 
 def test_the_command_line_says_each_forecast_beside_what_came(shop):
