@@ -41,7 +41,7 @@ _MEASURES = (
         "brier", "auc", "as many spend more as did last time, of those whose spend had moved alike before",
     ),
     _Measure(
-        "ordered_in_interval", "Next orders within their interval", "share within the interval", whole_percent, "share",
+        "ordered_in_interval", "Ended intervals that held the next order", "share within it", whole_percent, "share",
         "median_error_days", "auc", "each orders as long after the last purchase as is usual for him",
     ),
 )  # fmt: skip

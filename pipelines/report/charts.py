@@ -14,7 +14,9 @@ from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipelines.report.words import MINUS, MONTHS, Row, Show, compact, name_of, number, percent, signed, whole_percent
@@ -52,8 +54,10 @@ class Chart:
 def chart(key: str, title: str, takeaway: str, height: float, draw: Callable[..., None], *data: Any) -> Chart:
     """A chart that `draw` makes of data, 4.6 inches wide (legible on a phone without zooming)."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.6, height), layout="constrained")
+        figure = Figure(figsize=(4.6, height))
+        FigureCanvasSVG(figure)  # which measures the text
         draw(figure.subplots(), *data)
+        ConstrainedLayoutEngine().execute(figure)  # once; a figure that has an engine draws itself twice
         return Chart(title, takeaway, _inline_svg(figure, key, f"{title}. {takeaway}"))
 
 
@@ -236,7 +240,7 @@ def _forecast_axes(axes: Any, rows: Sequence[Row], show: Show, unit: str) -> Non
         legend.append((0.83, "○ without a model", MUTED))
     for height, text, color in legend:
         axes.text(0.98, height, text, transform=axes.transAxes, color=color, weight="bold", va="top", ha="right")
-    _ticks(axes.yaxis, show)
+    _ticks(axes.yaxis, lambda value: "" if show is whole_percent and value > 1 else show(value))
     axes.set_ylabel(unit)
     axes.grid(axis="y")
 

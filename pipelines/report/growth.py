@@ -18,7 +18,8 @@ WHY_NO_DATE = {
 
 _EXPECTED = """
 SELECT COUNT(*) AS customers, COUNT(p_spend_more) AS judged, SUM(exact(p_spend_more)) AS more,
-    MAX(horizon_days) AS days, COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room, SUM(headroom) AS headroom
+    MAX(horizon_days) AS days, COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room,
+    SUM(headroom) AS headroom
 FROM customer_growth
 """
 
@@ -133,6 +134,10 @@ def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str],
         f"The next order of {counted(soon[0], 'customer')} is due within 7 days, of {number(month[0])} within 28 days;"
         f" of those {number(month[1])} are expected to order again at all."
     )
+    section.takeaways.append(
+        "An order is due on the day by which it has come with 50%: a day to write before. Weeks count such dates, not"
+        " the orders to come."
+    )
     section.tiles.append(Tile("Orders due within 7 days", number(soon[0]), words))
     drawn = [(row["customers"], row["orders"]) for row in _every_week(dated)]
     starts = [warehouse.run_date + timedelta(1 + 7 * week) for week in range(WEEKS)]
@@ -140,7 +145,7 @@ def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str],
     section.charts.append(chart("due", title, words, 2.9, draw_due, starts, drawn))
     undated = [row for row in rows if row["week"] is None]
     if undated:
-        reasons = "; ".join(f"{number(row['customers'])} {WHY_NO_DATE[row['reason']]}" for row in undated)
+        reasons = "; ".join(f"{number(row['customers'])} {_why_undated(row)}" for row in undated)
         without = counted(sum(row["customers"] for row in undated), "customer")
         section.takeaways.append(f"Without a date: {without} ({reasons}).")
     coverage, error = (said.get(("next_order", metric)) for metric in ("coverage", "median_error_days"))
@@ -155,6 +160,10 @@ def _due_within(dated: Sequence[Row], weeks: int) -> tuple[int, float]:
     """Customers whose date lies within so many weeks, and how many of them are expected to order again."""
     due = [row for row in dated if row["week"] < weeks]
     return sum(row["customers"] for row in due), sum(float(row["orders"]) for row in due)
+
+
+def _why_undated(row: Row) -> str:
+    return WHY_NO_DATE.get(row["reason"], name_of(row["reason"]))
 
 
 def _every_week(dated: Sequence[Row]) -> list[Row]:
