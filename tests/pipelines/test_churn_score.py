@@ -252,14 +252,17 @@ def test_a_model_older_than_35_days_is_flagged(shop, days):
 def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(shop):
     drift = [("psi_score", 0.3, "alarm; moved"), ("psi_revenue_90d", 0.3, "alarm; moved"), ("model_age_days", 7.0, "")]
     fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("auc", 0.7, "")]
+    old = [("model_age_days", 36.0, "alarm; too old"), ("psi_score", 0.2, "warning; moved")]
     states = {}
-    for name, rows in (("churn_drift", drift), ("churn_fit", fits)):
-        shop.give(name, score._quality("churn", rows, NIGHT))
+    for name, rows in (("growth_drift", old), ("growth_fit", fits), ("churn_drift", drift), ("churn_fit", fits)):
+        shop.give(name, score._quality(name.split("_")[0], rows, NIGHT))
         states[name] = TableState(parts=shop.engine.write(f"SELECT * FROM {name}", name))
     manifest = SimpleNamespace(tables=states)
     assert _models_to_doubt(shop.night.lake, manifest) == [
         "model churn, new_model_refused 1: the last one stays",
         "model churn, psi_score 0.3: moved",
+        "model growth, model_age_days 36: too old",
+        "model growth, new_model_refused 1: the last one stays",
     ]
     assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
 

@@ -189,11 +189,8 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
             )
         )
         risk = "high" if p_churn > 0.6 else "medium" if p_churn > 0.3 else "low"
-        why = (
-            f"no order for {gone} days (usually every {1 + i % 9})",
-            f"only {1 + i % 2} order{'s' * (i % 2)} in the last",
-        )
-        told = (why[0], f"{why[1]} 180 days", None) if p_churn > 0.6 else (None,) * 3
+        why = (f"no order for {gone} days (usually every {1 + i % 9})", "only 1 order in the last 180 days", None)
+        told = why if p_churn > 0.6 else (None,) * 3
         tables["customer_churn"].append((customer, gone <= 90, p_churn, risk, "gradient boosting", 90, *told))
         room = None if i % 10 == 0 else 40.5
         category = None if i % 10 == 0 else "tea" if i % 3 else "coffee"
