@@ -7,11 +7,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from shop import write_shop
 
 from pipelines import nightly, quality
-from pipelines.backtest import _origins, committed_night, run_backtest
+from pipelines.backtest import _growth, _origins, committed_night, run_backtest
 from pipelines.build import contract_of, make_table
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
@@ -154,19 +156,45 @@ def test_who_spent_more_is_told_by_both_horizons_as_known_now(shop):
     assert row["baseline"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_without_the_past_to_guess_from_growth_has_no_baseline(shop):
-    """The data begin on 2024-01-01, fewer than three horizons before this origin."""
-    row = shop.result.tables["backtest_quality"]
+def test_growth_is_guessed_from_whose_spend_had_moved_alike_if_the_data_reach_back(shop):
+    """Horizons of ten days; a1 to a5 spent less than before a horizon ago, b1 to b5 nothing, till is no customer."""
+    spent = {f"a{n}": {-29: 10, -15: 5, -5: 7 if n < 3 else 3, 3: 9 if n == 1 else -4} for n in range(1, 6)}
+    spent |= {f"b{n}": {-29: 10, -5: 1} for n in range(1, 6)} | {"till": {-29: 1, -15: 1, -5: 99, 3: 999}}
+
+    def judged(since):
+        days = [
+            {"customer_id": name, "business_date": THEN + timedelta(day), "net_revenue": amount, "order_count": 1}
+            for name, of in spent.items()
+            for day, amount in of.items()
+            if day >= since
+        ]
+        tables_ = {
+            "known_day": days,
+            "left_out": [{"customer_id": "till"}],
+            "customer_spend_more": [{"customer_id": name, "p_spend_more": 0.5} for name in spent],
+            "customer_purchase_pattern": [{"customer_id": name, "first_order_date": THEN} for name in spent],
+            "customer_rfm": [{"customer_id": name, "rfm_segment": name[0]} for name in spent],
+        }
+        with DuckDBEngine(shop.lake.open_backtest(NOW), shop.settings) as engine:
+            for name, rows in tables_.items():
+                engine.register_arrow(name, pa.Table.from_pylist(rows))
+            found = _growth(THEN, timedelta(0), timedelta(10), engine)
+        return found["actual"].tolist(), found["baseline"].round(6).replace({np.nan: None}).tolist()
+
+    grew = [1.0] + [0.0] * 9
+    assert judged(since=-29) == (grew, [0.7, 0.7, 0.4, 0.4, 0.4] + [0.7] * 5)
+    assert judged(since=-28) == (grew, [None] * 10)
+
+
+def test_growth_that_nobody_could_foretell_is_named_with_its_reason(shop):
+    early = ("spent_more", NOW - timedelta(360), "customers")
     (found,) = (
-        r
-        for r in row
-        if (r["measure"], r["as_of_date"], r["metric"]) == ("spent_more", NOW - timedelta(270), "customers")
+        row
+        for row in shop.result.tables["backtest_quality"]
+        if (row["measure"], row["as_of_date"], row["metric"]) == early
     )
     assert found["value"] == 0
     assert "none: at the earlier of two dates with a known outcome" in found["note"]
-    (row,) = group(shop, "spent_more", "rolling_origin", as_of=NOW - timedelta(180))
-    assert row["predicted"] is not None
-    assert row["baseline"] is None
 
 
 def test_judged_is_whose_interval_ended_whether_the_order_came_or_not(shop):
@@ -377,6 +405,24 @@ def test_a_home_with_a_single_receipt_has_an_empty_backtest(retailer):
     retailer.load("2017-12-01", upto=("staging", "facts", "scores"), only=WITHOUT_EXPECTATIONS)
     result = run_backtest(date(2017, 12, 1), retailer.settings)
     assert result.tables == {"backtest": [], "backtest_quality": []}
+
+
+def test_of_thirty_customers_every_forecast_that_is_missing_says_why(retailer):
+    receipts = "receipt_id,customer_id,issued_at,total_amount\n" + "".join(
+        f"r{n}-{k},c{n},{date(2017, 1, 1) + timedelta(n * 3 + k * 40)},{5 + k}\n"
+        for n in range(30)
+        for k in range(1 + n % 4)
+    )
+    retailer.deliver("2017-12-01", receipts=receipts)
+    retailer.load("2017-12-01", upto=("staging", "facts", "scores"), only=WITHOUT_EXPECTATIONS)
+    result = run_backtest(date(2017, 12, 1), retailer.settings)
+    assert result.tables["backtest"] == []
+    judged = [row for row in result.tables["backtest_quality"] if row["metric"] == "customers"]
+    assert {row["value"] for row in judged} == {0.0}
+    notes = {row["measure"]: row["note"] for row in judged}
+    assert set(notes) == {"purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval"}
+    assert "none: at the earlier of two dates with a known outcome " in notes["spent_more"]
+    assert "no date of a next order: " in notes["ordered_in_interval"]
 
 
 def test_the_night_is_the_one_that_was_asked_for_the_last_or_the_last_before(retailer):
