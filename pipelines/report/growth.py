@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from pipelines.report.charts import chart, draw_due, draw_room
-from pipelines.report.page import DRAWN, LISTED, Section, Tile, Warehouse
-from pipelines.report.words import Row, counted, day, name_of, number, percent, ratio
+from pipelines.report.page import DRAWN, FEW, LISTED, Section, Tile, Warehouse
+from pipelines.report.words import Number, Row, counted, day, name_of, number, percent, ratio
 
 # Dates further ahead than these weeks are counted, not drawn.
 WEEKS = 13
@@ -16,22 +16,14 @@ WHY_NO_DATE = {
     "far_off": "due in more than ten years, if at all",
 }
 
-_EXPECTED = """
-SELECT COUNT(*) AS customers, COUNT(p_spend_more) AS judged, SUM(exact(p_spend_more)) AS more,
-    MAX(horizon_days) AS days, COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room,
-    SUM(headroom) AS headroom
-FROM customer_growth
-"""
-
+# The one pass over customers: what is said of all is summed from its segments.
 _BY_SEGMENT = """
-SELECT COALESCE(rfm_segment, 'none') AS "RFM segment", COUNT(*) AS "Customers",
-    of_many(COUNT(*), AVG(exact(p_spend_more))) AS "Likely to spend more",
-    of_many(COUNT(*), SUM(exact(p_spend_more))) AS "Expected to",
-    of_many(COUNT(*), SUM(spend_last)) AS "Spent lately",
-    of_many(COUNT(headroom), SUM(headroom)) AS "Room a year"
+SELECT COALESCE(rfm_segment, 'none') AS segment, COUNT(*) AS customers, MAX(horizon_days) AS days,
+    COUNT(p_spend_more) AS judged, SUM(exact(p_spend_more)) AS more, SUM(spend_last) AS spent,
+    COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room, SUM(headroom) AS room
 FROM customer_growth LEFT JOIN customer_rfm USING (customer_id)
 GROUP BY rfm_segment
-ORDER BY "Likely to spend more" DESC NULLS LAST, "RFM segment"
+ORDER BY more / judged DESC NULLS LAST, segment
 """
 
 _BY_CATEGORY = """
@@ -70,14 +62,17 @@ def growth(warehouse: Warehouse) -> Section:
 
 def _add_propensity(section: Section, warehouse: Warehouse, said: dict[tuple[str, str], Row]) -> None:
     """Who may spend more, and the room that there is for it."""
-    base = warehouse.one(_EXPECTED)
-    whom = counted(base["customers"], "customer") + " with an order in the last year"
-    if base["judged"]:
+    segments = warehouse.rows(_BY_SEGMENT)
+    customers, judged, compared = (sum(row[key] for row in segments) for key in ("customers", "judged", "compared"))
+    days = number(segments[0]["days"])
+    whom = counted(customers, "customer") + " with an order in the last year"
+    if judged:
+        more = sum(row["more"] or 0 for row in segments)
         words = (
-            f"Of {whom} about {number(base['more'])} ({percent(ratio(base['more'], base['judged']))}) are expected to"
-            f" spend more in the next {number(base['days'])} days than in the last {number(base['days'])}."
+            f"Of {whom} about {number(more)} ({percent(ratio(more, judged))}) are expected to spend more in the next"
+            f" {days} days than in the last {days}."
         )
-        section.tiles.append(Tile("Customers expected to spend more", number(base["more"]), words))
+        section.tiles.append(Tile("Customers expected to spend more", number(more), words))
         area = said.get(("growth", "auc"))
         if area and area["value"] is not None:
             words += (
@@ -87,21 +82,21 @@ def _add_propensity(section: Section, warehouse: Warehouse, said: dict[tuple[str
         section.takeaways.append(words)
     else:
         section.takeaways.append(f"{whom}, but no probability to spend more for any{_why(said, 'growth', 'method')}.")
-    if base["compared"]:
+    if compared:
+        with_room, room = (sum(row[key] or 0 for row in segments) for key in ("with_room", "room"))
         section.takeaways.append(
-            f"{counted(base['with_room'], 'customer')} could spend more, {warehouse.money(base['headroom'])} a year in"
-            " all, until they spend as much as a quarter of comparable customers do and take as much of their"
-            " categories as a tenth of households do. That is room, not a forecast."
+            f"{counted(with_room, 'customer')} could spend more, {warehouse.money(room)} a year in all, until they"
+            " spend as much as a quarter of comparable customers do and take as much of their categories as a tenth of"
+            " households do. That is room, not a forecast."
         )
     else:
         section.takeaways.append(f"Room for more is not known{_why(said, 'growth', 'categories_with_capacity')}.")
-    shapes = "name, count, share, count, money, money"
     note = (
-        f"Likely to spend more: mean probability. Spent lately: net revenue of the last {number(base['days'])} days."
-        " Amounts of fewer than five customers are not shown."
+        f"Likely to spend more: mean probability. Spent lately: net revenue of the last {days} days. Amounts of fewer"
+        f" than {FEW} customers are not shown."
     )
-    segments = warehouse.rows(_BY_SEGMENT)
-    section.tables.append(warehouse.table("Who may spend more", shapes, segments, note))
+    shapes = "name, count, share, count, money, money"
+    section.tables.append(warehouse.table("Who may spend more", shapes, [_segment(row) for row in segments], note))
     categories = warehouse.rows(_BY_CATEGORY, listed=LISTED)
     drawn = [row for row in categories if row["Room a year"]][:DRAWN]
     if drawn:
@@ -120,6 +115,22 @@ def _add_propensity(section: Section, warehouse: Warehouse, said: dict[tuple[str
         )
         shapes = "name, count, money, money, money"
         section.tables.append(warehouse.table("Room by category", shapes, categories, note, folded=len(categories) > 8))
+
+
+def _segment(row: Row) -> Row:
+    """A segment as the table shows it."""
+
+    def of_many(customers: int, value: Number | None) -> Number | None:
+        return value if customers >= FEW else None
+
+    return {
+        "RFM segment": row["segment"],
+        "Customers": row["customers"],
+        "Likely to spend more": of_many(row["judged"], ratio(row["more"], row["judged"])),
+        "Expected to": of_many(row["judged"], row["more"]),
+        "Spent lately": of_many(row["customers"], row["spent"]),
+        "Room a year": of_many(row["compared"], row["room"]),
+    }
 
 
 def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str], Row]) -> None:

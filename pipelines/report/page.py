@@ -13,6 +13,7 @@ from pipelines.report.words import NONE, SHAPES, TEXT, Number, Row, Show, counte
 
 LISTED = 15  # rows of a long table
 DRAWN = 10  # rows of a chart
+FEW = 5  # amounts of fewer customers than these are not shown
 WINDOW_DAYS = 28  # whole weeks, so that two windows hold the same weekdays
 
 # Why a table may be empty, and the sources that would fill it.
@@ -37,9 +38,9 @@ CAUSES = {
 
 # A sum of DOUBLE depends on the order that threads deliver rows in; and a share of less than nothing means nothing. An
 # amount of a few customers says more of one of them than of all.
-MACROS = """
+MACROS = f"""
 CREATE TEMP MACRO exact(value) AS TRY_CAST(value AS DECIMAL(38, 9));
-CREATE TEMP MACRO of_many(customers, value) AS CASE WHEN customers >= 5 THEN value END;
+CREATE TEMP MACRO of_many(customers, value) AS CASE WHEN customers >= {FEW} THEN value END;
 CREATE TEMP MACRO ratio(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
 """
 
