@@ -1,6 +1,7 @@
 """Backtests: what was forecast of customers against what they then did, and against a naive forecast.
 
-A forecast is an amount (purchase days, revenue) or a probability (to leave). The baseline is what a person would have
+A forecast is an amount (purchase days, revenue), or a probability (to leave, to spend more, to order within an
+interval). The baseline is what a person would have
 guessed without a model; a model that does not beat it does not earn its keep.
 """
 
@@ -51,10 +52,18 @@ METRICS = {
         "mean distance of the deciles' forecasts from what happened, per customer; 0 is right", 0.0
     ),
     "rank_correlation": _Metric("Spearman's, of forecast and actual; 1 is the right order, 0 is chance", 1.0),
-    "auc": _Metric("share of pairs of a leaver and a stayer ranked right; 1 is perfect, 0.5 is chance", 1.0),
+    "auc": _Metric("share of pairs, of which it came true for one, ranked right; 1 is perfect, 0.5 is chance", 1.0),
     "brier": _Metric("mean squared error of the probability; 0 is right", 0.0),
     "interval_coverage": _Metric("share of customers within their 95 % interval; 0.95 is right", 0.95),
+    "coverage_of_orders": _Metric(
+        "share within their 80 % interval of the orders that came by the window's end; somewhat more than 0.8 is "
+        "right, as days are whole and later orders are not in it",
+        0.8,
+    ),
+    "median_error_days": _Metric("median of days between date and order, of the orders that came; 0 is right", 0.0),
 }
+# Columns of outcomes that are no dimension.
+_VALUES = ("predicted", "actual", "baseline", "low", "high", "date_days", "guessed_days", "order_days")
 
 
 def decile(forecast: Floats) -> npt.NDArray[np.int64]:
@@ -76,7 +85,7 @@ def by_group(outcomes: pd.DataFrame) -> pd.DataFrame:
     Returns:
         dimension, dimension_value, customers, predicted, actual, baseline (means; NaN where not known).
     """
-    dimensions = [name for name in outcomes.columns if name not in ("predicted", "actual", "baseline", "low", "high")]
+    dimensions = [name for name in outcomes.columns if name not in _VALUES]
     groups = {"all": pd.Series("all", outcomes.index), **{name: outcomes[name] for name in dimensions}}
     groups["decile"] = pd.Series([f"{n:02d}" for n in decile(outcomes["predicted"].to_numpy(float))], outcomes.index)
     found = []
@@ -99,21 +108,30 @@ def metrics(outcomes: pd.DataFrame, scale: Scale) -> list[Measured]:
     Of an amount: ratio of totals, mean absolute error, decile error, Spearman's rank correlation and, where there are
     columns low and high, the share of customers within their interval. Of a probability: ratio, AUC, Brier score and
     decile error.
+    Of dates also: the share of orders within their interval, and how far off the dates were.
 
     Args:
         outcomes: one row per customer: predicted, actual (0 or 1 for a probability), baseline (NaN: there is none);
-            low and high, if the forecast has an interval.
+            low and high, if the forecast has an interval; if it is of dates, date_days (days to the one forecast),
+            guessed_days (to the one guessed without a model) and order_days (to what happened, NaN if nothing did).
         scale: what is forecast.
     """
     actual = outcomes["actual"].to_numpy(float)
     forecast, baseline = outcomes["predicted"].to_numpy(float), outcomes["baseline"].to_numpy(float)
     ours = dict(_values(forecast, actual, scale))
-    naive = dict(_values(baseline, actual, scale)) if np.isfinite(baseline).all() else {}
+    naive: dict[str, float | None] = {}
+    if np.isfinite(baseline).all():
+        naive = dict(_values(baseline, actual, scale))
     if {"low", "high"} <= set(outcomes.columns):
         low, high = (outcomes[name].to_numpy(float) for name in ("low", "high"))
         known = np.isfinite(low) & np.isfinite(high)
         within = (low <= actual) & (actual <= high)
         ours["interval_coverage"] = float(within[known].mean()) if known.any() else None
+    if "order_days" in outcomes.columns and len(outcomes):
+        came = outcomes[outcomes["order_days"].notna()]
+        ours["coverage_of_orders"] = float(came["actual"].mean()) if len(came) >= LEAST_CUSTOMERS else None
+        ours["median_error_days"] = _median_error(came, "date_days")
+        naive["median_error_days"] = _median_error(came, "guessed_days")
     return [_measured(name, value, naive.get(name)) for name, value in ours.items()]
 
 
@@ -122,6 +140,13 @@ def _measured(metric: str, value: float | None, baseline: float | None) -> Measu
     if value is not None and baseline is not None:
         better = bool(_distance(metric, value) < _distance(metric, baseline))
     return Measured(metric, _rounded(value), _rounded(baseline), better, METRICS[metric].note)
+
+
+def _median_error(came: pd.DataFrame, days: str) -> float | None:
+    """Half of the dates are at most so many days off, either way; None for few, or where one is not known."""
+    if len(came) < LEAST_CUSTOMERS or came[days].isna().any():
+        return None
+    return float((came[days] - came["order_days"]).abs().median())
 
 
 def _rounded(value: float | None) -> float | None:

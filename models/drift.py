@@ -5,6 +5,7 @@ training), shares each (Siddiqi 2006, Credit Risk Scorecards). Counts per bin ad
 grow with the number of customers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+QualityRow = tuple[str, float | None, str]
 
 BINS = 10
 MIN_CUSTOMERS = 2_000
@@ -74,3 +76,25 @@ def stability_level(index: float) -> Literal["stable", "warning", "alarm"]:
     if index >= ALARM:
         return "alarm"
     return "warning" if index >= WARNING else "stable"
+
+
+def drift_rows(
+    bins: Mapping[str, Bins], counts: Mapping[str, Counts], customers: str, training: str
+) -> list[QualityRow]:
+    """(metric, value, note) for model_quality, one row per name of the counts: how far tonight's customers have moved.
+
+    Args:
+        bins: of the training, by name.
+        counts: of tonight's customers, by name.
+        customers: whom they are of, in words.
+        training: when the bins are of, in words.
+    """
+    rows: list[QualityRow] = []
+    for name, counted in sorted(counts.items()):
+        index = stability_index(bins[name], counted)
+        if index is None:
+            rows.append((f"psi_{name}", None, f"{counted.sum():,} {customers} tonight; {MIN_CUSTOMERS:,} are needed"))
+        else:
+            note = f"population stability index of {customers} against {training}"
+            rows.append((f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"))
+    return rows

@@ -3,12 +3,14 @@
 A logistic regression on how the last horizon compares with the customer's usual spend, how long he has been silent and
 how much is known of him; boosted trees judged no better and were slower. Learnt at an earlier cut-off and judged at a
 later one, as it will be used, beside two baselines: the comparison with the usual spend alone, and the same probability
-for all. What is published is whichever was the best there.
+for all. What is published is whichever was the best there, learnt again at the later cut-off; unless the last model was
+better there beyond chance.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +19,28 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from models.churn import auc, brier, fit_logistic
+from models.compare import LossDifference, paired_bootstrap
+from models.drift import Bins, fixed_bins
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Method = Literal["logistic", "spend_against_usual", "base_rate"]
 QualityRow = tuple[str, float | None, str]
 
+SEED = 7
 MIN_OF_EACH_CLASS = 50
 YEAR = 365
 # Share of the usual spend that is added to both sides of a ratio, so that spends near 0 make no huge ones.
 CUSHION = 0.1
+# What is known of a customer, and watched for drift; the features are made of it.
+INPUTS = (
+    "days_since_last_order",
+    "days_since_first_order",
+    "order_day_count",
+    "revenue_365d",
+    "spend_last",
+    "spend_before",
+)
 # The first alone is a baseline.
 FEATURES = (
     "last_against_usual",
@@ -50,17 +64,36 @@ METHODS: dict[Method, int] = {"base_rate": 0, "spend_against_usual": 1, "logisti
 
 
 @dataclass(frozen=True)
-class GrowthModel:
+class Regression:
     """A logistic regression on the first features of FEATURES; cushion in currency."""
 
-    method: Method
-    horizon_days: int
     cushion: float
     intercept: float
     weights: tuple[float, ...]
 
+
+@dataclass(frozen=True)
+class GrowthModel:
+    """What scores a night, and what later fits and nights are held against.
+
+    Attributes:
+        method: which of the three.
+        horizon_days: length of the horizons that are compared.
+        published: learnt at the later cut-off; gives the probabilities.
+        judged: the same method learnt at the earlier cut-off; what a later fit is compared with.
+        bins: of INPUTS and of the probability (named score), over the customers of the later cut-off.
+        question: settings that say what is forecast; models of different questions are not compared.
+    """
+
+    method: Method
+    horizon_days: int
+    published: Regression
+    judged: Regression
+    bins: dict[str, Bins]
+    question: dict[str, Any]
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "GrowthModel":
@@ -70,23 +103,41 @@ class GrowthModel:
             ValueError: a number is not finite, or there are more weights than features.
         """
         content = json.loads(text)
-        model = cls(**content | {"weights": tuple(content["weights"])})
-        finite = np.isfinite([model.cushion, model.intercept, *model.weights]).all()
-        if not finite or model.cushion <= 0 or len(model.weights) > len(FEATURES):
-            raise ValueError(f"not a growth model: {model}")
-        return model
+        made = {name: _regression(content[name]) for name in ("published", "judged")}
+        bins = {name: Bins(*map(tuple, (of["edges"], of["shares"]))) for name, of in content["bins"].items()}
+        return cls(**content | made | {"bins": bins})
+
+
+def _regression(content: Mapping[str, Any]) -> Regression:
+    found = Regression(content["cushion"], content["intercept"], tuple(content["weights"]))
+    finite = np.isfinite([found.cushion, found.intercept, *found.weights]).all()
+    if not finite or found.cushion <= 0 or len(found.weights) > len(FEATURES):
+        raise ValueError(f"not a growth model: {found}")
+    return found
 
 
 @dataclass(frozen=True)
 class GrowthFit:
-    """What was learnt and how good it is: (metric, value, note) for model_quality, the method among them."""
+    """What was learnt and how good it is: (metric, value, note) for model_quality, the method among them.
+
+    The model is the last one itself where that stays, and None where there is neither.
+    """
 
     model: GrowthModel | None
     quality: list[QualityRow]
 
 
-def fit_growth(train: pd.DataFrame, test: pd.DataFrame, horizon_days: int) -> GrowthFit:
+def fit_growth(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    horizon_days: int,
+    last: GrowthModel | None = None,
+    question: Mapping[str, Any] | None = None,
+) -> GrowthFit:
     """A model learnt at the earlier cut-off, judged at the later, and learnt again there for publishing.
+
+    The new model and the last one are held against the same customers, with labels that neither learnt from. The new
+    one is refused only if the 95 % interval of the difference of squared errors is wholly on its worse side.
 
     Args:
         train: the earlier cut-off's customers, sorted by customer_id: days_since_last_order, days_since_first_order,
@@ -94,37 +145,76 @@ def fit_growth(train: pd.DataFrame, test: pd.DataFrame, horizon_days: int) -> Gr
             such rows are left out).
         test: the same at the later cut-off.
         horizon_days: length of the horizon that spend_last and spend_next are of.
+        last: what was published last.
+        question: settings that the forecast rests on; the last model counts only if it has the same.
     """
+    asked = dict(question or {})
+    last = last if last is not None and (last.horizon_days, last.question) == (horizon_days, asked) else None
     train, test = (frame[frame["spend_next"].notna()] for frame in (train, test))
-    labels = [
+    learnt, more = (
         (frame["spend_next"].clip(lower=0) > frame["spend_last"].clip(lower=0)).to_numpy(dtype=bool)
         for frame in (train, test)
-    ]
-    for name, more in zip(("earlier", "later"), labels, strict=True):
-        if min(more.sum(), (~more).sum()) < MIN_OF_EACH_CLASS:
+    )
+    for name, labels in (("earlier", learnt), ("later", more)):
+        if min(labels.sum(), (~labels).sum()) < MIN_OF_EACH_CLASS:
             note = (
-                f"none: at the {name} of two dates with a known outcome {int(more.sum())} of {len(more)} customers "
-                f"spent more; {MIN_OF_EACH_CLASS} of either outcome are needed"
+                f"{last.method if last else 'none'}: at the {name} of two dates with a known outcome "
+                f"{int(labels.sum())} of {len(labels)} customers spent more; {MIN_OF_EACH_CLASS} of either outcome are "
+                f"needed{'; the last model stays' if last else ''}"
             )
-            return GrowthFit(None, [("method", None, note)])
-    learnt, more = labels
-    predicted = {method: score_growth(_fitted(method, train, learnt, horizon_days), test) for method in METHODS}
+            return GrowthFit(last, [("method", None, note)])
+    judged = {method: _fitted(method, train, learnt, horizon_days) for method in METHODS}
+    predicted = {method: _probability(found, test, horizon_days) for method, found in judged.items()}
     best = min(METHODS, key=lambda method: brier(more, predicted[method])[0])  # of equals the simplest
     p = predicted[best]
+    told = f"{best}: the lowest Brier score of three, one cut-off ahead; p_spend_more is from it"
+    rows: list[QualityRow] = []
+    if last is not None:
+        old = _probability(last.judged, test, horizon_days)
+        difference = paired_bootstrap((p - more) ** 2, (old - more) ** 2, SEED)
+        rows += _against_last(difference)
+        if difference.is_worse:
+            note = f"{last.method}: the last growth model predicts better than the new one and stays"
+            return GrowthFit(last, [("method", None, note), *rows, *_judged_rows(more, old), *_each(more, predicted)])
+    published = _fitted(best, test, more, horizon_days)
+    bins = {name: fixed_bins(values) for name, values in watched(test, _probability(published, test, horizon_days))}
+    model = GrowthModel(best, horizon_days, published, judged[best], bins, asked)
+    return GrowthFit(model, [("method", None, told), *rows, *_judged_rows(more, p), *_each(more, predicted)])
+
+
+def _against_last(difference: LossDifference) -> list[QualityRow]:
+    told = "worse beyond chance, so the last one stays" if difference.is_worse else "not worse, so it is published"
+    note = f"squared error of the new model less the last one's: {difference}; the new one is {told}"
+    rows: list[QualityRow] = [("brier_less_last_model", round(difference.mean, 6), note)]
+    if difference.is_worse:
+        rows.append(("new_model_refused", 1.0, "alarm; the last growth model predicts better and stays"))
+    return rows
+
+
+def _judged_rows(more: Booleans, p: Floats) -> list[QualityRow]:
+    """How good the published method is at the later cut-off."""
     base_rate = float(more.mean())
     line = fit_logistic(np.log(p / (1 - p)), more)
+    (area, area_error), (score, score_error) = auc(more, p), brier(more, p)
+    shift = "actual less predicted share; cut-offs drift"
     rows: list[QualityRow] = [
-        ("method", None, f"{best}: the lowest Brier score of three, one cut-off ahead; p_spend_more is from it"),
         ("customers", float(len(more)), "at the later cut-off"),
         ("base_rate", base_rate, "share of them that spent more"),
+        ("auc", area, f"of what is published; standard error {area_error:.4f}"),
+        ("brier", score, f"of what is published; standard error {score_error:.4f}"),
         ("calibration_slope", line.slope, f"1 is right; standard error {line.slope_error:.4f}"),
-        ("calibration_in_the_large", base_rate - float(p.mean()), "actual less predicted share; cut-offs drift"),
+        ("calibration_in_the_large", base_rate - float(p.mean()), shift),
     ]
-    for method, scores in predicted.items():
-        for metric, (value, error) in (("auc", auc(more, scores)), ("brier", brier(more, scores))):
-            rows.append((f"{metric}_{method}", value, f"{method}; standard error {error:.4f}"))
-    rounded: list[QualityRow] = [(name, None if v is None else round(v, 6), note) for name, v, note in rows]
-    return GrowthFit(_fitted(best, test, more, horizon_days), rounded)
+    return [(name, round(value, 6) if value is not None else None, note) for name, value, note in rows]
+
+
+def _each(more: Booleans, predicted: Mapping[Method, Floats]) -> list[QualityRow]:
+    """AUC and Brier score of each method of the new fit."""
+    return [
+        (f"{metric}_{method}", round(value, 6), f"{method}; standard error {error:.4f}")
+        for method, p in predicted.items()
+        for metric, (value, error) in (("auc", auc(more, p)), ("brier", brier(more, p)))
+    ]
 
 
 def score_growth(model: GrowthModel | None, customers: pd.DataFrame) -> Floats:
@@ -134,19 +224,28 @@ def score_growth(model: GrowthModel | None, customers: pd.DataFrame) -> Floats:
     """
     if model is None:
         return np.full(len(customers), np.nan)
-    features = _features(customers, model.cushion, model.horizon_days)
-    score = np.full(len(customers), model.intercept)
-    for weight, name in zip(model.weights, FEATURES, strict=False):
+    return _probability(model.published, customers, model.horizon_days)
+
+
+def watched(customers: pd.DataFrame, p_spend_more: Floats) -> list[tuple[str, Floats]]:
+    """What drift is watched on, by the name of its bins: what is known of customers, and their probability."""
+    return [*((name, customers[name].to_numpy(dtype=float)) for name in INPUTS), ("score", p_spend_more)]
+
+
+def _probability(regression: Regression, customers: pd.DataFrame, horizon_days: int) -> Floats:
+    features = _features(customers, regression.cushion, horizon_days)
+    score = np.full(len(customers), regression.intercept)
+    for weight, name in zip(regression.weights, FEATURES, strict=False):
         score += weight * features[name]
     return np.asarray(np.clip(1 / (1 + np.exp(-np.clip(score, -50, 50))), 0.001, 0.999).round(6), dtype=float)
 
 
-def _fitted(method: Method, customers: pd.DataFrame, more: Booleans, horizon_days: int) -> GrowthModel:
+def _fitted(method: Method, customers: pd.DataFrame, more: Booleans, horizon_days: int) -> Regression:
     names = FEATURES[: METHODS[method]]
     usual = _usual(customers, horizon_days)
     cushion = max(CUSHION * float(usual.mean()), 0.01)
     if not names:
-        return GrowthModel(method, horizon_days, cushion, float(np.log(more.mean() / (1 - more.mean()))), ())
+        return Regression(cushion, float(np.log(more.mean() / (1 - more.mean()))), ())
     features = _features(customers, cushion, horizon_days)
     matrix = np.column_stack([features[name] for name in names])
     center, spread = matrix.mean(axis=0), matrix.std(axis=0)
@@ -156,7 +255,7 @@ def _fitted(method: Method, customers: pd.DataFrame, more: Booleans, horizon_day
         estimator.fit((matrix - center) / spread, more)
     weights = estimator.coef_[0] / spread
     intercept = float(estimator.intercept_[0] - weights @ center)
-    return GrowthModel(method, horizon_days, cushion, intercept, tuple(float(weight) for weight in weights))
+    return Regression(cushion, intercept, tuple(float(weight) for weight in weights))
 
 
 def _known_days(customers: pd.DataFrame) -> Floats:

@@ -224,6 +224,32 @@ def _outlook(parameters: RhythmParameters, x: Floats, recency: Floats, silent: F
     return p_again, days
 
 
+def interval_probability(customers: pa.Table, parameters: RhythmParameters) -> Floats:
+    """Probability that a next order comes, and from low_days to high_days after the night; NaN without an interval.
+
+    A little more than COVERAGE x p_order_again, as days are whole.
+
+    Args:
+        customers: frequency, recency_days, age_days, and low_days and high_days of score_rhythm.
+        parameters: those that the interval was made with.
+    """
+    x, recency, age, low, high = (
+        _floats(customers[name]) for name in ("frequency", "recency_days", "age_days", "low_days", "high_days")
+    )
+    p, found = parameters, np.full(len(x), np.nan)
+    base, silent = p.alpha + recency - HALF_A_DAY * x, age - recency
+    known = np.isfinite(x) & np.isfinite(high)
+    for frequency in np.unique(x[known]):
+        rows = known & (x == frequency)
+        log_days = _log_quantiles(p.k, p.r + p.k * frequency)
+        # Days are whole: an order on a day comes up to a day before its end.
+        ends = np.stack([silent[rows], (silent + low - 1)[rows], (silent + high)[rows]])
+        with np.errstate(divide="ignore"):
+            longer, from_low, from_high = expit(np.interp(np.log(ends / base[rows]), log_days, LOG_ODDS))
+        found[rows] = (from_low - from_high) / (longer + p.a / (p.b + frequency))
+    return found
+
+
 @lru_cache(maxsize=10_000)
 def _log_quantiles(k: float, shape: float) -> Floats:
     """Log of the interval, in units of alpha + S, that is exceeded with each of LOG_ODDS."""

@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from models.backtest import LEAST_CUSTOMERS, Scale, by_group, metrics
+from models.rhythm import RhythmParameters, interval_probability
 from pipelines import score
 from pipelines.engine import DuckDBEngine, identifier
 from pipelines.errors import LoyaltyError
@@ -98,8 +101,8 @@ def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
     for as_of in sorted({*recent, *oldest}):
         manifest = base.lake.manifest(as_of)
         lead, horizon = (int(manifest.settings[f"churn_{name}_days"]) for name in ("lead", "horizon"))
-        churn = (lead, horizon) if over(as_of, lead + horizon) else None
-        yield Origin("published", as_of, over(as_of, least, full), churn, manifest)
+        ahead = (lead, horizon) if over(as_of, lead + horizon) else None
+        yield Origin("published", as_of, over(as_of, least, full), ahead, manifest)
 
     lead = settings.churn_lead_days
     origins = {night - timedelta(lead + usual) * n: (usual,) for n in range(1, ROLLING_ORIGINS + 1)}
@@ -107,9 +110,9 @@ def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
     begins = _data_start(base, settings)
     for as_of in sorted({*origins, year_ago}):
         if begins is not None and as_of > begins:
-            churn = (lead, usual) if as_of in origins else None
+            ahead = (lead, usual) if as_of in origins else None
             windows = (*origins.get(as_of, ()), *((full,) if as_of == year_ago else ()))
-            yield Origin("rolling_origin", as_of, over(as_of, *windows), churn)
+            yield Origin("rolling_origin", as_of, over(as_of, *windows), ahead)
 
 
 def _spaced(nights: list[date], days: int, most: int) -> list[date]:
@@ -133,36 +136,53 @@ def _data_start(base: CommittedNight, settings: Settings) -> date | None:
 
 @dataclass(frozen=True)
 class _Judged:
-    """One measure of one forecast with its outcomes, one row per customer; reason: why there may be none."""
+    """One measure of one forecast with its outcomes, one row per customer.
+
+    reason: why there may be none. whom: who is judged, where that is not everybody with a forecast.
+    """
 
     measure: "_Measure"
     key: dict[str, Any]
     outcomes: pd.DataFrame
     reason: str
+    whom: str = ""
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """What is forecast, by which model; told_by: the fit's metric whose note says why there is no forecast."""
+    """What is forecast, by which model.
+
+    fit: the table of its fit. told_by: the metric there whose note says why there is no forecast.
+    """
 
     name: str
     model: str
+    fit: str
     scale: Scale
     unit: str
     told_by: str
 
 
-_PURCHASE_DAYS = _Measure("purchase_days", "clv", "amount", "purchase days", "customers")
-_REVENUE = _Measure("revenue", "clv", "amount", "revenue", "spend_customers")
-_CHURNED = _Measure("churned", "churn", "probability", "share that left", "method")
+_PURCHASE_DAYS = _Measure("purchase_days", "clv", "clv_fit", "amount", "purchase days", "customers")
+_REVENUE = _Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_customers")
+_CHURNED = _Measure("churned", "churn", "churn_fit", "probability", "share that left", "method")
+_SPENT_MORE = _Measure("spent_more", "growth", "growth_fit", "probability", "share that spent more", "method")
+_ORDERED = _Measure(
+    "ordered_in_interval",
+    "next_order",
+    "growth_fit",
+    "probability",
+    "share that ordered within it",
+    "customers",
+)
 
 
 def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings: Settings) -> Iterator[_Judged]:
     """Every measure of an origin's forecasts, over every window that is over."""
 
-    def judged(measure: _Measure, window: int, outcomes: pd.DataFrame) -> _Judged:
-        fit = identifier(f"{measure.model}_fit")
-        notes = engine.rows(f"SELECT note FROM {fit} WHERE metric = '{measure.told_by}'")
+    def judged(measure: _Measure, window: int, outcomes: pd.DataFrame, whom: str = "") -> _Judged:
+        fit = f"{identifier(measure.fit)} WHERE model = '{measure.model}'"
+        notes = engine.rows(f"SELECT note FROM {fit} AND metric = '{measure.told_by}'")
         key = {
             "model": measure.model,
             "measure": measure.name,
@@ -171,19 +191,22 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
             "window_days": window,
             "trained_through": engine.rows(f"SELECT MAX(trained_through) FROM {fit}")[0][0],
         }
-        return _Judged(measure, key, outcomes, str(notes[0][0]) if notes else "there was no such model yet")
+        reason = whom or (str(notes[0][0]) if notes else "there was no such model yet")
+        return _Judged(measure, key, outcomes, reason, whom)
 
     # Without a margin rate the model speaks of revenue, which is known for every purchase.
     engine.rows("DELETE FROM clv_model WHERE part = 'margin_rate'")
-    for window in origin.clv_windows:
+    for window in origin.windows:
         undiscounted = settings.model_copy(update={"clv_horizon_days": window, "discount_rate": 0.0})
         scored = score.customer_clv(engine, PastNight(base.lake, origin.as_of, base.token), undiscounted)
         put("forecast", scored["customer_clv"], engine)
         for measure in (_PURCHASE_DAYS, _REVENUE):
             yield judged(measure, window, _amounts(measure, origin.as_of, window, engine))
-    if origin.churn:
-        lead, horizon = origin.churn
-        yield judged(_CHURNED, horizon, _departures(origin.as_of, timedelta(lead), timedelta(horizon), engine))
+        yield judged(_ORDERED, window, *_next_orders(origin.as_of, window, engine))
+    if origin.horizon:
+        lead, horizon = map(timedelta, origin.horizon)
+        yield judged(_CHURNED, horizon.days, _departures(origin.as_of, lead, horizon, engine))
+        yield judged(_SPENT_MORE, horizon.days, _growth(origin.as_of, lead, horizon, engine))
 
 
 def _amounts(measure: _Measure, as_of: date, window: int, engine: DuckDBEngine) -> pd.DataFrame:
@@ -272,6 +295,103 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
     return found
 
 
+def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngine) -> pd.DataFrame:
+    """Grain: customer with a forecast; both horizons as known in the night of the backtest, less than 0 counts as 0.
+
+    Baseline: at the cut-off before this one, the share that spent more of those who had also spent nothing, less than
+    in the horizon before it, or as much; if the data reach back so far.
+    """
+    before = as_of - lead - horizon
+    begins = engine.rows("SELECT MIN(business_date) FROM known_day")[0][0]
+    reaches_back = begins is not None and begins <= before - 2 * horizon + timedelta(1)
+
+    def spends(day: date) -> str:
+        def between(after: date, until: date) -> str:
+            within = f"business_date > DATE '{after}' AND business_date <= DATE '{until}'"
+            return f"GREATEST(COALESCE(SUM(net_revenue) FILTER ({within}), 0), 0)"
+
+        return (
+            f"SELECT customer_id, {between(day - horizon, day)} AS spent, "
+            f"CASE WHEN spent = 0 THEN 0 WHEN spent < {between(day - 2 * horizon, day - horizon)} THEN 1 ELSE 2 END "
+            f"AS band, {between(day + lead, day + lead + horizon)} > spent AS has_grown, "
+            f"MAX(business_date) FILTER (order_count > 0 AND business_date <= DATE '{day}') AS last_order_date "
+            "FROM known_day GROUP BY customer_id"
+        )
+
+    found: pd.DataFrame = engine.arrow(
+        f"""WITH earlier AS (
+            SELECT band, has_grown FROM ({spends(before)})
+            WHERE last_order_date > DATE '{before - timedelta(365)}' AND {reaches_back}
+                AND customer_id NOT IN (SELECT customer_id FROM left_out)
+        ),
+        by_band AS (
+            SELECT band, CAST(COUNT(*) FILTER (WHERE has_grown) AS DOUBLE) / COUNT(*) AS share
+            FROM earlier GROUP BY band HAVING COUNT(*) >= {LEAST_CUSTOMERS}
+        ),
+        overall AS (
+            SELECT CAST(COUNT(*) FILTER (WHERE has_grown) AS DOUBLE) / NULLIF(COUNT(*), 0) AS share FROM earlier
+        )
+        SELECT {_GROUPS},
+            f.p_spend_more AS predicted,
+            CAST(s.has_grown AS DOUBLE) AS actual,
+            COALESCE(b.share, o.share) AS baseline
+        FROM customer_spend_more AS f
+        CROSS JOIN overall AS o
+        INNER JOIN ({spends(as_of)}) AS s ON s.customer_id = f.customer_id
+        INNER JOIN customer_purchase_pattern AS p ON p.customer_id = f.customer_id
+        LEFT JOIN customer_rfm AS r ON r.customer_id = f.customer_id
+        LEFT JOIN by_band AS b ON b.band = s.band
+        WHERE f.p_spend_more IS NOT NULL AND f.customer_id NOT IN (SELECT customer_id FROM left_out)
+        ORDER BY f.customer_id"""
+    ).to_pandas()
+    return found
+
+
+def _next_orders(as_of: date, window: int, engine: DuckDBEngine) -> tuple[pd.DataFrame, str]:
+    """Grain: customer with an interval that ended within the window; and who they are among those with a date.
+
+    Who is judged was settled on the night of the forecast: it does not hang on whether and when an order came, so that
+    who has not come (yet) counts as what he is, one whose interval ended without an order. Of dates the baseline is as
+    many days after the last purchase day as a customer's purchase days lie apart (who has one: as everybody's do), but
+    not before the day after the forecast. predicted is left to the model of the night.
+    """
+    dated = engine.arrow(
+        f"""WITH afterwards AS (
+            SELECT customer_id, DATE_DIFF('day', DATE '{as_of}', MIN(business_date)) AS order_days FROM known_day
+            WHERE business_date > DATE '{as_of}' AND business_date <= DATE '{as_of + timedelta(window)}'
+                AND net_spend > 0
+            GROUP BY customer_id
+        ),
+        usual AS (
+            SELECT CAST(SUM(recency_days) AS DOUBLE) / NULLIF(SUM(frequency), 0) AS days FROM customer_purchase_pattern
+            WHERE customer_id NOT IN (SELECT customer_id FROM left_out)
+        )
+        SELECT {_GROUPS}, p.frequency, p.recency_days, p.age_days,
+            DATE_DIFF('day', DATE '{as_of}', f.next_order_low) AS low_days,
+            DATE_DIFF('day', DATE '{as_of}', f.next_order_high) AS high_days,
+            CAST(DATE_DIFF('day', DATE '{as_of}', f.next_order_date) AS DOUBLE) AS date_days,
+            GREATEST(COALESCE(CAST(p.recency_days AS DOUBLE) / NULLIF(p.frequency, 0), u.days)
+                - (p.age_days - p.recency_days), 1) AS guessed_days,
+            CAST(a.order_days AS DOUBLE) AS order_days
+        FROM customer_next_order AS f
+        CROSS JOIN usual AS u
+        INNER JOIN customer_purchase_pattern AS p ON p.customer_id = f.customer_id
+        LEFT JOIN customer_rfm AS r ON r.customer_id = f.customer_id
+        LEFT JOIN afterwards AS a ON a.customer_id = f.customer_id
+        WHERE f.next_order_date IS NOT NULL AND f.customer_id NOT IN (SELECT customer_id FROM left_out)
+        ORDER BY f.customer_id"""
+    )
+    judged = dated.filter(pc.less_equal(dated["high_days"], window))
+    whom = f"of {len(dated):,} customers with a date, {len(judged):,} have an interval that had ended" if dated else ""
+    parameters = engine.rows("SELECT parameters FROM growth_model WHERE part = 'rhythm'")
+    predicted = np.empty(0)
+    if len(judged):
+        predicted = interval_probability(judged, RhythmParameters.from_json(parameters[0][0]))
+    found: pd.DataFrame = judged.drop_columns(["frequency", "recency_days", "age_days"]).to_pandas()
+    within = found["order_days"].between(found.pop("low_days"), found.pop("high_days"))
+    return found.assign(predicted=predicted, actual=within.astype(float), baseline=np.nan), whom
+
+
 # --- the result's rows ---
 
 
@@ -284,7 +404,8 @@ def _group_rows(judged: _Judged) -> list[dict[str, Any]]:
 def _quality_rows(judged: _Judged) -> list[dict[str, Any]]:
     count, key = len(judged.outcomes), judged.key
     about = f"forecast of {key['as_of_date']} ({key['kind']}) for {key['window_days']} days"
-    note = f"judged; {about}" if count else f"no customer has a {about}: {judged.reason}"
+    whom = f"; {judged.whom}" if judged.whom else ""
+    note = f"judged{whom}; {about}" if count else f"no customer has a {about}: {judged.reason}"
     rows = [
         {"metric": "customers", "value": float(count), "baseline_value": None, "beats_baseline": None, "note": note}
     ]

@@ -135,6 +135,7 @@ _PYTHON = (
         ("customer_spend", "growth_model"),
         function="pipelines.growth:customer_spend_more",
     ),
+    Table("growth_drift", "scores", "split", ("customer_spend_more",)),
     Table(
         "customer_next_order",
         "scores",

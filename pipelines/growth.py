@@ -3,8 +3,13 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +18,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.channel import CHANNELS, ChannelFit, choose_channel, fit_channel, score_channel
-from models.growth import GrowthModel, fit_growth, score_growth
+from models.drift import bin_counts, drift_rows
+from models.growth import GrowthModel, fit_growth, score_growth, watched
 from models.rhythm import RhythmFit, RhythmParameters, fit_rhythm, judge_rhythm, regularity, score_rhythm
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
-from pipelines.score import BATCH_ROWS, Tables, _is_fitted, _quality
+from pipelines.score import _FITTED_BY, BATCH_ROWS, Tables, _is_fitted, _quality, model_age
 from pipelines.settings import Settings
 
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
+_GROWTH_MODEL = pa.schema(
+    [
+        ("part", pa.string()),
+        ("parameters", pa.string()),
+        ("trained_from", pa.date32()),
+        ("trained_through", pa.date32()),
+        ("libraries", pa.string()),
+        ("data_fingerprint", pa.string()),
+    ]
+)
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
 FITTED_CUSTOMERS = 50_000
 FITTED_RHYTHMS = 3_000
@@ -43,34 +59,61 @@ _SPEND = (
 
 def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. Models of growth and of the next order; what peers spend and categories hold."""
-    fitted_on, parts = engine.rows(
-        "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.growth_model) FROM history.growth_fit"
-    )[0]
-    if parts == 2 and _is_fitted(night, settings, fitted_on):
+    earlier = _parts(engine, "history.growth_model")
+    fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.growth_fit")[0][0]
+    if len(earlier) == 2 and _is_fitted(night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in FITS}
     capacity, peers = _category_capacity(engine, night.run_date), _peer_group(engine)
     _sample_customers(engine)
-    horizon = settings.churn_horizon_days
+    first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
+    artefact = partial(_artefact, trained_from=first_day, trained_through=night.run_date)
+    horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
     gap = timedelta(settings.churn_lead_days + horizon)
     train, test = (_spend_as_of(night.run_date - n * gap, engine, settings) for n in (2, 1))
-    growth = fit_growth(train, test, horizon)
-    rhythm, judged = _rhythm(engine, night.run_date, follow_up_days=2 * horizon)
-    rows = [*growth.quality, *_headroom_quality(capacity, peers)]
+    last = GrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
+    growth = fit_growth(train, test, horizon, last, {name: now[name] for name in _FITTED_BY})
+    rhythm, judged, patterns = _rhythm(engine, night.run_date, follow_up_days=2 * horizon)
+    parts = []
+    if rhythm.parameters is not None:
+        parts.append(artefact("rhythm", rhythm.parameters.to_json(), [patterns]))
+    if growth.model is last and last is not None:
+        parts.append(earlier["spend_more"])
+    elif growth.model is not None:
+        parts.append(artefact("spend_more", growth.model.to_json(), [train, test]))
+    learnt_through = parts[-1]["trained_through"] if growth.model else night.run_date
     quality = (
-        _quality("growth", rows, night.run_date),
+        _quality("growth", growth.quality, learnt_through),
+        _quality("growth", _headroom_quality(capacity, peers), night.run_date),
         _quality("next_order", [*rhythm.quality(), *judged], night.run_date),
     )
-    made = {
-        "spend_more": growth.model and growth.model.to_json(),
-        "rhythm": rhythm.parameters and rhythm.parameters.to_json(),
-    }
-    kept = {part: text for part, text in made.items() if text is not None}
-    model = {"part": pa.array(list(kept), pa.string()), "parameters": pa.array(list(kept.values()), pa.string())}
     return {
         "growth_fit": pa.concat_tables(quality),
-        "growth_model": pa.table(model),
+        "growth_model": pa.Table.from_pylist(parts, schema=_GROWTH_MODEL),
         "category_capacity": capacity,
         "peer_group": peers,
+    }
+
+
+def _parts(engine: DuckDBEngine, table: str) -> dict[str, dict[str, Any]]:
+    """Rows of growth_model by part; those without a date were written before they had one, and are not used."""
+    rows = engine.arrow(f"SELECT * FROM {table} WHERE trained_through IS NOT NULL ORDER BY part").to_pylist()
+    return {row["part"]: row for row in rows}
+
+
+def _artefact(
+    part: str, parameters: str, data: Iterable[pd.DataFrame], trained_from: date, trained_through: date
+) -> dict[str, Any]:
+    """A row of growth_model: parameters, and what they were fitted on and with."""
+    digest = hashlib.sha256()
+    for frame in data:
+        digest.update(np.ascontiguousarray(frame.to_numpy(dtype=float)).tobytes())
+    return {
+        "part": part,
+        "parameters": parameters,
+        "trained_from": trained_from,
+        "trained_through": trained_through,
+        "libraries": json.dumps({name: version(name) for name in ("numpy", "scikit-learn", "scipy")}),
+        "data_fingerprint": digest.hexdigest(),
     }
 
 
@@ -105,8 +148,8 @@ def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.Data
 
 def _rhythm(
     engine: DuckDBEngine, tonight: date, follow_up_days: int
-) -> tuple[RhythmFit, list[tuple[str, float | None, str]]]:
-    """The fit as of tonight, and how one of an earlier day foretold what came since."""
+) -> tuple[RhythmFit, list[tuple[str, float | None, str]], pd.DataFrame]:
+    """The fit as of tonight, how one of an earlier day foretold what came since, and the patterns that were learnt."""
     customers = engine.rows("SELECT COUNT(*) FROM sampled")[0][0]
     engine.materialise(
         "purchase_day",
@@ -117,7 +160,8 @@ def _rhythm(
     earlier, patterns = _rhythm_as_of(engine, then)
     forecast = score_rhythm(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
     judged = judge_rhythm(forecast, patterns["next_days"], follow_up_days)
-    return _rhythm_as_of(engine, tonight, earlier.parameters)[0], judged
+    fit, learnt = _rhythm_as_of(engine, tonight, earlier.parameters)
+    return fit, judged, learnt[["frequency", "recency_days", "age_days"]]
 
 
 def _rhythm_bound(sampled: int, engine: DuckDBEngine) -> str:
@@ -203,13 +247,18 @@ def _headroom_quality(capacity: pa.Table, peers: pa.Table) -> list[tuple[str, fl
     ]
 
 
-def customer_spend_more(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
+def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order in the last year. The probability to spend more in the horizon than in the last."""
-    text = _part(engine, "spend_more")
-    model = GrowthModel.from_json(text) if text else None
+    part = _parts(engine, "growth_model").get("spend_more")
+    model = GrowthModel.from_json(part["parameters"]) if part else None
+    counts = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
 
     def scored(batch: pa.Table) -> pa.Table:
-        p = score_growth(model, batch.drop_columns("customer_id").to_pandas())
+        customers = batch.drop_columns("customer_id").to_pandas()
+        p = score_growth(model, customers)
+        if model:
+            for name, values in watched(customers, p):
+                counts[name] += bin_counts(model.bins[name], values)
         columns = {
             "customer_id": batch["customer_id"],
             "p_spend_more": pa.array(p, pa.float64(), from_pandas=True),
@@ -219,18 +268,20 @@ def customer_spend_more(engine: DuckDBEngine, _night: Night, _settings: Settings
 
     select = f"SELECT customer_id, {_SPEND} FROM customer_spend ORDER BY customer_id"
     engine.map_batches("scored_spend", scored, select, BATCH_ROWS)
-    return {"customer_spend_more": "SELECT * FROM scored_spend"}
-
-
-def _part(engine: DuckDBEngine, part: str) -> str | None:
-    rows = engine.rows(f"SELECT parameters FROM growth_model WHERE part = '{part}'")
-    return rows[0][0] if rows else None
+    learnt_through = part["trained_through"] if part else night.run_date
+    drift = drift_rows(model.bins, counts, "buyers of the last year", "the last cut-off learnt on") if model else []
+    if model:
+        drift.append(model_age(learnt_through, night.run_date))
+    return {
+        "customer_spend_more": "SELECT * FROM scored_spend",
+        "growth_drift": _quality("growth", drift, learnt_through),
+    }
 
 
 def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
-    text = _part(engine, "rhythm")
-    parameters = RhythmParameters.from_json(text) if text else None
+    part = _parts(engine, "growth_model").get("rhythm")
+    parameters = RhythmParameters.from_json(part["parameters"]) if part else None
     epoch = (night.run_date - date(1970, 1, 1)).days
     named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
 

@@ -24,7 +24,9 @@ Kind = Literal["published", "rolling_origin"]
 JUDGED_CUSTOMERS = round(0.95 * FITTED_CUSTOMERS)
 
 _PURCHASES = ("customer_purchase_pattern", "clv_fit", "customer_rfm")
-_CHURN = ("churn_fit", "customer_churn")
+_NEXT_ORDERS = ("growth_fit", "customer_next_order")
+_HORIZON = ("churn_fit", "customer_churn", "customer_spend_more")
+_PUBLISHED = (*_PURCHASES, "clv_model", *_NEXT_ORDERS, "growth_model", *_HORIZON)
 _REPLAYED_FACTS = ("customer_totals",)
 # Tables without a date that may be read as known today: they say who is who, not what was bought.
 _TIMELESS = ("customer_identity", "service_account")
@@ -34,14 +36,14 @@ _TIMELESS = ("customer_identity", "service_account")
 class Origin:
     """A past date at which something was forecast, and what of that is over.
 
-    clv_windows: days after it by which purchases and revenue are judged. churn: lead and horizon in days, None if their
-    end has not come. published: the night's manifest.
+    windows: days after it by which purchases, revenue and next orders are judged. horizon: lead and length, in days, of
+    what churn and growth look ahead, None if its end has not come. published: the night's manifest.
     """
 
     kind: Kind
     as_of: date
-    clv_windows: tuple[int, ...]
-    churn: tuple[int, int] | None
+    windows: tuple[int, ...]
+    horizon: tuple[int, int] | None
     published: Manifest | None = None
 
 
@@ -73,7 +75,7 @@ def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
 
 def register_published(manifest: Manifest, engine: DuckDBEngine) -> None:
     """What a night knew and forecast; customers who were erased or joined into one since then are left out."""
-    for name in ("customer_purchase_pattern", "customer_churn", "customer_rfm", "clv_fit", "clv_model", "churn_fit"):
+    for name in _PUBLISHED:
         rows = engine.select_of(manifest.tables.get(name, TableState()), contract_of(name))
         judged = "WHERE customer_id IN (SELECT customer_id FROM known_day)" if name.startswith("customer") else ""
         _keep(name, f"SELECT * FROM ({rows}) {judged}", engine)
@@ -92,10 +94,11 @@ def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings:
     """Make the forecasts' tables as a first night at that date would have made them."""
     as_of = origin.as_of
     night = PastNight(base.lake, as_of, base.token)
-    wanted = _replayed_tables(*_PURCHASES, *(_CHURN if origin.churn else ()))
-    for name in {i for table in wanted for i in table.inputs} - {table.name for table in wanted}:
-        _register_as_of(name, as_of, base, engine)
+    wanted = _replayed_tables(*_PURCHASES, *_NEXT_ORDERS, *(_HORIZON if origin.horizon else ()))
+    facts = {i for table in wanted for i in table.inputs} - {table.name for table in wanted}
     for table in wanted:
+        for name in sorted(facts.intersection(table.inputs)):  # for each: a fit puts a sample in its inputs' place
+            _register_as_of(name, as_of, base, engine)
         for name, rows in parameters(as_of, settings).items():
             engine.register_arrow(name, rows)
         if table.kind == "sql":

@@ -34,7 +34,7 @@ from models.churn import (
 from models.clv import ClvParameters, Method, QualityRow, SpendParameters, fit_clv, fit_spend
 from models.clv_score import WATCHED, TotalForecast, forecast_total, score_clv, tier_bounds, watched_columns
 from models.clv_trial import Trial, hold_against_last, no_trial
-from models.drift import MIN_CUSTOMERS, Bins, bin_counts, fixed_bins, stability_index, stability_level
+from models.drift import Bins, bin_counts, drift_rows, fixed_bins
 from models.effect import campaign_effects
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
@@ -331,28 +331,14 @@ def _clv_drift(
     tables = []
     for part, of in bins.items():
         learnt = model[part]["trained_through"]
-        rows = [_stability(name, of[name], watched[name], "the night of the fit") for name in of]
+        rows = drift_rows(of, {name: watched[name] for name in of}, "active customers", "the night of the fit")
         if not of:
             unknown = f"no bins: the model was fitted by other settings ({', '.join(_CLV_WATCHED_BY)})"
             rows = [(f"psi_{name}", None, unknown) for name in WATCHED[part]]
         metric = "model_age_days" if part == "buying" else "spend_model_age_days"
-        rows.append(_age(metric, (run_date - learnt).days, "days since the last day that the model learnt from"))
+        rows.append(model_age(learnt, run_date, metric))
         tables.append(_quality("clv", rows, learnt))
     return pa.concat_tables(tables or [_quality("clv", [], run_date)])
-
-
-def _stability(name: str, bins: Bins, counts: npt.NDArray[np.int64], training: str) -> QualityRow:
-    index = stability_index(bins, counts)
-    if index is None:
-        return f"psi_{name}", None, f"{counts.sum():,} active customers tonight; {MIN_CUSTOMERS:,} are needed"
-    note = f"population stability index of the active against {training}"
-    return f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"
-
-
-def _age(metric: str, days: int, note: str) -> QualityRow:
-    if days > OLD_MODEL_DAYS:
-        note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} days no newer one was good enough"
-    return metric, float(days), note
 
 
 def _forecast(
@@ -516,17 +502,20 @@ def _drift(
     model: ChurnModel, watched: dict[str, npt.NDArray[np.int64]], run_date: date, settings: Settings
 ) -> list[QualityRow]:
     """Rows of churn_drift: the stability of each feature and the score, and the model's age."""
-    rows = [
-        _stability(name, model.bins[name], counts, "the last cut-off learnt on")
-        for name, counts in sorted(watched.items())
-    ]
     outcome = date.fromisoformat(model.training["last_cut_off"]) + timedelta(
         settings.churn_lead_days + settings.churn_horizon_days
     )
-    return [
-        *rows,
-        _age("model_age_days", (run_date - outcome).days, "days since the last outcome that the model learnt from"),
-    ]
+    rows = drift_rows(model.bins, watched, "active customers", "the last cut-off learnt on")
+    return [*rows, model_age(outcome, run_date)]
+
+
+def model_age(learnt_through: date, run_date: date, metric: str = "model_age_days") -> QualityRow:
+    """(metric, value, note): how old a model is that should have been replaced within 35 days."""
+    age = (run_date - learnt_through).days
+    note = "days since the last day that the model learnt from"
+    if age > OLD_MODEL_DAYS:
+        note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} days no newer one was good enough"
+    return metric, float(age), note
 
 
 def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:

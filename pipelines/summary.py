@@ -67,6 +67,7 @@ def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
 # Metrics of each model that are told of when their note says alarm; the drift of single inputs is in model_quality.
 _DOUBTFUL = {
     "churn": ("new_model_refused", "model_age_days", "psi_score"),
+    "growth": ("new_model_refused", "model_age_days", "psi_score"),
     "clv": (
         *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days"),
         *("psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
@@ -76,13 +77,13 @@ _DOUBTFUL = {
 
 def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
     """A new model that was refused, one that has grown old, scores that drifted far."""
-    names = ("churn_fit", "churn_drift", "clv_fit", "clv_drift")
+    names = ("churn_fit", "churn_drift", "clv_fit", "clv_drift", "growth_fit", "growth_drift")
     parts = [part for name in names for part in manifest.tables.get(name, TableState()).parts]
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist()]
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
         for row in sorted(rows, key=lambda row: (str(row["model"]), str(row["metric"])))
-        if row["metric"] in _DOUBTFUL[row["model"]] and row["note"].startswith("alarm; ")
+        if row["metric"] in _DOUBTFUL.get(row["model"], ()) and row["note"].startswith("alarm; ")
     ]
 
 
@@ -233,6 +234,12 @@ _BACKTEST = {
     "purchase_days": ("Purchase days per customer (CLV)", 2, ("mean_absolute_error", "rank_correlation")),
     "revenue": ("Revenue per customer (CLV)", 2, ("mean_absolute_error", "rank_correlation", "interval_coverage")),
     "churned": ("Share of active customers that left (churn)", 3, ("auc", "brier")),
+    "spent_more": ("Share of customers that spent more than in the horizon before (growth)", 3, ("auc", "brier")),
+    "ordered_in_interval": (
+        "Share of ended intervals that held the next order (next order)",
+        3,
+        ("median_error_days", "coverage_of_orders", "brier"),
+    ),
 }
 
 
@@ -245,7 +252,9 @@ def backtest_lines(backtest: Backtest, by: str | None = None) -> Iterator[str]:
     """
     yield f"Backtest as of night {backtest.run_date}: forecasts of the past, and what customers then did."
     yield "In brackets: a forecast without a model (as much as in the window before; of churn, the share that left"
-    yield "of customers with as many weeks since their last order, one cut-off earlier). - is not known."
+    yield "of customers with as many weeks since their last order, one cut-off earlier; of growth, the share that spent"
+    yield "more then, of those whose spend had moved alike; of a next order, the usual time after the last one)."
+    yield "- is not known."
     groups, quality = backtest.tables["backtest"], backtest.tables["backtest_quality"]
     for measure, (title, digits, shown) in _BACKTEST.items():
         yield ""

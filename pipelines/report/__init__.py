@@ -3,8 +3,8 @@
 The same warehouse gives the same bytes: nothing is read from the clock, sums are of DECIMAL, pictures carry no random
 id, and of pipeline_run only the code version is shown. Names from data reach the page through escaping alone.
 
-`trends`, `customers`, `backtests`, `campaigns` and `trust` say what is on the page, `page` what it is made of, `words`
-how numbers are written, `charts` how pictures are drawn.
+`trends`, `customers`, `growth`, `backtests`, `campaigns` and `trust` say what is on the page, `page` what it is made
+of, `words` how numbers are written, `charts` how pictures are drawn.
 """
 
 import os
@@ -17,9 +17,10 @@ import jinja2
 from pipelines.report.backtests import backtests
 from pipelines.report.campaigns import campaigns, exports, promo
 from pipelines.report.customers import churn, clv, rfm, segments
+from pipelines.report.growth import growth
 from pipelines.report.page import Topic, Warehouse
 from pipelines.report.trends import trends
-from pipelines.report.trust import COVERED, missing, models, quality
+from pipelines.report.trust import COVERED, drift, missing, models, quality
 from pipelines.report.words import day, name_of
 
 TOPICS = (
@@ -27,6 +28,11 @@ TOPICS = (
     Topic(rfm, "Who buys: recency, frequency, money", "customer_rfm"),
     Topic(clv, "What customers will be worth", "customer_clv"),
     Topic(churn, "Who may leave, and can the forecast be trusted", "customer_churn churn_calibration model_quality"),
+    Topic(
+        growth,
+        "Who may spend more, and when orders are due",
+        "customer_growth customer_next_order customer_rfm category_capacity model_quality",
+    ),
     Topic(backtests, "How far to trust the forecasts", "backtest_quality backtest"),
     Topic(segments, "Segments and who moved", "customer_segment customer_segment_history"),
     Topic(promo, "Promo codes", "promo_performance promotion_performance"),
@@ -34,6 +40,7 @@ TOPICS = (
     Topic(exports, "Campaign lists of tonight", "campaign_list campaign_assignment", needs_rows=False),
     Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),
     Topic(models, "How good the models are", "model_quality"),
+    Topic(drift, "Are customers still those that the models know", "model_quality"),
     Topic(missing, "What is missing, and why", f"{COVERED} model_quality", needs_rows=False),
 )
 

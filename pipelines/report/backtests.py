@@ -36,6 +36,14 @@ _MEASURES = (
         "churned", "Active customers that left", "share that left", whole_percent, "share",
         "brier", "auc", "as many leave as did last time, of those with as many weeks since their last order",
     ),
+    _Measure(
+        "spent_more", "Customers that spent more", "share that spent more", whole_percent, "share",
+        "brier", "auc", "as many spend more as did last time, of those whose spend had moved alike before",
+    ),
+    _Measure(
+        "ordered_in_interval", "Ended intervals that held the next order", "share within it", whole_percent, "share",
+        "median_error_days", "auc", "each orders as long after the last purchase as is usual for him",
+    ),
 )  # fmt: skip
 
 _FORECASTS = """

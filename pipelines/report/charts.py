@@ -14,7 +14,9 @@ from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipelines.report.words import MINUS, MONTHS, Row, Show, compact, name_of, number, percent, signed, whole_percent
@@ -52,8 +54,10 @@ class Chart:
 def chart(key: str, title: str, takeaway: str, height: float, draw: Callable[..., None], *data: Any) -> Chart:
     """A chart that `draw` makes of data, 4.6 inches wide (legible on a phone without zooming)."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.6, height), layout="constrained")
+        figure = Figure(figsize=(4.6, height))
+        FigureCanvasSVG(figure)  # which measures the text
         draw(figure.subplots(), *data)
+        ConstrainedLayoutEngine().execute(figure)  # once; a figure that has an engine draws itself twice
         return Chart(title, takeaway, _inline_svg(figure, key, f"{title}. {takeaway}"))
 
 
@@ -231,14 +235,40 @@ def _forecast_axes(axes: Any, rows: Sequence[Row], show: Show, unit: str) -> Non
     """From 0 up, with room for the words that say what is what."""
     values = [row[key] for row in rows for key in ("Forecast", "Actual", "Without a model") if row[key] is not None]
     axes.set_ylim(0, (max(values) or 1) * 1.45)
-    for height, text, color in (
-        (0.99, "— forecast", ORANGE),
-        (0.91, "● what happened", BLUE),
-        (0.83, "○ without a model", MUTED),
-    ):
+    legend = [(0.99, "— forecast", ORANGE), (0.91, "● what happened", BLUE)]
+    if any(row["Without a model"] is not None for row in rows):
+        legend.append((0.83, "○ without a model", MUTED))
+    for height, text, color in legend:
         axes.text(0.98, height, text, transform=axes.transAxes, color=color, weight="bold", va="top", ha="right")
-    _ticks(axes.yaxis, show)
+    _ticks(axes.yaxis, lambda value: "" if show is whole_percent and value > 1 else show(value))
     axes.set_ylabel(unit)
+    axes.grid(axis="y")
+
+
+def draw_room(axes: Any, names: Sequence[str], rooms: Sequence[float]) -> None:
+    """A bar a name with its amount."""
+    axes.barh(range(len(names)), [float(room) for room in rooms], color=BLUE, height=0.6)
+    reach = float(max(rooms)) or 1.0
+    for i, room in enumerate(rooms):
+        axes.text(float(room) + reach * 0.02, i, compact(room), va="center", fontsize=9, color=BLUE)
+    _named_rows(axes, names)
+    axes.set_xlim(0, reach * 1.2)
+    axes.set_xticks([])
+    axes.axvline(0, color=EDGE, linewidth=0.8)
+
+
+def draw_due(axes: Any, starts: Sequence[date], weeks: Sequence[tuple[int, float]]) -> None:
+    """Per week a pale bar of the customers who are due, and in it a full one of those expected to order again."""
+    places = range(len(weeks))
+    axes.bar(places, [due for due, _ in weeks], color=PALE, width=0.8)
+    axes.bar(places, [float(orders) for _, orders in weeks], color=BLUE, width=0.8)
+    axes.set_ylim(0, (max(due for due, _ in weeks) or 1) * 1.3)
+    for height, text, color in ((0.99, "■ due", EDGE), (0.91, "■ expected to order again", BLUE)):
+        axes.text(0.98, height, text, transform=axes.transAxes, color=color, weight="bold", va="top", ha="right")
+    axes.set_xticks(places[::4], [f"{start.day} {MONTHS[start.month - 1]}" for start in starts[::4]])
+    axes.set_xlabel("week that begins on")
+    axes.set_ylabel("customers")
+    _ticks(axes.yaxis, compact)
     axes.grid(axis="y")
 
 

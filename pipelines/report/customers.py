@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from pipelines.report.charts import chart, draw_calibration, draw_concentration, draw_movement, draw_shares
-from pipelines.report.page import DRAWN, WINDOW_DAYS, Section, Tile, Warehouse
+from pipelines.report.page import DRAWN, LISTED, WINDOW_DAYS, Section, Tile, Warehouse
 from pipelines.report.words import Row, compact, counted, day, name_of, number, percent, ratio, signed
 
 _RFM_SEGMENTS = """
@@ -56,6 +56,36 @@ FROM customer_churn LEFT JOIN customer_clv USING (customer_id)
 WHERE is_active
 GROUP BY churn_tier
 ORDER BY "Mean probability" DESC, "Risk"
+"""
+
+# A reason holds a customer's own figures: N the first, M what is usual for him.
+_REASONS = """
+WITH said AS (
+    SELECT UNNEST([reason_1, reason_2, reason_3]) AS reason, UNNEST([1, 2, 3]) AS place
+    FROM customer_churn
+    WHERE is_active AND churn_tier = 'high'
+),
+counted AS (
+    SELECT reason, COUNT(*) AS customers, COUNT(*) FILTER (place = 1) AS strongest,
+        TRY_CAST(REGEXP_EXTRACT(reason, '-?[0-9]+') AS BIGINT) AS own
+    FROM said
+    WHERE reason IS NOT NULL
+    GROUP BY reason
+),
+worded AS (
+    SELECT customers, strongest, own, REGEXP_REPLACE(REGEXP_REPLACE(
+        REGEXP_REPLACE(reason, '-?[0-9]+', 'N'), 'usually every [0-9]+', 'usually every M'
+    ), 'N (order|day|return)\\b', 'N \\1s') AS words
+    FROM counted
+)
+SELECT words AS "Reason", SUM(customers) AS "Customers",
+    SUM(customers) / (SELECT COUNT(*) FROM customer_churn WHERE is_active AND churn_tier = 'high') AS "Share",
+    SUM(strongest) AS "The strongest of",
+    of_many(SUM(customers), SUM(customers * own) / SUM(customers)) AS "N on average"
+FROM worded
+GROUP BY words
+ORDER BY "Customers" DESC, "Reason"
+LIMIT $listed
 """
 
 # Stays that began and ended after $since, which is NULL where the history has one night only.
@@ -190,7 +220,7 @@ def wilson(share: float, size: int) -> tuple[float, float]:
 def churn(warehouse: Warehouse) -> Section:
     base = warehouse.one(
         "SELECT COUNT(*) AS active, COUNT(p_churn) AS judged, SUM(exact(p_churn)) AS leavers,"
-        " MAX(horizon_days) AS days FROM customer_churn WHERE is_active"
+        " MAX(horizon_days) AS days, COUNT(*) FILTER (churn_tier = 'high') AS high FROM customer_churn WHERE is_active"
     )
     section = Section()
     if base["judged"]:
@@ -222,7 +252,27 @@ def churn(warehouse: Warehouse) -> Section:
         shapes = "name, count, share, count, money"
         tiers = warehouse.rows(_CHURN_TIERS)
         section.tables.append(warehouse.table("Active customers by risk of leaving", shapes, tiers))
+    if base["judged"]:
+        _add_reasons(section, warehouse, base["high"])
     return section
+
+
+def _add_reasons(section: Section, warehouse: Warehouse, at_risk: int) -> None:
+    """How often each reason is behind a high risk."""
+    rows = warehouse.rows(_REASONS, listed=LISTED)
+    if not at_risk:
+        section.takeaways.append("No active customer is at high risk tonight.")
+    elif rows:
+        section.takeaways.append(
+            f"What is behind the high risk of {counted(at_risk, 'active customer')}: most often"
+            f" “{name_of(rows[0]['Reason'])}” ({percent(rows[0]['Share'])} of them)."
+        )
+        note = (
+            "Up to three reasons each; N and M stand for the customer's own figures. They describe the forecast and are"
+            " no proof of a cause."
+        )
+        shapes = "long, count, share, count, tenths"
+        section.tables.append(warehouse.table("Why active customers are at high risk", shapes, rows, note))
 
 
 def _quality_words(warehouse: Warehouse) -> list[str]:

@@ -13,6 +13,7 @@ from pipelines.report.words import NONE, SHAPES, TEXT, Number, Row, Show, counte
 
 LISTED = 15  # rows of a long table
 DRAWN = 10  # rows of a chart
+FEW = 5  # amounts of fewer customers than these are not shown
 WINDOW_DAYS = 28  # whole weeks, so that two windows hold the same weekdays
 
 # Why a table may be empty, and the sources that would fill it.
@@ -21,6 +22,7 @@ CAUSES = {
     "customer_rfm": ("no known customer has an order yet", "receipts"),
     "customer_clv": ("no known customer has an order to forecast from", "receipts"),
     "customer_churn": ("no known customer has an order in the last year", "receipts"),
+    "customer_growth": ("no known customer has an order in the last year", "receipts"),
     "churn_calibration": ("no earlier forecast has an outcome yet to compare it with",),
     "backtest_quality": (
         "no backtest has been run yet; `loyalty backtest` runs one, the DAG loyalty_backtest does every week, and the"
@@ -34,9 +36,11 @@ CAUSES = {
     "model_quality": ("no model was fitted, or there was nothing to judge it on",),
 }
 
-# A sum of DOUBLE depends on the order that threads deliver rows in; and a share of less than nothing means nothing.
-MACROS = """
+# A sum of DOUBLE depends on the order that threads deliver rows in; and a share of less than nothing means nothing. An
+# amount of a few customers says more of one of them than of all.
+MACROS = f"""
 CREATE TEMP MACRO exact(value) AS TRY_CAST(value AS DECIMAL(38, 9));
+CREATE TEMP MACRO of_many(customers, value) AS CASE WHEN customers >= {FEW} THEN value END;
 CREATE TEMP MACRO ratio(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
 """
 

@@ -39,6 +39,20 @@ FROM model_quality
 ORDER BY model, metric
 """
 
+_DRIFT = """
+SELECT model AS "Model", REPLACE(SUBSTRING(metric, 5), '_', ' ') AS "Watched", value AS "Index", note AS "Level",
+    trained_through AS "Trained through"
+FROM model_quality
+WHERE STARTS_WITH(metric, 'psi_')
+ORDER BY model, "Watched" <> 'score', value DESC NULLS LAST, "Watched"
+"""
+LEVELS = {"stable": "as at training", "warning": "has moved", "alarm": "has moved far"}
+SCORES = {
+    "stable": "are as at training",
+    "warning": "have moved: keep an eye on them",
+    "alarm": "have moved far: trust them less until the model is fitted again",
+}
+
 
 def quality(warehouse: Warehouse) -> Section:
     rows = warehouse.rows(_SOURCES)
@@ -93,6 +107,54 @@ def models(warehouse: Warehouse) -> Section:
         takeaways.append(f"{counted(unknown, 'figure')} could not be worked out; the notes say why.")
     table = warehouse.table("Model quality", "name, name, figure, long, day", rows, folded=len(rows) > 8)
     return Section(takeaways=takeaways, tables=[table])
+
+
+def drift(warehouse: Warehouse) -> Section:
+    """Whether tonight's customers and scores are still like those that the models were learnt on."""
+    rows = warehouse.rows(_DRIFT)
+    if not rows:
+        return Section(reason="There is no model tonight whose customers and scores could have drifted.")
+    section = Section()
+    for model in sorted({row["Model"] for row in rows}):
+        section.takeaways.append(_drift_words(model, [row for row in rows if row["Model"] == model]))
+    for row in warehouse.rows(
+        "SELECT model, value, note FROM model_quality"
+        " WHERE metric IN ('model_age_days', 'new_model_refused') AND STARTS_WITH(note, 'alarm; ')"
+        " ORDER BY model, metric"
+    ):
+        section.takeaways.append(f"{name_of(row['model']).capitalize()}: {row['note'].removeprefix('alarm; ')}.")
+    shown = [row | {"Level": LEVELS.get(_level(row), row["Level"])} for row in rows]
+    note = (
+        "Population stability index: 0 is no change, from 0.1 on something has moved, from 0.25 on far. Customers who"
+        " become older with the shop move by themselves."
+    )
+    section.tables.append(
+        warehouse.table("What is watched", "name, name, figure, long, day", shown, note, folded=len(shown) > 8)
+    )
+    return section
+
+
+def _level(row: Row) -> str:
+    return str(row["Level"]).split("; ", maxsplit=1)[0]
+
+
+def _drift_words(model: str, rows: Sequence[Row]) -> str:
+    """A model's scores, then how many of its features have moved."""
+    name = name_of(model).capitalize()
+    known = [row for row in rows if row["Index"] is not None]
+    if not known:
+        return f"{name}: not judged, {rows[0]['Level']}."
+    score = [row for row in known if row["Watched"] == "score"]
+    words = [f"the scores {SCORES[_level(row)]} (index {number(row['Index'], 3)})" for row in score]
+    features = [row for row in known if row["Watched"] != "score"]
+    for level, told in (("alarm", "far"), ("warning", "somewhat")):
+        moved = [row for row in features if _level(row) == level]
+        if moved:
+            which = ", ".join(f"{row['Watched']} ({number(row['Index'], 2)})" for row in moved[:4])
+            words.append(f"{number(len(moved))} of {counted(len(features), 'feature')} moved {told}: {which}")
+    if len(words) == len(score):
+        words.append(f"none of {counted(len(features), 'feature')} has moved")
+    return f"{name}: {'; '.join(words)}."
 
 
 def missing(warehouse: Warehouse) -> Section:

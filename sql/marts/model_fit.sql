@@ -13,6 +13,8 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM growth_fit
     UNION ALL
+    SELECT * FROM growth_drift
+    UNION ALL
     SELECT * FROM channel_fit
     UNION ALL
     SELECT * FROM backtest_latest

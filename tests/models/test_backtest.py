@@ -112,3 +112,28 @@ def test_a_probability_has_auc_and_brier_score():
 
 def test_if_all_left_there_is_no_pair_to_rank():
     assert values(outcomes([0.9, 0.8], [1.0, 1.0]), "probability")["auc"] is None
+
+
+def dates(order_days, within, date_days=(10.0, 20.0, 30.0, 40.0, 50.0, 60.0), guessed_days=(9.0,) * 6):
+    return outcomes([0.6] * 6, within, order_days=order_days, date_days=date_days, guessed_days=guessed_days)
+
+
+def test_dates_are_judged_by_the_orders_that_came_and_intervals_by_all():
+    frame = dates([10.0, 21.0, 33.0, 36.0, 45.0, np.nan], [1.0, 1.0, 1.0, 1.0, 0.0, 0.0])
+    found = {row.metric: (row.value, row.baseline_value, row.beats_baseline) for row in metrics(frame, "probability")}
+    assert found["forecast_ratio"] == (0.9, None, None)  # .6 of six were to order within it, four did
+    assert found["coverage_of_orders"] == (0.8, None, None)
+    assert found["median_error_days"] == (3.0, 24.0, True)
+    assert set(by_group(frame)["dimension"]) == {"all", "decile"}
+
+
+def test_of_fewer_than_five_orders_no_date_is_judged():
+    found = values(dates([10.0, 21.0, 33.0, 36.0, np.nan, np.nan], [1.0] * 4 + [0.0] * 2), "probability")
+    assert (found["coverage_of_orders"], found["median_error_days"]) == (None, None)
+    assert found["brier"] is not None
+
+
+def test_a_date_nobody_could_guess_has_no_baseline():
+    frame = dates([10.0, 21.0, 33.0, 36.0, 45.0, 60.0], [1.0] * 6, guessed_days=[np.nan] + [9.0] * 5)
+    (found,) = (row for row in metrics(frame, "probability") if row.metric == "median_error_days")
+    assert (found.value, found.baseline_value, found.beats_baseline) == (2.0, None, None)

@@ -1,10 +1,14 @@
 """Propensity to spend more: judged one cut-off ahead against two baselines, refused where too little is known."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from models.growth import FEATURES, GrowthModel, fit_growth, score_growth
+from models.drift import bin_counts, stability_index
+from models.growth import FEATURES, INPUTS, GrowthModel, Regression, fit_growth, score_growth, watched
 
 HORIZON = 90
 
@@ -114,7 +118,77 @@ def test_net_returns_count_as_no_spend(fit):
 
 def test_models_are_kept_as_json(fit):
     assert GrowthModel.from_json(fit.model.to_json()) == fit.model
-    with pytest.raises(ValueError, match="not a growth model"):
-        GrowthModel.from_json(GrowthModel("logistic", 90, 0.0, 0.1, ()).to_json())
-    with pytest.raises(ValueError, match="not a growth model"):
-        GrowthModel.from_json(GrowthModel("logistic", 90, 1.0, 0.1, (1.0,) * (len(FEATURES) + 1)).to_json())
+    for wrong in ({"cushion": 0.0}, {"intercept": 1e999}, {"weights": [1.0] * (len(FEATURES) + 1)}):
+        for part in ("published", "judged"):
+            content = json.loads(fit.model.to_json())
+            content[part] |= wrong
+            with pytest.raises(ValueError, match="not a growth model"):
+                GrowthModel.from_json(json.dumps(content))
+
+
+# From fit to fit
+
+
+def test_the_last_model_stays_only_if_the_new_one_is_worse_beyond_chance():
+    """The new one learns from customers whose outcomes were drawn at random; the last one from the same shop."""
+    good = fit_growth(spends(2000, 1), spends(2000, 2), HORIZON).model
+    noise = spends(400, 3)
+    noise["spend_next"] = np.random.default_rng(1).permutation(noise["spend_next"]) * 40
+    refused = fit_growth(noise, spends(2000, 4), HORIZON, good)
+    assert refused.model is good
+    found = {metric: (value, note) for metric, value, note in refused.quality}
+    assert found["method"] == (None, "logistic: the last growth model predicts better than the new one and stays")
+    assert found["new_model_refused"][1].startswith("alarm; ")
+    assert found["brier_less_last_model"][0] > 0
+    assert found["brier"][0] < min(found[f"brier_{name}"][0] for name in ("logistic", "spend_against_usual"))
+
+    again = fit_growth(spends(2000, 5), spends(2000, 4), HORIZON, good)
+    assert again.model is not good
+    assert "new_model_refused" not in quality(again)
+    assert again.quality[1][0] == "brier_less_last_model"
+    assert again.quality[1][2].endswith("; the new one is not worse, so it is published")
+
+
+def test_the_last_model_is_judged_by_what_it_learnt_one_cut_off_earlier(fit):
+    """What it published knows outcomes that tonight's judgement is made by, which would flatter it."""
+    train, test = spends(900, 1), spends(900, 2)
+    level = Regression(1.0, -0.5, ())
+    by_judged = fit_growth(train, test, HORIZON, replace(fit.model, published=level))
+    assert by_judged.quality[1] == fit_growth(train, test, HORIZON, fit.model).quality[1]
+    assert by_judged.quality[1] != fit_growth(train, test, HORIZON, replace(fit.model, judged=level)).quality[1]
+
+
+def test_a_model_of_another_question_is_not_compared(fit):
+    train, test = spends(900, 1), spends(900, 2)
+    asked = {"churn_lead_days": 0}
+    last = replace(fit.model, question=asked)
+    assert "brier_less_last_model" in quality(fit_growth(train, test, HORIZON, last, asked))
+    for other in (replace(last, horizon_days=60), replace(last, question={"churn_lead_days": 7})):
+        assert "brier_less_last_model" not in quality(fit_growth(train, test, HORIZON, other, asked))
+
+
+def test_without_enough_outcomes_the_last_model_stays_and_the_reason_is_told(fit):
+    found = fit_growth(spends(600, 1), spends(60, 2), HORIZON, fit.model)
+    assert found.model is fit.model
+    [(metric, value, note)] = found.quality
+    assert (metric, value) == ("method", None)
+    assert note.startswith("logistic: at the later of two dates with a known outcome ")
+    assert note.endswith("50 of either outcome are needed; the last model stays")
+
+
+def test_drift_is_watched_on_what_the_features_are_made_of_and_the_score(fit):
+    assert list(fit.model.bins) == [*INPUTS, "score"]
+
+    def indices(customers: pd.DataFrame) -> dict[str, float | None]:
+        values = watched(customers, score_growth(fit.model, customers))
+        return {
+            name: stability_index(fit.model.bins[name], bin_counts(fit.model.bins[name], of)) for name, of in values
+        }
+
+    assert max(indices(spends(4000, 2)).values()) == 0  # those that the bins were made of
+    assert max(indices(spends(4000, 11)).values()) < 0.1
+    moved = indices(spends(4000, 11).assign(spend_last=lambda frame: frame["spend_last"] * 3))
+    assert moved["spend_last"] > 0.25
+    assert moved["score"] > 0.1
+    assert moved["spend_before"] < 0.1
+    assert set(indices(spends(100, 1)).values()) == {None}

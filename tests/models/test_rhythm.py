@@ -13,6 +13,7 @@ from models.rhythm import (
     MIN_JUDGED,
     RhythmParameters,
     fit_rhythm,
+    interval_probability,
     judge_rhythm,
     regularity,
     score_rhythm,
@@ -264,3 +265,47 @@ def test_what_lies_more_than_ten_years_ahead_is_no_date():
     some = RhythmParameters(1.0, 0.5, 20.0, 0.1, 50.0)
     (row,) = score_rhythm(rows, some).to_pylist()
     assert row["next_days"] < row["high_days"] == 3650
+
+
+# The probability of an interval
+
+
+def with_intervals(known: pa.Table, parameters: RhythmParameters) -> pa.Table:
+    scored = score_rhythm(known, parameters)
+    for name in ("low_days", "high_days", "p_order_again"):
+        known = known.append_column(name, scored[name])
+    return known
+
+
+@given(x=st.integers(0, 40), pace=st.integers(1, 60), silent=st.integers(0, 60))
+@settings(deadline=None, max_examples=60)
+def test_an_interval_is_as_likely_as_the_model_says_and_holds_four_of_five_or_more(x, pace, silent):
+    known = with_intervals(customers((x, x * pace, x * pace + silent)), POPULATION)
+    (found,) = interval_probability(known, POPULATION)
+    low, high, again = (known[name][0].as_py() for name in ("low_days", "high_days", "p_order_again"))
+    if high is None:
+        assert np.isnan(found)
+        return
+    p, base = POPULATION, POPULATION.alpha + x * pace - x / 2
+    longer = [betaincc(p.k, p.r + p.k * x, days / (base + days)) for days in (silent, silent + low - 1, silent + high)]
+    exact = (longer[1] - longer[2]) / (longer[0] + p.a / (p.b + x))
+    assert found == pytest.approx(exact, abs=0.002)
+    assert 0.8 * again - 0.002 <= found <= again + 1e-6
+
+
+def test_as_many_order_within_their_interval_as_were_to(simulated, fit):
+    """Also who never came again counts: whose interval has ended was settled on the night."""
+    patterns, _, following = simulated
+    known = with_intervals(pa.Table.from_pandas(patterns, preserve_index=False), fit.parameters)
+    p = interval_probability(known, fit.parameters)
+    low, high = (np.array(known[name].to_pylist(), dtype=float) for name in ("low_days", "high_days"))
+    ended = high <= 200
+    within = (low <= following) & (following <= high)
+    error = np.sqrt((p[ended] * (1 - p[ended])).sum()) / ended.sum()
+    assert ended.sum() > 1_000
+    assert abs(within[ended].mean() - p[ended].mean()) < 2.5 * error
+
+
+def test_without_a_purchase_there_is_no_probability_of_an_interval():
+    known = with_intervals(customers((None, None, None), (3, 30, 35)), POPULATION)
+    assert np.isnan(interval_probability(known, POPULATION)).tolist() == [True, False]

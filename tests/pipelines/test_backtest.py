@@ -7,11 +7,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from shop import write_shop
 
 from pipelines import nightly, quality
-from pipelines.backtest import _origins, committed_night, run_backtest
+from pipelines.backtest import _growth, _origins, committed_night, run_backtest
 from pipelines.build import contract_of, make_table
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
@@ -122,6 +124,113 @@ def test_what_happened_is_counted_in_the_days_after_the_forecast_alone(shop):
     assert row["actual"] == pytest.approx(1 - len(stayed) / len(active), abs=1e-6)
 
 
+def test_who_spent_more_is_told_by_both_horizons_as_known_now(shop):
+    scored = dict(rows_of(shop, THEN, "SELECT customer_id, p_spend_more FROM customer_spend_more"))
+    days = rows_of(shop, NOW, "SELECT customer_id, business_date, net_revenue, order_count FROM customer_day")
+
+    def spent(after, until):
+        sums = dict.fromkeys({name for name, *_ in days}, 0)
+        for name, day, revenue, _ in days:
+            sums[name] += revenue if after < day <= until else 0
+        return {name: max(total, 0) for name, total in sums.items()}
+
+    quarters = [spent(NOW - timedelta(90 * (n + 1)), NOW - timedelta(90 * n)) for n in range(4)]
+    (row,) = group(shop, "spent_more", "published")
+    assert row["customers"] == len(scored) > 300
+    assert row["predicted"] == pytest.approx(sum(scored.values()) / len(scored), abs=1e-6)
+    grew = sum(quarters[0][name] > quarters[1][name] for name in scored)
+    assert row["actual"] == pytest.approx(grew / len(scored), abs=1e-6)
+
+    # A cut-off earlier, of who had an order in the year before it, and whose spend had moved alike.
+    before = THEN - timedelta(90)
+    year = {name for name, day, _, orders in days if before - timedelta(365) < day <= before and orders}
+
+    def band(name, last, earlier):
+        return 0 if not last[name] else 1 if last[name] < earlier[name] else 2
+
+    grown = {place: [] for place in range(3)}
+    for name in year:
+        grown[band(name, quarters[2], quarters[3])].append(quarters[1][name] > quarters[2][name])
+    guess = [sum(of) / len(of) for of in grown.values()]
+    expected = sum(guess[band(name, quarters[1], quarters[2])] for name in scored) / len(scored)
+    assert row["baseline"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_growth_is_guessed_from_whose_spend_had_moved_alike_if_the_data_reach_back(shop):
+    """Horizons of ten days; a1 to a5 spent less than before a horizon ago, b1 to b5 nothing, till is no customer."""
+    spent = {f"a{n}": {-29: 10, -15: 5, -5: 7 if n < 3 else 3, 3: 9 if n == 1 else -4} for n in range(1, 6)}
+    spent |= {f"b{n}": {-29: 10, -5: 1} for n in range(1, 6)} | {"till": {-29: 1, -15: 1, -5: 99, 3: 999}}
+
+    def judged(since):
+        days = [
+            {"customer_id": name, "business_date": THEN + timedelta(day), "net_revenue": amount, "order_count": 1}
+            for name, of in spent.items()
+            for day, amount in of.items()
+            if day >= since
+        ]
+        tables_ = {
+            "known_day": days,
+            "left_out": [{"customer_id": "till"}],
+            "customer_spend_more": [{"customer_id": name, "p_spend_more": 0.5} for name in spent],
+            "customer_purchase_pattern": [{"customer_id": name, "first_order_date": THEN} for name in spent],
+            "customer_rfm": [{"customer_id": name, "rfm_segment": name[0]} for name in spent],
+        }
+        with DuckDBEngine(shop.lake.open_backtest(NOW), shop.settings) as engine:
+            for name, rows in tables_.items():
+                engine.register_arrow(name, pa.Table.from_pylist(rows))
+            found = _growth(THEN, timedelta(0), timedelta(10), engine)
+        return found["actual"].tolist(), found["baseline"].round(6).replace({np.nan: None}).tolist()
+
+    grew = [1.0] + [0.0] * 9
+    assert judged(since=-29) == (grew, [0.7, 0.7, 0.4, 0.4, 0.4] + [0.7] * 5)
+    assert judged(since=-28) == (grew, [None] * 10)
+
+
+def test_growth_that_nobody_could_foretell_is_named_with_its_reason(shop):
+    early = ("spent_more", NOW - timedelta(360), "customers")
+    (found,) = (
+        row
+        for row in shop.result.tables["backtest_quality"]
+        if (row["measure"], row["as_of_date"], row["metric"]) == early
+    )
+    assert found["value"] == 0
+    assert "none: at the earlier of two dates with a known outcome" in found["note"]
+
+
+def test_judged_is_whose_interval_ended_whether_the_order_came_or_not(shop):
+    given = rows_of(
+        shop, THEN, "SELECT customer_id, next_order_low, next_order_high, p_order_again FROM customer_next_order"
+    )
+    days = rows_of(shop, NOW, "SELECT customer_id, business_date FROM customer_day WHERE net_spend > 0 ORDER BY ALL")
+    first = {}
+    for name, day in days:
+        if day > THEN:
+            first.setdefault(name, day)
+    ended = [row for row in given if row[2] and row[2] <= THEN + timedelta(90)]
+    (row,) = group(shop, "ordered_in_interval", "published")
+    assert row["customers"] == len(ended) > 100
+    assert row["baseline"] is None
+    came = [row for row in ended if row[0] in first]
+    assert len(came) < len(ended)
+    within = [low <= first[name] <= high for name, low, high, _ in came]
+    assert row["actual"] == pytest.approx(sum(within) / len(ended), abs=1e-6)
+    stated = sum(p for *_, p in ended) / len(ended)
+    assert 0.8 * stated <= row["predicted"] <= stated
+
+    quality = {
+        r["metric"]: r
+        for r in shop.result.tables["backtest_quality"]
+        if (r["measure"], r["kind"], r["as_of_date"]) == ("ordered_in_interval", "published", THEN)
+    }
+    assert quality["coverage_of_orders"]["value"] == pytest.approx(sum(within) / len(came), abs=1e-6)
+    assert quality["median_error_days"]["baseline_value"] > 0
+    dated = sum(row[2] is not None for row in given)
+    assert quality["customers"]["note"] == (
+        f"judged; of {dated:,} customers with a date, {len(ended):,} have an interval that had ended; "
+        "forecast of 2025-04-01 (published) for 90 days"
+    )
+
+
 def test_a_rolling_origin_says_what_the_night_of_its_date_said_so_nothing_later_leaks(shop):
     def of(kind):
         return [
@@ -134,6 +243,9 @@ def test_a_rolling_origin_says_what_the_night_of_its_date_said_so_nothing_later_
         for row in rows:
             row.pop("note", None)
     assert len(published[0]) > 50
+    assert {row["measure"] for row in published[0]} == {
+        *("purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval")
+    }
     assert rolling == published
 
 
@@ -179,6 +291,8 @@ def test_every_metric_of_a_latest_forecast_has_a_name_of_its_own(shop):
     assert len(names) == len(set(names))
     assert "backtest_published_purchase_days_90d_rank_correlation" in names
     assert "backtest_rolling_origin_churned_90d_auc" in names
+    assert "backtest_published_spent_more_90d_brier" in names
+    assert "backtest_published_ordered_in_interval_90d_coverage_of_orders" in names
 
 
 def test_the_command_line_says_each_forecast_beside_what_came(shop):
@@ -263,7 +377,7 @@ def manifests(retailer, *days: str) -> Lake:
 def published(retailer, *days: str) -> list[tuple[str, tuple[int, ...], bool]]:
     lake = manifests(retailer, *days)
     found = _origins(lake.open_backtest(lake.nights()[-1]), retailer.settings)
-    return [(f"{origin.as_of}", origin.clv_windows, origin.churn is not None) for origin in found]
+    return [(f"{origin.as_of}", origin.windows, origin.horizon is not None) for origin in found]
 
 
 def test_published_nights_are_as_far_apart_as_fits_and_their_windows_are_over(retailer):
@@ -291,6 +405,24 @@ def test_a_home_with_a_single_receipt_has_an_empty_backtest(retailer):
     retailer.load("2017-12-01", upto=("staging", "facts", "scores"), only=WITHOUT_EXPECTATIONS)
     result = run_backtest(date(2017, 12, 1), retailer.settings)
     assert result.tables == {"backtest": [], "backtest_quality": []}
+
+
+def test_of_thirty_customers_every_forecast_that_is_missing_says_why(retailer):
+    receipts = "receipt_id,customer_id,issued_at,total_amount\n" + "".join(
+        f"r{n}-{k},c{n},{date(2017, 1, 1) + timedelta(n * 3 + k * 40)},{5 + k}\n"
+        for n in range(30)
+        for k in range(1 + n % 4)
+    )
+    retailer.deliver("2017-12-01", receipts=receipts)
+    retailer.load("2017-12-01", upto=("staging", "facts", "scores"), only=WITHOUT_EXPECTATIONS)
+    result = run_backtest(date(2017, 12, 1), retailer.settings)
+    assert result.tables["backtest"] == []
+    judged = [row for row in result.tables["backtest_quality"] if row["metric"] == "customers"]
+    assert {row["value"] for row in judged} == {0.0}
+    notes = {row["measure"]: row["note"] for row in judged}
+    assert set(notes) == {"purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval"}
+    assert "none: at the earlier of two dates with a known outcome " in notes["spent_more"]
+    assert "no date of a next order: " in notes["ordered_in_interval"]
 
 
 def test_the_night_is_the_one_that_was_asked_for_the_last_or_the_last_before(retailer):

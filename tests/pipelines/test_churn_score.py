@@ -204,7 +204,7 @@ def test_a_fit_and_its_scores_come_out_and_the_next_fit_knows_them(shop, days):
     assert set(scored["method"].to_pylist()) == {"gradient_boosting"}
     assert metrics(made["churn_drift"])["model_age_days"] == (
         0,
-        "days since the last outcome that the model learnt from",
+        "days since the last day that the model learnt from",
     )
     assert metrics(made["churn_drift"])["psi_score"][0] is None  # fewer than 2,000 active customers
 
@@ -286,12 +286,13 @@ def test_a_model_older_than_35_days_is_flagged(shop, days):
 def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(shop):
     drift = [("psi_score", 0.3, "alarm; moved"), ("psi_p_alive", 0.3, "alarm; moved"), ("model_age_days", 7.0, "")]
     fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("auc", 0.7, "")]
+    old = [("model_age_days", 36.0, "alarm; too old"), ("psi_score", 0.2, "warning; moved")]
     states = {}
     clv_drift = [("psi_p_alive", 0.3, "alarm; moved"), ("psi_mean_repeat_value", 0.3, "alarm; moved")]
     clv_drift += [("model_age_days", 36.0, "alarm; old"), ("spend_model_age_days", 1.0, "days")]
     clv_fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("r", 0.7, "last_good")]
     clv_fits += [("spend_new_model_refused", 1.0, "alarm; the last one stays")]
-    of_models = {"churn": (drift, fits), "clv": (clv_drift, clv_fits)}
+    of_models = {"churn": (drift, fits), "clv": (clv_drift, clv_fits), "growth": (old, fits)}
     tables_of = [
         (model, f"{model}_{kind}", of)
         for model, both in of_models.items()
@@ -308,6 +309,8 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         "model clv, new_model_refused 1: the last one stays",
         "model clv, psi_p_alive 0.3: moved",
         "model clv, spend_new_model_refused 1: the last one stays",
+        "model growth, model_age_days 36: too old",
+        "model growth, new_model_refused 1: the last one stays",
     ]
     assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
 

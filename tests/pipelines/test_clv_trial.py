@@ -231,7 +231,7 @@ def test_nothing_has_moved_on_the_night_of_the_fit_and_dearer_days_are_an_alarm(
     same = metrics(retailer, deliver_and_load(retailer, FIRST, receipts=receipts(buyers())), "clv_drift")
     assert same["psi_mean_repeat_value"][:2] == (
         0.0,
-        "stable; population stability index of the active against the night of the fit",
+        "stable; population stability index of active customers against the night of the fit",
     )
     assert same["psi_expected_purchases"][0] == 0.0
     monkeypatch.setattr("models.clv.MIN_REPEAT_CUSTOMERS", 1000)  # so that the model stays

@@ -1,13 +1,25 @@
 """Growth over nights: what categories hold, who is compared with whom, choices that are logged and weighed."""
 
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import Retailer
 
+from models.growth import GrowthModel, Regression
+from pipelines import growth
+from pipelines.build import contract_of, feature_dates, parameters
 from pipelines.catalog import tables
-from pipelines.settings import load_settings
+from pipelines.engine import DuckDBEngine
+from pipelines.lake import Lake, Night, TableState
+from pipelines.settings import Settings, load_settings
 
 
 def read_by(*names: str) -> frozenset[str]:
@@ -165,3 +177,205 @@ def test_the_best_channel_is_published_for_customers_and_segments(shop):
         assert p > 0.8 > 0.2 > p_sms
     best = shop.rows(night, "segment_channel", "channel, is_best")
     assert set(best) == {("email", True), ("sms", False)}
+
+
+# From fit to fit
+
+
+class Shop:
+    """An engine that holds the inputs of a night's model of growth: what customers bought in three years."""
+
+    def __init__(self, engine: DuckDBEngine, night: Night, settings: Settings) -> None:
+        self.engine, self.night, self.settings = engine, night, settings
+        self.history: dict[str, pa.Table] = {}
+
+    def on(self, day: date) -> "Shop":
+        """The same shop on another night, which knows what it published before and all that was bought until then."""
+        night = Lake(self.settings.home).open_night(day, f"{day}")
+        shop = Shop(self.engine, night, self.settings)
+        shop.history = self.history
+        return shop
+
+    def prepare(self) -> None:
+        for name, rows in parameters(self.night.run_date, self.settings).items():
+            self.engine.register_arrow(name, rows)
+        for table in (tables()["growth_fit"], tables()["customer_spend_more"]):
+            for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
+                self.engine.register(
+                    name, self.engine.select_of(TableState(), contract_of(name.removeprefix("history.")))
+                )
+        known = f"FROM given_day WHERE business_date <= DATE '{self.night.run_date}'"
+        self.give("customer_day", f"SELECT *, net_revenue AS net_spend {known}")
+        first = f"SELECT customer_id, MIN(business_date) AS first_order_date {known} GROUP BY customer_id"
+        self.give("customer_totals", first)
+        for name, rows in self.history.items():
+            self.engine.register_arrow(f"kept_{name}", rows)
+            self.give(f"history.{name}", f"SELECT * FROM kept_{name}")
+
+    def give(self, name: str, select: str) -> None:
+        there = {row[0] for row in self.engine.rows(f"SELECT column_name FROM (DESCRIBE {select})")}
+        columns = ", ".join(
+            f"CAST({c.name if c.name in there else 'NULL'} AS {c.type}) AS {c.name}"
+            for c in contract_of(name.removeprefix("history.")).columns
+        )
+        self.engine.register(name, f"SELECT {columns} FROM ({select})")
+
+    def fit(self) -> dict[str, pa.Table]:
+        self.prepare()
+        made = growth.growth_fit(self.engine, self.night, self.settings)
+        self.history = {name: made[name] for name in ("growth_fit", "growth_model")}
+        return made
+
+    def scored(self) -> dict[str, pa.Table]:
+        self.prepare()
+        self.engine.register_arrow("tonights_model", self.history["growth_model"])
+        self.engine.register("growth_model", "SELECT * FROM tonights_model")
+        self.engine.register_arrow("feature_date", feature_dates([self.night.run_date], self.settings))
+        self.engine.register_arrow("spend", self.engine.arrow(tables()["customer_spend"].sql))
+        self.engine.register("customer_spend", "SELECT * FROM spend")
+        made = growth.customer_spend_more(self.engine, self.night, self.settings)
+        return {name: self.engine.arrow(rows) if isinstance(rows, str) else rows for name, rows in made.items()}
+
+
+@pytest.fixture(scope="module")
+def order_days() -> pa.Table:
+    """Days of 900 customers who join, buy at a rate of their own, and may leave."""
+    draw, rows = random.Random(5), []
+    for n in range(900):
+        day, gap, basket = draw.uniform(0, 1000), draw.uniform(8, 120), draw.uniform(10, 80)
+        while day < 1155:
+            rows.append((f"c{n:03d}", NIGHT + timedelta(int(day) - 1095), 1, round(basket * draw.uniform(0.5, 1.5), 2)))
+            if draw.random() < 0.05:
+                break
+            day += max(1.0, draw.expovariate(1 / gap))
+    names = ("customer_id", "business_date", "order_count", "net_revenue")
+    return pa.table(dict(zip(names, map(list, zip(*sorted(set(rows)), strict=True)), strict=True)))
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, order_days: pa.Table) -> Iterator[Shop]:
+    settings = Settings(_env_file=None, home=tmp_path, memory_limit="1GB", threads=1)
+    night = Lake(tmp_path).open_night(NIGHT, "case")
+    with DuckDBEngine(night, settings) as engine:
+        engine.register_arrow("bought", order_days)
+        summed = "SELECT customer_id, business_date, SUM(order_count) AS order_count, SUM(net_revenue) AS net_revenue"
+        engine.materialise("given_day", f"{summed} FROM bought GROUP BY customer_id, business_date")
+        yield Shop(engine, night, settings)
+
+
+def said(rows: pa.Table, model: str = "growth") -> dict[str, tuple[float | None, str, date]]:
+    found = [row for row in rows.to_pylist() if row["model"] == model]
+    return {row["metric"]: (row["value"], row["note"], row["trained_through"]) for row in found}
+
+
+def artefact(made: dict[str, pa.Table], part: str = "spend_more") -> dict:
+    (row,) = (row for row in made["growth_model"].to_pylist() if row["part"] == part)
+    return row
+
+
+def test_a_fit_says_what_it_was_learnt_on_and_the_next_is_held_against_it(made_up):
+    first = made_up.fit()
+    assert "brier_less_last_model" not in said(first["growth_fit"])
+    for part in ("spend_more", "rhythm"):
+        row = artefact(first, part)
+        assert (row["trained_from"], row["trained_through"]) == (NIGHT - timedelta(1095), NIGHT)
+        assert set(json.loads(row["libraries"])) == {"numpy", "scikit-learn", "scipy"}
+    fingerprint = artefact(first)["data_fingerprint"]
+    made_up.history = {}
+    assert artefact(made_up.fit())["data_fingerprint"] == fingerprint
+
+    later = made_up.on(NIGHT + timedelta(7))
+    second = later.fit()
+    value, note, _ = said(second["growth_fit"])["brier_less_last_model"]
+    assert abs(value) < 0.02
+    assert "the new one is not worse, so it is published" in note
+    assert artefact(second)["trained_through"] == NIGHT + timedelta(7)
+    assert artefact(second)["data_fingerprint"] != fingerprint
+    drift = said(later.scored()["growth_drift"])
+    assert drift["model_age_days"] == (
+        0.0,
+        "days since the last day that the model learnt from",
+        NIGHT + timedelta(7),
+    )
+    count = len(later.scored()["customer_spend_more"])
+    told = f"{count} buyers of the last year tonight; 2,000 are needed"
+    assert drift["psi_score"][:2] == drift["psi_spend_last"][:2] == (None, told)
+
+
+def test_a_new_model_that_is_worse_beyond_chance_leaves_the_last_one_which_grows_old(made_up, monkeypatch):
+    first = artefact(made_up.fit())
+    real = growth.fit_growth
+
+    def badly_learnt(train, test, *rest):
+        """Of customers whose outcomes tell nothing."""
+        mixed = np.random.default_rng(1).permutation(train["spend_next"]) * 40
+        return real(train.assign(spend_next=mixed), test, *rest)
+
+    monkeypatch.setattr(growth, "fit_growth", badly_learnt)
+    later = made_up.on(NIGHT + timedelta(36))
+    second = later.fit()
+    assert artefact(second) == first
+    found = said(second["growth_fit"])
+    assert found["new_model_refused"] == (1.0, "alarm; the last growth model predicts better and stays", NIGHT)
+    assert said(second["growth_fit"], "next_order")["customers"][2] == NIGHT + timedelta(36)
+    scored = later.scored()
+    assert set(scored["customer_spend_more"]["method"].to_pylist()) == {json.loads(first["parameters"])["method"]}
+    age, note, through = said(scored["growth_drift"])["model_age_days"]
+    assert (age, through) == (36.0, NIGHT)
+    assert note.startswith("alarm; ")
+    made_up.history = {"growth_fit": second["growth_fit"], "growth_model": second["growth_model"]}
+    assert said(made_up.on(NIGHT + timedelta(35)).scored()["growth_drift"])["model_age_days"][1].startswith(
+        "days since"
+    )
+
+    asked = []
+    monkeypatch.setattr(growth, "_is_fitted", lambda _night, _settings, fitted_on: not asked.append(fitted_on))
+    assert made_up.on(NIGHT + timedelta(37)).fit()["growth_model"].equals(second["growth_model"])
+    assert asked == [NIGHT + timedelta(36)]  # a week from the refusal, not from the model that stayed
+
+
+def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made_up, monkeypatch):
+    monkeypatch.setattr("models.drift.MIN_CUSTOMERS", 100)
+    made_up.fit()
+    whole = made_up.scored()
+    monkeypatch.setattr(growth, "BATCH_ROWS", 97)
+    parts = made_up.scored()
+    assert parts["customer_spend_more"].equals(whole["customer_spend_more"])
+    assert parts["growth_drift"].equals(whole["growth_drift"])
+    drift = said(whole["growth_drift"])
+    assert {name for name in drift if name.startswith("psi_")} == {
+        f"psi_{name}"
+        for name in (
+            *("days_since_last_order", "days_since_first_order", "order_day_count", "revenue_365d"),
+            *("spend_last", "spend_before", "score"),
+        )
+    }
+    assert drift["psi_spend_last"][1].startswith("stable; ")
+    model = GrowthModel.from_json(artefact(made_up.history)["parameters"])
+    level = replace(model, published=Regression(1.0, 3.0, ()))  # a score that moved for everybody
+    rows = made_up.history["growth_model"].to_pylist()
+    rows = [row | ({"parameters": level.to_json()} if row["part"] == "spend_more" else {}) for row in rows]
+    made_up.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth._GROWTH_MODEL)
+    index, note, _ = said(made_up.scored()["growth_drift"])["psi_score"]
+    assert index > 0.25
+    assert note.startswith("alarm; ")
+
+
+def test_a_model_that_was_written_without_its_dates_is_not_used(made_up):
+    made = made_up.fit()
+    old = pa.table({"part": ["rhythm", "spend_more"], "parameters": ["{}", '{"method": "logistic"}']})
+    made_up.history = {"growth_fit": made["growth_fit"], "growth_model": old}
+    again = made_up.fit()
+    assert "brier_less_last_model" not in said(again["growth_fit"])
+    assert again["growth_model"].equals(made["growth_model"])
+
+
+@pytest.mark.parametrize("customers", [0, 1, 30])
+def test_of_few_customers_no_drift_is_told_and_the_fit_says_why(made_up, customers):
+    few = f"SELECT * FROM bought WHERE customer_id < 'c{customers:03d}'"
+    made_up.engine.materialise("given_day", few)
+    fit = made_up.fit()
+    assert said(fit["growth_fit"])["method"][1].startswith("none: at the earlier of two dates with a known outcome ")
+    made = made_up.scored()
+    assert len(made["growth_drift"]) == 0
+    assert made["customer_spend_more"]["p_spend_more"].null_count == len(made["customer_spend_more"])

@@ -35,7 +35,11 @@ COLUMNS = {
     " monetary_score rfm_segment",
     "customer_clv": "customer_id frequency recency_days age_days p_alive expected_purchases"
     " expected_purchase_day_value clv clv_low clv_high clv_tier clv_basis horizon_days",
-    "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days",
+    "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days reason_1 reason_2 reason_3",
+    "customer_growth": "customer_id horizon_days spend_last p_spend_more method headroom headroom_category"
+    " headroom_category_amount",
+    "category_capacity": "category household_count repeated_share is_durable capacity_amount",
+    "customer_next_order": "customer_id p_order_again next_order_date reason",
     "churn_calibration": "decile customers predicted actual",
     "backtest": "measure kind as_of_date window_days dimension dimension_value customers predicted actual baseline",
     "backtest_quality": "measure kind as_of_date window_days metric value baseline_value beats_baseline note",
@@ -55,7 +59,15 @@ COLUMNS = {
     "batch_expectation": "source expectation severity is_met observed expected advice",
     "rejected_rows": "source file row_number rule",
 }
-TABLES = (*PUBLISHED, "customer_segment", "customer_segment_history", "campaign_list", "campaign_assignment")
+TABLES = (
+    *PUBLISHED,
+    "customer_growth",
+    "customer_next_order",
+    "customer_segment",
+    "customer_segment_history",
+    "campaign_list",
+    "campaign_assignment",
+)
 PLAIN = {"VARCHAR": "x", "DATE": NIGHT, "BOOLEAN": True, "BIGINT": 1, "INTEGER": 1, "DOUBLE": 0.5}
 SECTIONS = {
     "headlines",
@@ -63,6 +75,7 @@ SECTIONS = {
     "rfm",
     "clv",
     "churn",
+    "growth",
     "backtests",
     "segments",
     "promo",
@@ -70,6 +83,7 @@ SECTIONS = {
     "exports",
     "quality",
     "models",
+    "drift",
     "missing",
 }
 HOSTILE = (
@@ -175,7 +189,14 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
             )
         )
         risk = "high" if p_churn > 0.6 else "medium" if p_churn > 0.3 else "low"
-        tables["customer_churn"].append((customer, gone <= 90, p_churn, risk, "gradient boosting", 90))
+        why = (f"no order for {gone} days (usually every {1 + i % 9})", "only 1 order in the last 180 days", None)
+        told = why if p_churn > 0.6 else (None,) * 3
+        tables["customer_churn"].append((customer, gone <= 90, p_churn, risk, "gradient boosting", 90, *told))
+        room = None if i % 10 == 0 else 40.5
+        category = None if i % 10 == 0 else "tea" if i % 3 else "coffee"
+        tables["customer_growth"].append((customer, 90, 12.5, 0.25, "logistic", room, category, room))
+        due = (0.9, NIGHT + timedelta(1 + i % 140), None) if i % 4 else (0.2, None, "presumed_gone")
+        tables["customer_next_order"].append((customer, *due))
         for chosen in (
             f"rfm: {segment}",
             "online" if i % 3 else "shop only",
@@ -188,6 +209,7 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
             if moved:
                 left = f"rfm: {draw.choice(seldom)}"
                 tables["customer_segment_history"].append((customer, left, NIGHT - timedelta(days=60), begin))
+    tables["category_capacity"] = [("coffee", 90, 0.9, False, 120.0), ("tea", 100, 0.8, False, 200.0)]
     for decile in range(1, 11):
         predicted = 0.04 + 0.085 * (decile - 1)
         actual = round(predicted + (0.13 if decile == 9 else draw.uniform(-0.02, 0.02)), 4)
@@ -253,14 +275,23 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
             if i % 4 == 0:
                 tables["campaign_list"].append(("unused points", "push", customer))
     for day, kind in ((NIGHT - timedelta(days=180), "rolling_origin"), (NIGHT - timedelta(days=90), "published")):
-        for measure, ours, actual, naive in (("purchase_days", 3.3, 3.0, 4.0), ("churned", 0.27, 0.3, None)):
+        for measure, ours, actual, naive in (
+            ("purchase_days", 3.3, 3.0, 4.0),
+            ("churned", 0.27, 0.3, None),
+            ("spent_more", 0.3, 0.25, 0.33),
+            ("ordered_in_interval", 0.5, 0.4, None),
+        ):
             about = (measure, kind, day, 90)
             groups = [("all", "all", 1.0), *(("decile", f"{n:02}", 2 - n / 5.5) for n in range(1, 11))]
             groups += [("rfm_segment", "loyal", 1.2), ("first_order_quarter", "2024-Q1", 0.8)]
             for dimension, name, factor in groups:
                 means = (ours * factor, actual * factor, naive and naive * factor)
                 tables["backtest"].append((*about, dimension, name, 300, *means))
-            metrics = ("brier", "auc") if measure == "churned" else ("mean_absolute_error", "rank_correlation")
+            metrics = (
+                ("mean_absolute_error", "rank_correlation")
+                if measure == "purchase_days"
+                else ("brier", "auc", "median_error_days")
+            )
             for metric in metrics:
                 better = None if naive is None else kind == "published"
                 tables["backtest_quality"].append((*about, metric, 0.16, naive and 0.2, better, "of 300"))
@@ -269,6 +300,14 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
     tables["model_quality"] = [
         ("churn", "auc", 0.8134, None, NIGHT - timedelta(days=90)),
         ("churn", "brier", 0.1612, "baseline (share of leavers) 0.2210", NIGHT - timedelta(days=90)),
+        ("churn", "psi_score", 0.3012, "alarm; population stability index of active customers", NIGHT),
+        ("churn", "psi_order_count_90d", 0.1234, "warning; population stability index of active customers", NIGHT),
+        ("churn", "psi_online_share", 0.01, "stable; population stability index of active customers", NIGHT),
+        ("churn", "new_model_refused", 1.0, "alarm; the last churn model predicts better and stays", NIGHT),
+        ("growth", "auc", 0.7512, "standard error 0.01", NIGHT),
+        ("growth", "psi_spend_last", None, "300 customers tonight; 2,000 are needed", NIGHT),
+        ("next_order", "coverage", 0.8123, "orders within their interval", NIGHT),
+        ("next_order", "median_error_days", 9.0, "days between date and order, either way", NIGHT),
         ("clv", "log_likelihood", -9582.4291, "MBG/NBD", NIGHT),
         ("clv", "spend_frequency_correlation", 0.0831, None, NIGHT),
         ("margin", "gross_margin", None, "gross_margin is unknown: no receipt line has a cost_amount.", NIGHT),
@@ -310,7 +349,11 @@ def hostile_night() -> dict[str, list[tuple]]:
     tables["customer_clv"] = [
         (f"c{i}", 1, 1, 9, 0.9, 1, 9, 50, 0, 90, name, name, 365) for i, name in enumerate(HOSTILE)
     ]
-    tables["customer_churn"] = [(f"c{i}", True, 0.4, name, name, 90) for i, name in enumerate(HOSTILE)]
+    names = list(enumerate(HOSTILE))
+    tables["customer_churn"] = [(f"c{i}", True, 0.4, name, name, 90, None, None, None) for i, name in names]
+    tables["customer_churn"] += [(f"h{i}", True, 0.9, "high", name, 90, name, None, None) for i, name in names]
+    tables["customer_growth"] = [(f"c{i}", 90, 5, 0.4, name, 9, name, 9) for i, name in names for _ in range(5)]
+    tables["customer_next_order"] = [("c0", 0.9, NIGHT + timedelta(3), None), ("c1", 0.1, None, HOSTILE[0])]
     tables["model_quality"] = [(name, name, 1.0, name, NIGHT) for name in HOSTILE]
     tables["data_quality"] = [(name, 3, 1, 1, 1, 0) for name in HOSTILE]
     tables["batch_expectation"] = [(name, name, "warn", False, name, name, name) for name in HOSTILE]
@@ -411,7 +454,7 @@ def test_all_sections_are_there_and_linked(full_page: str) -> None:
 def test_every_chart_says_its_takeaway(full_page: str) -> None:
     page = Page(full_page)
     charts = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert len(charts) == 14
+    assert len(charts) == 20
     captions = [html.unescape(c) for c in re.findall(r"<figcaption>(.*?)</figcaption>", full_page)]
     for attributes, caption in zip(charts, captions, strict=True):
         assert attributes["role"] == "img"
@@ -505,7 +548,7 @@ def test_hostile_names_are_only_text(hostile_page: str) -> None:
 
 def test_hostile_names_cannot_break_out_of_a_chart(hostile_page: str) -> None:
     drawn = re.findall(r"<svg .*?</svg>", hostile_page, re.DOTALL)
-    assert len(drawn) == hostile_page.count("<svg ") == 14
+    assert len(drawn) == hostile_page.count("<svg ") == 20
     tags = {tag for svg in drawn for tag, _ in Page(svg).elements}
     assert tags <= {"svg", "g", "path", "defs", "use", "text", "tspan", "clippath", "rect"}
     assert any("&lt;script&gt;" in svg for svg in drawn)
@@ -520,6 +563,8 @@ def test_an_empty_warehouse_gives_a_page_with_reasons(tmp_path: Path) -> None:
         "rfm": "The table customer_rfm is empty: no known customer has an order yet.",
         "clv": "The table customer_clv is empty: no known customer has an order to forecast from.",
         "churn": "The table customer_churn is empty: no known customer has an order in the last year.",
+        "growth": "The table customer_growth is empty: no known customer has an order in the last year.",
+        "drift": "The table model_quality is empty: no model was fitted, or there was nothing to judge it on.",
         "segments": "The table customer_segment is empty: no customer is in a segment yet.",
         "promo": "The table promo_performance is empty: no promo code has been redeemed so far.",
         "campaigns": "The table campaign_effect is empty: no campaign has assigned customers whose window has begun.",
@@ -554,7 +599,7 @@ def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: P
         "kpi_daily": [(NIGHT, -50.25, -50.25, None, 2, 1, 0, -50.25, 1, 1, 1, 0, 1.0, 0, 0)],
         "customer_rfm": [("c1", 0, 1, -50.25, 1, 1, 1, "new")],
         "customer_clv": [("c1", 0, 0, 0, 1.0, 0.5, -3.0, -1.5, -9, 3, "C", "margin", 365)],
-        "customer_churn": [("c1", True, 0.25, "low", "prior", 90)],
+        "customer_churn": [("c1", True, 0.25, "low", "prior", 90, None, None, None)],
         "churn_calibration": [(1, 1, 0.25, 0.0)],
         "customer_segment": [("c1", "new")],
         "customer_segment_history": [("c1", "new", NIGHT, None)],
@@ -607,6 +652,110 @@ def test_past_forecasts_stand_beside_what_came_and_a_guess(full_page: str) -> No
     assert "Not judged: no customer has a forecast: too young." in said
     assert ("loyal", "300", "3.96", "3.60", "4.80") in page.rows
     assert ("2024-Q1", "300", "21.6%", "24.0%", "–") in page.rows
+
+
+def test_growth_and_next_orders_of_the_past_are_held_against_what_came(full_page: str) -> None:
+    said = Page(full_page).sections["backtests"]
+    assert "Customers that spent more: the forecast of 12 Dec 2024 for 90 days was 30.0% and 25.0% came" in said
+    assert "Ended intervals that held the next order: the forecast of 12 Dec 2024 for 90 days was 50.0%" in said
+
+
+# Growth, reasons and drift
+
+
+def test_who_may_spend_more_and_the_room_there_is_are_sums_of_the_table(full_page: str) -> None:
+    page = Page(full_page)
+    said = page.sections["growth"]
+    assert (
+        "Of 300 customers with an order in the last year about 75 (25.0%) are expected to spend more in the next 90"
+        " days than in the last 90. Given one who then spent more and one who did not, the model ranks the first higher"
+        " 75% of the time"
+    ) in said
+    assert "270 customers could spend more, EUR 10,935 a year in all, until they spend as much as" in said
+    assert ("tea", "180", "EUR 7,290", "EUR 40", "EUR 200") in page.rows
+    assert ("coffee", "90", "EUR 3,645", "EUR 40", "EUR 120") in page.rows
+
+
+def test_orders_are_counted_by_the_week_they_are_due_in(tmp_path: Path) -> None:
+    nobody = {"customer_growth": [("c1", 90, 0, None, None, None, None, None)]}
+    days = {1: 3, 7: 4, 8: 1, 28: 2, 29: 5, 900: 1}
+    dated = [(f"d{n}-{k}", 0.5, NIGHT + timedelta(n), None) for n, many in days.items() for k in range(many)]
+    gone = [("g1", 0.1, None, "presumed_gone"), ("g2", None, None, "no_purchase")]
+    said = Page(written(tmp_path, nobody | {"customer_next_order": dated + gone})).sections["growth"]
+    assert "of 7 customers is due within 7 days, of 10 within 28 days; of those 5 are expected to order again" in said
+    assert "Without a date: 2 customers (1 brought back all that was bought; 1 more likely gone than not)." in said
+
+
+def test_without_models_of_growth_the_page_says_why(tmp_path: Path) -> None:
+    tables = {
+        "customer_growth": [("c1", 90, 5, None, None, None, None, None)],
+        "customer_next_order": [("c1", None, None, "no_model")],
+        "model_quality": [
+            ("growth", "method", None, "none: 0 of 0 customers spent more", None),
+            ("growth", "categories_with_capacity", 0.0, "headroom is NULL: no category has 30 households", None),
+            ("next_order", "customers", 1.0, "no date of a next order: 0 of 1 customers bought again", None),
+        ],
+    }
+    page = Page(written(tmp_path, tables))
+    said = page.sections["growth"]
+    assert "no probability to spend more for any: none: 0 of 0 customers spent more." in said
+    assert "Room for more is not known: headroom is NULL: no category has 30 households." in said
+    assert "Nobody's next order has a date: no date of a next order: 0 of 1 customers bought again." in said
+    assert ("none", "1", "–", "–", "–", "–") in page.rows
+    assert "There is no model tonight whose customers and scores could have drifted." in page.sections["drift"]
+
+
+def test_reasons_are_counted_whatever_figures_they_hold(tmp_path: Path) -> None:
+    silent = [
+        (f"s{n}", f"no order for {10 * n} days (usually every {n})", "only 1 order in the last 180 days")
+        for n in (1, 2)
+    ]
+    often = [(f"o{n}", f"only {n} orders in the last 180 days", f"orders of about {-n} each") for n in (2, 3, 4)]
+    rows = [(name, True, 0.9, "high", "x", 90, first, second, None) for name, first, second in silent + often]
+    others = [("m", True, 0.5, "medium", "x", 90, "1 return", None, None)]
+    others += [("i", False, 0.9, "high", "x", 90, "1 return", None, None)]
+    page = Page(written(tmp_path, {"customer_churn": rows + others}))
+    assert (
+        "of 5 active customers: most often “only N orders in the last 180 days” (100.0% of them)"
+        in page.sections["churn"]
+    )
+    assert [row for row in page.rows if "N" in row[0]] == [
+        ("only N orders in the last 180 days", "5", "100.0%", "3", "2.2"),
+        ("orders of about N each", "3", "60.0%", "0", "–"),
+        ("no order for N days (usually every M)", "2", "40.0%", "2", "–"),
+    ]
+
+
+def test_without_anyone_at_high_risk_the_page_says_so(tmp_path: Path) -> None:
+    tables = {"customer_churn": [("c1", True, 0.25, "low", "x", 90, None, None, None)]}
+    assert "No active customer is at high risk tonight." in Page(written(tmp_path, tables)).sections["churn"]
+
+
+def test_drift_is_said_in_words_with_what_moved(full_page: str) -> None:
+    page = Page(full_page)
+    said = page.sections["drift"]
+    assert (
+        "Churn: the scores have moved far: trust them less until the model is fitted again (index 0.301); 1 of 2"
+        " features moved somewhat: order count 90d (0.12)."
+    ) in said
+    assert "Churn: the last churn model predicts better and stays." in said
+    assert "Growth: not judged, 300 customers tonight; 2,000 are needed." in said
+    assert ("churn", "order count 90d", "0.1234", "has moved", "12 Mar 2025") in page.rows
+
+
+def test_amounts_of_fewer_than_five_customers_are_not_on_the_page(tmp_path: Path) -> None:
+    few = [(f"c{n}", 90, 77.77, 0.4, "logistic", 88.88, "rare", 88.88) for n in range(4)]
+    many = [(f"d{n}", 90, 10.0, 0.4, "logistic", 20.0, "tea", 20.0) for n in range(5)]
+    rfm = [(f"c{n}", 1, 1, 5, 1, 1, 1, "few") for n in range(4)] + [
+        (f"d{n}", 1, 1, 5, 1, 1, 1, "many") for n in range(5)
+    ]
+    page = Page(written(tmp_path, {"customer_growth": few + many, "customer_rfm": rfm}))
+    assert ("few", "4", "–", "–", "–", "–") in page.rows
+    assert ("many", "5", "40.0%", "2", "EUR 50", "EUR 100") in page.rows
+    assert [row for row in page.rows if row[0] in ("tea", "rare")] == [
+        ("tea", "5", "EUR 100", "EUR 20", "–"),
+        ("rare", "4", "–", "–", "–"),
+    ]
 
 
 def test_before_the_first_backtest_the_page_says_how_to_run_one(tmp_path: Path) -> None:
@@ -714,4 +863,4 @@ def test_a_browser_shows_every_section_and_complains_of_nothing(
     page = Page(done.stdout)
     assert set(page.sections) == SECTIONS
     assert {tag for tag, _ in page.elements} & {"script", "img", "foreignobject"} == set()
-    assert len([tag for tag, _ in page.elements if tag == "svg"]) == 14
+    assert len([tag for tag, _ in page.elements if tag == "svg"]) == 20
