@@ -149,7 +149,6 @@ def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str],
         "An order is due on the day by which it has come with 50%: a day to write before. Weeks count such dates, not"
         " the orders to come."
     )
-    section.tiles.append(Tile("Orders due within 7 days", number(soon[0]), words))
     drawn = [(row["customers"], row["orders"]) for row in _every_week(dated)]
     starts = [warehouse.run_date + timedelta(1 + 7 * week) for week in range(WEEKS)]
     title = f"Next orders due by week, from {day(starts[0])}"
