@@ -210,6 +210,16 @@ def test_with_logged_choices_rates_are_weighed_and_explored():
     )
 
 
+def test_rates_are_of_all_customers_though_only_some_tell_how_much_they_differ(known):
+    frame, _truth, fit, _scores = known
+    some = frame[frame["customer_id"] < "c02000"]
+    part = fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), some)
+    assert part.model.rates.equals(fit.model.rates)
+    assert part.model.usual_signs == fit.model.usual_signs
+    assert part.model.customer_concentration == pytest.approx(fit.model.customer_concentration, rel=0.5)
+    assert part.model.customer_concentration != fit.model.customer_concentration
+
+
 def test_without_contacts_there_is_no_best_channel_and_the_reason_is_said():
     nothing = responses({"customer_id": "a", "channel": "sms", "delivered_count": 1}).head(0)
     fit = fitted(nothing)
