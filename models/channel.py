@@ -58,19 +58,21 @@ class ChannelFit:
     quality: list[QualityRow]
 
 
-def fit_channel(responses: pd.DataFrame) -> ChannelFit:
+def fit_channel(counts: pd.DataFrame, responses: pd.DataFrame) -> ChannelFit:
     """What segments and customers do on each channel, and how much it differs between them.
 
     Args:
-        responses: grain customer and channel, sorted: customer_id, segment, channel, delivered_count, opened_count,
+        counts: grain segment and channel, of all customers: segment, channel, delivered_count, opened_count,
             clicked_count, purchase_count, opened_purchase_count (opened but not clicked), clicked_purchase_count, and
             of contacts on a channel that was chosen with a known probability logged_count, logged_weight (the sum of
             1 / probability) and logged_purchase_weight (of those with a purchase).
+        responses: grain customer and channel, sorted: customer_id and the same, without the logged ones. Of a random
+            part of the customers, all on their channels: they tell how much customers differ.
     """
-    total = responses.groupby("channel", sort=True)["delivered_count"].sum()
+    total = counts.groupby("channel", sort=True)["delivered_count"].sum()
     used = total.index[total >= MIN_DELIVERED]
-    rows = responses[responses["channel"].isin(used)]
-    if rows.empty:
+    sums = counts[counts["channel"].isin(used)]
+    if sums.empty:
         note = (
             f"observational: no best channel: {int(total.sum())} contacts were delivered in the last year and their 7 "
             f"days are over; {MIN_DELIVERED} on a channel are needed. Choices are even among channels with consent"
@@ -78,9 +80,10 @@ def fit_channel(responses: pd.DataFrame) -> ChannelFit:
         return ChannelFit(
             None, [("method", None, note), ("delivered_contacts", float(total.sum()), "of the last year")]
         )
-    logged = rows.groupby("channel")["logged_count"].sum()
+    logged = sums.groupby("channel")["logged_count"].sum()
     method: Method = "explored" if len(used) > 1 and (logged >= MIN_LOGGED).all() else "observational"
-    plain = ChannelModel(method, _segment_rates(rows, method), _usual_signs(rows), (0.0, 0.0), 1.0, 1.0)
+    plain = ChannelModel(method, _segment_rates(sums, method), _usual_signs(sums), (0.0, 0.0), 1.0, 1.0)
+    rows = responses[responses["channel"].isin(used)]
     model = _with_sign_weights(_with_concentrations(plain, rows), rows)
     why = {
         "explored": "segments' rates weigh each contact by 1 / the logged probability that its channel was chosen",
@@ -89,9 +92,9 @@ def fit_channel(responses: pd.DataFrame) -> ChannelFit:
     }
     quality: list[QualityRow] = [
         ("method", None, f"{method}: {why[method]}"),
-        ("delivered_contacts", float(rows["delivered_count"].sum()), f"of the last year, on {', '.join(used)}"),
+        ("delivered_contacts", float(sums["delivered_count"].sum()), f"of the last year, on {', '.join(used)}"),
         ("logged_contacts", float(logged.sum()), "of them, on the channel that was chosen, with its probability"),
-        ("purchase_rate", _rate(rows), "share of delivered contacts with a purchase within 7 days, causal or not"),
+        ("purchase_rate", _rate(sums), "share of delivered contacts with a purchase within 7 days, causal or not"),
         ("open_weight", model.sign_weights[1], "of a purchase, for which an open without click or purchase counts"),
         ("click_weight", model.sign_weights[0], "of a purchase, for which a click without a purchase counts"),
         ("customer_concentration", model.customer_concentration, "contacts that the expectation of a customer weighs"),
@@ -106,7 +109,7 @@ def score_channel(model: ChannelModel | None, segments: pd.Series, responses: pd
     Args:
         model: of fit_channel.
         segments: segment by customer_id, one for each customer wanted.
-        responses: as for fit_channel; of other customers, it is without effect.
+        responses: as for fit_channel, of these customers; of others, it is without effect.
     """
     p = pd.DataFrame(np.nan, index=segments.index, columns=list(CHANNELS))
     if model is None:
@@ -148,8 +151,8 @@ def choose_channel(
     return chosen.astype(np.int64), np.where(count == 0, np.nan, probability), is_drawn
 
 
-def _rate(rows: pd.DataFrame) -> float:
-    return float(rows["purchase_count"].sum() / rows["delivered_count"].sum())
+def _rate(sums: pd.DataFrame) -> float:
+    return float(sums["purchase_count"].sum() / sums["delivered_count"].sum())
 
 
 def _with_sign_weights(model: ChannelModel, rows: pd.DataFrame) -> ChannelModel:
@@ -191,21 +194,21 @@ def _signs(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return clicked, opened
 
 
-def _usual_signs(rows: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
+def _usual_signs(sums: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
     """By channel: the share of contacts without a purchase that were clicked, and that were opened only."""
-    silent = (rows["delivered_count"] - rows["purchase_count"]).groupby(rows["channel"], sort=True).sum()
-    shares = ((signs.groupby(rows["channel"]).sum() / silent).fillna(0.0) for signs in _signs(rows))
+    silent = (sums["delivered_count"] - sums["purchase_count"]).groupby(sums["channel"], sort=True).sum()
+    shares = ((signs.groupby(sums["channel"]).sum() / silent).fillna(0.0) for signs in _signs(sums))
     clicked, opened = ({str(channel): float(share) for channel, share in of.items()} for of in shares)
     return clicked, opened
 
 
-def _segment_rates(rows: pd.DataFrame, method: Method) -> pd.DataFrame:
+def _segment_rates(sums: pd.DataFrame, method: Method) -> pd.DataFrame:
     """Grain: segment and channel in use, every pair. Rates shrunk towards channel x level of the segment."""
     columns = ["delivered_count", "purchase_count", "logged_count", "logged_weight", "logged_purchase_weight"]
     pairs = pd.MultiIndex.from_product(
-        [sorted(rows["segment"].unique()), sorted(rows["channel"].unique())], names=["segment", "channel"]
+        [sorted(sums["segment"].unique()), sorted(sums["channel"].unique())], names=["segment", "channel"]
     )
-    counts = rows.groupby(["segment", "channel"])[columns].sum().astype(float).reindex(pairs, fill_value=0.0)
+    counts = sums.set_index(["segment", "channel"])[columns].astype(float).reindex(pairs, fill_value=0.0)
     n, s = counts["delivered_count"], counts["purchase_count"]
     if method == "explored":
         n = counts["logged_count"]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.addresses import NORMALISED
 from pipelines.contracts import table_contract
+from pipelines.engine import literal
 from pipelines.errors import LoyaltyError
 from pipelines.export import ADDRESSES, CHANNELS, SEGMENTS, SOURCES, export_target, target_names
 from pipelines.settings import Settings
@@ -188,31 +189,39 @@ def _users(address: str) -> str:
     return "(" + ", ".join(f"'{name}'" for name, addresses in CHANNELS.items() if address in addresses) + ")"
 
 
-def _standing(name: str) -> str:
-    """SQL of a column of the assignment that stands, of the stored one h and the extract's e."""
-    return f"CASE WHEN h.source = 'export' OR e.source IS NULL THEN h.{name} ELSE e.{name} END AS {name}"
-
-
 _ASSIGNMENT = ("channel", "arm", "assigned_at", "assigned_date", "window_days", "source")
 
-# Who was assigned before: one row per campaign and person. What this project decided stands; an extract's latest
-# version replaces the one that was stored. After a merge of customers the earliest assignment is the person's; only
-# theirs need to be put in order.
-_ASSIGNED = f"""
-WITH stored AS (
-    SELECT campaign_id, customer_id, {", ".join(_ASSIGNMENT)}
+
+def _earlier(timezone: str, run_date: date, campaigns: Collection[str] | None = None) -> str:
+    """SQL of who was assigned before: one row per campaign and person, of some campaigns or of all.
+
+    What this project decided stands; an extract's latest version replaces the one that was stored. After a merge of
+    customers the earliest assignment is the person's; only theirs need to be put in order.
+    """
+    tonight, columns = literal(f"{run_date}"), ", ".join(_ASSIGNMENT)
+    names = ", ".join(map(literal, campaigns or ()))
+    of = "TRUE" if campaigns is None else f"list_contains(CAST([{names}] AS VARCHAR[]), campaign_id)"
+    return f"""
+WITH stored AS NOT MATERIALIZED (
+    SELECT campaign_id, customer_id, {columns}
     FROM history.campaign_assignment
-    WHERE assigned_date <= $run_date
-), extract AS (
+    WHERE {of} AND assigned_date <= DATE {tonight}
+), extract AS NOT MATERIALIZED (
     SELECT
         m.campaign_id, m.customer_id, m.channel, COALESCE(m.arm, 'treated') AS arm,
         COALESCE(
-            m.assigned_at, timezone($timezone, CAST(COALESCE(c.starts_on, m.landing_date) AS TIMESTAMP))
+            m.assigned_at, timezone({literal(timezone)}, CAST(COALESCE(c.starts_on, m.landing_date) AS TIMESTAMP))
         ) AS assigned_at,
         COALESCE(m.assigned_date, c.starts_on, m.landing_date) AS assigned_date, c.window_days, 'extract' AS source
-    FROM campaign_members AS m
+    FROM (FROM campaign_members WHERE {of}) AS m
     LEFT JOIN campaigns AS c ON c.campaign_id = m.campaign_id
-    WHERE COALESCE(m.assigned_date, c.starts_on, m.landing_date) <= $run_date
+    WHERE COALESCE(m.assigned_date, c.starts_on, m.landing_date) <= DATE {tonight}
+), own AS NOT MATERIALIZED (
+    FROM stored WHERE source = 'export'
+), told AS (
+    FROM extract ANTI JOIN own USING (campaign_id, customer_id)
+), untold AS (
+    FROM stored ANTI JOIN extract USING (campaign_id, customer_id) WHERE source <> 'export'
 ), merged AS (
     SELECT source_customer_id AS customer_id FROM customer_identity UNION SELECT customer_id FROM customer_identity
 ), person AS (
@@ -225,15 +234,10 @@ WITH stored AS (
     SEMI JOIN merged AS g ON g.customer_id = k.customer_id
     LEFT JOIN customer_identity AS i ON i.source_customer_id = k.customer_id
 )
-SELECT
-    COALESCE(h.campaign_id, e.campaign_id) AS campaign_id, COALESCE(h.customer_id, e.customer_id) AS customer_id,
-    {", ".join(_standing(name) for name in _ASSIGNMENT)}
-FROM (FROM stored ANTI JOIN merged USING (customer_id)) AS h
-FULL JOIN (FROM extract ANTI JOIN merged USING (customer_id)) AS e
-    ON e.campaign_id = h.campaign_id AND e.customer_id = h.customer_id
+FROM (FROM own UNION ALL FROM told UNION ALL FROM untold) ANTI JOIN merged USING (customer_id)
 UNION ALL
 (
-    SELECT campaign_id, customer_id, {", ".join(_ASSIGNMENT)}
+    SELECT campaign_id, customer_id, {columns}
     FROM person
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY campaign_id, customer_id ORDER BY preference, assigned_date, assigned_at, source_customer_id
@@ -241,20 +245,32 @@ UNION ALL
 )
 """
 
+
 _CONSENT = f"COALESCE({_by_channel('ch.channel', {name: f'm.{name}_consent' for name in CHANNELS})}, FALSE)"
 
-# Whoever belongs to a campaign's segments; arm: of who was assigned before.
+# Whoever belongs to a campaign's segments; arm: of who was assigned before. Only a campaign of several segments may
+# find a customer twice.
 _MEMBER = f"""
 SELECT
-    m.campaign_id, m.customer_id, k.arm, COALESCE(c.is_deleted, FALSE) AS is_deleted,
+    m.campaign, m.customer_id, k.arm, COALESCE(c.is_deleted, FALSE) AS is_deleted,
     {", ".join(f"c.{name}_consent" for name in CHANNELS)}
 FROM (
-    SELECT DISTINCT s.campaign_id, m.customer_id
+    SELECT s.campaign, m.customer_id
     FROM lists_segment AS s
     INNER JOIN customer_segment AS m ON m.segment = s.segment
+    WHERE s.is_only
+    UNION ALL
+    SELECT DISTINCT s.campaign, m.customer_id
+    FROM lists_segment AS s
+    INNER JOIN customer_segment AS m ON m.segment = s.segment
+    WHERE NOT s.is_only
 ) AS m
 LEFT JOIN customer AS c ON c.customer_id = m.customer_id
-LEFT JOIN lists_assigned AS k ON k.campaign_id = m.campaign_id AND k.customer_id = m.customer_id
+LEFT JOIN (
+    SELECT ch.campaign, a.customer_id, a.arm
+    FROM lists_arm AS a
+    INNER JOIN (SELECT DISTINCT campaign, campaign_id FROM lists_channel) AS ch ON ch.campaign_id = a.campaign_id
+) AS k ON k.campaign = m.campaign AND k.customer_id = m.customer_id
 """
 
 
@@ -272,10 +288,10 @@ def _is_bad(name: str) -> str:
 _CANDIDATE = f"""
 WITH found AS (
     SELECT
-        ch.place, m.campaign_id, m.customer_id, m.arm, ch.control_below, a.name,
+        ch.place, ch.campaign_id, m.customer_id, m.arm, ch.control_below, a.name,
         {", ".join(_channel_address(name) for name in ADDRESSES)}, {", ".join(_is_bad(name) for name in NORMALISED)}
     FROM lists_member AS m
-    INNER JOIN lists_channel AS ch ON ch.campaign_id = m.campaign_id
+    INNER JOIN lists_channel AS ch ON ch.campaign = m.campaign
     LEFT JOIN crm_customers_personal AS a ON a.customer_id = m.customer_id
     WHERE NOT m.is_deleted AND {_CONSENT}
 )
@@ -324,7 +340,9 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY w.channel, w.customer_id ORDER BY w.plac
 """
 
 _NEWLY_ASSIGNED = """
-SELECT ch.campaign_id, d.customer_id, ch.channel, d.arm, $assigned_at, $run_date, ch.window_days, 'export'
+SELECT
+    ch.campaign_id, d.customer_id, ch.channel, d.arm, $assigned_at AS assigned_at, $run_date AS assigned_date,
+    ch.window_days, 'export' AS source
 FROM lists_candidate AS d
 INNER JOIN lists_channel AS ch ON ch.place = d.place
 WHERE d.is_new AND d.reason IS NULL
@@ -384,7 +402,7 @@ _EXCLUSIONS = f"""
 WITH excluded AS (
     SELECT ch.place, CASE WHEN m.is_deleted THEN 'suppressed' ELSE 'no_consent' END AS reason
     FROM lists_member AS m
-    INNER JOIN lists_channel AS ch ON ch.campaign_id = m.campaign_id
+    INNER JOIN lists_channel AS ch ON ch.campaign = m.campaign
     WHERE m.is_deleted OR NOT {_CONSENT}
     UNION ALL
     SELECT place, COALESCE(reason, 'control_group') FROM lists_candidate WHERE reason IS NOT NULL OR arm = 'control'
@@ -411,26 +429,33 @@ _BAD_VALUES = " UNION ALL ".join(
 def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table]:
     """The channels of tonight's campaigns, in order of priority, and their segments.
 
-    control_below: an arm's hash is control if its leading 12 hex digits are below it.
+    campaign: its number tonight, a shorter key than its id. control_below: an arm's hash is control if its leading 12
+    hex digits are below it. is_only: the campaign has no other segment.
     """
     running = sorted((c for c in campaigns.campaigns if c.runs_on(run_date)), key=lambda c: c.priority)
     channels = [
         {
+            "campaign": number,
             "campaign_id": campaign.id,
             "channel": channel.channel,
             "target": channel.target,
             "control_below": f"{round(campaign.control_share * 16**12):012x}",
             "window_days": campaign.window_days,
         }
-        for campaign in running
+        for number, campaign in enumerate(running)
         for channel in campaign.channels
     ]
-    segments = [{"campaign_id": campaign.id, "segment": name} for campaign in running for name in campaign.segment]
-    columns = [(name, pa.string()) for name in ("campaign_id", "channel", "target", "control_below")]
-    table = pa.Table.from_pylist(channels, schema=pa.schema([*columns, ("window_days", pa.int64())]))
+    segments = [
+        {"campaign": number, "segment": name, "is_only": len(campaign.segment) == 1}
+        for number, campaign in enumerate(running)
+        for name in campaign.segment
+    ]
+    key, text = ("campaign", pa.int64()), pa.string()
+    names = [(name, text) for name in ("campaign_id", "channel", "target", "control_below")]
+    table = pa.Table.from_pylist(channels, schema=pa.schema([key, *names, ("window_days", pa.int64())]))
     return (
         table.append_column("place", pa.array(range(len(channels)), pa.int64())),
-        pa.Table.from_pylist(segments, schema=pa.schema([("campaign_id", pa.string()), ("segment", pa.string())])),
+        pa.Table.from_pylist(segments, schema=pa.schema([key, ("segment", text), ("is_only", pa.bool_())])),
     )
 
 
@@ -440,8 +465,8 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
     The same inputs give the same lists, so the night's tables and its files may be made at different times. The lists
     stay in `con`, in no order:
 
-    - lists_assigned: campaign and customer, of all nights up to this one; campaign_id, customer_id, channel (of the
-      first list), arm, assigned_at, assigned_date, window_days, source. To be stored as campaign_assignment.
+    - lists_assigned, a view: campaign and customer, of all nights up to this one; campaign_id, customer_id, channel
+      (of the first list), arm, assigned_at, assigned_date, window_days, source. To be stored as campaign_assignment.
     - lists_candidate: place (of lists_channel: a campaign and channel) and customer who may be written to; reason for
       being left out, else NULL, and arm; the channel's addresses, normalised, and whether they are bad.
     - lists_listed, a view of those on a file tonight; place, campaign_id, channel, target, customer_id (these to be
@@ -468,7 +493,8 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
     channels, segments = _running(campaigns, run_date)
     con.register("lists_channel", channels)
     con.register("lists_segment", segments)
-    make("assigned", _ASSIGNED, timezone=settings.timezone, run_date=run_date)
+    for name, of in (("earlier", None), ("arm", channels["campaign_id"].unique().to_pylist())):
+        con.execute(f"CREATE OR REPLACE TEMP VIEW lists_{name} AS {_earlier(settings.timezone, run_date, of)}")
     make("member", _MEMBER)
     make("candidate", _CANDIDATE, salt=settings.control_salt)
     for reason, query in (("same_address", _SAME_ADDRESS), ("cap", _CAP)):
@@ -478,7 +504,8 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
             {"cap": campaigns.max_campaigns_per_night} if reason == "cap" else {},
         )
     midnight = datetime.combine(run_date, time(), ZoneInfo(settings.timezone))
-    con.execute(f"INSERT INTO lists_assigned {_NEWLY_ASSIGNED}", {"run_date": run_date, "assigned_at": midnight})
+    make("newly_assigned", _NEWLY_ASSIGNED, run_date=run_date, assigned_at=midnight)
+    con.execute("CREATE OR REPLACE TEMP VIEW lists_assigned AS FROM lists_earlier UNION ALL FROM lists_newly_assigned")
     con.execute(f"CREATE OR REPLACE TEMP VIEW lists_listed AS {_LISTED}")
     make("removals", _REMOVALS)
     return Lists(

@@ -42,6 +42,8 @@ _GROWTH_MODEL = pa.schema(
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
 FITTED_CUSTOMERS = 50_000
 FITTED_RHYTHMS = 3_000
+# Nor do more of those who were reached tell better how much customers differ in what they do on a channel.
+FITTED_REACHED = 100_000
 # Fewer are no peers, and no measure of what a category holds.
 MINIMUM_COMPARED = 30
 # What a household may well reach: the quarter of peers above it, the tenth of a category's households above it.
@@ -50,6 +52,16 @@ PEER_SHARE, CAPACITY_SHARE = 0.75, 0.9
 REPEATED_SHARE = 0.2
 # Of whom less is known, what he takes in a year is not.
 KNOWN_DAYS = 180
+# Of contact_response, what customers did; and what the choices that were logged weigh.
+_ANSWERS = (
+    "delivered_count",
+    "opened_count",
+    "clicked_count",
+    "purchase_count",
+    "opened_purchase_count",
+    "clicked_purchase_count",
+)
+_LOGGED = ("logged_count", "logged_weight", "logged_purchase_weight")
 _SPEND = (
     "days_since_last_order, days_since_first_order, order_day_count, CAST(revenue_365d AS DOUBLE) AS revenue_365d, "
     "CAST(spend_last AS DOUBLE) AS spend_last, CAST(spend_before AS DOUBLE) AS spend_before, "
@@ -297,13 +309,13 @@ def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings)
 
 def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer who is not deleted. The channel of the likeliest purchase, and the one that is chosen."""
-    responses = engine.arrow(
-        "SELECT r.* REPLACE (CAST(logged_weight AS DOUBLE) AS logged_weight, "
-        "CAST(logged_purchase_weight AS DOUBLE) AS logged_purchase_weight), "
-        "COALESCE(f.rfm_segment, 'no_order') AS segment FROM contact_response AS r "
-        "LEFT JOIN customer_rfm AS f ON r.customer_id = f.customer_id ORDER BY r.customer_id, r.channel"
-    ).to_pandas()
-    fit = fit_channel(responses)
+    # By customer, so that a batch of customers finds its own rows without reading all.
+    engine.materialise(
+        "response",
+        "SELECT r.*, COALESCE(f.rfm_segment, 'no_order') AS segment FROM contact_response AS r "
+        "LEFT JOIN customer_rfm AS f ON r.customer_id = f.customer_id ORDER BY r.customer_id, r.channel",
+    )
+    fit = _channel_fit(engine)
     consents = ", ".join(f"c.{channel}_consent" for channel in CHANNELS)
     month, salt = f"{night.run_date:%Y-%m}", settings.control_salt.replace("'", "''")
     customers = f"""
@@ -314,7 +326,16 @@ def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> 
             SELECT *, md5(concat_ws(':', '{salt}', 'channel', '{month}', customer_id)) AS draw
             FROM customer WHERE NOT is_deleted
         ) AS c LEFT JOIN customer_rfm AS f ON c.customer_id = f.customer_id ORDER BY c.customer_id"""
-    engine.map_batches("channels", lambda batch: _channels(batch, fit, responses, settings), customers, BATCH_ROWS)
+
+    def scored(batch: pa.Table) -> pa.Table:
+        own = engine.arrow(
+            f"SELECT customer_id, channel, {', '.join(_ANSWERS)} FROM response "
+            "WHERE customer_id BETWEEN $min AND $max ORDER BY customer_id, channel",
+            pc.min_max(batch["customer_id"]).as_py(),
+        )
+        return _channels(batch, fit, own.to_pandas(), settings)
+
+    engine.map_batches("channels", scored, customers, BATCH_ROWS)
     return {
         "customer_channel": "SELECT * FROM channels",
         "segment_channel": _segment_channel(fit),
@@ -329,10 +350,22 @@ def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> 
     }
 
 
+def _channel_fit(engine: DuckDBEngine) -> ChannelFit:
+    """The fit on the sums of all, and on a fixed random part (by md5 of their id) of the customers who were reached."""
+    sums = ", ".join(f"CAST(SUM({name}) AS DOUBLE) AS {name}" for name in (*_ANSWERS, *_LOGGED))
+    counts = engine.arrow(f"SELECT segment, channel, {sums} FROM response GROUP BY ALL ORDER BY segment, channel")
+    reached = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM response")[0][0]
+    sample = engine.arrow(
+        f"SELECT customer_id, segment, channel, {', '.join(_ANSWERS)} FROM response "
+        f"WHERE md5(customer_id) < '{_bound(FITTED_REACHED, reached)}' ORDER BY customer_id, channel"
+    )
+    return fit_channel(counts.to_pandas(), sample.to_pandas())
+
+
 def _channels(customers: pa.Table, fit: ChannelFit, responses: pd.DataFrame, settings: Settings) -> pa.Table:
     """One row per customer: probabilities, the best channel that he agreed to or was reached on, the choice."""
     p, reached = np.full((len(customers), len(CHANNELS)), np.nan), np.zeros((len(customers), len(CHANNELS)))
-    if len(responses):
+    if fit.model or len(responses):
         segments = customers.select(["customer_id", "segment"]).to_pandas().set_index("customer_id")["segment"]
         p = score_channel(fit.model, segments, responses).to_numpy()
         own = responses[responses["customer_id"].isin(segments.index)]

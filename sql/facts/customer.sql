@@ -1,48 +1,68 @@
 -- Every person the CRM or a receipt knows, as of tonight; who was merged into another is that other.
 -- Grain: customer.
-WITH known AS (
-    SELECT c.*
+WITH account AS (
+    SELECT
+        c.*,
+        COALESCE(c.enrolled_date, c.registered_date) AS joined_date,
+        i.customer_id AS person_id
     FROM crm_customers AS c
     INNER JOIN night AS n ON c.registered_date <= n.run_date
+    LEFT JOIN customer_identity AS i ON c.customer_id = i.source_customer_id
 ),
 
-joined AS (  -- a person joined when the first of the accounts that were merged did
+known AS (
+    SELECT *
+    FROM account
+    WHERE person_id IS NULL
+),
+
+merged AS (  -- few, and a person joined when the first of the accounts that were merged did
     SELECT
-        COALESCE(i.customer_id, k.customer_id) AS customer_id,
-        MIN(k.registered_at) AS registered_at,
-        MIN(k.registered_date) AS registered_date,
-        MIN(COALESCE(k.enrolled_date, k.registered_date)) AS enrolled_date
+        person_id,
+        MIN(registered_at) AS registered_at,
+        MIN(registered_date) AS registered_date,
+        MIN(joined_date) AS joined_date
+    FROM account
+    WHERE person_id IS NOT NULL
+    GROUP BY person_id
+),
+
+person AS (
+    SELECT
+        k.*,
+        COALESCE(k.customer_id, m.person_id) AS known_id,
+        LEAST(k.registered_at, m.registered_at) AS first_registered_at,
+        LEAST(k.registered_date, m.registered_date) AS first_registered_date,
+        LEAST(k.joined_date, m.joined_date) AS enrolled_from
     FROM known AS k
-    LEFT JOIN customer_identity AS i ON k.customer_id = i.source_customer_id
-    GROUP BY COALESCE(i.customer_id, k.customer_id)
+    FULL OUTER JOIN merged AS m ON k.customer_id = m.person_id
 )
 
 SELECT
-    COALESCE(j.customer_id, s.customer_id) AS customer_id,
-    j.registered_at,
-    j.registered_date,
-    j.enrolled_date,
-    k.deleted_date,
-    COALESCE(k.deleted_date <= n.run_date, FALSE) AS is_deleted,
-    COALESCE(j.enrolled_date <= n.run_date, FALSE) AND COALESCE(k.deleted_date > n.run_date, TRUE) AS is_member,
-    k.acquisition_channel,
-    k.birth_date,
-    k.gender,
-    k.region,
-    k.marital_status,
-    k.household_id,
-    k.tier,
-    CASE WHEN k.customer_id IS NOT NULL THEN COALESCE(k.customer_type, 'person') END AS customer_type,
-    k.account_manager,
+    COALESCE(p.known_id, s.customer_id) AS customer_id,
+    p.first_registered_at AS registered_at,
+    p.first_registered_date AS registered_date,
+    p.enrolled_from AS enrolled_date,
+    p.deleted_date,
+    COALESCE(p.deleted_date <= n.run_date, FALSE) AS is_deleted,
+    COALESCE(p.enrolled_from <= n.run_date, FALSE) AND COALESCE(p.deleted_date > n.run_date, TRUE) AS is_member,
+    p.acquisition_channel,
+    p.birth_date,
+    p.gender,
+    p.region,
+    p.marital_status,
+    p.household_id,
+    p.tier,
+    CASE WHEN p.customer_id IS NOT NULL THEN COALESCE(p.customer_type, 'person') END AS customer_type,
+    p.account_manager,
     a.customer_id IS NOT NULL AS is_service_account,
-    COALESCE(k.email_consent, FALSE) AS email_consent,
-    COALESCE(k.sms_consent, FALSE) AS sms_consent,
-    COALESCE(k.push_consent, FALSE) AS push_consent,
-    COALESCE(k.messenger_consent, FALSE) AS messenger_consent,
-    COALESCE(k.call_consent, FALSE) AS call_consent,
-    COALESCE(k.ads_consent, FALSE) AS ads_consent
-FROM joined AS j
-FULL OUTER JOIN customer_totals AS s ON j.customer_id = s.customer_id
-LEFT JOIN known AS k ON j.customer_id = k.customer_id
+    COALESCE(p.email_consent, FALSE) AS email_consent,
+    COALESCE(p.sms_consent, FALSE) AS sms_consent,
+    COALESCE(p.push_consent, FALSE) AS push_consent,
+    COALESCE(p.messenger_consent, FALSE) AS messenger_consent,
+    COALESCE(p.call_consent, FALSE) AS call_consent,
+    COALESCE(p.ads_consent, FALSE) AS ads_consent
+FROM person AS p
+FULL OUTER JOIN customer_totals AS s ON p.known_id = s.customer_id
 LEFT JOIN service_account AS a ON s.customer_id = a.customer_id
 CROSS JOIN night AS n

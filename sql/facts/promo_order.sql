@@ -11,5 +11,5 @@ SELECT
     o.revenue,
     o.gross_margin
 FROM promo_redemptions AS p
-INNER JOIN order_fact AS o ON p.receipt_id = o.receipt_id AND NOT o.is_return
+INNER JOIN order_fact AS o ON p.receipt_id = o.receipt_id AND o.has_promo AND NOT o.is_return
 LEFT JOIN promo_codes AS c ON p.promo_code = c.promo_code

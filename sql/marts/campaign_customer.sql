@@ -30,7 +30,7 @@ person AS (
     FROM assignment
     LEFT JOIN customer_identity ON assignment.customer_id = customer_identity.source_customer_id
     GROUP BY assignment.campaign_id, COALESCE(customer_identity.customer_id, assignment.customer_id)
-    HAVING COUNT(DISTINCT assignment.arm) = 1
+    HAVING MIN(assignment.arm) = MAX(assignment.arm)
 )
 
 -- The last day that counts: window_days after the assignment, else the campaign's last day, else 30 days after.

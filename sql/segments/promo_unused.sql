@@ -10,22 +10,25 @@ WITH sent AS (
     WHERE arm = 'treated' AND campaign_id IN (SELECT promo_codes.campaign_id FROM promo_codes)
 ),
 
-offered AS (
-    SELECT customer_id
+record AS (
+    SELECT COUNT(*) AS sent_count
     FROM sent
-    UNION
-    SELECT customer_id
-    FROM customer_360
-    WHERE is_member AND NOT EXISTS (SELECT 1 FROM sent) AND EXISTS (SELECT 1 FROM promo_codes)
+),
+
+redeemed AS (
+    SELECT DISTINCT customer_id
+    FROM promo_order
 )
 
 SELECT customer_360.customer_id
 FROM customer_360
-INNER JOIN offered ON customer_360.customer_id = offered.customer_id
+CROSS JOIN record
+LEFT JOIN sent ON customer_360.customer_id = sent.customer_id
+LEFT JOIN redeemed ON customer_360.customer_id = redeemed.customer_id
 WHERE
     NOT customer_360.is_deleted
-    AND NOT EXISTS (
-        SELECT 1
-        FROM promo_order
-        WHERE promo_order.customer_id = customer_360.customer_id
+    AND redeemed.customer_id IS NULL
+    AND (
+        sent.customer_id IS NOT NULL
+        OR (customer_360.is_member AND record.sent_count = 0 AND EXISTS (SELECT 1 FROM promo_codes))
     )

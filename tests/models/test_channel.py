@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.channel import CHANNELS, MIN_DELIVERED, choose_channel, fit_channel, score_channel
+from models.channel import CHANNELS, MIN_DELIVERED, ChannelFit, choose_channel, fit_channel, score_channel
 
 COUNTS = (
     "delivered_count",
@@ -27,6 +27,11 @@ def responses(*rows: dict[str, object]) -> pd.DataFrame:
     """Rows with the counts that are not named at 0."""
     frame = pd.DataFrame([{"segment": "loyal", **dict.fromkeys(COUNTS, 0), **row} for row in rows])
     return frame.sort_values(["customer_id", "channel"], ignore_index=True)
+
+
+def fitted(frame: pd.DataFrame) -> ChannelFit:
+    """The fit on all customers: their sums, and themselves."""
+    return fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), frame)
 
 
 def population(customers: int, contacts: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -58,7 +63,7 @@ def population(customers: int, contacts: float, seed: int) -> tuple[pd.DataFrame
 @pytest.fixture(scope="module")
 def known():
     frame, truth = population(4000, 6, seed=1)
-    fit = fit_channel(frame)
+    fit = fitted(frame)
     scores = score_channel(fit.model, pd.Series("loyal", index=truth.index), frame)
     return frame, truth, fit, scores[list(BASE)]
 
@@ -104,7 +109,7 @@ def test_clicks_that_go_with_buying_count_and_clicks_that_do_not_hardly_do(known
     rng = np.random.default_rng(2)
     silent = frame["delivered_count"] - frame["purchase_count"]
     noise = rng.binomial(silent, 0.2) + frame["clicked_purchase_count"]
-    assert of(fit_channel(frame.assign(opened_count=noise, clicked_count=noise)), "click_weight") <= 0.2
+    assert of(fitted(frame.assign(opened_count=noise, clicked_count=noise)), "click_weight") <= 0.2
 
 
 def test_a_frequent_buyer_reached_on_one_channel_is_expected_to_buy_more_on_all(known):
@@ -131,7 +136,7 @@ def test_many_own_contacts_decide_and_few_do_not(known):
 def test_channels_hardly_used_are_unknown(known):
     frame = known[0]
     few = responses({"customer_id": "x", "channel": "call", "delivered_count": MIN_DELIVERED - 1, "purchase_count": 50})
-    more = fit_channel(pd.concat([frame, few], ignore_index=True))
+    more = fitted(pd.concat([frame, few], ignore_index=True))
     assert set(more.model.rates["channel"]) == set(BASE)
     scores = score_channel(more.model, pd.Series("loyal", index=["x"]), few)
     assert scores[["ads", "call", "messenger"]].isna().all(axis=None)
@@ -153,7 +158,7 @@ def test_a_segment_keeps_its_own_rates_where_it_has_many_contacts_and_an_unknown
         ]
 
     frame = responses(*segment("a", 300, 100), *segment("b", 100, 300), *segment("c", 200, 100))
-    fit = fit_channel(frame)
+    fit = fitted(frame)
     rates = fit.model.rates.set_index(["segment", "channel"])["p_purchase"]
     assert rates["a", "sms"] > rates["a", "push"]
     assert rates["b", "sms"] < rates["b", "push"]
@@ -173,7 +178,7 @@ def test_a_segment_that_never_bought_after_a_contact_is_unlikely_to_but_not_cert
         for n in range(60)
         for channel, bought in zip(("email", "sms"), purchases, strict=True)
     ]
-    fit = fit_channel(responses(*rows))
+    fit = fitted(responses(*rows))
     rates = fit.model.rates.set_index(["segment", "channel"])["p_purchase"]
     assert 0.001 < rates["lost", "email"] < rates["lost", "sms"] < 0.02
 
@@ -196,8 +201,8 @@ def test_with_logged_choices_rates_are_weighed_and_explored():
                     "logged_purchase_weight": bought / p,
                 }
             )
-    weighed = fit_channel(responses(*rows))
-    raw = fit_channel(responses(*rows).assign(logged_count=0))
+    weighed = fitted(responses(*rows))
+    raw = fitted(responses(*rows).assign(logged_count=0))
     assert (weighed.model.method, raw.model.method) == ("explored", "observational")
     assert raw.model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx({"email": 0.13, "sms": 0.37})
     assert weighed.model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx(
@@ -205,9 +210,19 @@ def test_with_logged_choices_rates_are_weighed_and_explored():
     )
 
 
+def test_rates_are_of_all_customers_though_only_some_tell_how_much_they_differ(known):
+    frame, _truth, fit, _scores = known
+    some = frame[frame["customer_id"] < "c02000"]
+    part = fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), some)
+    assert part.model.rates.equals(fit.model.rates)
+    assert part.model.usual_signs == fit.model.usual_signs
+    assert part.model.customer_concentration == pytest.approx(fit.model.customer_concentration, rel=0.5)
+    assert part.model.customer_concentration != fit.model.customer_concentration
+
+
 def test_without_contacts_there_is_no_best_channel_and_the_reason_is_said():
     nothing = responses({"customer_id": "a", "channel": "sms", "delivered_count": 1}).head(0)
-    fit = fit_channel(nothing)
+    fit = fitted(nothing)
     assert fit.model is None
     assert fit.quality[0][2].startswith("observational: no best channel: 0 contacts were delivered in the last year")
     assert score_channel(fit.model, pd.Series("loyal", index=["a"]), nothing).isna().all(axis=None)
