@@ -36,7 +36,7 @@ CUSHION = 0.1
 INPUTS = (
     "days_since_last_order",
     "days_since_first_order",
-    "order_day_count",
+    "order_day_count_365d",
     "revenue_365d",
     "spend_last",
     "spend_before",
@@ -141,7 +141,7 @@ def fit_growth(
 
     Args:
         train: the earlier cut-off's customers, sorted by customer_id: days_since_last_order, days_since_first_order,
-            order_day_count (of the year), revenue_365d, spend_last, spend_before, spend_next (NULL: not known yet;
+            order_day_count_365d, revenue_365d, spend_last, spend_before, spend_next (NULL: not known yet;
             such rows are left out).
         test: the same at the later cut-off.
         horizon_days: length of the horizon that spend_last and spend_next are of.
@@ -272,7 +272,7 @@ def _features(customers: pd.DataFrame, cushion: float, horizon_days: int) -> dic
     """The features by name, one value per customer."""
     last, before = (np.maximum(customers[name].to_numpy(dtype=float), 0) for name in ("spend_last", "spend_before"))
     silent = customers["days_since_last_order"].to_numpy(dtype=float)
-    order_days = customers["order_day_count"].to_numpy(dtype=float)
+    order_days = customers["order_day_count_365d"].to_numpy(dtype=float)
     known = _known_days(customers)
     usual = np.log((last + cushion) / (_usual(customers, horizon_days) + cushion))
     missed = np.minimum(silent * order_days / known, 10)

@@ -32,7 +32,9 @@ INCREMENTAL = {
     "customer_totals": "customer_id",
 }
 # Too large to be written for one reader, or twice: a SELECT over other tables, run where it is read.
-VIEWS = frozenset({"contact", "customer_age", "gift_card_sale", "model_fit", "order_fact", "order_line"})
+VIEWS = frozenset(
+    {"contact", "customer_age", "customer_peer", "gift_card_sale", "model_fit", "order_fact", "order_line"}
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ _PYTHON = (
         "growth_fit",
         "scores",
         "python",
-        ("customer", "customer_category", "customer_day", "customer_spend", "customer_totals", "service_account"),
+        ("customer", "customer_category", "customer_day", "customer_peer", "customer_totals", "service_account"),
         ("growth_fit", "growth_model", "category_capacity", "peer_group"),
         function="pipelines.growth:growth_fit",
     ),
@@ -132,7 +134,7 @@ _PYTHON = (
         "customer_spend_more",
         "scores",
         "python",
-        ("customer_spend", "growth_model"),
+        ("customer_features", "growth_model"),
         function="pipelines.growth:customer_spend_more",
     ),
     Table("growth_drift", "scores", "split", ("customer_spend_more",)),

@@ -63,9 +63,8 @@ _ANSWERS = (
 )
 _LOGGED = ("logged_count", "logged_weight", "logged_purchase_weight")
 _SPEND = (
-    "days_since_last_order, days_since_first_order, order_day_count, CAST(revenue_365d AS DOUBLE) AS revenue_365d, "
-    "CAST(spend_last AS DOUBLE) AS spend_last, CAST(spend_before AS DOUBLE) AS spend_before, "
-    "CAST(spend_next AS DOUBLE) AS spend_next"
+    "days_since_last_order, days_since_first_order, order_day_count_365d, revenue_365d, spend_last, spend_before, "
+    "spend_next"
 )
 
 
@@ -150,10 +149,10 @@ def _bound(wanted: int, customers: int) -> str:
 
 
 def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.DataFrame:
-    """customer_spend as of another day than tonight, with what was spent then where it is known."""
+    """What growth is learnt from, as of another day than tonight, with what was spent then where it is known."""
     engine.register_arrow("feature_date", feature_dates([day], settings))
     spend: pd.DataFrame = engine.arrow(
-        f"SELECT {_SPEND} FROM ({tables()['customer_spend'].sql}) ORDER BY customer_id"
+        f"SELECT {_SPEND} FROM ({tables()['customer_features'].sql}) ORDER BY customer_id"
     ).to_pandas()
     return spend
 
@@ -236,9 +235,8 @@ def _peer_group(engine: DuckDBEngine) -> pa.Table:
     groups = "tenure_band, order_band, region"
     return engine.arrow(
         f"""WITH spend AS (
-            SELECT s.tenure_band, s.order_band, c.region, s.revenue_365d
-            FROM customer_spend AS s LEFT JOIN customer AS c ON s.customer_id = c.customer_id
-            WHERE s.customer_id NOT IN (SELECT customer_id FROM service_account)
+            SELECT tenure_band, order_band, region, revenue_365d FROM customer_peer
+            WHERE customer_id NOT IN (SELECT customer_id FROM service_account)
         )
         SELECT {groups}, COUNT(*) AS customer_count, QUANTILE_DISC(revenue_365d, {PEER_SHARE}) AS upper_revenue
         FROM (SELECT * FROM spend WHERE region IS NOT NULL UNION ALL SELECT * REPLACE ('*' AS region) FROM spend)
@@ -278,7 +276,7 @@ def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings)
         }
         return pa.table(columns)
 
-    select = f"SELECT customer_id, {_SPEND} FROM customer_spend ORDER BY customer_id"
+    select = f"SELECT customer_id, {_SPEND} FROM customer_features ORDER BY customer_id"
     engine.map_batches("scored_spend", scored, select, BATCH_ROWS)
     learnt_through = part["trained_through"] if part else night.run_date
     drift = drift_rows(model.bins, counts, "buyers of the last year", "the last cut-off learnt on") if model else []

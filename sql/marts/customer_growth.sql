@@ -11,13 +11,12 @@ WITH compared AS (  -- with the peers of his region, or of all regions where the
                 THEN COALESCE(local_peers.upper_revenue, all_peers.upper_revenue) - s.revenue_365d
             WHEN all_peers.upper_revenue IS NOT NULL THEN 0
         END AS peer_headroom
-    FROM customer_spend AS s
-    LEFT JOIN customer AS c ON s.customer_id = c.customer_id
+    FROM customer_peer AS s
     LEFT JOIN peer_group AS local_peers
         ON
             s.tenure_band = local_peers.tenure_band
             AND s.order_band = local_peers.order_band
-            AND c.region = local_peers.region
+            AND s.region = local_peers.region
     LEFT JOIN peer_group AS all_peers
         ON s.tenure_band = all_peers.tenure_band AND s.order_band = all_peers.order_band AND all_peers.region = '*'
 )

@@ -40,7 +40,7 @@ room AS (  -- for more of what is bought already; what never was may not be want
                 ), 0
             )
         END AS amount
-    FROM customer_spend AS s
+    FROM customer_features AS s
     INNER JOIN customer_category AS c ON s.customer_id = c.customer_id
     INNER JOIN category_capacity AS k ON c.category = k.category
     LEFT JOIN member AS m ON s.customer_id = m.customer_id

@@ -231,8 +231,8 @@ class Shop:
         self.engine.register_arrow("tonights_model", self.history["growth_model"])
         self.engine.register("growth_model", "SELECT * FROM tonights_model")
         self.engine.register_arrow("feature_date", feature_dates([self.night.run_date], self.settings))
-        self.engine.register_arrow("spend", self.engine.arrow(tables()["customer_spend"].sql))
-        self.engine.register("customer_spend", "SELECT * FROM spend")
+        self.engine.register_arrow("spend", self.engine.arrow(tables()["customer_features"].sql))
+        self.engine.register("customer_features", "SELECT * FROM spend")
         made = growth.customer_spend_more(self.engine, self.night, self.settings)
         return {name: self.engine.arrow(rows) if isinstance(rows, str) else rows for name, rows in made.items()}
 
@@ -346,7 +346,7 @@ def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made
     assert {name for name in drift if name.startswith("psi_")} == {
         f"psi_{name}"
         for name in (
-            *("days_since_last_order", "days_since_first_order", "order_day_count", "revenue_365d"),
+            *("days_since_last_order", "days_since_first_order", "order_day_count_365d", "revenue_365d"),
             *("spend_last", "spend_before", "score"),
         )
     }
