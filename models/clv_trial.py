@@ -70,7 +70,7 @@ def hold_against_last(
     loss, last_loss = (_loss(parameters, customers, window_days) for parameters in (new, last))
     found = paired_bootstrap(loss, last_loss, seed)
     refused = bool(found.low > margin * last_loss.mean())
-    worse = f"worse by {margin:.0%} of the loss, beyond chance" if margin else "worse beyond chance"
+    worse = f"worse by {100 * margin:g} % of the loss, beyond chance" if margin else "worse beyond chance"
     told = f"{worse}, so the last one stays" if refused else f"not {worse}, so it is published"
     note = f"deviance of the new model less the last one's, of {of} {days}: {found}; the new one is {told}"
     quality: list[QualityRow] = [(f"{_prefix(new)}deviance_less_last_model", round(found.mean, 6), note)]

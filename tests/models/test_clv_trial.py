@@ -74,7 +74,7 @@ def test_what_expects_too_much_or_too_little_beyond_chance_is_refused(customers,
         (metric, value, note), refusal = trial.quality
         assert metric == f"{prefix}deviance_less_last_model"
         assert value > 0
-        by = " by 1% of the loss," if prefix else ""
+        by = " by 1 % of the loss," if prefix else ""
         assert note.endswith(f"the new one is worse{by} beyond chance, so the last one stays")
         what = "purchases" if field == "alpha" else "spend"
         assert refusal == (
@@ -91,7 +91,7 @@ def test_the_same_parameters_and_a_hairs_breadth_are_not_refused(customers):
     for true in (BUYING, SPEND):
         same = hold_against_last(true, true, customers, WINDOW, seed=1)
         assert (same.is_refused, same.quality[0][1]) == (False, 0.0)
-        by = " by 1% of the loss," if true is SPEND else ""
+        by = " by 1 % of the loss," if true is SPEND else ""
         assert f"the new one is not worse{by} beyond chance" in same.quality[0][2]
 
 
