@@ -152,7 +152,8 @@ class _Judged:
 class _Measure:
     """What is forecast, by which model.
 
-    fit: the table of its fit. told_by: the metric there whose note says why there is no forecast.
+    fit: the table of its fit. told_by: the metric there whose note says why there is no forecast. version: one that
+    bears the day of the model itself, not of a later attempt.
     """
 
     name: str
@@ -161,18 +162,20 @@ class _Measure:
     scale: Scale
     unit: str
     told_by: str
+    version: str
 
 
-_PURCHASE_DAYS = _Measure("purchase_days", "clv", "clv_fit", "amount", "purchase days", "customers")
-_REVENUE = _Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_customers")
-_CHURNED = _Measure("churned", "churn", "churn_fit", "probability", "share that left", "method")
-_SPENT_MORE = _Measure("spent_more", "growth", "growth_fit", "probability", "share that spent more", "method")
+_PURCHASE_DAYS = _Measure("purchase_days", "clv", "clv_fit", "amount", "purchase days", "customers", "r")
+_REVENUE = _Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_customers", "p")
+_CHURNED = _Measure("churned", "churn", "churn_fit", "probability", "share that left", "method", "training_rows")
+_SPENT_MORE = _Measure("spent_more", "growth", "growth_fit", "probability", "share that spent more", "method", "method")
 _ORDERED = _Measure(
     "ordered_in_interval",
     "next_order",
     "growth_fit",
     "probability",
     "share that ordered within it",
+    "customers",
     "customers",
 )
 
@@ -183,13 +186,14 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
     def judged(measure: _Measure, window: int, outcomes: pd.DataFrame, whom: str = "") -> _Judged:
         fit = f"{identifier(measure.fit)} WHERE model = '{measure.model}'"
         notes = engine.rows(f"SELECT note FROM {fit} AND metric = '{measure.told_by}'")
+        versions = engine.rows(f"SELECT trained_through FROM {fit} AND metric = '{measure.version}'")
         key = {
             "model": measure.model,
             "measure": measure.name,
             "kind": origin.kind,
             "as_of_date": origin.as_of,
             "window_days": window,
-            "trained_through": engine.rows(f"SELECT MAX(trained_through) FROM {fit}")[0][0],
+            "trained_through": versions[0][0] if versions else None,
         }
         reason = whom or (str(notes[0][0]) if notes else "there was no such model yet")
         return _Judged(measure, key, outcomes, reason, whom)
