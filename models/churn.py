@@ -25,7 +25,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
@@ -363,7 +362,11 @@ def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
         "training": model.training,
         "standing": asdict(model.standing),
     }
-    data = bytes(skops.io.dumps(trees, compression=zipfile.ZIP_DEFLATED)) if trees else None
+    data = None
+    if trees:
+        import skops.io  # slow, see from_artefact
+
+        data = bytes(skops.io.dumps(trees, compression=zipfile.ZIP_DEFLATED))
     return data, json.dumps(content, allow_nan=False)
 
 
@@ -375,7 +378,11 @@ def from_artefact(trees: bytes | None, parameters: str) -> ChurnModel:
         KeyError: the two do not belong together.
     """
     content = json.loads(parameters)
-    estimators = skops.io.loads(trees, trusted=_TRUSTED) if trees is not None else {}
+    estimators = {}
+    if trees is not None:
+        import skops.io  # slow: it imports all of scikit-learn, for its list of what can be trusted
+
+        estimators = skops.io.loads(trees, trusted=_TRUSTED)
 
     def scorer(name: str) -> Scorer:
         curve = content[name]["curve"]

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
 import pyarrow as pa
-import sqlglot
 from sqlglot import exp
 
-from pipelines.catalog import INCREMENTAL, VIEWS, Table, segment_files, tables
+from pipelines.catalog import INCREMENTAL, VIEWS, Table, parsed, segment_files, tables
 from pipelines.contracts import Contract, sources, table_contract
 from pipelines.engine import DuckDBEngine, Engine, identifier, literal
 from pipelines.errors import LoyaltyError
@@ -163,7 +162,7 @@ def _write(name: str, select: str, engine: Engine) -> tuple[Part, ...]:
 
 def _groups_by_key(select: str, key: tuple[str, ...]) -> bool:
     """Whether a SELECT can't give a key twice, because it groups by columns of it."""
-    tree = sqlglot.parse_one(select, read="duckdb")
+    tree = parsed(select)
     group = tree.args.get("group")
     grouped = group.expressions if group else []
     return bool(grouped) and all(
@@ -271,7 +270,7 @@ def _times_read(table: Table) -> Counter[str]:
 def columns_read(table: Table, contract: Contract) -> list[str]:
     """Columns of an input that a table, or a view that it reads, names; and the input's key."""
     texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in VIEWS)]
-    named = {column.name for text in texts for column in sqlglot.parse_one(text, read="duckdb").find_all(exp.Column)}
+    named = {column.name for text in texts for column in parsed(text).find_all(exp.Column)}
     return [c.name for c in contract.columns if c.name in named or c.name in contract.key]
 
 

@@ -6,7 +6,7 @@ the function that makes it (imported only when it runs, so that a DAG parses fas
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Literal
@@ -180,11 +180,17 @@ _PYTHON = (
 )
 
 
+@lru_cache(maxsize=256)
+def parsed(sql: str) -> exp.Expression:
+    """A SELECT's tree, for reading only: a night asks for the same ones again and again."""
+    return sqlglot.parse_one(sql, read="duckdb")
+
+
 def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tables that a SELECT reads, of tonight and of `history`, without its own CTEs."""
     tonight: set[str] = set()
     earlier: set[str] = set()
-    for scope in traverse_scope(sqlglot.parse_one(sql, read="duckdb")):
+    for scope in traverse_scope(parsed(sql)):
         for source in scope.sources.values():
             if isinstance(source, exp.Table):
                 (earlier if source.db == "history" else tonight).add(source.name)

@@ -202,7 +202,8 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = ()) -> Contrac
         ValueError: the file is no valid contract; the message names it.
     """
     try:
-        document = OpenDataContractStandard.from_string(path.read_text(encoding="utf-8"))
+        # Its own from_string reads YAML in Python, which takes eight times as long, of ninety files a night.
+        document = OpenDataContractStandard(**yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         (schema,) = document.schema_ or []
         custom = _custom(schema.customProperties)
         dialect = _dialect(document.servers[0] if document.servers else Server(), custom)

@@ -85,13 +85,14 @@ def judge(
     profiles = _context().data_sources.add_pandas("batch_profile")
     met: dict[str, dict[str, bool]] = {}
     pages: dict[str, str] = {}
+    view = DefaultJinjaPageView()  # one for all pages: it compiles its templates once
     for source, expectations in judged.items():
         asset = profiles.add_dataframe_asset(source).add_batch_definition_whole_dataframe("tonight")
         # Of objects: a page is rendered from Python's own numbers only.
         profile = pd.DataFrame({name: [figure.value] for name, figure in figures[source].items()}, dtype=object)
         result = asset.get_batch({"dataframe": profile}).validate(_suite(source, expectations, figures[source]))
         met[source] = _met(source, result)
-        pages[source] = _page(result, run_date)
+        pages[source] = _page(result, run_date, view)
     rows = [
         (source, e, met[source][e.name], figures[source][e.figure].words, expected(e))
         for source, expectations in judged.items()
@@ -159,10 +160,10 @@ def _cannot_judge(source: str, name: str, why: str) -> LoyaltyError:
     )
 
 
-def _page(result: ExpectationSuiteValidationResult, run_date: date) -> str:
+def _page(result: ExpectationSuiteValidationResult, run_date: date, view: DefaultJinjaPageView) -> str:
     run_id = RunIdentifier(run_name=f"{run_date}", run_time=datetime.combine(run_date, time(), UTC))
     result.meta = {"great_expectations_version": gx.__version__, "run_id": run_id}
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
+    page = view.render(ValidationResultsPageRenderer().render(result))
     page = re.sub(r'"(\.\./)+index\.html"', '"index.html"', page)
     page = re.sub(r'<a href="(\.\./)+expectations/[^"]*" >([^<]*)</a>', r"\2", page)
     page = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)

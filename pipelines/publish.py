@@ -17,7 +17,8 @@ from pipelines.lake import CommittedNight, Lake, Manifest, Night
 from pipelines.settings import Settings
 
 # What analysts see, in the order in which they see it. Views over the lake are what has several rows a customer, and
-# the wide tables whose gist customer_360 has: written a second time, they would cost seconds.
+# the wide tables whose gist customer_360 has: written a second time, they would cost seconds. So are all other tables
+# of very many rows, unless a group is to read them, as the lake's files are its owner's alone.
 PUBLISHED = (
     "customer_360",
     "customer_rfm",
@@ -54,8 +55,8 @@ PUBLISHED_VIEWS = (
     "campaign_list",
     "campaign_assignment",
 )
-# Tables of no more rows are shown in the order of their keys.
-SORTED_ROWS = 100_000
+# A table of no more rows is written into the warehouse in any case, in the order of its keys.
+WRITTEN_ROWS = 100_000
 
 
 def published_night(home: Path) -> date | None:
@@ -141,34 +142,37 @@ def _show(night: date, home: Path) -> None:
 
 
 def _fill(path: Path, night: Night, settings: Settings) -> None:
-    run_date = f"DATE '{night.run_date}' AS run_date"
     with DuckDBEngine(night, settings) as engine:
         connection = engine.connection
         connection.execute(f"ATTACH {literal(str(path))} AS warehouse")
-        for name in PUBLISHED:
-            contract = contract_of(name)
-            select = engine.select_of(night.table(name), contract)
-            columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
-            keys = ", ".join(identifier(k) for k in contract.key) or "ALL"
-            order = f" ORDER BY {keys}" if night.table(name).rows <= SORTED_ROWS else ""
-            connection.execute(
-                f"CREATE TABLE warehouse.{identifier(name)} AS SELECT {columns}, {run_date} FROM ({select}){order}"
-            )
-            _comment("TABLE", name, contract, connection)
         engine.register_arrow("night", parameters(night.run_date, settings)["night"])
-        connection.execute("CREATE TABLE warehouse.night AS FROM night")
         engine.register_arrow("run", pipeline_runs(night.lake, night.run_date))
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE warehouse.night AS FROM night")
         connection.execute("CREATE TABLE warehouse.pipeline_run AS FROM run ORDER BY run_date")
-        _comment("TABLE", "pipeline_run", contract_of("pipeline_run"), connection)
+        _comment("TABLE", contract_of("pipeline_run"), connection)
         connection.execute("USE warehouse")
-        for name in PUBLISHED_VIEWS:
+        for name in (*PUBLISHED, *PUBLISHED_VIEWS):
             contract = contract_of(name)
-            connection.execute(
-                f"CREATE VIEW {identifier(name)} AS SELECT *, {run_date} FROM ({_view_select(name, night, engine)})"
-            )
-            _comment("VIEW", name, contract, connection)
+            kind, select = _published(contract, night, engine, settings)
+            connection.execute(f"CREATE {kind} {identifier(name)} AS {select}")
+            _comment(kind, contract, connection)
+        connection.execute("COMMIT")
         connection.execute("USE memory")
         connection.execute("DETACH warehouse")
+
+
+def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> tuple[str, str]:
+    """Whether a table is published as a TABLE or a VIEW, and the SELECT of it."""
+    columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
+    inner = _view_select(contract.name, night, engine)
+    select = f"SELECT {columns}, DATE '{night.run_date}' AS run_date FROM ({inner})"
+    if contract.name in PUBLISHED_VIEWS:
+        return "VIEW", select
+    if night.table(contract.name).rows > WRITTEN_ROWS:
+        return "TABLE" if settings.shared_group else "VIEW", select
+    keys = ", ".join(identifier(k) for k in contract.key) or "ALL"
+    return "TABLE", f"{select} ORDER BY {keys}"
 
 
 def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
@@ -181,8 +185,8 @@ def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
     return f"WITH {with_night}, {inner}, {identifier(name)} AS ({table.sql}) SELECT * FROM {identifier(name)}"
 
 
-def _comment(kind: str, name: str, contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:
-    table = f"warehouse.{identifier(name)}"
+def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:
+    table = f"warehouse.{identifier(contract.name)}"
     about = f"{contract.description} Grain: {contract.grain}."
     connection.execute(f"COMMENT ON {kind} {table} IS {literal(about)}")
     for column in contract.columns:
