@@ -31,7 +31,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from models.clv import ClvParameters
+from models.clv_model import ClvParameters
 from models.clv_score import alive_probability
 from models.compare import LossDifference, paired_bootstrap
 from models.drift import Bins, fixed_bins

@@ -16,7 +16,7 @@ import pyarrow as pa
 from scipy.optimize.elementwise import find_root
 from scipy.special import betainc, betainccinv, betaln, boxcox1p, ndtri
 
-from models.clv import FITTERS, ClvParameters, Floats, SpendParameters
+from models.clv_model import FITTERS, ClvParameters, Floats, SpendParameters
 
 DAYS_A_YEAR = 365
 # The uncertainty of a total needs no more customers than these, of those that are forecast at once.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import kl_div
 
-from models.clv import ClvParameters, QualityRow, SpendParameters
+from models.clv_model import ClvParameters, QualityRow, SpendParameters
 from models.clv_score import expected_spend, score_clv
 from models.compare import paired_bootstrap
 

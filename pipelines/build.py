@@ -262,8 +262,8 @@ def stored_inputs(table: Table) -> set[str]:
 
 def _times_read(table: Table) -> Counter[str]:
     """How often a table's SELECT, with its views written out, names each table."""
-    views = {name: sqlglot.parse_one(tables()[name].sql, read="duckdb") for name in VIEWS}
-    tree = exp.expand(sqlglot.parse_one(table.sql, read="duckdb"), views)
+    views = {name: parsed(tables()[name].sql) for name in VIEWS}
+    tree = exp.expand(parsed(table.sql), views)
     return Counter(read.name for read in tree.find_all(exp.Table))
 
 

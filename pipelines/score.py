@@ -31,7 +31,8 @@ from models.churn import (
     to_artefact,
     with_p_alive,
 )
-from models.clv import ClvParameters, Method, QualityRow, SpendParameters, fit_clv, fit_spend
+from models.clv import fit_clv, fit_spend
+from models.clv_model import ClvParameters, Method, QualityRow, SpendParameters
 from models.clv_score import WATCHED, TotalForecast, forecast_total, score_clv, tier_bounds, watched_columns
 from models.clv_trial import Trial, hold_against_last, no_trial
 from models.drift import Bins, bin_counts, drift_rows, fixed_bins

@@ -37,7 +37,7 @@ from models.churn import (
     to_artefact,
     with_p_alive,
 )
-from models.clv import ClvParameters
+from models.clv_model import ClvParameters
 from models.clv_score import alive_probability
 
 START = date(2023, 1, 1)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 from lifetimes.utils import ConvergenceError
 
-from models.clv import ClvParameters, SpendParameters, _buying_likelihood, fit_clv, fit_spend
+from models.clv import _buying_likelihood, fit_clv, fit_spend
+from models.clv_model import ClvParameters, SpendParameters
 from models.clv_score import (
     WATCHED,
     _futures,

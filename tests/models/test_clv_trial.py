@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance
 
-from models.clv import ClvParameters, SpendParameters
+from models.clv_model import ClvParameters, SpendParameters
 from models.clv_score import expected_spend, score_clv
 from models.clv_trial import hold_against_last, no_trial, purchase_deviance, spend_deviance
 

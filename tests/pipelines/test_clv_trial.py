@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Retailer, needed
 
-from models.clv import SpendParameters
+from models.clv_model import SpendParameters
 from pipelines import score
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Lake
