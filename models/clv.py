@@ -11,16 +11,19 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, get_args
 
 import autograd
 import numpy as np
 import pandas as pd
 from lifetimes import GammaGammaFitter
+from scipy.optimize import minimize
+from scipy.special import chdtri, ndtri
 
 from models.clv_model import (
     FITTERS,
+    Bounds,
     BuyingModel,
     ClvParameters,
     Covariance,
@@ -30,9 +33,11 @@ from models.clv_model import (
     ParetoFitter,
     QualityRow,
     SpendParameters,
+    Values,
     as_covariance,
     checked,
 )
+from models.clv_score import COVERAGE, expected_total, forecast_total
 
 BuyingChoice = Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"]
 
@@ -45,6 +50,22 @@ CLEARLY_LIKELIER = 2.0
 # A rival less likely than this, relative to the model in use, adds nothing to a forecast's uncertainty.
 MIN_WEIGHT = 0.01
 PENALISERS = (0.0, 0.001, 0.01, 0.1)
+# How far the data let the parameters go is told by so many rows.
+MAX_PROFILE_ROWS = 2_000
+# Standard errors that the search for what the data allow may go away from the fit in any direction.
+FARTHEST = 6.0
+
+
+@dataclass(frozen=True)
+class Past:
+    """What was known some days ago, and what came of it, to choose a model by.
+
+    patterns: as fit_clv takes them, as of then. days: since then. purchases: purchase days of these customers in them.
+    """
+
+    patterns: pd.DataFrame
+    days: int
+    purchases: float
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,7 @@ class ClvFit:
 
     log_likelihood: of all customers, on days. compared: the same of each model that was fitted, most likely first.
     gradient_norm: of the mean log-likelihood of a customer by the logarithms of the parameters; 0 at its maximum.
+    held_out: forecast / actual purchase days of each model that was fitted on the past.
     """
 
     model: BuyingModel
@@ -65,6 +87,7 @@ class ClvFit:
     note: str
     gradient_norm: float | None = None
     compared: tuple[tuple[BuyingModel, float], ...] = ()
+    held_out: tuple[tuple[BuyingModel, float], ...] = ()
 
     def quality(self) -> list[QualityRow]:
         """(metric, value, note) for model_quality, but for those of the parameters."""
@@ -76,6 +99,9 @@ class ClvFit:
             # All have four parameters, so that AIC and BIC rank as the likelihood does.
             aic, bic = 8 - 2 * likelihood, 4 * np.log(self.customers) - 2 * likelihood
             rows.append((f"log_likelihood_{model.replace('/', '_')}", likelihood, f"AIC {aic:.1f}, BIC {bic:.1f}"))
+        for model, ratio in self.held_out:
+            note = "forecast / actual purchase days in the last part of the history, learnt before it; 1 is right"
+            rows.append((f"held_out_forecast_ratio_{model.replace('/', '_')}", round(ratio, 6), note))
         if self.gradient_norm is not None:
             note = "of the mean log-likelihood, by the logarithms of the parameters; 0 at its maximum"
             rows.append(("gradient_norm", self.gradient_norm, note))
@@ -112,6 +138,8 @@ def fit_clv(
     patterns: pd.DataFrame,
     last_good: ClvParameters | None = None,
     model: BuyingChoice = "mbg/nbd",
+    horizon_days: float | None = None,
+    past: Past | None = None,
 ) -> ClvFit:
     """The buying model of a population.
 
@@ -122,8 +150,11 @@ def fit_clv(
     Args:
         patterns: one row per distinct pattern: frequency, recency_days, age_days, customer_count.
         last_good: the parameters of an earlier night, of any of the models.
-        model: one of them, or 'best': all three, of which the likeliest is used, or BG/NBD unless another is clearly
-            likelier. BG/NBD says that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
+        model: one of them, or 'best': all three. Of those whose forecast from the past came nearest to what followed,
+            as far as chance lets tell, the likeliest is used, or BG/NBD unless another is clearly likelier. BG/NBD says
+            that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
+        horizon_days: of the total forecast whose bounds are wanted; None: none.
+        past: to choose the best model by; without it all are as near.
 
     Raises:
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
@@ -152,10 +183,13 @@ def fit_clv(
             compared = sorted(
                 ((likelihood(parameters), parameters) for parameters, _, _ in fits.values()), key=lambda row: -row[0]
             )
-            parameters = _most_credible(compared)
+            held_out, near = _held_out(past, tuple(fits), penaliser) if past is not None else ((), tuple(fits))
+            parameters = _most_credible(compared, near)
             if parameters.model == "bg/nbd":
                 alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
                 parameters = replace(parameters, alive=alive)
+            if horizon_days is not None:
+                parameters = _bounded(parameters, columns, horizon_days)
             _, norm, step = fits[parameters.model]
             ranks = tuple((other.model, value) for value, other in compared)
             note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
@@ -164,24 +198,132 @@ def fit_clv(
                 note += (
                     f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
                 )
+            if past is not None and held_out:
+                note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
             method: Method = "penalised" if penaliser else "fitted"
-            return result(method, parameters, note, gradient_norm=norm, compared=ranks)
+            return result(method, parameters, note, gradient_norm=norm, compared=ranks, held_out=held_out)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
     return result("none", None, f"no forecast of purchases: {problem}")
 
 
-def _most_credible(compared: list[tuple[float, ClvParameters]]) -> ClvParameters:
-    """The likeliest of fitted models, or the standard if that is nearly as likely; with the rivals that are left."""
-    used = next(
-        (row for row in compared if row[1].model == "bg/nbd" and compared[0][0] - row[0] <= CLEARLY_LIKELIER),
-        compared[0],
-    )
+def _held_out(
+    past: Past, models: tuple[BuyingModel, ...], penaliser: float
+) -> tuple[tuple[tuple[BuyingModel, float], ...], tuple[BuyingModel, ...]]:
+    """Forecast / actual purchase days of each model learnt on the past; and the models that came nearest.
+
+    As near as the nearest is who is farther off by no more than the chance of buying moves a total (95 %). All are, if
+    nothing can be learnt there.
+    """
+    rows = _grouped(past.patterns, ["frequency", "recency_days", "age_days"])
+    if (rows["customer_count"] * (rows["frequency"] > 0)).sum() < MIN_REPEAT_CUSTOMERS:
+        return (), models
+    columns = tuple(rows[name].to_numpy(float) for name in rows.columns)
+    fits = {name: fit[0] for name in models if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
+    totals = {name: forecast_total(rows, parameters, past.days) for name, parameters in fits.items()}
+    ratios = {name: total.purchases / past.purchases for name, total in totals.items()}
+    off = {name: abs(float(np.log(ratio))) for name, ratio in ratios.items() if ratio > 0}
+    if not off:
+        return (), models
+    nearest = totals[min(off, key=lambda name: off[name])]
+    chance = ndtri((1 + COVERAGE) / 2) * np.sqrt(nearest.variance[0]) / nearest.purchases
+    return tuple(ratios.items()), tuple(name for name in off if off[name] <= min(off.values()) + chance)
+
+
+def _most_credible(compared: list[tuple[float, ClvParameters]], near: tuple[BuyingModel, ...]) -> ClvParameters:
+    """Of near models the likeliest, or the standard if that is nearly as likely; with the rivals that are left."""
+    able = [row for row in compared if row[1].model in near]
+    used = next((row for row in able if row[1].model == "bg/nbd" and able[0][0] - row[0] <= CLEARLY_LIKELIER), able[0])
     weighed = (
-        replace(other, weight=float(np.exp(value - used[0]))) for value, other in compared if other is not used[1]
+        replace(other, weight=float(np.exp(min(value - used[0], 0.0))))
+        for value, other in compared
+        if other is not used[1]
     )
     return replace(used[1], rivals=tuple(rival for rival in weighed if rival.weight >= MIN_WEIGHT))
+
+
+def _bounded(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> ClvParameters:
+    """The parameters and their rivals, each with its bounds."""
+    rivals = tuple(_bounded(rival, columns, horizon) for rival in parameters.rivals)
+    return replace(parameters, bounds=_quietly(partial(_bounds, parameters, columns, horizon)), rivals=rivals)
+
+
+def _bounds(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> Bounds:
+    """Of the parameters that the data allow, those with which fewest and most purchases are expected.
+
+    The data allow what has a log-likelihood of at most 1.92 below the highest, half the chi-squared quantile of one
+    degree of freedom (profile likelihood, Venzon and Moolgavkar 1988). A short history says little of leaving: the
+    likelihood is flat up to where nobody ever leaves, and the normal approximation there says nothing of the many
+    purchases that are not made if some do. Of many rows a part stands for all: its likelihood is scaled and tilted so
+    that it is highest at the parameters (surrogate likelihood, Jordan, Lee and Yang 2019).
+
+    Raises:
+        LinAlgError: there is no telling.
+    """
+    formula = FITTERS[parameters.model]._negative_log_likelihood
+    *history, count = part = _thinned(columns, MAX_PROFILE_ROWS)[0]
+    few = _thinned(part, MAX_PROFILE_ROWS // 4)[0]
+    fitted = _thinned(columns, MAX_FITTED_CUSTOMERS[parameters.model])[0][-1].sum()
+    here = np.log(parameters.values)
+    # In steps of one standard error all directions are alike to the search.
+    step = np.linalg.cholesky(np.array(parameters.covariance))
+    drop = chdtri(1, 1 - COVERAGE) / 2
+    loss = autograd.value_and_grad(lambda place: formula(place, *history, count, 0.0))
+    level, tilt = loss(here)
+
+    @lru_cache(maxsize=1)
+    def room_and_slope(*steps: float) -> tuple[float, Floats]:
+        moved = step @ np.array(steps)
+        there, slope = loss(here + moved)
+        return drop - fitted * (there - level - tilt @ moved), -fitted * (slope - tilt) @ step
+
+    def room(steps: Floats) -> float:
+        return float(room_and_slope(*steps)[0])
+
+    def room_slope(steps: Floats) -> Floats:
+        return room_and_slope(*steps)[1]
+
+    def share(steps: Floats) -> float:
+        moved = ClvParameters(parameters.model, *np.exp(here + step @ steps))
+        return expected_total(moved, few, horizon) / usual
+
+    usual = expected_total(parameters, few, horizon)
+    to_some_leaving = np.linalg.solve(step, _some_leaving(parameters, columns) - here)
+    farthest = max(np.linspace(0, 1, 11), key=lambda far: far if room(far * to_some_leaving) > 0 else -far)
+
+    def end(sign: int) -> Values:
+        best = np.zeros(4)
+        # Most are expected if nobody leaves, and where that can be it is near the fit.
+        for start in (best, farthest * to_some_leaving)[: 2 if sign > 0 else 1]:
+            found = minimize(
+                lambda steps: sign * share(steps),
+                start,
+                method="SLSQP",
+                bounds=[(-FARTHEST, FARTHEST)] * 4,
+                constraints={"type": "ineq", "fun": room, "jac": room_slope},
+                options={"maxiter": 30, "ftol": 1e-5, "eps": 1e-4},
+            ).x
+            if room(found) > -0.1 * drop and sign * share(found) < sign * share(best):
+                best = found
+        r, alpha, a, b = (float(value) for value in np.exp(here + step @ best))
+        return r, alpha, a, b
+
+    return end(1), end(-1)
+
+
+def _some_leaving(parameters: ClvParameters, columns: tuple[Floats, ...]) -> Floats:
+    """Logarithms of the parameters, but with customers who leave at all sorts of rates, many soon."""
+    leaving = np.log(columns[2].max()) if parameters.model == "pareto/nbd" else 0.0
+    return np.array([np.log(parameters.r), np.log(parameters.alpha), 0.0, leaving])
+
+
+def _thinned(columns: tuple[Floats, ...], most: int) -> tuple[tuple[Floats, ...], int]:
+    """Every k-th customer in the order of the rows (the last column counts them), and k."""
+    count = columns[-1]
+    step = max(int(-(-count.sum() // most)), 1)
+    thinned = np.diff((np.cumsum(count) + step // 2) // step, prepend=0.0)
+    return tuple(column[thinned > 0] for column in (*columns[:-1], thinned)), step
 
 
 def _fit_buying(model: BuyingModel, columns: tuple[Floats, ...], penaliser: float) -> tuple[ClvParameters, float, int]:
@@ -190,10 +332,7 @@ def _fit_buying(model: BuyingModel, columns: tuple[Floats, ...], penaliser: floa
     Raises:
         ValueError: it did not converge.
     """
-    *history, count = columns
-    step = max(int(-(-count.sum() // MAX_FITTED_CUSTOMERS[model])), 1)
-    thinned = np.diff((np.cumsum(count) + step // 2) // step, prepend=0.0)
-    *history, count = (column[thinned > 0] for column in (*history, thinned))
+    (*history, count), step = _thinned(columns, MAX_FITTED_CUSTOMERS[model])
     fitter = FITTERS[model](penalizer_coef=penaliser).fit(*history, weights=count)
     covariance, norm = _uncertainty(fitter, (*history[:1], *(days * fitter._scale for days in history[1:]), count))
     r, alpha, a, b = (float(value) for value in fitter.params_)

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 BuyingModel = Literal["mbg/nbd", "bg/nbd", "pareto/nbd"]
 Method = Literal["fitted", "penalised", "last_good", "none"]
 Covariance = tuple[tuple[float, ...], ...]
+Values = tuple[float, float, float, float]
+Bounds = tuple[Values, Values]
 QualityRow = tuple[str, float | None, str]
 
 
@@ -69,8 +71,11 @@ class ClvParameters:
     r, alpha: buying rates a day are Gamma(r, alpha). a, b: the chance to leave after a purchase is Beta(a, b); for
     Pareto/NBD they hold s and beta: the rates of leaving a day are Gamma(s, beta).
     covariance: of the logarithms of r, alpha, a and b as they were estimated; None if unknown.
+    bounds: r, alpha, a and b with which fewest and most purchases are expected of all customers together, of those that
+    the data allow (95 % profile likelihood); None if unknown.
     alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
-    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in use.
+    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in
+    use, at most 1.
     """
 
     model: BuyingModel
@@ -79,12 +84,13 @@ class ClvParameters:
     a: float
     b: float
     covariance: Covariance | None = None
+    bounds: Bounds | None = None
     alive: "ClvParameters | None" = None
     rivals: tuple["ClvParameters", ...] = ()
     weight: float = 1.0
 
     @property
-    def values(self) -> tuple[float, float, float, float]:
+    def values(self) -> Values:
         return (self.r, self.alpha, self.a, self.b)
 
     def quality(self, method: Method) -> list[QualityRow]:
@@ -105,6 +111,7 @@ class ClvParameters:
         alive = fields.get("alive")
         nested = {
             "covariance": as_covariance(fields.get("covariance")),
+            "bounds": as_covariance(fields.get("bounds")),
             "alive": cls.from_json(json.dumps(alive)) if alive else None,
             "rivals": tuple(cls.from_json(json.dumps(rival)) for rival in fields.get("rivals", ())),
         }

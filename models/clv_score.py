@@ -8,18 +8,20 @@ Sources: as for models.clv, which fits the parameters.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from scipy.optimize import brentq
 from scipy.optimize.elementwise import find_root
-from scipy.special import betainc, betainccinv, betaln, boxcox1p, ndtri
+from scipy.special import betainc, betainccinv, betaln, boxcox1p, ndtr, ndtri
 
 from models.clv_model import FITTERS, ClvParameters, Floats, SpendParameters
 
 DAYS_A_YEAR = 365
-# The uncertainty of a total needs no more customers than these, of those that are forecast at once.
+# How a total moves with the parameters is told by so many rows, of those that are forecast at once.
 MAX_SENSITIVITY_ROWS = 5_000
 COVERAGE = 0.95
 # What drift is watched on, by the part of the model that learns from it or makes it.
@@ -138,20 +140,22 @@ class TotalForecast:
     """What a group of customers is expected to do in the horizon; the forecasts of two groups without overlap add up.
 
     By model, the one in use and then its rivals: expected purchase days; their variance, were the parameters known;
-    their gradient by the logarithms of the parameters.
+    the fewest and the most expected purchase days with parameters that the data allow, NaN if those are unknown.
     """
 
     customers: int
     expected: Floats
     variance: Floats
-    gradient: Floats
+    fewest: Floats
+    most: Floats
 
     def __add__(self, other: "TotalForecast") -> "TotalForecast":
         return TotalForecast(
             self.customers + other.customers,
             self.expected + other.expected,
             self.variance + other.variance,
-            self.gradient + other.gradient,
+            self.fewest + other.fewest,
+            self.most + other.most,
         )
 
     @property
@@ -160,21 +164,29 @@ class TotalForecast:
         return float(self.expected[0])
 
     def interval(self, parameters: ClvParameters) -> tuple[float, float] | None:
-        """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's covariance is unknown.
+        """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's bounds are unknown.
 
-        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike
-        (delta method); and the model (each rival by its likelihood, Hoeting and others 1999).
+        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike,
+        within their bounds (the distances add up in squares, Zou and Donner 2008); and the model. By one model
+        purchases are normal on either side of what it expects, by all a mixture (Hoeting and others 1999).
         """
-        variance, weights = 0.0, 0.0
-        models = (parameters, *parameters.rivals)
-        for model, expected, own, gradient in zip(models, self.expected, self.variance, self.gradient, strict=True):
-            if model.covariance is None:
-                return None
-            shared = gradient @ np.array(model.covariance) @ gradient
-            variance += model.weight * (own + shared + (expected - self.purchases) ** 2)
-            weights += model.weight
-        width = float(ndtri((1 + COVERAGE) / 2) * np.sqrt(variance / weights))
-        return max(self.purchases - width, 0.0), self.purchases + width
+        if not np.isfinite(self.fewest).all():
+            return None
+        if not self.variance.all():
+            return self.purchases, self.purchases  # of nobody
+        z = float(ndtri((1 + COVERAGE) / 2))
+        weights = np.array([model.weight for model in (parameters, *parameters.rivals)])
+        below, above = (
+            np.sqrt(self.variance + ((bound - self.expected) / z) ** 2) for bound in (self.fewest, self.most)
+        )
+        bracket = (self.expected - 2 * z * below).min(), (self.expected + 2 * z * above).max()
+
+        def excess(purchases: float, share: float) -> float:
+            gap = purchases - self.expected
+            return float(weights @ ndtr(gap / np.where(gap < 0, below, above)) / weights.sum() - share)
+
+        low, high = (brentq(excess, *bracket, args=(share,)) for share in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+        return max(min(low, self.purchases), 0.0), max(high, self.purchases)
 
 
 def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters, horizon_days: float) -> TotalForecast:
@@ -191,32 +203,38 @@ def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters
     known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
     x, recency, age, count = (column[known] for column in (x, recency, age, count))
     models = (parameters, *parameters.rivals)
-    expected, variance, gradient = zip(
-        *(_moments(m, (x, recency, age, count), horizon_days) for m in models), strict=True
-    )
-    return TotalForecast(int(count.sum()), np.array(expected), np.array(variance), np.array(gradient))
+    found = [_moments(model, (x, recency, age, count), horizon_days) for model in models]
+    return TotalForecast(int(count.sum()), *np.array(found).T)
 
 
-def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, float, Floats]:
-    """Of a total: expected purchase days of customers (frequency, recency, age, count), variance and gradient."""
+def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, ...]:
+    """Of a total: expected purchase days of customers (frequency, recency, age, count), variance, fewest and most."""
     x, recency, age, count = columns
     p_alive = _still_there(parameters, x, recency, age)
     future, cell = _futures(parameters, x, age, horizon, 0.0)
     expected = p_alive * future.mean[cell]
     variance = p_alive * (future.pairs + future.mean)[cell] - expected**2
+    total = float((count * expected).sum())
     # How the total moves with the parameters is told well enough by every k-th row.
     rows = slice(None, None, max(-(-len(x) // MAX_SENSITIVITY_ROWS), 1))
-    x, recency, age, weight = (column[rows] for column in columns)
+    usual = float((count * expected)[rows].sum())
+    ends = [np.nan, np.nan]
+    if parameters.bounds is not None:
+        part = tuple(column[rows] for column in columns)
+        moved = (ClvParameters(parameters.model, *values) for values in parameters.bounds)
+        ends = [total * expected_total(one, part, horizon) / usual if usual else 0.0 for one in moved]
+    return total, float((count * variance).sum()), *ends
 
-    def purchases(log_values: Floats) -> float:
-        moved = ClvParameters(parameters.model, *np.exp(log_values))
-        ahead, place = _futures(moved, x, age, horizon, 0.0)
-        return float((weight * _still_there(moved, x, recency, age) * ahead.mean[place]).sum())
 
-    here, nudge = np.log(parameters.values), 1e-4
-    gradient = [(purchases(here + one) - purchases(here - one)) / (2 * nudge) for one in nudge * np.eye(len(here))]
-    share = weight.sum() / count.sum() if len(x) else 1.0
-    return float((count * expected).sum()), float((count * variance).sum()), np.array(gradient) / share
+def expected_total(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> float:
+    """Expected purchase days of customers (frequency, recency, age, count), all together."""
+    x, recency, age, count = columns
+    if parameters.model == "pareto/nbd":
+        ahead = _pareto_mean(parameters, x, age, np.array([horizon]))
+    else:
+        points = _leaving_points(parameters, x.astype(np.int64))
+        ahead = _geometric_mean(parameters, x, age, np.array([horizon]), points)
+    return float((count * _still_there(parameters, x, recency, age) * ahead[:, 0]).sum())
 
 
 def tier_bounds(clv: npt.ArrayLike) -> dict[str, float]:
@@ -306,13 +324,10 @@ def _geometric_outlook(
     E[N] = ∫ λ e^(-λps) ds and E[N (N - 1)] = 2 ∫ λ² (1 - p) s e^(-λps) ds. λ is integrated exactly, p ~ Beta(a, b +
     chances to leave that he let pass) by Gauss-Jacobi points: unlike the published 2F1 form this has no pole at a = 1.
     """
-    passed = x + 1 if parameters.model == "mbg/nbd" else x
-    chances, place = np.unique(passed, return_inverse=True)
-    points, weights = _beta_points(parameters.a, np.asarray(parameters.b + chances, dtype=float))
-    p, w = points[place], weights[place]
+    p, w = _leaving_points(parameters, x)
+    mean = _geometric_mean(parameters, x, age, days, (p, w))
     shape = (parameters.r + x)[:, None]
     scale = (parameters.alpha + age)[:, None]
-    mean = np.stack([(w * -np.expm1(-shape * np.log1p(p * day / scale)) / p).sum(axis=1) for day in days], axis=1)
     y = p * days[-1] / scale
     small = shape * y < 1e-3
     exact = 1 - (1 + (shape + 1) * y) * np.exp(-(shape + 1) * np.log1p(y))
@@ -320,6 +335,30 @@ def _geometric_outlook(
     pairs = (w * 2 * (1 - p) / p**2 * np.where(small, series, exact)).sum(axis=1)
     none = np.exp(-shape * np.log1p(days[-1] / scale))[:, 0]
     return mean, pairs, none
+
+
+def _leaving_points(parameters: ClvParameters, x: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Points and weights of the chance to leave after a purchase, by customer, MBG/NBD and BG/NBD."""
+    passed = x + 1 if parameters.model == "mbg/nbd" else x
+    chances, place = np.unique(passed, return_inverse=True)
+    points, weights = _beta_points(parameters.a, np.asarray(parameters.b + chances, dtype=float))
+    return points[place], weights[place]
+
+
+def _geometric_mean(
+    parameters: ClvParameters, x: npt.NDArray[Any], age: Floats, days: Floats, leaving: tuple[Floats, Floats]
+) -> Floats:
+    """E[N(day)] per (customer, day) of who is still there, MBG/NBD and BG/NBD; leaving: points and weights."""
+    p, w = leaving
+    shape, scale = (parameters.r + x)[:, None], (parameters.alpha + age)[:, None]
+    return np.stack([(w * -np.expm1(-shape * np.log1p(p * day / scale)) / p).sum(axis=1) for day in days], axis=1)
+
+
+def _pareto_mean(parameters: ClvParameters, x: npt.NDArray[Any], age: Floats, days: Floats) -> Floats:
+    """E[N(day)] per (customer, day) of who is still there, Pareto/NBD; by Box-Cox without a pole where s is 1."""
+    base = (parameters.b + age)[:, None]
+    rate = ((parameters.r + x) / (parameters.alpha + age))[:, None]
+    return np.asarray(rate * base * boxcox1p(days / base, 1 - parameters.a))
 
 
 def _pareto_outlook(
@@ -333,7 +372,7 @@ def _pareto_outlook(
     shape, scale = (parameters.r + x)[:, None], (parameters.alpha + age)[:, None]
     leave, base = parameters.a, (parameters.b + age)[:, None]
     rate, last = shape / scale, days[-1]
-    mean = rate * base * boxcox1p(days / base, 1 - leave)
+    mean = _pareto_mean(parameters, x, age, days)
     twice = base**2 * (boxcox1p(last / base, 2 - leave) - boxcox1p(last / base, 1 - leave))
     pairs = 2 * rate * (rate + 1 / scale) * twice
     unit = np.minimum(scale, base)

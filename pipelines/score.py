@@ -31,7 +31,7 @@ from models.churn import (
     to_artefact,
     with_p_alive,
 )
-from models.clv import fit_clv, fit_spend
+from models.clv import Past, fit_clv, fit_spend
 from models.clv_model import ClvParameters, Method, QualityRow, SpendParameters
 from models.clv_score import WATCHED, TotalForecast, forecast_total, score_clv, tier_bounds, watched_columns
 from models.clv_trial import Trial, hold_against_last, no_trial
@@ -63,6 +63,8 @@ BATCH_ROWS = 250_000
 MINIMUM_KNOWN_COST = 0.5
 # More customers than these make no better churn model, only a slower one.
 FITTED_CUSTOMERS = 100_000
+# Fewer days, less than four weeks, say too little of how models forecast.
+MIN_PAST_DAYS = 28
 # p_alive's parameters are known well enough from so many.
 BUYING_CUSTOMERS = 20_000
 # On so many customers new CLV parameters are held against the last ones, and bins for drift are made.
@@ -129,17 +131,18 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         f"FROM customer_purchase_pattern WHERE frequency > 0 AND {_SHOPPER} "
         "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
+    first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0]
+    _sample_shoppers(engine)
+    outcomes = cache(partial(_outcomes, engine, night.run_date))
     last_buying, last_spend, _ = _clv_parameters(earlier)
-    buying = fit_clv(patterns, last_buying, settings.buying_model)
+    past = _past(outcomes, first, night.run_date, settings) if settings.buying_model == "best" else None
+    buying = fit_clv(patterns, last_buying, settings.buying_model, settings.clv_horizon_days, past)
     spend = fit_spend(spends, last_spend)
     rate, known = _margin_rate(engine)
     rows: list[QualityRow] = [*buying.quality(), *spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
-    first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0]
     artefact = partial(_artefact, trained_from=first, trained_through=night.run_date, settings=settings)
     model = {} if rate is None else {"margin_rate": artefact("margin_rate", repr(rate), np.array([rate, known]))}
-    _sample_shoppers(engine)
-    outcomes = cache(partial(_outcomes, engine, night.run_date))
     methods: dict[str, Method] = {}
     for part, fit, data in (("buying", buying, patterns), ("spend", spend, spends)):
         if fit.parameters is None:
@@ -154,6 +157,21 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         "clv_fit": pa.concat_tables([_quality("clv", rows, night.run_date), *_of_parameters(model, methods)]),
         "clv_model": pa.Table.from_pylist([model[part] for part in sorted(model)], schema=_CLV_MODEL),
     }
+
+
+def _past(
+    outcomes: Callable[[int], pd.DataFrame], first: date | None, run_date: date, settings: Settings
+) -> Past | None:
+    """What was known before the last third of the history, or the last horizon if that is shorter.
+
+    None if that is too short, or nobody bought in it.
+    """
+    days = min((run_date - (first or run_date)).days // 3, settings.clv_horizon_days)
+    if days < MIN_PAST_DAYS:
+        return None
+    customers = outcomes(days)
+    purchases = float(customers["purchase_days"].sum())
+    return Past(customers[["frequency", "recency_days", "age_days"]], days, purchases) if purchases else None
 
 
 def _clv_parameters(
