@@ -14,7 +14,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, TypeVar, get_args
 
 import autograd
@@ -25,8 +25,9 @@ import pandas as pd
 import pyarrow as pa
 from autograd.scipy.special import gammaln
 from lifetimes import BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter
+from scipy.optimize import brentq, minimize
 from scipy.optimize.elementwise import find_root
-from scipy.special import betainc, betainccinv, betaln, boxcox1p, ndtri
+from scipy.special import betainc, betainccinv, betaln, boxcox1p, chdtri, ndtr, ndtri
 
 P = TypeVar("P")
 Floats = npt.NDArray[np.float64]
@@ -34,20 +35,26 @@ BuyingModel = Literal["mbg/nbd", "bg/nbd", "pareto/nbd"]
 BuyingChoice = Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"]
 Method = Literal["fitted", "penalised", "last_good", "none"]
 Covariance = tuple[tuple[float, ...], ...]
+Values = tuple[float, float, float, float]
+Bounds = tuple[Values, Values]
 
 DAYS_A_YEAR = 365
 MIN_REPEAT_CUSTOMERS = 30
 # More make no better model, only a slower one; Pareto/NBD, an integral for each customer, is the slowest.
 MAX_FITTED_CUSTOMERS: dict[BuyingModel, int] = {"mbg/nbd": 200_000, "bg/nbd": 200_000, "pareto/nbd": 30_000}
 MAX_SPEND_ROWS = 200_000
-# The uncertainty of a total needs no more customers than these, of those that are forecast at once.
+# How a total moves with the parameters is told by so many rows, of those that are forecast at once.
 MAX_SENSITIVITY_ROWS = 5_000
+# How far the data let the parameters go is told by so many rows.
+MAX_PROFILE_ROWS = 2_000
 # BG/NBD, the standard, gives way to a model whose log-likelihood is higher by more (an AIC lower by 4).
 CLEARLY_LIKELIER = 2.0
 # A rival less likely than this, relative to the model in use, adds nothing to a forecast's uncertainty.
 MIN_WEIGHT = 0.01
 PENALISERS = (0.0, 0.001, 0.01, 0.1)
 COVERAGE = 0.95
+# Standard errors that the search for what the data allow may go away from the fit in any direction.
+FARTHEST = 6.0
 
 
 class _ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
@@ -98,8 +105,11 @@ class ClvParameters:
     r, alpha: buying rates a day are Gamma(r, alpha). a, b: the chance to leave after a purchase is Beta(a, b); for
     Pareto/NBD they hold s and beta: the rates of leaving a day are Gamma(s, beta).
     covariance: of the logarithms of r, alpha, a and b as they were estimated; None if unknown.
+    bounds: r, alpha, a and b with which fewest and most purchases are expected of all customers together, of those that
+    the data allow (95 % profile likelihood); None if unknown.
     alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
-    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in use.
+    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in
+    use, at most 1.
     """
 
     model: BuyingModel
@@ -108,12 +118,13 @@ class ClvParameters:
     a: float
     b: float
     covariance: Covariance | None = None
+    bounds: Bounds | None = None
     alive: "ClvParameters | None" = None
     rivals: tuple["ClvParameters", ...] = ()
     weight: float = 1.0
 
     @property
-    def values(self) -> tuple[float, float, float, float]:
+    def values(self) -> Values:
         return (self.r, self.alpha, self.a, self.b)
 
     def to_json(self) -> str:
@@ -130,6 +141,7 @@ class ClvParameters:
         alive = fields.get("alive")
         nested = {
             "covariance": _rows(fields.get("covariance")),
+            "bounds": _rows(fields.get("bounds")),
             "alive": cls.from_json(json.dumps(alive)) if alive else None,
             "rivals": tuple(cls.from_json(json.dumps(rival)) for rival in fields.get("rivals", ())),
         }
@@ -176,11 +188,24 @@ class SpendParameters:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What was known some days ago, and what came of it, to choose a model by.
+
+    patterns: as fit_clv takes them, as of then. days: since then. purchases: purchase days of these customers in them.
+    """
+
+    patterns: pd.DataFrame
+    days: int
+    purchases: float
+
+
+@dataclass(frozen=True)
 class ClvFit:
     """One fit of the buying model: what was used, on whom, and why (note, in a marketer's words).
 
     log_likelihood: of all customers, on days. compared: the same of each model that was fitted, most likely first.
     gradient_norm: of the mean log-likelihood of a customer by the logarithms of the parameters; 0 at its maximum.
+    held_out: forecast / actual purchase days of each model that was fitted on the past.
     """
 
     model: BuyingModel
@@ -193,6 +218,7 @@ class ClvFit:
     note: str
     gradient_norm: float | None = None
     compared: tuple[tuple[BuyingModel, float], ...] = ()
+    held_out: tuple[tuple[BuyingModel, float], ...] = ()
 
     def quality(self) -> list[tuple[str, float | None, str]]:
         """(metric, value, note) for model_quality."""
@@ -206,6 +232,9 @@ class ClvFit:
             # All have four parameters, so that AIC and BIC rank as the likelihood does.
             aic, bic = 8 - 2 * likelihood, 4 * np.log(self.customers) - 2 * likelihood
             rows.append((f"log_likelihood_{model.replace('/', '_')}", likelihood, f"AIC {aic:.1f}, BIC {bic:.1f}"))
+        for model, ratio in self.held_out:
+            note = "forecast / actual purchase days in the last part of the history, learnt before it; 1 is right"
+            rows.append((f"held_out_forecast_ratio_{model.replace('/', '_')}", round(ratio, 6), note))
         if self.gradient_norm is not None:
             note = "of the mean log-likelihood, by the logarithms of the parameters; 0 at its maximum"
             rows.append(("gradient_norm", self.gradient_norm, note))
@@ -246,6 +275,8 @@ def fit_clv(
     patterns: pd.DataFrame,
     last_good: ClvParameters | None = None,
     model: BuyingChoice = "mbg/nbd",
+    horizon_days: float | None = None,
+    past: Past | None = None,
 ) -> ClvFit:
     """The buying model of a population.
 
@@ -256,8 +287,11 @@ def fit_clv(
     Args:
         patterns: one row per distinct pattern: frequency, recency_days, age_days, customer_count.
         last_good: the parameters of an earlier night, of any of the models.
-        model: one of them, or 'best': all three, of which the likeliest is used, or BG/NBD unless another is clearly
-            likelier. BG/NBD says that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
+        model: one of them, or 'best': all three. Of those whose forecast from the past came nearest to what followed,
+            as far as chance lets tell, the likeliest is used, or BG/NBD unless another is clearly likelier. BG/NBD says
+            that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
+        horizon_days: of the total forecast whose bounds are wanted; None: none.
+        past: to choose the best model by; without it all are as near.
 
     Raises:
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
@@ -286,10 +320,13 @@ def fit_clv(
             compared = sorted(
                 ((likelihood(parameters), parameters) for parameters, _, _ in fits.values()), key=lambda row: -row[0]
             )
-            parameters = _most_credible(compared)
+            held_out, near = _held_out(past, tuple(fits), penaliser) if past is not None else ((), tuple(fits))
+            parameters = _most_credible(compared, near)
             if parameters.model == "bg/nbd":
                 alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
                 parameters = replace(parameters, alive=alive)
+            if horizon_days is not None:
+                parameters = _bounded(parameters, columns, horizon_days)
             _, norm, step = fits[parameters.model]
             ranks = tuple((other.model, value) for value, other in compared)
             note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
@@ -298,24 +335,143 @@ def fit_clv(
                 note += (
                     f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
                 )
+            if past is not None and held_out:
+                note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
             method: Method = "penalised" if penaliser else "fitted"
-            return result(method, parameters, note, gradient_norm=norm, compared=ranks)
+            return result(method, parameters, note, gradient_norm=norm, compared=ranks, held_out=held_out)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
     return result("none", None, f"no forecast of purchases: {problem}")
 
 
-def _most_credible(compared: list[tuple[float, ClvParameters]]) -> ClvParameters:
-    """The likeliest of fitted models, or the standard if that is nearly as likely; with the rivals that are left."""
-    used = next(
-        (row for row in compared if row[1].model == "bg/nbd" and compared[0][0] - row[0] <= CLEARLY_LIKELIER),
-        compared[0],
-    )
+def _held_out(
+    past: Past, models: tuple[BuyingModel, ...], penaliser: float
+) -> tuple[tuple[tuple[BuyingModel, float], ...], tuple[BuyingModel, ...]]:
+    """Forecast / actual purchase days of each model learnt on the past; and the models that came nearest.
+
+    As near as the nearest is who is farther off by no more than the chance of buying moves a total (95 %). All are, if
+    nothing can be learnt there.
+    """
+    rows = _grouped(past.patterns, ["frequency", "recency_days", "age_days"])
+    if (rows["customer_count"] * (rows["frequency"] > 0)).sum() < MIN_REPEAT_CUSTOMERS:
+        return (), models
+    columns = tuple(rows[name].to_numpy(float) for name in rows.columns)
+    fits = {name: fit[0] for name in models if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
+    totals = {name: forecast_total(rows, parameters, past.days) for name, parameters in fits.items()}
+    ratios = {name: total.purchases / past.purchases for name, total in totals.items()}
+    off = {name: abs(float(np.log(ratio))) for name, ratio in ratios.items() if ratio > 0}
+    if not off:
+        return (), models
+    nearest = totals[min(off, key=lambda name: off[name])]
+    chance = ndtri((1 + COVERAGE) / 2) * np.sqrt(nearest.variance[0]) / nearest.purchases
+    return tuple(ratios.items()), tuple(name for name in off if off[name] <= min(off.values()) + chance)
+
+
+def _most_credible(compared: list[tuple[float, ClvParameters]], near: tuple[BuyingModel, ...]) -> ClvParameters:
+    """Of near models the likeliest, or the standard if that is nearly as likely; with the rivals that are left."""
+    able = [row for row in compared if row[1].model in near]
+    used = next((row for row in able if row[1].model == "bg/nbd" and able[0][0] - row[0] <= CLEARLY_LIKELIER), able[0])
     weighed = (
-        replace(other, weight=float(np.exp(value - used[0]))) for value, other in compared if other is not used[1]
+        replace(other, weight=float(np.exp(min(value - used[0], 0.0))))
+        for value, other in compared
+        if other is not used[1]
     )
     return replace(used[1], rivals=tuple(rival for rival in weighed if rival.weight >= MIN_WEIGHT))
+
+
+def _bounded(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> ClvParameters:
+    """The parameters and their rivals, each with its bounds."""
+    rivals = tuple(_bounded(rival, columns, horizon) for rival in parameters.rivals)
+    return replace(parameters, bounds=_quietly(partial(_bounds, parameters, columns, horizon)), rivals=rivals)
+
+
+def _bounds(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> Bounds:
+    """Of the parameters that the data allow, those with which fewest and most purchases are expected.
+
+    The data allow what has a log-likelihood of at most 1.92 below the highest, half the chi-squared quantile of one
+    degree of freedom (profile likelihood, Venzon and Moolgavkar 1988). A short history says little of leaving: the
+    likelihood is flat up to where nobody ever leaves, and the normal approximation there says nothing of the many
+    purchases that are not made if some do. Of many rows a part stands for all: its likelihood is scaled and tilted so
+    that it is highest at the parameters (surrogate likelihood, Jordan, Lee and Yang 2019).
+
+    Raises:
+        LinAlgError: there is no telling.
+    """
+    formula = _FITTERS[parameters.model]._negative_log_likelihood
+    *history, count = part = _thinned(columns, MAX_PROFILE_ROWS)[0]
+    few = _thinned(part, MAX_PROFILE_ROWS // 4)[0]
+    fitted = _thinned(columns, MAX_FITTED_CUSTOMERS[parameters.model])[0][-1].sum()
+    here = np.log(parameters.values)
+    # In steps of one standard error all directions are alike to the search.
+    step = np.linalg.cholesky(np.array(parameters.covariance))
+    drop = chdtri(1, 1 - COVERAGE) / 2
+    loss = autograd.value_and_grad(lambda place: formula(place, *history, count, 0.0))
+    level, tilt = loss(here)
+
+    @lru_cache(maxsize=1)
+    def room_and_slope(*steps: float) -> tuple[float, Floats]:
+        moved = step @ np.array(steps)
+        there, slope = loss(here + moved)
+        return drop - fitted * (there - level - tilt @ moved), -fitted * (slope - tilt) @ step
+
+    def room(steps: Floats) -> float:
+        return float(room_and_slope(*steps)[0])
+
+    def room_slope(steps: Floats) -> Floats:
+        return room_and_slope(*steps)[1]
+
+    def share(steps: Floats) -> float:
+        moved = ClvParameters(parameters.model, *np.exp(here + step @ steps))
+        return _expected(moved, few, horizon) / usual
+
+    usual = _expected(parameters, few, horizon)
+    to_some_leaving = np.linalg.solve(step, _some_leaving(parameters, columns) - here)
+    farthest = max(np.linspace(0, 1, 11), key=lambda far: far if room(far * to_some_leaving) > 0 else -far)
+
+    def end(sign: int) -> Values:
+        best = np.zeros(4)
+        # Most are expected if nobody leaves, and where that can be it is near the fit.
+        for start in (best, farthest * to_some_leaving)[: 2 if sign > 0 else 1]:
+            found = minimize(
+                lambda steps: sign * share(steps),
+                start,
+                method="SLSQP",
+                bounds=[(-FARTHEST, FARTHEST)] * 4,
+                constraints={"type": "ineq", "fun": room, "jac": room_slope},
+                options={"maxiter": 30, "ftol": 1e-5, "eps": 1e-4},
+            ).x
+            if room(found) > -0.1 * drop and sign * share(found) < sign * share(best):
+                best = found
+        r, alpha, a, b = (float(value) for value in np.exp(here + step @ best))
+        return r, alpha, a, b
+
+    return end(1), end(-1)
+
+
+def _some_leaving(parameters: ClvParameters, columns: tuple[Floats, ...]) -> Floats:
+    """Logarithms of the parameters, but with customers who leave at all sorts of rates, many soon."""
+    leaving = np.log(columns[2].max()) if parameters.model == "pareto/nbd" else 0.0
+    return np.array([np.log(parameters.r), np.log(parameters.alpha), 0.0, leaving])
+
+
+def _expected(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> float:
+    """Expected purchase days of customers (frequency, recency, age, count), all together."""
+    x, recency, age, count = columns
+    if parameters.model == "pareto/nbd":
+        ahead = _pareto_mean(parameters, x, age, np.array([horizon]))
+    else:
+        points = _leaving_points(parameters, x.astype(np.int64))
+        ahead = _geometric_mean(parameters, x, age, np.array([horizon]), points)
+    return float((count * _still_there(parameters, x, recency, age) * ahead[:, 0]).sum())
+
+
+def _thinned(columns: tuple[Floats, ...], most: int) -> tuple[tuple[Floats, ...], int]:
+    """Every k-th customer in the order of the rows (the last column counts them), and k."""
+    count = columns[-1]
+    step = max(int(-(-count.sum() // most)), 1)
+    thinned = np.diff((np.cumsum(count) + step // 2) // step, prepend=0.0)
+    return tuple(column[thinned > 0] for column in (*columns[:-1], thinned)), step
 
 
 def _fit_buying(model: BuyingModel, columns: tuple[Floats, ...], penaliser: float) -> tuple[ClvParameters, float, int]:
@@ -324,10 +480,7 @@ def _fit_buying(model: BuyingModel, columns: tuple[Floats, ...], penaliser: floa
     Raises:
         ValueError: it did not converge.
     """
-    *history, count = columns
-    step = max(int(-(-count.sum() // MAX_FITTED_CUSTOMERS[model])), 1)
-    thinned = np.diff((np.cumsum(count) + step // 2) // step, prepend=0.0)
-    *history, count = (column[thinned > 0] for column in (*history, thinned))
+    (*history, count), step = _thinned(columns, MAX_FITTED_CUSTOMERS[model])
     fitter = _FITTERS[model](penalizer_coef=penaliser).fit(*history, weights=count)
     covariance, norm = _uncertainty(fitter, (*history[:1], *(days * fitter._scale for days in history[1:]), count))
     r, alpha, a, b = (float(value) for value in fitter.params_)
@@ -500,20 +653,22 @@ class TotalForecast:
     """What a group of customers is expected to do in the horizon; the forecasts of two groups without overlap add up.
 
     By model, the one in use and then its rivals: expected purchase days; their variance, were the parameters known;
-    their gradient by the logarithms of the parameters.
+    the fewest and the most expected purchase days with parameters that the data allow, NaN if those are unknown.
     """
 
     customers: int
     expected: Floats
     variance: Floats
-    gradient: Floats
+    fewest: Floats
+    most: Floats
 
     def __add__(self, other: "TotalForecast") -> "TotalForecast":
         return TotalForecast(
             self.customers + other.customers,
             self.expected + other.expected,
             self.variance + other.variance,
-            self.gradient + other.gradient,
+            self.fewest + other.fewest,
+            self.most + other.most,
         )
 
     @property
@@ -522,21 +677,29 @@ class TotalForecast:
         return float(self.expected[0])
 
     def interval(self, parameters: ClvParameters) -> tuple[float, float] | None:
-        """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's covariance is unknown.
+        """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's bounds are unknown.
 
-        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike
-        (delta method); and the model (each rival by its likelihood, Hoeting and others 1999).
+        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike,
+        within their bounds (the distances add up in squares, Zou and Donner 2008); and the model. By one model
+        purchases are normal on either side of what it expects, by all a mixture (Hoeting and others 1999).
         """
-        variance, weights = 0.0, 0.0
-        models = (parameters, *parameters.rivals)
-        for model, expected, own, gradient in zip(models, self.expected, self.variance, self.gradient, strict=True):
-            if model.covariance is None:
-                return None
-            shared = gradient @ np.array(model.covariance) @ gradient
-            variance += model.weight * (own + shared + (expected - self.purchases) ** 2)
-            weights += model.weight
-        width = float(ndtri((1 + COVERAGE) / 2) * np.sqrt(variance / weights))
-        return max(self.purchases - width, 0.0), self.purchases + width
+        if not np.isfinite(self.fewest).all():
+            return None
+        if not self.variance.all():
+            return self.purchases, self.purchases  # of nobody
+        z = float(ndtri((1 + COVERAGE) / 2))
+        weights = np.array([model.weight for model in (parameters, *parameters.rivals)])
+        below, above = (
+            np.sqrt(self.variance + ((bound - self.expected) / z) ** 2) for bound in (self.fewest, self.most)
+        )
+        bracket = (self.expected - 2 * z * below).min(), (self.expected + 2 * z * above).max()
+
+        def excess(purchases: float, share: float) -> float:
+            gap = purchases - self.expected
+            return float(weights @ ndtr(gap / np.where(gap < 0, below, above)) / weights.sum() - share)
+
+        low, high = (brentq(excess, *bracket, args=(share,)) for share in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+        return max(min(low, self.purchases), 0.0), max(high, self.purchases)
 
 
 def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters, horizon_days: float) -> TotalForecast:
@@ -553,32 +716,27 @@ def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters
     known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
     x, recency, age, count = (column[known] for column in (x, recency, age, count))
     models = (parameters, *parameters.rivals)
-    expected, variance, gradient = zip(
-        *(_moments(m, (x, recency, age, count), horizon_days) for m in models), strict=True
-    )
-    return TotalForecast(int(count.sum()), np.array(expected), np.array(variance), np.array(gradient))
+    found = [_moments(model, (x, recency, age, count), horizon_days) for model in models]
+    return TotalForecast(int(count.sum()), *np.array(found).T)
 
 
-def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, float, Floats]:
-    """Of a total: expected purchase days of customers (frequency, recency, age, count), variance and gradient."""
+def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, ...]:
+    """Of a total: expected purchase days of customers (frequency, recency, age, count), variance, fewest and most."""
     x, recency, age, count = columns
     p_alive = _still_there(parameters, x, recency, age)
     future, cell = _futures(parameters, x, age, horizon, 0.0)
     expected = p_alive * future.mean[cell]
     variance = p_alive * (future.pairs + future.mean)[cell] - expected**2
+    total = float((count * expected).sum())
     # How the total moves with the parameters is told well enough by every k-th row.
     rows = slice(None, None, max(-(-len(x) // MAX_SENSITIVITY_ROWS), 1))
-    x, recency, age, weight = (column[rows] for column in columns)
-
-    def purchases(log_values: Floats) -> float:
-        moved = ClvParameters(parameters.model, *np.exp(log_values))
-        ahead, place = _futures(moved, x, age, horizon, 0.0)
-        return float((weight * _still_there(moved, x, recency, age) * ahead.mean[place]).sum())
-
-    here, nudge = np.log(parameters.values), 1e-4
-    gradient = [(purchases(here + one) - purchases(here - one)) / (2 * nudge) for one in nudge * np.eye(len(here))]
-    share = weight.sum() / count.sum() if len(x) else 1.0
-    return float((count * expected).sum()), float((count * variance).sum()), np.array(gradient) / share
+    usual = float((count * expected)[rows].sum())
+    ends = [np.nan, np.nan]
+    if parameters.bounds is not None:
+        part = tuple(column[rows] for column in columns)
+        moved = (ClvParameters(parameters.model, *values) for values in parameters.bounds)
+        ends = [total * _expected(one, part, horizon) / usual if usual else 0.0 for one in moved]
+    return total, float((count * variance).sum()), *ends
 
 
 def tier_bounds(clv: npt.ArrayLike) -> dict[str, float]:
@@ -689,13 +847,10 @@ def _geometric_outlook(
     E[N] = ∫ λ e^(-λps) ds and E[N (N - 1)] = 2 ∫ λ² (1 - p) s e^(-λps) ds. λ is integrated exactly, p ~ Beta(a, b +
     chances to leave that he let pass) by Gauss-Jacobi points: unlike the published 2F1 form this has no pole at a = 1.
     """
-    passed = x + 1 if parameters.model == "mbg/nbd" else x
-    chances, place = np.unique(passed, return_inverse=True)
-    points, weights = _beta_points(parameters.a, np.asarray(parameters.b + chances, dtype=float))
-    p, w = points[place], weights[place]
+    p, w = _leaving_points(parameters, x)
+    mean = _geometric_mean(parameters, x, age, days, (p, w))
     shape = (parameters.r + x)[:, None]
     scale = (parameters.alpha + age)[:, None]
-    mean = np.stack([(w * -np.expm1(-shape * np.log1p(p * day / scale)) / p).sum(axis=1) for day in days], axis=1)
     y = p * days[-1] / scale
     small = shape * y < 1e-3
     exact = 1 - (1 + (shape + 1) * y) * np.exp(-(shape + 1) * np.log1p(y))
@@ -703,6 +858,30 @@ def _geometric_outlook(
     pairs = (w * 2 * (1 - p) / p**2 * np.where(small, series, exact)).sum(axis=1)
     none = np.exp(-shape * np.log1p(days[-1] / scale))[:, 0]
     return mean, pairs, none
+
+
+def _leaving_points(parameters: ClvParameters, x: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Points and weights of the chance to leave after a purchase, by customer, MBG/NBD and BG/NBD."""
+    passed = x + 1 if parameters.model == "mbg/nbd" else x
+    chances, place = np.unique(passed, return_inverse=True)
+    points, weights = _beta_points(parameters.a, np.asarray(parameters.b + chances, dtype=float))
+    return points[place], weights[place]
+
+
+def _geometric_mean(
+    parameters: ClvParameters, x: npt.NDArray[Any], age: Floats, days: Floats, leaving: tuple[Floats, Floats]
+) -> Floats:
+    """E[N(day)] per (customer, day) of who is still there, MBG/NBD and BG/NBD; leaving: points and weights."""
+    p, w = leaving
+    shape, scale = (parameters.r + x)[:, None], (parameters.alpha + age)[:, None]
+    return np.stack([(w * -np.expm1(-shape * np.log1p(p * day / scale)) / p).sum(axis=1) for day in days], axis=1)
+
+
+def _pareto_mean(parameters: ClvParameters, x: npt.NDArray[Any], age: Floats, days: Floats) -> Floats:
+    """E[N(day)] per (customer, day) of who is still there, Pareto/NBD; by Box-Cox without a pole where s is 1."""
+    base = (parameters.b + age)[:, None]
+    rate = ((parameters.r + x) / (parameters.alpha + age))[:, None]
+    return np.asarray(rate * base * boxcox1p(days / base, 1 - parameters.a))
 
 
 def _pareto_outlook(
@@ -716,7 +895,7 @@ def _pareto_outlook(
     shape, scale = (parameters.r + x)[:, None], (parameters.alpha + age)[:, None]
     leave, base = parameters.a, (parameters.b + age)[:, None]
     rate, last = shape / scale, days[-1]
-    mean = rate * base * boxcox1p(days / base, 1 - leave)
+    mean = _pareto_mean(parameters, x, age, days)
     twice = base**2 * (boxcox1p(last / base, 2 - leave) - boxcox1p(last / base, 1 - leave))
     pairs = 2 * rate * (rate + 1 / scale) * twice
     unit = np.minimum(scale, base)

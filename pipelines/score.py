@@ -32,6 +32,7 @@ from models.churn import (
 )
 from models.clv import (
     ClvParameters,
+    Past,
     SpendParameters,
     TotalForecast,
     fit_clv,
@@ -68,6 +69,8 @@ MINIMUM_KNOWN_COST = 0.5
 FITTED_CUSTOMERS = 100_000
 # p_alive's parameters are known well enough from so many.
 BUYING_CUSTOMERS = 20_000
+# Fewer days, less than four weeks, say too little of how models forecast.
+MIN_PAST_DAYS = 28
 # Dates at which churn is learnt and judged, a horizon apart, and the history that each should have.
 CUT_OFFS = 4
 CUT_OFF_HISTORY_DAYS = 180
@@ -125,7 +128,13 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
     last_buying, last_spend = (earlier[part]["parameters"] if part in earlier else None for part in ("buying", "spend"))
-    buying = fit_clv(patterns, last_buying and ClvParameters.from_json(last_buying), settings.buying_model)
+    buying = fit_clv(
+        patterns,
+        last_buying and ClvParameters.from_json(last_buying),
+        settings.buying_model,
+        settings.clv_horizon_days,
+        _past(engine, night.run_date, settings) if settings.buying_model == "best" else None,
+    )
     spend = fit_spend(spends, last_spend and SpendParameters.from_json(last_spend))
     rate, known = _margin_rate(engine)
     rows: list[tuple[str, float | None, str]] = [*buying.quality(), *spend.quality()]
@@ -142,6 +151,33 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         "clv_fit": _quality("clv", rows, night.run_date),
         "clv_model": pa.Table.from_pylist(sorted(model, key=operator.itemgetter("part")), schema=_CLV_MODEL),
     }
+
+
+def _past(engine: DuckDBEngine, run_date: date, settings: Settings) -> Past | None:
+    """What was known before the last third of the history (or the last horizon, if that is shorter), of a sample.
+
+    None if that is too short, or nobody bought in it.
+    """
+    first = engine.rows(f"SELECT MIN(business_date) FROM customer_day WHERE {_SHOPPER}")[0][0] or run_date
+    days = min((run_date - first).days // 3, settings.clv_horizon_days)
+    customers = engine.rows("SELECT COUNT(*) FROM customer_purchase_pattern")[0][0]
+    share = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
+    then = f"DATE '{run_date - timedelta(days)}'"
+    patterns = engine.arrow(
+        f"""SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count, SUM(later) AS later FROM (
+            SELECT
+                COUNT(*) FILTER (business_date <= {then}) - 1 AS frequency,
+                COUNT(*) FILTER (business_date > {then}) AS later,
+                DATE_DIFF('day', MIN(business_date), MAX(business_date) FILTER (business_date <= {then}))
+                    AS recency_days,
+                DATE_DIFF('day', MIN(business_date), {then}) AS age_days
+            FROM customer_day
+            WHERE net_spend > 0 AND {_SHOPPER} AND md5(customer_id)[9:16] <= '{share}'
+            GROUP BY customer_id HAVING MIN(business_date) <= {then}
+        ) GROUP BY frequency, recency_days, age_days ORDER BY ALL"""
+    ).to_pandas()
+    purchases = float(patterns["later"].sum())
+    return Past(patterns, days, purchases) if days >= MIN_PAST_DAYS and purchases > 0 else None
 
 
 def _artefact(

@@ -14,6 +14,7 @@ from lifetimes.utils import ConvergenceError
 
 from models.clv import (
     ClvParameters,
+    Past,
     SpendParameters,
     _buying_likelihood,
     _futures,
@@ -57,11 +58,11 @@ def simulated(
 
 
 def simulated_purchases(
-    buying: ClvParameters, spend: SpendParameters, count: int, horizon: int, rate: float, seed: int
+    buying: ClvParameters, spend: SpendParameters, count: int, horizon: int, rate: float, seed: int, longest: int = 730
 ) -> tuple[pd.DataFrame, np.ndarray, int]:
-    """As simulated, and how often they buy in the horizon, all together."""
+    """As simulated, and how often they buy in the horizon, all together; longest: days since a first purchase."""
     rng = np.random.default_rng(seed)
-    age = rng.integers(1, 731, count)
+    age = rng.integers(1, longest + 1, count)
     buys = rng.gamma(buying.r, 1 / buying.alpha, count)
     leaves, until = np.zeros(count), np.full(count, np.inf)
     if buying.model == "pareto/nbd":
@@ -132,7 +133,7 @@ def test_expected_purchases_of_a_new_customer_by_week_1_and_78(cdnow):
 )
 def test_forecast_of_the_39_weeks_held_out_of_cdnow(cdnow, model, expected):
     # 1,882 repeat transactions came: by every model fewer were to be expected, as the cohort's habits changed.
-    parameters = fit_clv(cdnow, model=model).parameters
+    parameters = fit_clv(cdnow, model=model, horizon_days=39).parameters
     total = forecast_total(cdnow, parameters, 39)
     low, high = total.interval(parameters)
     assert total.purchases == pytest.approx(expected, abs=1)
@@ -222,8 +223,8 @@ def test_pareto_likelihood_and_p_alive_are_those_of_lifetimes(values):
 
 def test_parameters_survive_json(cdnow):
     assert ClvParameters.from_json(BUYING.to_json()) == BUYING
-    fitted = fit_clv(cdnow, model="best").parameters
-    assert len(fitted.covariance) == 4
+    fitted = fit_clv(cdnow, model="best", horizon_days=39).parameters
+    assert (len(fitted.covariance), [len(values) for values in fitted.bounds]) == (4, [4, 4])
     assert (fitted.alive.model, [rival.model for rival in fitted.rivals]) == ("mbg/nbd", ["mbg/nbd"])
     assert ClvParameters.from_json(fitted.to_json()) == fitted
     assert SpendParameters.from_json(SPEND.to_json()) == SPEND
@@ -252,6 +253,32 @@ def test_a_clearly_likelier_model_is_used(model):
     buying = ClvParameters(model, 1.2, 28.0, 0.9, 3.0 if model == "mbg/nbd" else 250.0)
     rows, _ = simulated(buying, SPEND, 4000, 1, 0.0, seed=2)
     assert fit_clv(rows, model="best").model == model
+
+
+@pytest.mark.parametrize("model", ["bg/nbd", "mbg/nbd", "pareto/nbd"])
+def test_of_models_the_one_that_forecast_the_last_part_of_the_history_is_used(cdnow, model):
+    parameters = fit_clv(cdnow, model=model).parameters
+    many = cdnow.assign(customer_count=300)  # whose total hardly varies by chance
+    past = Past(many, 39, forecast_total(many, parameters, 39).purchases)
+    fit = fit_clv(cdnow, model="best", past=past)
+    assert fit.model == model
+    assert dict(fit.held_out)[model] == pytest.approx(1, abs=0.001)
+    assert dict(fit.held_out).keys() == {"bg/nbd", "mbg/nbd", "pareto/nbd"}
+    assert fit.note.endswith(f"and no other forecasts the last 39 days better than {model}")
+    assert all(rival.weight <= 1 for rival in fit.parameters.rivals)
+    names = [name for name, _, _ in fit.quality()]
+    assert f"held_out_forecast_ratio_{model.replace('/', '_')}" in names
+
+
+def test_where_chance_can_not_tell_the_forecasts_apart_the_likeliest_model_is_used(cdnow):
+    few = cdnow[:200]
+    past = Past(few, 39, forecast_total(few, fit_clv(few, model="pareto/nbd").parameters, 39).purchases)
+    assert fit_clv(cdnow, model="best", past=past).model == fit_clv(cdnow, model="best").model == "bg/nbd"
+
+
+def test_a_past_that_nothing_can_be_learnt_from_leaves_the_choice_to_the_likelihood(cdnow):
+    fit = fit_clv(cdnow, model="best", past=Past(patterns((0, 0, 10, 25)), 39, 7.0))
+    assert (fit.model, fit.held_out) == ("bg/nbd", ())
 
 
 def test_p_alive_is_never_of_a_model_whose_one_time_buyers_can_not_be_gone(cdnow):
@@ -284,7 +311,7 @@ def test_many_customers_are_thinned_evenly_and_the_note_says_so(monkeypatch):
 
 
 def test_forecasts_of_parts_add_up_to_that_of_all(cdnow):
-    parameters = fit_clv(cdnow, model="best").parameters
+    parameters = fit_clv(cdnow, model="best", horizon_days=39).parameters
     whole = forecast_total(cdnow, parameters, 39)
     grouped = cdnow.groupby(["frequency", "recency_days", "age_days"]).size().rename("customer_count").reset_index()
     parts = forecast_total(cdnow[:1000], parameters, 39) + forecast_total(cdnow[1000:], parameters, 39)
@@ -301,10 +328,10 @@ def test_total_is_the_sum_of_what_is_expected_of_each():
 
 
 def test_interval_of_a_total_is_wider_the_less_is_known(cdnow):
-    parameters = fit_clv(cdnow, model="best").parameters
+    parameters = fit_clv(cdnow, model="best", horizon_days=39).parameters
     widths = []
     for known in (
-        replace(parameters, rivals=(), covariance=((0.0,) * 4,) * 4),
+        replace(parameters, rivals=(), bounds=(parameters.values,) * 2),
         replace(parameters, rivals=()),
         parameters,
     ):
@@ -315,14 +342,14 @@ def test_interval_of_a_total_is_wider_the_less_is_known(cdnow):
 
 
 def test_total_of_nobody_is_nothing():
-    parameters = replace(BUYING, covariance=((0.1,) * 4,) * 4)
+    parameters = replace(BUYING, bounds=(BUYING.values,) * 2)
     total = forecast_total(customers((None, None, None, None)), parameters, 365)
     assert (total.customers, total.purchases, total.interval(parameters)) == (0, 0.0, (0.0, 0.0))
 
 
-def test_interval_of_a_total_with_a_thinned_gradient_is_nearly_the_same(monkeypatch):
+def test_interval_of_a_total_of_thinned_rows_is_nearly_the_same(monkeypatch):
     rows, _ = simulated(BUYING, SPEND, 6000, 1, 0.0, seed=6)
-    parameters = fit_clv(rows).parameters
+    parameters = fit_clv(rows, horizon_days=365).parameters
     exact = forecast_total(rows, parameters, 365)
     monkeypatch.setattr("models.clv.MAX_SENSITIVITY_ROWS", 1000)
     thinned = forecast_total(rows, parameters, 365)
@@ -339,10 +366,34 @@ def test_95_percent_interval_holds_the_total_of_generated_data_sets(population):
     held = 0
     for seed in range(12):
         rows, _, bought = simulated_purchases(population, SPEND, 700, 180, 0.0, seed)
-        parameters = fit_clv(rows, model="best").parameters
+        parameters = fit_clv(rows, model="best", horizon_days=180).parameters
         low, high = forecast_total(rows, parameters, 180).interval(parameters)
         held += low <= bought <= high
     assert held >= 10  # of 12; 98 % of correct intervals do
+
+
+def test_bounds_are_those_of_the_normal_approximation_where_the_data_are_many(cdnow):
+    parameters = fit_clv(cdnow, model="bg/nbd", horizon_days=39).parameters
+    total = forecast_total(cdnow, parameters, 39)
+    nudges = [np.exp(np.log(parameters.values) + 1e-4 * one) for one in np.eye(4)]
+    moved = [forecast_total(cdnow, ClvParameters("bg/nbd", *values), 39).purchases for values in nudges]
+    gradient = (np.array(moved) - total.purchases) / 1e-4
+    distance = 1.96 * np.sqrt(gradient @ np.array(parameters.covariance) @ gradient)
+    (fewest,), (most,) = total.fewest, total.most
+    assert (total.purchases - fewest, most - total.purchases) == pytest.approx((distance, distance), rel=0.15)
+
+
+def test_a_history_too_short_to_see_anyone_leave_leaves_room_for_many_who_do():
+    # Two months of data, customers who stay for nine on average: the likeliest is often that nobody ever leaves.
+    population, held = ClvParameters("pareto/nbd", 2.8, 340, 2.0, 520), 0
+    for seed in range(6):
+        rows, _, bought = simulated_purchases(population, SPEND, 1500, 365, 0.0, seed, longest=60)
+        parameters = fit_clv(rows, model="pareto/nbd", horizon_days=365).parameters
+        total = forecast_total(rows, parameters, 365)
+        low, high = total.interval(parameters)
+        held += low <= bought <= high
+        assert total.purchases - low > 0.25 * total.purchases
+    assert held >= 5  # of 6; 97 % of correct intervals do
 
 
 # The value of a customer
@@ -462,7 +513,7 @@ def test_every_value_is_finite_and_in_order_for_any_population_and_history(model
     recency, age = sorted(days) if frequency else (0, max(days))
     frequency = min(frequency, recency)
     parameters = ClvParameters(model, *values)
-    parameters = replace(parameters, alive=replace(parameters, model="mbg/nbd"), covariance=((0.01,) * 4,) * 4)
+    parameters = replace(parameters, alive=replace(parameters, model="mbg/nbd"), bounds=(values, values))
     rows = customers((frequency, recency if frequency else 0, age, 20.0 * frequency))
     (row,) = score_clv(rows, parameters, SPEND, horizon, 0.1, 0.3).to_pylist()
     assert 0 <= row["p_alive"] <= 1

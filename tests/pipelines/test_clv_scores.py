@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import Retailer
 
-from models.clv import fit_clv
+from models.clv import ClvParameters, fit_clv
 from pipelines import score
 from pipelines.build import contract_of
 from pipelines.catalog import tables
@@ -74,8 +74,9 @@ def test_models_do_not_learn_from_a_service_account(retailer, shop):
     columns = ["customer_id", "frequency", "recency_days", "age_days"]
     patterns = pd.DataFrame(retailer.rows(night, "customer_purchase_pattern", ", ".join(columns)), columns=columns)
     assert "till" in set(patterns["customer_id"])
-    expected = fit_clv(patterns[patterns["customer_id"] != "till"], model="best").parameters
-    assert retailer.rows(night, "clv_model", "parameters, part")[0] == (expected.to_json(), "buying")
+    used = ClvParameters.from_json(retailer.rows(night, "clv_model", "parameters, part")[0][0])
+    expected = fit_clv(patterns[patterns["customer_id"] != "till"], model=used.model).parameters
+    assert used.values == expected.values
     found = quality(retailer, night)
     assert (found["customers"][0], found["spend_customers"][0]) == (120.0, 100.0)
     assert retailer.rows(night, "customer_clv", "COUNT(*)") == [(121,)]
@@ -83,6 +84,24 @@ def test_models_do_not_learn_from_a_service_account(retailer, shop):
     people, everybody = retailer.rows(night, "customer_clv", of_people)[0]
     total = dict(retailer.rows(night, "clv_forecast", "metric, value"))["forecast_clv"]
     assert total == pytest.approx(people, abs=0.005) != pytest.approx(everybody, abs=0.005)
+
+
+def test_models_are_chosen_by_what_the_last_third_of_the_history_brought(retailer, shop):
+    days = (date(2017, 12, 1) - FIRST).days // 3
+    then = 334 - days
+    known = [[day for day in on if day <= 334] for on in shoppers(120).values() if on[0] <= then]
+    with DuckDBEngine(shop, retailer.settings) as engine:
+        manifest = shop.lake.manifest(shop.run_date)
+        for name in ("customer_day", "customer_purchase_pattern", "service_account"):
+            engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+        past = score._past(engine, shop.run_date, retailer.settings)
+        assert score._past(engine, FIRST + timedelta(60), retailer.settings) is None  # 20 days are too few
+    assert (past.days, past.purchases) == (days, sum(day > then for on in known for day in on))
+    before = [[day for day in on if day <= then] for on in known]
+    expected = sorted((len(on) - 1, on[-1] - on[0], then - on[0]) for on in before)
+    rows = past.patterns.loc[past.patterns.index.repeat(past.patterns["customer_count"])]
+    assert sorted(map(tuple, rows[["frequency", "recency_days", "age_days"]].to_numpy().tolist())) == expected
+    assert any(name.startswith("held_out_forecast_ratio_") for name in quality(retailer, shop))
 
 
 def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
@@ -144,7 +163,7 @@ def test_parameters_of_an_earlier_night_keep_their_training_window(retailer, sho
 
 
 def test_another_model_is_fitted_when_the_setting_says_so(retailer, shop, monkeypatch):
-    assert quality(retailer, shop)["customers"][1].count("/nbd") == 4  # the likeliest of three
+    assert "by likelihood the models rank " in quality(retailer, shop)["customers"][1]  # the best of three
     monkeypatch.setenv("LOYALTY_BUYING_MODEL", "bg/nbd")
     load_settings.cache_clear()
     retailer.deliver("2017-12-03")
