@@ -46,3 +46,4 @@ FROM compared AS c
 CROSS JOIN night AS n
 LEFT JOIN customer_spend_more AS m ON c.customer_id = m.customer_id
 LEFT JOIN customer_headroom AS h ON c.customer_id = h.customer_id
+ORDER BY c.customer_id
