@@ -67,7 +67,7 @@ def _airflow(settings: Settings) -> Iterator[Any]:
     }
     import warnings
 
-    import skops.io  # noqa: F401 - it looks into every module that is there: before Airflow's, a night is seconds faster
+    import skops.io  # noqa: F401 - it looks into every module that is there: before Airflow, that is a second less
 
     from pipelines.errors import HomeBusyError
     from pipelines.lake import alone_in
