@@ -63,6 +63,8 @@ BATCH_ROWS = 250_000
 MINIMUM_KNOWN_COST = 0.5
 # More customers than these make no better churn model, only a slower one.
 FITTED_CUSTOMERS = 100_000
+# Over a horizon longer than so many histories a total has no honest interval: too little was seen of who leaves.
+LONGEST_REACH = 3
 # Fewer days, less than four weeks, say too little of how models forecast.
 MIN_PAST_DAYS = 28
 # p_alive's parameters are known well enough from so many.
@@ -319,6 +321,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
 
     engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
+    history: int = engine.rows(f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0] or 0
     sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {_SHOPPER}"
     clv = engine.rows(sum_of_clv)[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
@@ -327,7 +330,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     return {
         "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
         "FROM scored_clv",
-        "clv_forecast": _quality("clv", _forecast(buying, total, clv, night.run_date, settings), learnt),
+        "clv_forecast": _quality("clv", _forecast(buying, total, clv, history, night.run_date, settings), learnt),
         "clv_drift": _clv_drift(model, bins, watched, night.run_date),
     }
 
@@ -361,16 +364,24 @@ def _clv_drift(
 
 
 def _forecast(
-    buying: ClvParameters | None, total: TotalForecast | None, clv: float | None, run_date: date, settings: Settings
+    buying: ClvParameters | None,
+    total: TotalForecast | None,
+    clv: float | None,
+    history_days: int,
+    run_date: date,
+    settings: Settings,
 ) -> list[QualityRow]:
     """Rows of clv_forecast: what all customers together are expected to do."""
     if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
-    found = total.interval(buying)
+    is_in_reach = settings.clv_horizon_days <= LONGEST_REACH * history_days
+    found = total.interval(buying) if is_in_reach else None
     low, high = (round(end, 6) for end in found) if found else (None, None)
     interval = "of the 95 % predictive interval: uncertain are buying, leaving, parameters and model"
-    if low is None:
+    if not is_in_reach:
+        interval = f"unknown: {history_days} days of history tell too little of who leaves in the horizon"
+    elif low is None:
         interval = "unknown: the parameters came without their uncertainty"
     money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
     return [

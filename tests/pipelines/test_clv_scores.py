@@ -175,6 +175,20 @@ def test_another_model_is_fitted_when_the_setting_says_so(retailer, shop, monkey
     assert all(p_alive < 1 for (p_alive,) in retailer.rows(night, "customer_clv", "p_alive"))
 
 
+@pytest.mark.parametrize(("horizon", "is_told"), [(1002, True), (1003, False)])  # three times 334 days
+def test_a_total_has_no_interval_over_a_horizon_of_more_than_three_histories(
+    retailer, shop, monkeypatch, horizon, is_told
+):
+    monkeypatch.setenv("LOYALTY_CLV_HORIZON_DAYS", f"{horizon}")
+    load_settings.cache_clear()
+    rows = {metric: row for metric, *row in retailer.rows(load(retailer), "clv_forecast", "metric, value, note")}
+    assert rows["forecast_purchases"][0] > 0
+    for end in ("low", "high"):
+        value, note = rows[f"forecast_purchases_{end}"]
+        assert (value is not None) == is_told
+        assert ("334 days of history tell too little" in note) != is_told
+
+
 def test_a_setting_that_is_no_model_is_refused(monkeypatch):
     monkeypatch.setenv("LOYALTY_BUYING_MODEL", "magic")
     load_settings.cache_clear()
