@@ -3,8 +3,8 @@
 SELECT
     l.customer_id,
     p.category,
-    SUM(l.revenue) AS revenue,
-    COUNT(CASE WHEN NOT l.is_return THEN 1 END) AS line_count,
+    CAST(SUM(l.revenue) AS DECIMAL(18, 2)) AS revenue,
+    CAST(COUNT(CASE WHEN NOT l.is_return THEN 1 END) AS INTEGER) AS line_count,
     MAX(CASE WHEN NOT l.is_return THEN l.business_date END) AS last_order_date,
     MAX(n.run_date) AS landing_date
 FROM order_line AS l

@@ -9,25 +9,23 @@ WITH taken_back AS (  -- of a return that is linked to its sale no more than the
     GROUP BY customer_id, business_date
 ),
 
-daily AS (
+daily AS (  -- in types as narrow as they may be, for there are many rows to put in order
     SELECT
         order_fact.customer_id,
         order_fact.business_date,
-        COUNT(CASE WHEN NOT is_return THEN 1 END) AS order_count,
-        COUNT(CASE WHEN is_return THEN 1 END) AS return_count,
-        COUNT(CASE WHEN NOT is_return AND has_promo THEN 1 END) AS promo_order_count,
-        COUNT(CASE WHEN NOT is_return AND has_offer THEN 1 END) AS offer_order_count,
-        COUNT(CASE WHEN NOT is_return AND sales_channel = 'online' THEN 1 END) AS online_order_count,
-        COUNT(CASE WHEN NOT is_return THEN sales_channel END) AS channel_order_count,
-        SUM(order_fact.revenue) AS net_revenue,
-        SUM(CASE WHEN NOT is_return THEN order_fact.revenue ELSE 0 END) AS sale_revenue,
-        GREATEST(
-            SUM(CASE WHEN NOT is_return THEN order_fact.revenue ELSE 0 END) - COALESCE(MAX(taken_back.revenue), 0), 0
-        ) AS net_spend,
-        CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS gross_margin,
-        SUM(CASE WHEN NOT is_return THEN discount_amount END) AS discount_amount,
-        SUM(CASE WHEN NOT is_return THEN points_spent END) AS points_spent,
-        SUM(CASE WHEN NOT is_return THEN points_earned END) AS points_earned,
+        CAST(COUNT(CASE WHEN NOT is_return THEN 1 END) AS INTEGER) AS order_count,
+        CAST(COUNT(CASE WHEN is_return THEN 1 END) AS INTEGER) AS return_count,
+        CAST(COUNT(CASE WHEN NOT is_return AND has_promo THEN 1 END) AS INTEGER) AS promo_order_count,
+        CAST(COUNT(CASE WHEN NOT is_return AND has_offer THEN 1 END) AS INTEGER) AS offer_order_count,
+        CAST(COUNT(CASE WHEN NOT is_return AND sales_channel = 'online' THEN 1 END) AS INTEGER) AS online_order_count,
+        CAST(COUNT(CASE WHEN NOT is_return THEN sales_channel END) AS INTEGER) AS channel_order_count,
+        CAST(SUM(order_fact.revenue) AS DECIMAL(18, 2)) AS net_revenue,
+        CAST(SUM(CASE WHEN NOT is_return THEN order_fact.revenue ELSE 0 END) AS DECIMAL(18, 2)) AS sale_revenue,
+        CAST(MAX(taken_back.revenue) AS DECIMAL(18, 2)) AS taken_back_revenue,
+        CAST(CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS DECIMAL(18, 2)) AS gross_margin,
+        CAST(SUM(CASE WHEN NOT is_return THEN discount_amount END) AS DECIMAL(18, 2)) AS discount_amount,
+        CAST(SUM(CASE WHEN NOT is_return THEN points_spent END) AS DECIMAL(18, 3)) AS points_spent,
+        CAST(SUM(CASE WHEN NOT is_return THEN points_earned END) AS DECIMAL(18, 3)) AS points_earned,
         MAX(night.run_date) AS landing_date
     FROM order_fact
     CROSS JOIN night
@@ -48,7 +46,7 @@ SELECT
     channel_order_count,
     net_revenue,
     sale_revenue,
-    net_spend,
+    GREATEST(sale_revenue - COALESCE(taken_back_revenue, 0), 0) AS net_spend,
     gross_margin,
     discount_amount,
     points_spent,

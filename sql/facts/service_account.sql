@@ -3,7 +3,7 @@
 SELECT
     d.customer_id,
     COUNT(*) AS busy_day_count,
-    MAX(d.order_count) AS most_orders_a_day,
+    CAST(MAX(d.order_count) AS BIGINT) AS most_orders_a_day,
     MIN(d.business_date) AS first_busy_date,
     MAX(d.business_date) AS last_busy_date
 FROM customer_day AS d
