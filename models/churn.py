@@ -44,7 +44,11 @@ QualityRow = tuple[str, float | None, str]
 # The simplest first: of equals it wins.
 Method = Literal["days_since_last_order", "p_alive", "gradient_boosting"]
 
-NOT_FEATURES = ("customer_id", "as_of_date", "run_date", "is_active", "has_churned")
+NOT_FEATURES = (
+    *("customer_id", "as_of_date", "run_date", "is_active"),
+    *("has_churned", "spend_next"),  # what came later
+    *("order_day_count_365d", "spend_last", "spend_before"),  # growth's; churn has as much in other windows
+)
 BASELINES: tuple[Method, ...] = ("days_since_last_order", "p_alive")
 # Ten of the rarer outcome for each of a baseline's two parameters (Peduzzi et al. 1996).
 MIN_OF_EACH_CLASS = 20

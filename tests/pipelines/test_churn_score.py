@@ -140,6 +140,17 @@ def test_what_comes_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, days
     assert after["has_churned"] != before["has_churned"]
 
 
+def test_churn_learns_from_no_outcome_and_no_number_twice(shop, days):
+    shop.give("customer_day", days)
+    made = shop.fit()
+    model = from_artefact(*(made["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
+    known = {column.name for column in contract_of("customer_features").columns}
+    others = {"customer_id", "as_of_date", "is_active", "has_churned", "spend_next"}
+    others |= {"order_day_count_365d", "spend_last", "spend_before"}
+    assert model.bins.keys() == known - others - {"online_share"} | {"p_alive", "score"}  # no channel is known here
+    assert "left_out_features" not in metrics(made["churn_fit"])
+
+
 def test_several_cut_offs_in_one_pass_are_those_of_each_alone(shop, days):
     shop.give("customer_day", days)
     together = shop.features(CUT_OFFS)
