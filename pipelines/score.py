@@ -63,8 +63,6 @@ BATCH_ROWS = 250_000
 MINIMUM_KNOWN_COST = 0.5
 # More customers than these make no better churn model, only a slower one.
 FITTED_CUSTOMERS = 100_000
-# Over a horizon longer than so many histories a total has no honest interval: too little was seen of who leaves.
-LONGEST_REACH = 3
 # Fewer days, less than four weeks, say too little of how models forecast.
 MIN_PAST_DAYS = 28
 # p_alive's parameters are known well enough from so many.
@@ -375,12 +373,12 @@ def _forecast(
     if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
-    is_in_reach = settings.clv_horizon_days <= LONGEST_REACH * history_days
+    is_in_reach = settings.clv_horizon_days <= history_days  # beyond, too little was seen of who leaves
     found = total.interval(buying) if is_in_reach else None
     low, high = (round(end, 6) for end in found) if found else (None, None)
     interval = "of the 95 % predictive interval: uncertain are buying, leaving, parameters and model"
     if not is_in_reach:
-        interval = f"unknown: {history_days} days of history tell too little of who leaves in the horizon"
+        interval = f"unknown: the history of {history_days} days is shorter than the horizon"
     elif low is None:
         interval = "unknown: the parameters came without their uncertainty"
     money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
