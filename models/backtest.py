@@ -1,8 +1,8 @@
 """Backtests: what was forecast of customers against what they then did, and against a naive forecast.
 
 A forecast is an amount (purchase days, revenue), or a probability (to leave, to spend more, to order within an
-interval). The baseline is what a person would have
-guessed without a model; a model that does not beat it does not earn its keep.
+interval). The baseline is what a person would have guessed without a model; a model that does not beat it does not earn
+its keep.
 """
 
 from collections.abc import Iterator

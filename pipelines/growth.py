@@ -3,12 +3,8 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -25,20 +21,11 @@ from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
-from pipelines.score import _FITTED_BY, BATCH_ROWS, Tables, _is_fitted, _quality, model_age
+from pipelines.score import _FITTED_BY, ARTEFACT, BATCH_ROWS, Tables, _is_fitted, _quality, artefact, model_age
 from pipelines.settings import Settings
 
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
-_GROWTH_MODEL = pa.schema(
-    [
-        ("part", pa.string()),
-        ("parameters", pa.string()),
-        ("trained_from", pa.date32()),
-        ("trained_through", pa.date32()),
-        ("libraries", pa.string()),
-        ("data_fingerprint", pa.string()),
-    ]
-)
+_LIBRARIES = ("numpy", "scikit-learn", "scipy")
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
 FITTED_CUSTOMERS = 50_000
 FITTED_RHYTHMS = 3_000
@@ -77,7 +64,11 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     capacity, peers = _category_capacity(engine, night.run_date), _peer_group(engine)
     _sample_customers(engine)
     first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
-    artefact = partial(_artefact, trained_from=first_day, trained_through=night.run_date)
+
+    def fitted(part: str, parameters: str, *data: pd.DataFrame) -> dict[str, Any]:
+        values = (frame.to_numpy(dtype=float) for frame in data)
+        return artefact(part, parameters, values, _LIBRARIES, first_day, night.run_date)
+
     horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
     gap = timedelta(settings.churn_lead_days + horizon)
     train, test = (_spend_as_of(night.run_date - n * gap, engine, settings) for n in (2, 1))
@@ -86,11 +77,11 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     rhythm, judged, patterns = _rhythm(engine, night.run_date, follow_up_days=2 * horizon)
     parts = []
     if rhythm.parameters is not None:
-        parts.append(artefact("rhythm", rhythm.parameters.to_json(), [patterns]))
+        parts.append(fitted("rhythm", rhythm.parameters.to_json(), patterns))
     if growth.model is last and last is not None:
         parts.append(earlier["spend_more"])
     elif growth.model is not None:
-        parts.append(artefact("spend_more", growth.model.to_json(), [train, test]))
+        parts.append(fitted("spend_more", growth.model.to_json(), train, test))
     learnt_through = parts[-1]["trained_through"] if growth.model else night.run_date
     quality = (
         _quality("growth", growth.quality, learnt_through),
@@ -99,7 +90,7 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     )
     return {
         "growth_fit": pa.concat_tables(quality),
-        "growth_model": pa.Table.from_pylist(parts, schema=_GROWTH_MODEL),
+        "growth_model": pa.Table.from_pylist(parts, schema=ARTEFACT),
         "category_capacity": capacity,
         "peer_group": peers,
     }
@@ -109,23 +100,6 @@ def _parts(engine: DuckDBEngine, table: str) -> dict[str, dict[str, Any]]:
     """Rows of growth_model by part; those without a date were written before they had one, and are not used."""
     rows = engine.arrow(f"SELECT * FROM {table} WHERE trained_through IS NOT NULL ORDER BY part").to_pylist()
     return {row["part"]: row for row in rows}
-
-
-def _artefact(
-    part: str, parameters: str, data: Iterable[pd.DataFrame], trained_from: date, trained_through: date
-) -> dict[str, Any]:
-    """A row of growth_model: parameters, and what they were fitted on and with."""
-    digest = hashlib.sha256()
-    for frame in data:
-        digest.update(np.ascontiguousarray(frame.to_numpy(dtype=float)).tobytes())
-    return {
-        "part": part,
-        "parameters": parameters,
-        "trained_from": trained_from,
-        "trained_through": trained_through,
-        "libraries": json.dumps({name: version(name) for name in ("numpy", "scikit-learn", "scipy")}),
-        "data_fingerprint": digest.hexdigest(),
-    }
 
 
 def _sample_customers(engine: DuckDBEngine) -> None:

@@ -45,7 +45,8 @@ from pipelines.lake import Night
 from pipelines.settings import Settings, code_version
 
 Tables = dict[str, pa.Table]
-_CLV_MODEL = pa.schema(
+# A row of a model's table: a part's parameters, and what they were fitted on and with.
+ARTEFACT = pa.schema(
     [
         ("part", pa.string()),
         ("parameters", pa.string()),
@@ -53,10 +54,10 @@ _CLV_MODEL = pa.schema(
         ("trained_through", pa.date32()),
         ("libraries", pa.string()),
         ("data_fingerprint", pa.string()),
-        ("question", pa.string()),
-        ("bins", pa.string()),
     ]
 )
+_CLV_MODEL = pa.schema([*ARTEFACT, ("question", pa.string()), ("bins", pa.string())])
+_CLV_LIBRARIES = ("autograd", "lifetimes", "numpy", "scipy")
 SEED = 7
 BATCH_ROWS = 250_000
 # Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
@@ -141,8 +142,12 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     rate, known = _margin_rate(engine)
     rows: list[QualityRow] = [*buying.quality(), *spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
-    artefact = partial(_artefact, trained_from=first, trained_through=night.run_date, settings=settings)
-    model = {} if rate is None else {"margin_rate": artefact("margin_rate", repr(rate), np.array([rate, known]))}
+
+    def fitted(part: str, parameters: str, data: npt.NDArray[np.float64]) -> dict[str, Any]:
+        row = artefact(part, parameters, [data], _CLV_LIBRARIES, first, night.run_date)
+        return row | {"question": json.dumps(_values(settings, _CLV_QUESTION)), "bins": None}
+
+    model = {} if rate is None else {"margin_rate": fitted("margin_rate", repr(rate), np.array([rate, known]))}
     methods: dict[str, Method] = {}
     for part, fit, data in (("buying", buying, patterns), ("spend", spend, spends)):
         if fit.parameters is None:
@@ -150,7 +155,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         trial = _clv_trial(fit.parameters, earlier.get(part), outcomes, night, settings) if fit.converged else None
         is_new = trial is not None and not trial.is_refused
         rows += trial.quality if trial else []
-        model[part] = artefact(part, fit.parameters.to_json(), data.to_numpy(float)) if is_new else earlier[part]
+        model[part] = fitted(part, fit.parameters.to_json(), data.to_numpy(float)) if is_new else earlier[part]
         methods[part] = fit.method if is_new else "last_good"
     _add_bins(model, engine, night, settings)
     return {
@@ -186,24 +191,25 @@ def _clv_parameters(
     )
 
 
-def _artefact(
+def artefact(
     part: str,
     parameters: str,
-    data: npt.NDArray[np.float64],
+    data: Iterable[npt.NDArray[np.float64]],
+    libraries: Iterable[str],
     trained_from: date,
     trained_through: date,
-    settings: Settings,
 ) -> dict[str, Any]:
-    """A row of clv_model: parameters, and what they were fitted on and with."""
+    """A row of ARTEFACT; data: all that was fitted on."""
+    digest = hashlib.sha256()
+    for values in data:
+        digest.update(np.ascontiguousarray(values).tobytes())
     return {
         "part": part,
         "parameters": parameters,
         "trained_from": trained_from,
         "trained_through": trained_through,
-        "libraries": json.dumps({name: version(name) for name in ("autograd", "lifetimes", "numpy", "scipy")}),
-        "data_fingerprint": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
-        "question": json.dumps(_values(settings, _CLV_QUESTION)),
-        "bins": None,
+        "libraries": json.dumps({name: version(name) for name in libraries}),
+        "data_fingerprint": digest.hexdigest(),
     }
 
 

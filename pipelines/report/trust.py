@@ -119,7 +119,8 @@ def drift(warehouse: Warehouse) -> Section:
         section.takeaways.append(_drift_words(model, [row for row in rows if row["Model"] == model]))
     for row in warehouse.rows(
         "SELECT model, value, note FROM model_quality"
-        " WHERE metric IN ('model_age_days', 'new_model_refused') AND STARTS_WITH(note, 'alarm; ')"
+        " WHERE (ENDS_WITH(metric, 'model_age_days') OR ENDS_WITH(metric, 'new_model_refused'))"
+        " AND STARTS_WITH(note, 'alarm; ')"
         " ORDER BY model, metric"
     ):
         section.takeaways.append(f"{name_of(row['model']).capitalize()}: {row['note'].removeprefix('alarm; ')}.")

@@ -355,7 +355,7 @@ def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made
     level = replace(model, published=Regression(1.0, 3.0, ()))  # a score that moved for everybody
     rows = made_up.history["growth_model"].to_pylist()
     rows = [row | ({"parameters": level.to_json()} if row["part"] == "spend_more" else {}) for row in rows]
-    made_up.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth._GROWTH_MODEL)
+    made_up.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
     index, note, _ = said(made_up.scored()["growth_drift"])["psi_score"]
     assert index > 0.25
     assert note.startswith("alarm; ")

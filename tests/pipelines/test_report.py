@@ -304,6 +304,7 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
         ("churn", "psi_order_count_90d", 0.1234, "warning; population stability index of active customers", NIGHT),
         ("churn", "psi_online_share", 0.01, "stable; population stability index of active customers", NIGHT),
         ("churn", "new_model_refused", 1.0, "alarm; the last churn model predicts better and stays", NIGHT),
+        ("clv", "spend_new_model_refused", 1.0, "alarm; the last model of spend does better and stays", NIGHT),
         ("growth", "auc", 0.7512, "standard error 0.01", NIGHT),
         ("growth", "psi_spend_last", None, "300 customers tonight; 2,000 are needed", NIGHT),
         ("next_order", "coverage", 0.8123, "orders within their interval", NIGHT),
@@ -739,6 +740,7 @@ def test_drift_is_said_in_words_with_what_moved(full_page: str) -> None:
         " features moved somewhat: order count 90d (0.12)."
     ) in said
     assert "Churn: the last churn model predicts better and stays." in said
+    assert "Clv: the last model of spend does better and stays." in said
     assert "Growth: not judged, 300 customers tonight; 2,000 are needed." in said
     assert ("churn", "order count 90d", "0.1234", "has moved", "12 Mar 2025") in page.rows
 
