@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from lifetimes import GammaGammaFitter
 from scipy.optimize import minimize
-from scipy.special import chdtri, ndtri
+from scipy.special import chdtri
 
 from models.clv_model import (
     FITTERS,
@@ -37,7 +37,7 @@ from models.clv_model import (
     as_covariance,
     checked,
 )
-from models.clv_score import COVERAGE, expected_total, forecast_total
+from models.clv_score import COVERAGE, TotalForecast, Z, expected_total, forecast_total
 
 BuyingChoice = Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"]
 
@@ -105,6 +105,9 @@ class ClvFit:
         if self.gradient_norm is not None:
             note = "of the mean log-likelihood, by the logarithms of the parameters; 0 at its maximum"
             rows.append(("gradient_norm", self.gradient_norm, note))
+        if self.parameters is not None and self.held_out:
+            note = "error of that forecast, on the log scale, beyond its own interval; it widens the total's interval"
+            rows.append(("held_out_error", round(self.parameters.held_out_error, 6), note))
         return [*rows, ("converged", float(self.converged), self.method)]
 
 
@@ -160,7 +163,7 @@ def fit_clv(
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
     """
     rows = _grouped(patterns, ["frequency", "recency_days", "age_days"])
-    x, recency, age, count = columns = tuple(rows[name].to_numpy(float) for name in rows.columns)
+    x, recency, age, count = columns = _columns(rows)
     _check_patterns(x, recency, age)
     customers, repeaters = int(count.sum()), int(count[x > 0].sum())
     likelihood = partial(_buying_likelihood, columns)
@@ -183,13 +186,17 @@ def fit_clv(
             compared = sorted(
                 ((likelihood(parameters), parameters) for parameters, _, _ in fits.values()), key=lambda row: -row[0]
             )
-            held_out, near = _held_out(past, tuple(fits), penaliser) if past is not None else ((), tuple(fits))
+            held_out = _held_out(past, tuple(fits), penaliser) if past is not None else {}
+            near = _nearest(held_out) or tuple(fits)
             parameters = _most_credible(compared, near)
             if parameters.model == "bg/nbd":
                 alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
                 parameters = replace(parameters, alive=alive)
             if horizon_days is not None:
                 parameters = _bounded(parameters, columns, horizon_days)
+                if past is not None and parameters.model in held_out:
+                    error = _held_out_error(past, held_out[parameters.model])
+                    parameters = replace(parameters, held_out_error=error)
             _, norm, step = fits[parameters.model]
             ranks = tuple((other.model, value) for value, other in compared)
             note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
@@ -201,34 +208,70 @@ def fit_clv(
             if past is not None and held_out:
                 note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
             method: Method = "penalised" if penaliser else "fitted"
-            return result(method, parameters, note, gradient_norm=norm, compared=ranks, held_out=held_out)
+            ratios = tuple((name, forecast.ratio) for name, forecast in held_out.items())
+            return result(method, parameters, note, gradient_norm=norm, compared=ranks, held_out=ratios)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
     return result("none", None, f"no forecast of purchases: {problem}")
 
 
-def _held_out(
-    past: Past, models: tuple[BuyingModel, ...], penaliser: float
-) -> tuple[tuple[tuple[BuyingModel, float], ...], tuple[BuyingModel, ...]]:
-    """Forecast / actual purchase days of each model learnt on the past; and the models that came nearest.
+@dataclass(frozen=True)
+class _HeldOut:
+    """What a model that was learnt on the past forecast of it; ratio: forecast / actual purchase days."""
 
-    As near as the nearest is who is farther off by no more than the chance of buying moves a total (95 %). All are, if
-    nothing can be learnt there.
-    """
-    rows = _grouped(past.patterns, ["frequency", "recency_days", "age_days"])
+    parameters: ClvParameters
+    total: TotalForecast
+    ratio: float
+
+
+def _held_out(past: Past, models: tuple[BuyingModel, ...], penaliser: float) -> dict[BuyingModel, _HeldOut]:
+    """The forecasts of the models that can be learnt on the past, and expect something of it."""
+    rows = _past_rows(past)
     if (rows["customer_count"] * (rows["frequency"] > 0)).sum() < MIN_REPEAT_CUSTOMERS:
-        return (), models
-    columns = tuple(rows[name].to_numpy(float) for name in rows.columns)
+        return {}
+    columns = _columns(rows)
     fits = {name: fit[0] for name in models if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
     totals = {name: forecast_total(rows, parameters, past.days) for name, parameters in fits.items()}
-    ratios = {name: total.purchases / past.purchases for name, total in totals.items()}
-    off = {name: abs(float(np.log(ratio))) for name, ratio in ratios.items() if ratio > 0}
+    return {
+        name: _HeldOut(fits[name], total, total.purchases / past.purchases)
+        for name, total in totals.items()
+        if total.purchases > 0
+    }
+
+
+def _nearest(held_out: dict[BuyingModel, _HeldOut]) -> tuple[BuyingModel, ...]:
+    """The models whose forecast came nearest: the nearest, and who is farther off by no more than chance (95 %)."""
+    off = {name: abs(float(np.log(forecast.ratio))) for name, forecast in held_out.items()}
     if not off:
-        return (), models
-    nearest = totals[min(off, key=lambda name: off[name])]
-    chance = ndtri((1 + COVERAGE) / 2) * np.sqrt(nearest.variance[0]) / nearest.purchases
-    return tuple(ratios.items()), tuple(name for name in off if off[name] <= min(off.values()) + chance)
+        return ()
+    nearest = held_out[min(off, key=lambda name: off[name])].total
+    chance = Z * np.sqrt(nearest.variance[0]) / nearest.purchases
+    return tuple(name for name in off if off[name] <= min(off.values()) + chance)
+
+
+def _held_out_error(past: Past, forecast: _HeldOut) -> float:
+    """How far a model's forecast of the past was off, on the log scale, beyond what it allows for itself.
+
+    0 if what happened is within the forecast's own 95 % interval; else the method of moments: the squared error is the
+    forecast's own variance plus that of what the model does not know of (seasons, growth, a closed shop).
+    """
+    rows = _past_rows(past)
+    bounds = _quietly(partial(_bounds, forecast.parameters, _columns(rows), past.days))
+    if bounds is None:
+        return 0.0
+    total = forecast_total(rows, replace(forecast.parameters, bounds=bounds), past.days)
+    off = -float(np.log(forecast.ratio))
+    own = total.deviations()[off > 0][0] / total.purchases
+    return float(np.sqrt(off**2 - own**2)) if abs(off) > Z * own else 0.0
+
+
+def _past_rows(past: Past) -> pd.DataFrame:
+    return _grouped(past.patterns, ["frequency", "recency_days", "age_days"])
+
+
+def _columns(rows: pd.DataFrame) -> tuple[Floats, ...]:
+    return tuple(rows[name].to_numpy(float) for name in rows.columns)
 
 
 def _most_credible(compared: list[tuple[float, ClvParameters]], near: tuple[BuyingModel, ...]) -> ClvParameters:

@@ -76,6 +76,8 @@ class ClvParameters:
     alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
     rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in
     use, at most 1.
+    held_out_error: how far the model's forecast of the last part of the history, learnt before it, was off, on the log
+    scale, beyond its own interval.
     """
 
     model: BuyingModel
@@ -88,6 +90,7 @@ class ClvParameters:
     alive: "ClvParameters | None" = None
     rivals: tuple["ClvParameters", ...] = ()
     weight: float = 1.0
+    held_out_error: float = 0.0
 
     @property
     def values(self) -> Values:

@@ -24,6 +24,7 @@ DAYS_A_YEAR = 365
 # How a total moves with the parameters is told by so many rows, of those that are forecast at once.
 MAX_SENSITIVITY_ROWS = 5_000
 COVERAGE = 0.95
+Z = float(ndtri((1 + COVERAGE) / 2))
 # What drift is watched on, by the part of the model that learns from it or makes it.
 WATCHED = {
     "buying": ("days_between_purchases", "days_since_last_purchase", "p_alive", "expected_purchases"),
@@ -163,23 +164,31 @@ class TotalForecast:
         """Expected purchase days, by the model in use."""
         return float(self.expected[0])
 
+    def deviations(self) -> tuple[Floats, Floats]:
+        """Standard deviation of purchases below and above what is expected, by model.
+
+        Two things are uncertain: each customer's buying and leaving; and the parameters, which move all customers
+        alike, within their bounds. The distances add up in squares (Zou and Donner 2008).
+        """
+        below, above = (
+            np.sqrt(self.variance + ((bound - self.expected) / Z) ** 2) for bound in (self.fewest, self.most)
+        )
+        return below, above
+
     def interval(self, parameters: ClvParameters) -> tuple[float, float] | None:
         """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's bounds are unknown.
 
-        Three things are uncertain: each customer's buying and leaving; the parameters, which move all customers alike,
-        within their bounds (the distances add up in squares, Zou and Donner 2008); and the model. By one model
-        purchases are normal on either side of what it expects, by all a mixture (Hoeting and others 1999).
+        By one model purchases are normal on either side of what it expects, as far off as its deviations and its error
+        on the held-out part of the history say; by all a mixture (Hoeting and others 1999).
         """
         if not np.isfinite(self.fewest).all():
             return None
         if not self.variance.all():
             return self.purchases, self.purchases  # of nobody
-        z = float(ndtri((1 + COVERAGE) / 2))
         weights = np.array([model.weight for model in (parameters, *parameters.rivals)])
-        below, above = (
-            np.sqrt(self.variance + ((bound - self.expected) / z) ** 2) for bound in (self.fewest, self.most)
-        )
-        bracket = (self.expected - 2 * z * below).min(), (self.expected + 2 * z * above).max()
+        unknown = parameters.held_out_error * self.expected
+        below, above = (np.hypot(deviation, unknown) for deviation in self.deviations())
+        bracket = (self.expected - 2 * Z * below).min(), (self.expected + 2 * Z * above).max()
 
         def excess(purchases: float, share: float) -> float:
             gap = purchases - self.expected

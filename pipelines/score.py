@@ -325,7 +325,6 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
 
     engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
-    history: int = engine.rows(f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0] or 0
     sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {_SHOPPER}"
     clv = engine.rows(sum_of_clv)[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
@@ -334,7 +333,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     return {
         "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
         "FROM scored_clv",
-        "clv_forecast": _quality("clv", _forecast(buying, total, clv, history, night.run_date, settings), learnt),
+        "clv_forecast": _quality("clv", _forecast(buying, total, clv, night.run_date, settings), learnt),
         "clv_drift": _clv_drift(model, bins, watched, night.run_date),
     }
 
@@ -371,7 +370,6 @@ def _forecast(
     buying: ClvParameters | None,
     total: TotalForecast | None,
     clv: float | None,
-    history_days: int,
     run_date: date,
     settings: Settings,
 ) -> list[QualityRow]:
@@ -379,13 +377,12 @@ def _forecast(
     if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
-    is_in_reach = settings.clv_horizon_days <= history_days  # beyond, too little was seen of who leaves
-    found = total.interval(buying) if is_in_reach else None
+    found = total.interval(buying)
     low, high = (round(end, 6) for end in found) if found else (None, None)
-    interval = "of the 95 % predictive interval: uncertain are buying, leaving, parameters and model"
-    if not is_in_reach:
-        interval = f"unknown: the history of {history_days} days is shorter than the horizon"
-    elif low is None:
+    interval = (
+        "of the 95 % predictive interval: uncertain are buying, leaving, parameters, model, and what it can't know"
+    )
+    if low is None:
         interval = "unknown: the parameters came without their uncertainty"
     money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
     return [

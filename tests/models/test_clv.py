@@ -340,6 +340,25 @@ def test_interval_of_a_total_is_wider_the_less_is_known(cdnow):
     assert forecast_total(cdnow, BUYING, 39).interval(BUYING) is None  # whose uncertainty nobody knows
 
 
+@pytest.mark.parametrize("ratio", [2.0, 0.5, 1.05])
+def test_an_error_on_the_held_out_part_beyond_its_interval_widens_the_total(cdnow, ratio):
+    learnt = fit_clv(cdnow, model="mbg/nbd", horizon_days=39).parameters
+    then = forecast_total(cdnow, learnt, 39)
+    fit = fit_clv(cdnow, model="mbg/nbd", horizon_days=39, past=Past(cdnow, 39, ratio * then.purchases))
+    below, above = then.deviations()
+    own = float((above if ratio > 1 else below)[0] / then.purchases)
+    is_beyond = abs(np.log(ratio)) > 1.96 * own
+    assert is_beyond == (ratio != 1.05)
+    error = np.sqrt(np.log(ratio) ** 2 - own**2) if is_beyond else 0.0
+    assert fit.parameters.held_out_error == pytest.approx(error)
+    assert ClvParameters.from_json(fit.parameters.to_json()) == fit.parameters
+    low, high = then.interval(fit.parameters)
+    down, up = (1.96 * np.hypot(deviation[0], error * then.purchases) for deviation in (below, above))
+    assert (low, high) == pytest.approx((max(then.purchases - down, 0), then.purchases + up), rel=1e-4)
+    rows = {metric: value for metric, value, _ in fit.quality()}
+    assert rows["held_out_error"] == pytest.approx(error, abs=1e-6)
+
+
 def test_total_of_nobody_is_nothing():
     parameters = replace(BUYING, bounds=(BUYING.values,) * 2)
     total = forecast_total(customers((None, None, None, None)), parameters, 365)

@@ -96,7 +96,9 @@ def test_models_are_chosen_by_what_the_last_third_of_the_history_brought(retaile
     before = [[day for day in on if day <= then] for on in known]
     expected = sorted((len(on) - 1, on[-1] - on[0], then - on[0]) for on in before)
     assert sorted(map(tuple, past.patterns.to_numpy().tolist())) == expected
-    assert any(name.startswith("held_out_forecast_ratio_") for name in quality(retailer, shop))
+    found = quality(retailer, shop)
+    assert any(name.startswith("held_out_forecast_ratio_") for name in found)
+    assert found["held_out_error"][0] > 0.5  # these habits, all alike, are none that the models know
 
 
 def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
@@ -174,19 +176,11 @@ def test_another_model_is_fitted_when_the_setting_says_so(retailer, shop, monkey
     assert all(p_alive < 1 for (p_alive,) in retailer.rows(night, "customer_clv", "p_alive"))
 
 
-@pytest.mark.parametrize(("horizon", "is_told"), [(334, True), (335, False)])
-def test_a_total_has_no_interval_over_a_horizon_longer_than_the_history(retailer, shop, monkeypatch, horizon, is_told):
-    monkeypatch.setenv("LOYALTY_CLV_HORIZON_DAYS", f"{horizon}")
+def test_a_total_has_an_interval_over_a_horizon_longer_than_the_history_too(retailer, shop, monkeypatch):
+    monkeypatch.setenv("LOYALTY_CLV_HORIZON_DAYS", "700")  # after 334 days of history
     load_settings.cache_clear()
-    rows = {metric: row for metric, *row in retailer.rows(load(retailer), "clv_forecast", "metric, value, note")}
-    purchases = rows["forecast_purchases"][0]
-    assert purchases > 0
-    if is_told:
-        assert rows["forecast_purchases_low"][0] < purchases < rows["forecast_purchases_high"][0]
-    for end in ("low", "high"):
-        value, note = rows[f"forecast_purchases_{end}"]
-        assert (value is not None) == is_told
-        assert ("the history of 334 days is shorter than the horizon" in note) != is_told
+    rows = dict(retailer.rows(load(retailer), "clv_forecast", "metric, value"))
+    assert 0 <= rows["forecast_purchases_low"] < rows["forecast_purchases"] < rows["forecast_purchases_high"]
 
 
 def test_a_setting_that_is_no_model_is_refused(monkeypatch):
