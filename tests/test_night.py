@@ -190,14 +190,15 @@ def test_files_are_private(finished):
     assert open_to_others == []
 
 
-def test_the_same_night_again_and_in_another_home_is_the_same(finished, landing, tmp_path):
-    home, _ = finished
-    before = table_rows(home), hashes(home / "exports"), hashes(home / "reports")
-    succeed(home, "--date", "2025-07-01")
-    assert (table_rows(home), hashes(home / "exports"), hashes(home / "reports")) == before
+def test_the_same_nights_in_another_home_are_the_same(finished, landing, tmp_path):
     other = new_home(landing, tmp_path, "other")
     succeed(other, "--from", "2025-06-30", "--to", "2025-07-01")
-    assert (table_rows(other), hashes(other / "exports"), hashes(other / "reports")) == before
+    assert outcome(other) == outcome(finished[0])
+
+
+def outcome(home: Path) -> tuple[object, ...]:
+    """All that a night brings out."""
+    return table_rows(home), hashes(home / "exports"), hashes(home / "reports")
 
 
 def copy_of(home: Path, target: Path) -> Path:
@@ -230,13 +231,45 @@ def test_a_killed_night_sends_nothing_and_ends_the_same_when_run_again(finished,
     assert hashes(home / "exports") == hashes(undisturbed / "exports")
 
 
-def test_an_old_night_built_again_neither_replaces_the_warehouse_nor_sends_anything(finished, tmp_path):
-    home = copy_of(finished[0], tmp_path / "home")
-    warehouse, exports = hashlib.sha256((home / "warehouse.duckdb").read_bytes()).hexdigest(), hashes(home / "exports")
-    out = succeed(home, "--date", "2025-06-30")
+@pytest.fixture(scope="module")
+def run_again(finished: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the home, in which its last night ran once more."""
+    home = copy_of(finished[0], tmp_path_factory.mktemp("again") / "home")
+    succeed(home, "--date", "2025-07-01")
+    return home
+
+
+def test_the_same_night_again_is_the_same(finished, run_again):
+    assert outcome(run_again) == outcome(finished[0])
+
+
+@pytest.fixture(scope="module")
+def old_again(run_again: Path) -> tuple[Path, str, tuple[object, ...]]:
+    """That home after its first night ran again, what was printed, and what there was before: warehouse, exports."""
+    before = hashes(run_again / "exports"), hashlib.sha256((run_again / "warehouse.duckdb").read_bytes()).hexdigest()
+    return run_again, succeed(run_again, "--date", "2025-06-30"), before
+
+
+def test_an_old_night_built_again_neither_replaces_the_warehouse_nor_sends_anything(old_again):
+    home, out, before = old_again
     assert "The warehouse stays that of 2025-07-01; nothing was sent." in out
-    assert hashlib.sha256((home / "warehouse.duckdb").read_bytes()).hexdigest() == warehouse
-    assert hashes(home / "exports") == exports
+    assert before == (hashes(home / "exports"), hashlib.sha256((home / "warehouse.duckdb").read_bytes()).hexdigest())
+
+
+def test_the_published_warehouse_can_be_read_while_a_later_run_fails(old_again):
+    """What a published warehouse's views read stays, though the night's manifest has moved on to other files."""
+    home = old_again[0]
+    (home / "landing" / "2025-07-01" / "receipts.csv").write_text("receipt_id,issued_at,total_amount\n")
+    process = loyalty(home, "run", "--date", "2025-07-01")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "] commit " in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        assert warehouse.execute("SELECT COUNT(*) FROM order_fact").fetchone()[0] > 1000
+        assert warehouse.execute("SELECT COUNT(*) FROM campaign_assignment").fetchone()[0] > 100
 
 
 def test_bad_data_stops_the_night_with_a_message_and_leaves_what_was_published(finished, tmp_path):
@@ -248,21 +281,3 @@ def test_bad_data_stops_the_night_with_a_message_and_leaves_what_was_published(f
     assert "receipts.csv: the required column total_amount is missing" in error
     assert "Traceback" not in error
     assert table_rows(home) == before
-
-
-def test_the_published_warehouse_can_be_read_while_a_later_run_fails(finished, tmp_path):
-    """What a published warehouse's views read stays, though the night's manifest has moved on to other files."""
-    home = copy_of(finished[0], tmp_path / "home")
-    succeed(home, "--date", "2025-07-01")
-    (home / "landing" / "2025-07-01" / "receipts.csv").write_text("receipt_id,issued_at,total_amount\n")
-    succeed(home, "--date", "2025-06-30")
-    process = loyalty(home, "run", "--date", "2025-07-01")
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "] commit " in line:
-            break
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
-        assert warehouse.execute("SELECT COUNT(*) FROM order_fact").fetchone()[0] > 1000
-        assert warehouse.execute("SELECT COUNT(*) FROM campaign_assignment").fetchone()[0] > 100
