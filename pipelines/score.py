@@ -379,9 +379,7 @@ def _forecast(
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
     found = total.interval(buying)
     low, high = (round(end, 6) for end in found) if found else (None, None)
-    interval = (
-        "of the 95 % predictive interval: uncertain are buying, leaving, parameters, model, and what it can't know"
-    )
+    interval = "of the 95 % predictive interval: of buying, leaving, parameters and model, and with its held_out_error"
     if low is None:
         interval = "unknown: the parameters came without their uncertainty"
     money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"

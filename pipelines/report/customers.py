@@ -178,7 +178,7 @@ def clv(warehouse: Warehouse) -> Section:
         f"{warehouse.money(base['clv'])} are expected of {counted(base['valued'], 'customer')} in the next"
         f" {number(base['days'])} days, counted on {name_of(base['basis'], 30)}."
     )
-    section = Section(takeaways=[words], tables=[tiers])
+    section = Section(takeaways=[words, *_total_words(warehouse)], tables=[tiers])
     if base["clv"] > 0:
         points = warehouse.rows(_CONCENTRATION)
         if base["valued"] >= 10:
@@ -201,6 +201,29 @@ def clv(warehouse: Warehouse) -> Section:
         )
     section.tiles.append(Tile(f"CLV, next {number(base['days'])} days", warehouse.money(base["clv"]), words))
     return section
+
+
+def _total_words(warehouse: Warehouse) -> list[str]:
+    """What all customers together are expected to do, and whether the model's last forecast of that came true."""
+    said = {
+        row["metric"]: row
+        for row in warehouse.rows("SELECT metric, value, note FROM model_quality WHERE model = 'clv' ORDER BY metric")
+    }
+    total, low, high = (said.get(f"forecast_purchases{end}", {}).get("value") for end in ("", "_low", "_high"))
+    words = []
+    if low is not None:
+        words.append(
+            f"Together they are expected to buy on {number(total)} days,"
+            f" with 95% certainty on {number(low)} to {number(high)}."
+        )
+    if said.get("held_out_error", {}).get("value"):
+        forecast = said[f"held_out_forecast_ratio_{said['buying_model']['note'].replace('/', '_')}"]["value"]
+        words.append(
+            f"Learnt before the last part of the history, the model forecast {percent(forecast)} of the purchases that"
+            " came in it, farther off than chance explains: seasons, growth or a closure are nothing that it knows of."
+            " The interval above allows for as much again."
+        )
+    return words
 
 
 def _held_by(points: Sequence[Row], share: float) -> tuple[float, float]:
