@@ -112,7 +112,7 @@ def test_too_few_repeat_buyers_are_refused_with_the_reason():
     patterns = pd.DataFrame({"frequency": [0, 1], "recency_days": [0, 5], "age_days": [9, 9], "customer_count": [7, 2]})
     fit = fit_rhythm(patterns, None)
     assert fit.parameters is None
-    assert fit.note.startswith("no date of a next order: 2 of 9 customers bought again; 30 ")
+    assert fit.note.startswith("no model of the next order: 2 of 9 customers bought again; 30 ")
     assert fit.quality() == [("customers", 9.0, fit.note)]
 
 

@@ -694,14 +694,14 @@ def test_without_models_of_growth_the_page_says_why(tmp_path: Path) -> None:
         "model_quality": [
             ("growth", "method", None, "none: 0 of 0 customers spent more", None),
             ("growth", "categories_with_capacity", 0.0, "headroom is NULL: no category has 30 households", None),
-            ("next_order", "customers", 1.0, "no date of a next order: 0 of 1 customers bought again", None),
+            ("next_order", "customers", 1.0, "no model of the next order: 0 of 1 customers bought again", None),
         ],
     }
     page = Page(written(tmp_path, tables))
     said = page.sections["growth"]
     assert "no probability to spend more for any: none: 0 of 0 customers spent more." in said
     assert "Room for more is not known: headroom is NULL: no category has 30 households." in said
-    assert "Nobody's next order has a date: no date of a next order: 0 of 1 customers bought again." in said
+    assert "Nobody's next order has a date: no model of the next order: 0 of 1 customers bought again." in said
     assert ("none", "1", "–", "–", "–", "–") in page.rows
     assert "There is no model tonight whose customers and scores could have drifted." in page.sections["drift"]
 
