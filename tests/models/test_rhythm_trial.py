@@ -1,4 +1,4 @@
-"""New parameters of the next order against the last ones: the loss by hand, worse beyond chance is refused, chance not."""
+"""New parameters of the next order against the last ones: worse beyond chance is refused, chance is not."""
 
 from dataclasses import replace
 
