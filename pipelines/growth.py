@@ -347,7 +347,8 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
         rows = score_rhythm(batch, parameters)
         if bins:
             people = batch["is_shopper"]
-            known, made = (table.drop_columns("customer_id").filter(people) for table in (batch, rows))
+            known = batch.select(["frequency", "recency_days", "age_days"]).filter(people)
+            made = rows.select(["p_order_again", "next_days"]).filter(people)
             for name, values in watched_columns(known, made, settings.active_days).items():
                 counts[name] += bin_counts(bins[name], values)
         dates = {name: pc.add(rows[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}

@@ -130,6 +130,22 @@ def test_what_was_refused_is_tried_again_the_next_night(regulars):
     assert set(shop.rows(load(shop, tomorrow), "growth_fit", "trained_through")) == {(tomorrow,)}
 
 
+def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_bytes(regulars, tmp_path):
+    shop, night = regulars
+    manifest = night.lake.manifest(NIGHT)
+    with DuckDBEngine(night, shop.settings) as engine:
+        for name in tables()["customer_next_order"].inputs:
+            engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+        made = growth.customer_next_order(engine, night, shop.settings)
+        engine.register_arrow("drift", made["next_order_drift"])
+        rows = {"customer_next_order": made["customer_next_order"], "next_order_drift": "SELECT * FROM drift"}
+        for name, select in rows.items():
+            columns = ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in contract_of(name).columns)
+            engine.write_file(f"SELECT {columns} FROM ({select})", tmp_path / name)
+            (before,) = manifest.tables[name].parts
+            assert (tmp_path / name).read_bytes() == night.lake.path(before.path).read_bytes()
+
+
 def test_choices_are_drawn_by_month_logged_when_used_and_weighed(shop):
     first = load(shop, NIGHT)
     columns = "customer_id, chosen_channel, choice_probability, is_explored, best_channel, method"
