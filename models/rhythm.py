@@ -36,6 +36,8 @@ K_BOUNDS = (0.1, 20.0)
 HALF_A_DAY = 0.5
 # Log-odds between which an interval's distribution is tabulated: from one in ten million to less than one in 10^12.
 LOG_ODDS = np.linspace(16.0, -28.0, 353)
+# What drift is watched on: what the model learns from, and what it makes of it.
+WATCHED = ("days_between_purchases", "days_since_last_purchase", "p_order_again", "next_order_days")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class RhythmParameters:
             raise ValueError(f"not a set of parameters: {parameters}")
         return parameters
 
+    def quality(self) -> list[QualityRow]:
+        """(metric, value, note) for model_quality."""
+        return [(name, value, "parameter of MBG/CNBD-k") for name, value in asdict(self).items()]
+
 
 @dataclass(frozen=True)
 class RhythmFit:
@@ -78,11 +84,10 @@ class RhythmFit:
     note: str
 
     def quality(self) -> list[QualityRow]:
-        """(metric, value, note) for model_quality."""
+        """(metric, value, note) for model_quality, without the parameters'."""
         rows: list[QualityRow] = [("customers", float(self.customers), self.note)]
         if self.parameters is not None:
             rows.append(("log_likelihood", self.log_likelihood, "of buying and leaving, given k"))
-            rows += [(name, value, "parameter of MBG/CNBD-k") for name, value in asdict(self.parameters).items()]
         return rows
 
 
@@ -138,7 +143,7 @@ def fit_rhythm(
     customers, repeaters = int(weight.sum()), int(weight[x > 0].sum())
     if k is None or repeaters < MIN_REPEAT_CUSTOMERS:
         needed = f"{MIN_REPEAT_CUSTOMERS} who bought on three days or more are needed to see a rhythm"
-        note = f"no date of a next order: {repeaters} of {customers} customers bought again; {needed}"
+        note = f"no model of the next order: {repeaters} of {customers} customers bought again; {needed}"
         return RhythmFit(None, None, customers, repeaters, note)
     spent, silent = recency - rounding * x, age - recency
 
@@ -199,6 +204,29 @@ def score_rhythm(customers: pa.Table, parameters: RhythmParameters | None) -> pa
             "reason": _texts(reason),
         }
     )
+
+
+def watched_columns(customers: pa.Table, scored: pa.Table, active_days: int) -> dict[str, Floats]:
+    """What drift is watched on, of the active customers: the columns of WATCHED.
+
+    As with CLV, what grows by itself with a customer's years (frequency, recency_days, age_days) is not watched. Days
+    between purchases are NaN for who bought on one day only, days to the next order for who has no date: bins of their
+    own.
+
+    Args:
+        customers: as given to score_rhythm.
+        scored: what it made of them.
+        active_days: who bought within so many days is active.
+    """
+    x, recency, age = (_floats(customers[name]) for name in ("frequency", "recency_days", "age_days"))
+    active = age - recency < active_days
+    columns = {
+        "days_between_purchases": recency / np.where(x > 0, x, np.nan),
+        "days_since_last_purchase": age - recency,
+        "p_order_again": _floats(scored["p_order_again"]),
+        "next_order_days": _floats(scored["next_days"]),
+    }
+    return {name: values[active] for name, values in columns.items()}
 
 
 def _outlook(parameters: RhythmParameters, x: Floats, recency: Floats, silent: Floats) -> tuple[Floats, Floats]:

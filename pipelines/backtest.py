@@ -176,7 +176,7 @@ _ORDERED = _Measure(
     "probability",
     "share that ordered within it",
     "customers",
-    "customers",
+    "k",
 )
 
 

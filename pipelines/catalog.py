@@ -142,9 +142,10 @@ _PYTHON = (
         "customer_next_order",
         "scores",
         "python",
-        ("customer_purchase_pattern", "growth_model"),
+        ("customer_purchase_pattern", "growth_model", "service_account"),
         function="pipelines.growth:customer_next_order",
     ),
+    Table("next_order_drift", "scores", "split", ("customer_next_order",)),
     Table(
         "customer_channel",
         "marts",

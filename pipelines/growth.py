@@ -3,7 +3,9 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,14 +16,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.channel import CHANNELS, ChannelFit, choose_channel, fit_channel, score_channel
-from models.drift import bin_counts, drift_rows
+from models.clv_trial import Trial
+from models.drift import bin_counts, drift_rows, fixed_bins
 from models.growth import GrowthModel, fit_growth, score_growth, watched
-from models.rhythm import RhythmFit, RhythmParameters, fit_rhythm, judge_rhythm, regularity, score_rhythm
+from models.rhythm import (
+    WATCHED,
+    QualityRow,
+    RhythmFit,
+    RhythmParameters,
+    fit_rhythm,
+    judge_rhythm,
+    regularity,
+    score_rhythm,
+    watched_columns,
+)
+from models.rhythm_trial import hold_against_last, no_trial
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
-from pipelines.score import _FITTED_BY, ARTEFACT, BATCH_ROWS, Tables, _is_fitted, _quality, artefact, model_age
+from pipelines.score import (
+    _FITTED_BY,
+    _SHOPPER,
+    ARTEFACT,
+    BATCH_ROWS,
+    SEED,
+    TRIAL_DAYS,
+    Tables,
+    _is_fitted,
+    _kept_bins,
+    _part_drift,
+    _quality,
+    _values,
+    artefact,
+    model_age,
+)
 from pipelines.settings import Settings
 
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
@@ -29,6 +58,9 @@ _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 # More customers than these make a fit slower, and no better: of habits (spend, categories), and of rhythms.
 FITTED_CUSTOMERS = 50_000
 FITTED_RHYTHMS = 3_000
+# Settings that say which purchases a rhythm is of, and what the bins of its drift rest on, beside the parameters.
+_RHYTHM_QUESTION = ("amounts_include_tax", "gift_card_categories")
+_RHYTHM_WATCHED_BY = ("active_days",)
 # Nor do more of those who were reached tell better how much customers differ in what they do on a channel.
 FITTED_REACHED = 100_000
 # Fewer are no peers, and no measure of what a category holds.
@@ -64,29 +96,23 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     capacity, peers = _category_capacity(engine, night.run_date), _peer_group(engine)
     _sample_customers(engine)
     first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
-
-    def fitted(part: str, parameters: str, *data: pd.DataFrame) -> dict[str, Any]:
-        values = (frame.to_numpy(dtype=float) for frame in data)
-        return artefact(part, parameters, values, _LIBRARIES, first_day, night.run_date)
-
     horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
     gap = timedelta(settings.churn_lead_days + horizon)
     train, test = (_spend_as_of(night.run_date - n * gap, engine, settings) for n in (2, 1))
     last = GrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
     growth = fit_growth(train, test, horizon, last, {name: now[name] for name in _FITTED_BY})
-    rhythm, judged, patterns = _rhythm(engine, night.run_date, follow_up_days=2 * horizon)
-    parts = []
-    if rhythm.parameters is not None:
-        parts.append(fitted("rhythm", rhythm.parameters.to_json(), patterns))
+    rhythm, of_rhythm = _rhythm(engine, night, settings, earlier.get("rhythm"), first_day)
+    parts = [rhythm] if rhythm else []
     if growth.model is last and last is not None:
         parts.append(earlier["spend_more"])
     elif growth.model is not None:
-        parts.append(fitted("spend_more", growth.model.to_json(), train, test))
+        data = (frame.to_numpy(dtype=float) for frame in (train, test))
+        parts.append(artefact("spend_more", growth.model.to_json(), data, _LIBRARIES, first_day, night.run_date))
     learnt_through = parts[-1]["trained_through"] if growth.model else night.run_date
     quality = (
         _quality("growth", growth.quality, learnt_through),
         _quality("growth", _headroom_quality(capacity, peers), night.run_date),
-        _quality("next_order", [*rhythm.quality(), *judged], night.run_date),
+        *of_rhythm,
     )
     return {
         "growth_fit": pa.concat_tables(quality),
@@ -132,21 +158,39 @@ def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.Data
 
 
 def _rhythm(
-    engine: DuckDBEngine, tonight: date, follow_up_days: int
-) -> tuple[RhythmFit, list[tuple[str, float | None, str]], pd.DataFrame]:
-    """The fit as of tonight, how one of an earlier day foretold what came since, and the patterns that were learnt."""
+    engine: DuckDBEngine, night: Night, settings: Settings, last: dict[str, Any] | None, first_day: date
+) -> tuple[dict[str, Any] | None, list[pa.Table]]:
+    """The next order's row of growth_model, and its rows of growth_fit.
+
+    The row is the last one where tonight's fit fails or is refused. The fit of an earlier day says how good dates are.
+    """
+    tonight, follow_up = night.run_date, 2 * settings.churn_horizon_days
     customers = engine.rows("SELECT COUNT(*) FROM sampled")[0][0]
     engine.materialise(
         "purchase_day",
         "SELECT customer_id, business_date, LAG(business_date) OVER (PARTITION BY customer_id ORDER BY business_date) "
         f"AS earlier_date FROM sampled_day WHERE net_spend > 0 AND draw < '{_rhythm_bound(customers, engine)}'",
     )
-    then = tonight - timedelta(follow_up_days)
-    earlier, patterns = _rhythm_as_of(engine, then)
+    earlier, patterns = _rhythm_as_of(engine, tonight - timedelta(follow_up))
     forecast = score_rhythm(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
-    judged = judge_rhythm(forecast, patterns["next_days"], follow_up_days)
+    judged = judge_rhythm(forecast, patterns["next_days"], follow_up)
     fit, learnt = _rhythm_as_of(engine, tonight, earlier.parameters)
-    return fit, judged, learnt[["frequency", "recency_days", "age_days"]]
+    part, rows = last, judged
+    if fit.parameters is not None:
+        trial = _rhythm_trial(engine, night, settings, fit.parameters, last)
+        rows += trial.quality
+        if not trial.is_refused:
+            data = learnt[["frequency", "recency_days", "age_days"]].to_numpy(dtype=float)
+            part = artefact("rhythm", fit.parameters.to_json(), [data], _LIBRARIES, first_day, tonight)
+            part["question"] = json.dumps(_values(settings, _RHYTHM_QUESTION))
+            part["bins"] = _rhythm_bins(engine, tonight, fit.parameters, settings)
+    elif last:
+        fit = replace(fit, note=f"{fit.note}; the last model stays")
+    quality = [_quality("next_order", [*fit.quality(), *rows], tonight)]
+    if part:
+        parameters = RhythmParameters.from_json(part["parameters"]).quality()
+        quality.append(_quality("next_order", parameters, part["trained_through"]))
+    return part, quality
 
 
 def _rhythm_bound(sampled: int, engine: DuckDBEngine) -> str:
@@ -160,20 +204,48 @@ def _rhythm_as_of(
     engine: DuckDBEngine, day: date, start: RhythmParameters | None = None
 ) -> tuple[RhythmFit, pd.DataFrame]:
     """A fit on what was known on a day; and the customers' patterns then, with the days to the next purchase day."""
-    known = f"business_date <= DATE '{day}'"
     intervals = engine.arrow(
         "SELECT customer_id, DATE_DIFF('day', earlier_date, business_date) AS interval_days, "
-        f"COUNT(*) AS interval_count FROM purchase_day WHERE {known} AND earlier_date IS NOT NULL "
-        "GROUP BY ALL ORDER BY ALL"
+        "COUNT(*) AS interval_count FROM purchase_day "
+        f"WHERE business_date <= DATE '{day}' AND earlier_date IS NOT NULL GROUP BY ALL ORDER BY ALL"
     ).to_pandas()
-    patterns = engine.arrow(
+    patterns = _patterns_as_of(engine, day)
+    return fit_rhythm(patterns, regularity(intervals), start), patterns
+
+
+def _patterns_as_of(engine: DuckDBEngine, day: date, purchase_days: str = "purchase_day") -> pd.DataFrame:
+    """Grain: customer who had bought by a day. His pattern then, and the days to his next purchase day."""
+    known = f"business_date <= DATE '{day}'"
+    patterns: pd.DataFrame = engine.arrow(
         f"""SELECT customer_id, COUNT(*) FILTER ({known}) - 1 AS frequency,
             DATE_DIFF('day', MIN(business_date), MAX(business_date) FILTER ({known})) AS recency_days,
             DATE_DIFF('day', MIN(business_date), DATE '{day}') AS age_days, 1 AS customer_count,
             DATE_DIFF('day', DATE '{day}', MIN(business_date) FILTER (NOT {known})) AS next_days
-        FROM purchase_day GROUP BY customer_id HAVING MIN(business_date) <= DATE '{day}' ORDER BY customer_id"""
+        FROM {purchase_days} GROUP BY customer_id HAVING MIN(business_date) <= DATE '{day}' ORDER BY customer_id"""
     ).to_pandas()
-    return fit_rhythm(patterns, regularity(intervals), start), patterns
+    return patterns
+
+
+def _rhythm_trial(
+    engine: DuckDBEngine, night: Night, settings: Settings, new: RhythmParameters, last: dict[str, Any] | None
+) -> Trial:
+    """Tonight's parameters against the last ones (a row of growth_model), by when customers ordered since."""
+    if last is None:
+        return no_trial("there is no earlier one")
+    if json.loads(last["question"] or "{}") != _values(settings, _RHYTHM_QUESTION):
+        return no_trial(f"the earlier one was fitted by other settings ({', '.join(_RHYTHM_QUESTION)})")
+    days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
+    customers = _patterns_as_of(engine, night.run_date - timedelta(days))
+    return hold_against_last(new, RhythmParameters.from_json(last["parameters"]), customers, days, SEED)
+
+
+def _rhythm_bins(engine: DuckDBEngine, tonight: date, parameters: RhythmParameters, settings: Settings) -> str:
+    """Bins of what is watched, over all sampled customers: more than are fitted on, as few of them may be active."""
+    patterns = _patterns_as_of(engine, tonight, "(SELECT * FROM sampled_day WHERE net_spend > 0)")
+    customers = pa.Table.from_pandas(patterns, preserve_index=False)
+    columns = watched_columns(customers, score_rhythm(customers, parameters), settings.active_days)
+    bins = {name: asdict(fixed_bins(values)) for name, values in columns.items()}
+    return json.dumps(_values(settings, _RHYTHM_WATCHED_BY) | {"bins": bins})
 
 
 def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
@@ -262,21 +334,38 @@ def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings)
     }
 
 
-def customer_next_order(engine: DuckDBEngine, night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
+def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
     part = _parts(engine, "growth_model").get("rhythm")
     parameters = RhythmParameters.from_json(part["parameters"]) if part else None
+    bins = _kept_bins(part, settings, _RHYTHM_WATCHED_BY) if part else {}
+    counts = {name: np.zeros(len(kept.shares), np.int64) for name, kept in bins.items()}
     epoch = (night.run_date - date(1970, 1, 1)).days
     named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
 
     def scored(batch: pa.Table) -> pa.Table:
         rows = score_rhythm(batch, parameters)
+        if bins:
+            people = batch["is_shopper"]
+            known = batch.select(["frequency", "recency_days", "age_days"]).filter(people)
+            made = rows.select(["p_order_again", "next_days"]).filter(people)
+            for name, values in watched_columns(known, made, settings.active_days).items():
+                counts[name] += bin_counts(bins[name], values)
         dates = {name: pc.add(rows[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
         return pa.table({name: rows[name] for name in ("customer_id", "p_order_again", "method", "reason")} | dates)
 
-    select = "SELECT customer_id, frequency, recency_days, age_days FROM customer_purchase_pattern ORDER BY customer_id"
+    patterns = f"customer_id, frequency, recency_days, age_days, {_SHOPPER} AS is_shopper"
+    select = f"SELECT {patterns} FROM customer_purchase_pattern ORDER BY customer_id"
     engine.map_batches("scored_rhythm", scored, select, BATCH_ROWS)
-    return {"customer_next_order": "SELECT * FROM scored_rhythm"}
+    drift: list[QualityRow] = []
+    learnt_through = part["trained_through"] if part else night.run_date
+    if part:
+        drift = _part_drift(bins, counts, WATCHED, _RHYTHM_WATCHED_BY)
+        drift.append(model_age(learnt_through, night.run_date))
+    return {
+        "customer_next_order": "SELECT * FROM scored_rhythm",
+        "next_order_drift": _quality("next_order", drift, learnt_through),
+    }
 
 
 def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:

@@ -45,7 +45,7 @@ from pipelines.lake import Night
 from pipelines.settings import Settings, code_version
 
 Tables = dict[str, pa.Table]
-# A row of a model's table: a part's parameters, and what they were fitted on and with.
+# A row of a model's table: a part's parameters, what they were fitted on and with, what they forecast, bins for drift.
 ARTEFACT = pa.schema(
     [
         ("part", pa.string()),
@@ -54,9 +54,10 @@ ARTEFACT = pa.schema(
         ("trained_through", pa.date32()),
         ("libraries", pa.string()),
         ("data_fingerprint", pa.string()),
+        ("question", pa.string()),
+        ("bins", pa.string()),
     ]
 )
-_CLV_MODEL = pa.schema([*ARTEFACT, ("question", pa.string()), ("bins", pa.string())])
 _CLV_LIBRARIES = ("autograd", "lifetimes", "numpy", "scipy")
 SEED = 7
 BATCH_ROWS = 250_000
@@ -160,7 +161,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     _add_bins(model, engine, night, settings)
     return {
         "clv_fit": pa.concat_tables([_quality("clv", rows, night.run_date), *_of_parameters(model, methods)]),
-        "clv_model": pa.Table.from_pylist([model[part] for part in sorted(model)], schema=_CLV_MODEL),
+        "clv_model": pa.Table.from_pylist([model[part] for part in sorted(model)], schema=ARTEFACT),
     }
 
 
@@ -199,7 +200,7 @@ def artefact(
     trained_from: date,
     trained_through: date,
 ) -> dict[str, Any]:
-    """A row of ARTEFACT; data: all that was fitted on."""
+    """A row of ARTEFACT without question and bins; data: all that was fitted on."""
     digest = hashlib.sha256()
     for values in data:
         digest.update(np.ascontiguousarray(values).tobytes())
@@ -338,10 +339,10 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     }
 
 
-def _kept_bins(row: dict[str, Any], settings: Settings) -> dict[str, Bins]:
-    """The bins of a row of clv_model, by what they are of; none if they were made by other settings."""
+def _kept_bins(row: dict[str, Any], settings: Settings, watched_by: Iterable[str] = _CLV_WATCHED_BY) -> dict[str, Bins]:
+    """The bins of a row of ARTEFACT, by what they are of; none if they were made by other settings."""
     kept = json.loads(row["bins"] or "{}")
-    if any(kept.get(name) != value for name, value in _values(settings, _CLV_WATCHED_BY).items()):
+    if any(kept.get(name) != value for name, value in _values(settings, watched_by).items()):
         return {}
     return {name: Bins(tuple(bins["edges"]), tuple(bins["shares"])) for name, bins in kept["bins"].items()}
 
@@ -356,14 +357,24 @@ def _clv_drift(
     tables = []
     for part, of in bins.items():
         learnt = model[part]["trained_through"]
-        rows = drift_rows(of, {name: watched[name] for name in of}, "active customers", "the night of the fit")
-        if not of:
-            unknown = f"no bins: the model was fitted by other settings ({', '.join(_CLV_WATCHED_BY)})"
-            rows = [(f"psi_{name}", None, unknown) for name in WATCHED[part]]
+        rows = _part_drift(of, watched, WATCHED[part], _CLV_WATCHED_BY)
         metric = "model_age_days" if part == "buying" else "spend_model_age_days"
         rows.append(model_age(learnt, run_date, metric))
         tables.append(_quality("clv", rows, learnt))
     return pa.concat_tables(tables or [_quality("clv", [], run_date)])
+
+
+def _part_drift(
+    bins: Mapping[str, Bins],
+    watched: Mapping[str, npt.NDArray[np.int64]],
+    names: Iterable[str],
+    watched_by: Iterable[str],
+) -> list[QualityRow]:
+    """The stability of what is watched of a part; of each name, why it is unknown, if there are no bins."""
+    if bins:
+        return drift_rows(bins, {name: watched[name] for name in bins}, "active customers", "the night of the fit")
+    unknown = f"no bins: the model was fitted by other settings ({', '.join(watched_by)})"
+    return [(f"psi_{name}", None, unknown) for name in names]
 
 
 def _forecast(

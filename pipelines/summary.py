@@ -68,6 +68,7 @@ def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
 _DOUBTFUL = {
     "churn": ("new_model_refused", "model_age_days", "psi_score"),
     "growth": ("new_model_refused", "model_age_days", "psi_score"),
+    "next_order": ("new_model_refused", "model_age_days", "psi_p_order_again", "psi_next_order_days"),
     "clv": (
         *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days"),
         *("psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
@@ -77,7 +78,7 @@ _DOUBTFUL = {
 
 def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
     """A new model that was refused, one that has grown old, scores that drifted far."""
-    names = ("churn_fit", "churn_drift", "clv_fit", "clv_drift", "growth_fit", "growth_drift")
+    names = ("churn_fit", "churn_drift", "clv_fit", "clv_drift", "growth_fit", "growth_drift", "next_order_drift")
     parts = [part for name in names for part in manifest.tables.get(name, TableState()).parts]
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist()]
     return [

@@ -44,7 +44,7 @@ def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
     notes = {(m, k): note for m, k, note in retailer.rows(night, "model_quality", "model, metric, note")}
     assert notes["growth", "method"].startswith("none: at the earlier of two dates with a known outcome 0 of 0 ")
     assert notes["growth", "categories_with_capacity"].startswith("headroom is NULL: no category has 30 households")
-    assert notes["next_order", "customers"].startswith("no date of a next order: 0 of 1 customers bought again")
+    assert notes["next_order", "customers"].startswith("no model of the next order: 0 of 1 customers bought again")
     assert notes["next_order", "coverage"] == "0 intervals of 180 days ago can be judged; 100 are needed"
     assert notes["channel", "method"].startswith("observational: no best channel: 0 contacts were delivered")
     assert notes["clv", "customers"].startswith("no forecast of purchases: ")
@@ -78,7 +78,8 @@ def test_where_no_habit_is_seen_there_is_no_value_and_the_reason_is_said(retaile
     scored = "COUNT(*), COUNT(frequency), COUNT(p_alive), COUNT(clv), COUNT(clv_high), COUNT(clv_tier), MAX(clv_basis)"
     assert retailer.rows(loaded, "customer_clv", scored) == [(len(days), len(days), 0, 0, 0, 0, "revenue")]
     assert retailer.rows(loaded, "clv_model") == []
-    found = {metric: row for metric, *row in retailer.rows(loaded, "model_quality", "metric, value, note")}
+    rows = retailer.rows(loaded, "model_quality", "model, metric, value, note")
+    found = {metric: row for model, metric, *row in rows if model == "clv"}
     reason = f"only {repeaters} customers bought on a second day, and 30 are needed to see a habit"
     assert found["customers"] == [float(len(days)), f"no forecast of purchases: {reason}"]
     assert found["spend_customers"][1].startswith(f"no forecast of spend: only {repeaters} customers spent money")

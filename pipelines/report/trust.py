@@ -123,7 +123,7 @@ def drift(warehouse: Warehouse) -> Section:
         " AND STARTS_WITH(note, 'alarm; ')"
         " ORDER BY model, metric"
     ):
-        section.takeaways.append(f"{name_of(row['model']).capitalize()}: {row['note'].removeprefix('alarm; ')}.")
+        section.takeaways.append(f"{_model_name(row['model'])}: {row['note'].removeprefix('alarm; ')}.")
     shown = [row | {"Level": LEVELS.get(_level(row), row["Level"])} for row in rows]
     note = (
         "Population stability index: 0 is no change, from 0.1 on something has moved, from 0.25 on far. Customers who"
@@ -139,9 +139,13 @@ def _level(row: Row) -> str:
     return str(row["Level"]).split("; ", maxsplit=1)[0]
 
 
+def _model_name(model: str) -> str:
+    return name_of(model).replace("_", " ").capitalize()
+
+
 def _drift_words(model: str, rows: Sequence[Row]) -> str:
     """A model's scores, then how many of its features have moved."""
-    name = name_of(model).capitalize()
+    name = _model_name(model)
     known = [row for row in rows if row["Index"] is not None]
     if not known:
         return f"{name}: not judged, {rows[0]['Level']}."

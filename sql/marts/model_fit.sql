@@ -15,6 +15,8 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM growth_drift
     UNION ALL
+    SELECT * FROM next_order_drift
+    UNION ALL
     SELECT * FROM channel_fit
     UNION ALL
     SELECT * FROM backtest_latest

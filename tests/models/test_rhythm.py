@@ -11,12 +11,14 @@ from scipy.special import betaincc, betainccinv
 
 from models.rhythm import (
     MIN_JUDGED,
+    WATCHED,
     RhythmParameters,
     fit_rhythm,
     interval_probability,
     judge_rhythm,
     regularity,
     score_rhythm,
+    watched_columns,
 )
 
 POPULATION = RhythmParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
@@ -112,7 +114,7 @@ def test_too_few_repeat_buyers_are_refused_with_the_reason():
     patterns = pd.DataFrame({"frequency": [0, 1], "recency_days": [0, 5], "age_days": [9, 9], "customer_count": [7, 2]})
     fit = fit_rhythm(patterns, None)
     assert fit.parameters is None
-    assert fit.note.startswith("no date of a next order: 2 of 9 customers bought again; 30 ")
+    assert fit.note.startswith("no model of the next order: 2 of 9 customers bought again; 30 ")
     assert fit.quality() == [("customers", 9.0, fit.note)]
 
 
@@ -222,6 +224,23 @@ def test_batches_and_order_are_without_effect(simulated, fit):
     assert [row for part in parts for row in part] == whole
     backwards = score_rhythm(table.take(list(range(499, -1, -1))), fit.parameters).to_pylist()
     assert backwards[::-1] == whole
+
+
+def test_drift_is_watched_of_the_active_on_what_does_not_grow_by_itself():
+    known = customers((4, 60, 65), (0, 0, 9), (3, 30, 120), (None, None, None), (20, 60, 140))
+    scored = score_rhythm(known, POPULATION)
+    found = watched_columns(known, scored, active_days=90)
+    p, days = (np.array(scored[name].to_pylist(), dtype=float)[[0, 1, 4]] for name in ("p_order_again", "next_days"))
+    expected = {
+        "days_between_purchases": [15, np.nan, 3],
+        "days_since_last_purchase": [5, 9, 80],
+        "p_order_again": p,
+        "next_order_days": days,
+    }
+    assert tuple(found) == WATCHED
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+    assert np.isnan(days).tolist() == [False, False, True]
 
 
 # How it is judged

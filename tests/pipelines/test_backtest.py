@@ -422,7 +422,7 @@ def test_of_thirty_customers_every_forecast_that_is_missing_says_why(retailer):
     notes = {row["measure"]: row["note"] for row in judged}
     assert set(notes) == {"purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval"}
     assert "none: at the earlier of two dates with a known outcome " in notes["spent_more"]
-    assert "no date of a next order: " in notes["ordered_in_interval"]
+    assert "no model of the next order: " in notes["ordered_in_interval"]
 
 
 def test_the_night_is_the_one_that_was_asked_for_the_last_or_the_last_before(retailer):

@@ -303,12 +303,15 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
     clv_drift += [("model_age_days", 36.0, "alarm; old"), ("spend_model_age_days", 1.0, "days")]
     clv_fits = [("new_model_refused", 1.0, "alarm; the last one stays"), ("r", 0.7, "last_good")]
     clv_fits += [("spend_new_model_refused", 1.0, "alarm; the last one stays")]
+    due_drift = [("psi_next_order_days", 0.4, "alarm; moved"), ("psi_days_between_purchases", 0.4, "alarm; moved")]
+    due_drift += [("psi_p_order_again", 0.2, "warning; moved"), ("model_age_days", 36.0, "alarm; old")]
     of_models = {"churn": (drift, fits), "clv": (clv_drift, clv_fits), "growth": (old, fits)}
     tables_of = [
         (model, f"{model}_{kind}", of)
         for model, both in of_models.items()
         for kind, of in zip(("drift", "fit"), both, strict=True)
     ]
+    tables_of.append(("next_order", "next_order_drift", due_drift))
     for model, name, rows in tables_of:
         shop.give(name, score._quality(model, rows, NIGHT))
         states[name] = TableState(parts=shop.engine.write(f"SELECT * FROM {name}", name))
@@ -322,6 +325,8 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         "model clv, spend_new_model_refused 1: the last one stays",
         "model growth, model_age_days 36: too old",
         "model growth, new_model_refused 1: the last one stays",
+        "model next_order, model_age_days 36: old",
+        "model next_order, psi_next_order_days 0.4: moved",
     ]
     assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
 

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Lake, Night, TableState
 from pipelines.settings import Settings, load_settings
+from pipelines.summary import _models_to_doubt
 
 
 def read_by(*names: str) -> frozenset[str]:
@@ -128,6 +130,22 @@ def test_what_was_refused_is_tried_again_the_next_night(regulars):
     assert set(shop.rows(load(shop, tomorrow), "growth_fit", "trained_through")) == {(tomorrow,)}
 
 
+def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_bytes(regulars, tmp_path):
+    shop, night = regulars
+    manifest = night.lake.manifest(NIGHT)
+    with DuckDBEngine(night, shop.settings) as engine:
+        for name in tables()["customer_next_order"].inputs:
+            engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+        made = growth.customer_next_order(engine, night, shop.settings)
+        engine.register_arrow("drift", made["next_order_drift"])
+        rows = {"customer_next_order": made["customer_next_order"], "next_order_drift": "SELECT * FROM drift"}
+        for name, select in rows.items():
+            columns = ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in contract_of(name).columns)
+            engine.write_file(f"SELECT {columns} FROM ({select})", tmp_path / name)
+            (before,) = manifest.tables[name].parts
+            assert (tmp_path / name).read_bytes() == night.lake.path(before.path).read_bytes()
+
+
 def test_choices_are_drawn_by_month_logged_when_used_and_weighed(shop):
     first = load(shop, NIGHT)
     columns = "customer_id, chosen_channel, choice_probability, is_explored, best_channel, method"
@@ -199,7 +217,7 @@ class Shop:
     def prepare(self) -> None:
         for name, rows in parameters(self.night.run_date, self.settings).items():
             self.engine.register_arrow(name, rows)
-        for table in (tables()["growth_fit"], tables()["customer_spend_more"]):
+        for table in (tables()[name] for name in ("growth_fit", "customer_spend_more", "customer_next_order")):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 self.engine.register(
                     name, self.engine.select_of(TableState(), contract_of(name.removeprefix("history.")))
@@ -236,6 +254,22 @@ class Shop:
         made = growth.customer_spend_more(self.engine, self.night, self.settings)
         return {name: self.engine.arrow(rows) if isinstance(rows, str) else rows for name, rows in made.items()}
 
+    def due(self) -> dict[str, pa.Table]:
+        """The next orders, by the model that was published last."""
+        self.prepare()
+        self.engine.register_arrow("tonights_model", self.history["growth_model"])
+        self.engine.register("growth_model", "SELECT * FROM tonights_model")
+        patterns = self.engine.arrow(
+            "SELECT customer_id, COUNT(*) - 1 AS frequency, "
+            "DATE_DIFF('day', MIN(business_date), MAX(business_date)) AS recency_days, "
+            f"DATE_DIFF('day', MIN(business_date), DATE '{self.night.run_date}') AS age_days "
+            "FROM customer_day GROUP BY customer_id"
+        )
+        self.engine.register_arrow("patterns", patterns)
+        self.engine.register("customer_purchase_pattern", "SELECT * FROM patterns")
+        made = growth.customer_next_order(self.engine, self.night, self.settings)
+        return {name: self.engine.arrow(rows) if isinstance(rows, str) else rows for name, rows in made.items()}
+
 
 @pytest.fixture(scope="module")
 def order_days() -> pa.Table:
@@ -252,15 +286,21 @@ def order_days() -> pa.Table:
     return pa.table(dict(zip(names, map(list, zip(*sorted(set(rows)), strict=True)), strict=True)))
 
 
-@pytest.fixture
-def made_up(tmp_path: Path, order_days: pa.Table) -> Iterator[Shop]:
-    settings = Settings(_env_file=None, home=tmp_path, memory_limit="1GB", threads=1)
-    night = Lake(tmp_path).open_night(NIGHT, "case")
+@contextmanager
+def opened_shop(home: Path, order_days: pa.Table) -> Iterator[Shop]:
+    settings = Settings(_env_file=None, home=home, memory_limit="1GB", threads=1)
+    night = Lake(home).open_night(NIGHT, "case")
     with DuckDBEngine(night, settings) as engine:
         engine.register_arrow("bought", order_days)
         summed = "SELECT customer_id, business_date, SUM(order_count) AS order_count, SUM(net_revenue) AS net_revenue"
         engine.materialise("given_day", f"{summed} FROM bought GROUP BY customer_id, business_date")
         yield Shop(engine, night, settings)
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, order_days: pa.Table) -> Iterator[Shop]:
+    with opened_shop(tmp_path, order_days) as shop:
+        yield shop
 
 
 def said(rows: pa.Table, model: str = "growth") -> dict[str, tuple[float | None, str, date]]:
@@ -379,3 +419,220 @@ def test_of_few_customers_no_drift_is_told_and_the_fit_says_why(made_up, custome
     made = made_up.scored()
     assert len(made["growth_drift"]) == 0
     assert made["customer_spend_more"]["p_spend_more"].null_count == len(made["customer_spend_more"])
+
+
+# The next order, from fit to fit
+
+
+@pytest.fixture(scope="module")
+def first_fit(tmp_path_factory: pytest.TempPathFactory, order_days: pa.Table) -> dict[str, pa.Table]:
+    with opened_shop(tmp_path_factory.mktemp("first_fit"), order_days) as shop:
+        shop.fit()
+        return shop.history
+
+
+@pytest.fixture
+def fitted(made_up: Shop, first_fit: dict[str, pa.Table]) -> Shop:
+    """The shop after its first fit."""
+    made_up.history = dict(first_fit)
+    return made_up
+
+
+def due_metrics(rows: pa.Table) -> dict[str, tuple[float | None, str, date]]:
+    return said(rows, "next_order")
+
+
+def test_a_first_model_of_the_next_order_has_nothing_to_be_held_against_and_the_second_is_taken(fitted):
+    first = fitted.history
+    told = "the new model is published without being held against an earlier one: there is no earlier one"
+    assert due_metrics(first["growth_fit"])["log_loss_less_last_model"] == (None, told, NIGHT)
+    later = fitted.on(NIGHT + timedelta(7))
+    second = later.fit()
+    found = due_metrics(second["growth_fit"])
+    value, note, _ = found["log_loss_less_last_model"]
+    known = f"MIN(business_date) <= DATE '{NIGHT - timedelta(21)}'"
+    count = len(fitted.engine.rows(f"SELECT customer_id FROM given_day GROUP BY customer_id HAVING {known}"))
+    assert abs(value) < 0.01
+    assert f"of when {count} customers next ordered in the last 28 days: " in note
+    assert note.endswith("; the new one is not worse beyond chance, so it is published")
+    assert "new_model_refused" not in found
+    assert {through for _, _, through in found.values()} == {NIGHT + timedelta(7)}
+    row = artefact(second, "rhythm")
+    assert row["trained_through"] == NIGHT + timedelta(7)
+    assert json.loads(row["question"]) == {"amounts_include_tax": True, "gift_card_categories": []}
+    assert found["k"][0] == json.loads(row["parameters"])["k"]
+
+
+def badly_fitted(monkeypatch) -> None:
+    """By whatever is fitted from now on, everybody orders twenty times too late."""
+    real = growth.fit_rhythm
+
+    def fitted(*args):
+        fit = real(*args)
+        return replace(fit, parameters=replace(fit.parameters, alpha=20 * fit.parameters.alpha))
+
+    monkeypatch.setattr(growth, "fit_rhythm", fitted)
+
+
+def test_a_refused_model_of_the_next_order_leaves_the_last_one_which_grows_old(fitted, monkeypatch):
+    first = fitted.history
+    badly_fitted(monkeypatch)
+    later = fitted.on(NIGHT + timedelta(36))
+    second = later.fit()
+    assert artefact(second, "rhythm") == artefact(first, "rhythm")
+    found, before = due_metrics(second["growth_fit"]), due_metrics(first["growth_fit"])
+    refused = (1.0, "alarm; the last model of the next order does better and stays", NIGHT + timedelta(36))
+    assert found["new_model_refused"] == refused
+    assert "customers next ordered in the last 36 days: " in found["log_loss_less_last_model"][1]
+    kept = {"k", "r", "alpha", "a", "b"}
+    assert {name: found[name] for name in kept} == {name: before[name] for name in kept}
+    assert {through for name, (_, _, through) in found.items() if name not in kept} == {NIGHT + timedelta(36)}
+    drift = due_metrics(later.due()["next_order_drift"])
+    alarm = (
+        "alarm; days since the last day that the model learnt from: for more than 35 days no newer one was good enough"
+    )
+    assert drift["model_age_days"] == (36.0, alarm, NIGHT)
+    young = due_metrics(fitted.on(NIGHT + timedelta(35)).due()["next_order_drift"])
+    assert young["model_age_days"] == (35.0, "days since the last day that the model learnt from", NIGHT)
+
+
+def test_where_no_rhythm_can_be_seen_any_more_the_last_one_stays_and_the_reason_is_told(fitted, monkeypatch):
+    first = fitted.history
+    monkeypatch.setattr("models.rhythm.MIN_REPEAT_CUSTOMERS", 10_000)
+    second = fitted.on(NIGHT + timedelta(7)).fit()
+    assert artefact(second, "rhythm") == artefact(first, "rhythm")
+    found = due_metrics(second["growth_fit"])
+    assert found["customers"][1].startswith("no model of the next order: ")
+    assert found["customers"][1].endswith("; the last model stays")
+    assert found["r"] == due_metrics(first["growth_fit"])["r"]
+    assert not {"log_likelihood", "log_loss_less_last_model"} & found.keys()
+
+
+@pytest.mark.parametrize("question", [None, '{"amounts_include_tax": true, "gift_card_categories": ["gift"]}'])
+def test_a_rhythm_of_other_purchases_is_not_compared(fitted, question):
+    first = fitted.history
+    rows = [row | {"question": question} for row in first["growth_model"].to_pylist()]
+    fitted.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
+    second = fitted.on(NIGHT + timedelta(7)).fit()
+    told = "the earlier one was fitted by other settings (amounts_include_tax, gift_card_categories)"
+    value, note, _ = due_metrics(second["growth_fit"])["log_loss_less_last_model"]
+    assert (value, note.endswith(told)) == (None, True)
+    assert artefact(second, "rhythm")["trained_through"] == NIGHT + timedelta(7)
+
+
+def test_an_old_night_scored_again_with_its_own_model_has_the_same_next_orders(fitted):
+    its_own = fitted.history
+    before = fitted.due()
+    later = fitted.on(NIGHT + timedelta(36))
+    later.fit()
+    fitted.history = later.history
+    assert not fitted.due()["customer_next_order"].equals(before["customer_next_order"])
+    fitted.history = its_own
+    again = fitted.due()
+    assert all(again[name].equals(before[name]) for name in ("customer_next_order", "next_order_drift"))
+
+
+def active(shop: Shop) -> int:
+    latest = f"MAX(business_date) > DATE '{shop.night.run_date - timedelta(90)}'"
+    known = f"FROM given_day WHERE business_date <= DATE '{shop.night.run_date}'"
+    return len(shop.engine.rows(f"SELECT customer_id {known} GROUP BY customer_id HAVING {latest}"))
+
+
+def test_drift_of_the_next_order_needs_2000_active_customers(fitted):
+    drift = due_metrics(fitted.due()["next_order_drift"])
+    told = (None, f"{active(fitted)} active customers tonight; 2,000 are needed", NIGHT)
+    watched = ("days_between_purchases", "days_since_last_purchase", "p_order_again", "next_order_days")
+    age = (0.0, "days since the last day that the model learnt from", NIGHT)
+    assert drift == {f"psi_{name}": told for name in watched} | {"model_age_days": age}
+
+
+def test_drift_of_the_next_order_is_counted_over_batches_against_the_active_customers_of_the_fit(fitted, monkeypatch):
+    monkeypatch.setattr("models.drift.MIN_CUSTOMERS", 100)
+    monkeypatch.setattr(growth, "BATCH_ROWS", 97)
+    made = fitted.due()
+    stable = (0.0, "stable; population stability index of active customers against the night of the fit", NIGHT)
+    drift = due_metrics(made["next_order_drift"])
+    assert [drift.pop("model_age_days")[0], set(drift.values())] == [0.0, {stable}]
+    later = fitted.on(NIGHT + timedelta(90))
+    moved = due_metrics(later.due()["next_order_drift"])
+    # Nobody has bought for 30 days: of ten bins of days since the last purchase the lowest are empty, each at .0001.
+    bins = json.loads(artefact(fitted.history, "rhythm")["bins"])["bins"]["days_since_last_purchase"]
+    select = f"SELECT DATE_DIFF('day', MAX(business_date), DATE '{NIGHT + timedelta(90)}') AS days FROM given_day"
+    days = [row[0] for row in fitted.engine.rows(f"{select} GROUP BY customer_id HAVING days < 90")]
+    counts, _ = np.histogram(days, [-1, *np.array(bins["edges"]) + 0.5, 10_000])
+    now, then = (np.maximum(shares, 1e-4) for shares in (counts / len(days), np.array(bins["shares"][:-1])))
+    expected = round(float(((now - then) * np.log(now / then)).sum()), 6)
+    index, note, _ = moved["psi_days_since_last_purchase"]
+    assert index == pytest.approx(expected, abs=1e-6)
+    assert index > 0.25
+    assert note.startswith("alarm; ")
+
+
+def test_bins_of_another_active_window_are_not_measured_against(fitted):
+    fitted.settings = fitted.settings.model_copy(update={"active_days": 60})
+    drift = due_metrics(fitted.due()["next_order_drift"])
+    told = "no bins: the model was fitted by other settings (active_days)"
+    assert drift["psi_p_order_again"] == (None, told, NIGHT)
+    assert drift["model_age_days"][0] == 0.0
+
+
+def test_who_stands_for_many_is_not_watched_and_gets_a_date_like_all(fitted, monkeypatch):
+    before = fitted.due()
+    count = active(fitted)
+    prepare = fitted.prepare
+    latest = f"SELECT MAX(customer_id) FROM given_day WHERE business_date = DATE '{NIGHT}'"
+    [(account,)] = fitted.engine.rows(latest)
+
+    def with_an_account() -> None:
+        prepare()
+        fitted.give("service_account", f"SELECT '{account}' AS customer_id")
+
+    monkeypatch.setattr(fitted, "prepare", with_an_account)
+    after = fitted.due()
+    assert after["customer_next_order"].equals(before["customer_next_order"])
+    note = due_metrics(after["next_order_drift"])["psi_p_order_again"][1]
+    assert note == f"{count - 1} active customers tonight; 2,000 are needed"
+
+
+@pytest.mark.parametrize("customers", [0, 1, 30])
+def test_of_few_customers_no_next_order_and_no_drift_of_it(made_up, customers):
+    made_up.engine.materialise("given_day", f"SELECT * FROM bought WHERE customer_id < 'c{customers:03d}'")
+    made_up.fit()
+    made = made_up.due()
+    assert len(made["next_order_drift"]) == 0
+    assert made["customer_next_order"]["p_order_again"].null_count == len(made["customer_next_order"])
+
+
+def test_a_home_holds_its_second_week_against_the_first(retailer, monkeypatch):
+    """60 customers who buy at rates of their own for a year, and some weeks more."""
+    week, late = NIGHT + timedelta(7), NIGHT + timedelta(43)
+    draw, tills = random.Random(3), {day: Till() for day in (NIGHT, week, late)}
+    for n in range(60):
+        day, gap = NIGHT - timedelta(draw.randrange(200, 365)), draw.uniform(8, 60)
+        while day <= late:
+            tills[min(night for night in tills if day <= night)].sell(f"c{n}", day, "b", 10 + n % 9)
+            day += timedelta(max(1, round(draw.expovariate(1 / gap))))
+    nights = []
+    for number, (day, till) in enumerate(tills.items()):
+        retailer.deliver(
+            f"{day}", **{name: text.replace("\nr", f"\nn{number}r") for name, text in till.extracts().items()}
+        )
+        nights.append(load(retailer, day))
+        if day == week:
+            badly_fitted(monkeypatch)
+    columns = "metric, value, note, trained_through"
+    found = [{row[0]: row[1:] for row in retailer.rows(night, "growth_fit", columns)} for night in nights]
+    assert found[0]["log_loss_less_last_model"][0] is None
+    assert "of when 60 customers next ordered in the last 28 days: " in found[1]["log_loss_less_last_model"][1]
+    assert "of when 60 customers next ordered in the last 36 days: " in found[2]["log_loss_less_last_model"][1]
+    through = [retailer.rows(night, "growth_model", "part, trained_through") for night in nights]
+    assert through == [[("rhythm", NIGHT)], [("rhythm", week)], [("rhythm", week)]]
+    assert {found[2][name] for name in ("k", "r")} == {found[1][name] for name in ("k", "r")}
+    ages = [dict(retailer.rows(night, "next_order_drift", "metric, value"))["model_age_days"] for night in nights]
+    assert ages == [0.0, 0.0, 36.0]
+    warned = [_models_to_doubt(night.lake, night.lake.manifest(night.run_date)) for night in nights]
+    assert warned[:2] == [[], []]
+    assert [words.split(":")[0] for words in warned[2]] == [
+        "model next_order, model_age_days 36",
+        "model next_order, new_model_refused 1",
+    ]

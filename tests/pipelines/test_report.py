@@ -307,6 +307,7 @@ def full_night(customers: int = 300, days: int = 400) -> dict[str, list[tuple]]:
         ("clv", "spend_new_model_refused", 1.0, "alarm; the last model of spend does better and stays", NIGHT),
         ("growth", "auc", 0.7512, "standard error 0.01", NIGHT),
         ("growth", "psi_spend_last", None, "300 customers tonight; 2,000 are needed", NIGHT),
+        ("next_order", "model_age_days", 36.0, "alarm; for more than 35 days no newer one was good enough", NIGHT),
         ("next_order", "coverage", 0.8123, "orders within their interval", NIGHT),
         ("next_order", "median_error_days", 9.0, "days between date and order, either way", NIGHT),
         ("clv", "log_likelihood", -9582.4291, "MBG/NBD", NIGHT),
@@ -707,14 +708,14 @@ def test_without_models_of_growth_the_page_says_why(tmp_path: Path) -> None:
         "model_quality": [
             ("growth", "method", None, "none: 0 of 0 customers spent more", None),
             ("growth", "categories_with_capacity", 0.0, "headroom is NULL: no category has 30 households", None),
-            ("next_order", "customers", 1.0, "no date of a next order: 0 of 1 customers bought again", None),
+            ("next_order", "customers", 1.0, "no model of the next order: 0 of 1 customers bought again", None),
         ],
     }
     page = Page(written(tmp_path, tables))
     said = page.sections["growth"]
     assert "no probability to spend more for any: none: 0 of 0 customers spent more." in said
     assert "Room for more is not known: headroom is NULL: no category has 30 households." in said
-    assert "Nobody's next order has a date: no date of a next order: 0 of 1 customers bought again." in said
+    assert "Nobody's next order has a date: no model of the next order: 0 of 1 customers bought again." in said
     assert ("none", "1", "–", "–", "–", "–") in page.rows
     assert "There is no model tonight whose customers and scores could have drifted." in page.sections["drift"]
 
@@ -755,6 +756,7 @@ def test_drift_is_said_in_words_with_what_moved(full_page: str) -> None:
     assert "Churn: the last churn model predicts better and stays." in said
     assert "Clv: the last model of spend does better and stays." in said
     assert "Growth: not judged, 300 customers tonight; 2,000 are needed." in said
+    assert "Next order: for more than 35 days no newer one was good enough." in said
     assert ("churn", "order count 90d", "0.1234", "has moved", "12 Mar 2025") in page.rows
 
 
