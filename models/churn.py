@@ -8,6 +8,8 @@ The rule. Whose AUC is more than .01 below the better baseline's can't win a fit
 below that of either baseline beyond chance (paired bootstrap, 95 %), else the baseline with the lower squared error
 does. The winner of the first fit is published; after that another method is published once it has won three fits in a
 row. The recipe that was judged learns again with the last cut-off: what is published knows the latest outcomes.
+
+A forecast is moved to its season (models.season), the judged one by what was known at the last cut-off.
 """
 
 import hashlib
@@ -17,6 +19,7 @@ import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +39,7 @@ from models.clv_score import alive_probability
 from models.compare import LossDifference, paired_bootstrap
 from models.drift import Bins, fixed_bins
 from models.reasons import Effects, fit_effects, floats, reasons
+from models.season import Outcomes, Season
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -82,10 +86,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Probabilities from features, in the order that the estimator takes them."""
+    """Probabilities from features, in the order that the estimator takes them; shift is added to their log-odds."""
 
     features: tuple[str, ...]
     estimator: CalibratedClassifierCV | Curve
+    shift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -230,6 +235,7 @@ def fit_churn(
     *,
     buying: ClvParameters | None = None,
     question: Mapping[str, Any] | None = None,
+    outcomes: Outcomes | None = None,
     threads: int | None = None,
 ) -> ChurnFit:
     """A churn model learnt on the earlier cut-offs, judged on the last one, and learnt again with it for publishing.
@@ -247,12 +253,15 @@ def fit_churn(
         previous: what was published last.
         buying: parameters of p_alive as of tonight, if p_alive is a feature.
         question: settings that the label rests on.
+        outcomes: of many dates, to move forecasts to their season; None: they are not.
         threads: for scoring at most so many; by default the cores this process may use.
     """
     everything = _sample(features, seed)
     dates = sorted(pc.unique(everything.table["as_of_date"]).to_pylist())
     asked = dict(question or {})
     last = previous if previous is not None and previous.question == asked else None
+    if last is not None and outcomes is not None and dates:
+        last = _in_season(last, outcomes, dates[-1])
     by_date = [everything.of(day) for day in dates]
     earlier = [part for part in by_date[:-1] if _is_enough(part)]
     problem = _problem(by_date, earlier)
@@ -263,7 +272,10 @@ def fit_churn(
     learnt = everything.of(*learnt_dates)
     judged = later.only(later.active)
     names, leaks = _features(learnt)
-    scorers = {method: _fitted(method, learnt, names, seed) for method in _methods(names, learnt, later)}
+    then = outcomes.season(later.date, learnt_dates) if outcomes else Season()
+    now = outcomes.season(outcomes.night, [*learnt_dates, later.date]) if outcomes else Season()
+    methods = _methods(names, learnt, later)
+    scorers = {method: replace(_fitted(method, learnt, names, seed), shift=then.shift) for method in methods}
     predicted = {method: _scores(scorer, judged.table, threads) for method, scorer in scorers.items()}
     winner, against_baseline = _winner(judged.churned, predicted, seed)
     standing = _standing(last, winner, scorers)
@@ -274,13 +286,17 @@ def fit_churn(
         model, scores = replace(last, standing=replace(standing, published=last.method)), old
     else:
         whole = everything.of(*learnt_dates, dates[-1])
-        model = _published(standing, scorers[standing.published], whole, names, seed, buying, asked, threads)
+        judge = scorers[standing.published]
+        model = _published(standing, judge, whole, names, seed, buying, asked, now.shift, threads)
 
     of_fit: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
     if standing.challenger:
         of_fit.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published"))
     if leaks:
         of_fit.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
+    if now.dates:
+        note = "by how much the level of the year before foretells a date's (log-odds); 1: fully"
+        of_fit.append(("season_slope", now.slope, f"{note}; learnt from {now.dates} dates, pulled towards 0"))
     if against_baseline is not None:
         note = f"boosting's squared error less that of the better baseline: {against_baseline}"
         of_fit.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
@@ -356,6 +372,7 @@ def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
             name: {
                 "features": s.features,
                 "curve": asdict(s.estimator) if isinstance(s.estimator, Curve) else None,
+                "shift": s.shift,
             }
             for name, s in scorers.items()
         },
@@ -391,7 +408,7 @@ def from_artefact(trees: bytes | None, parameters: str) -> ChurnModel:
     def scorer(name: str) -> Scorer:
         curve = content[name]["curve"]
         estimator = Curve(tuple(curve["x"]), tuple(curve["p"])) if curve else estimators[name]
-        return Scorer(tuple(content[name]["features"]), estimator)
+        return Scorer(tuple(content[name]["features"]), estimator, content[name].get("shift", 0.0))
 
     return ChurnModel(
         content["method"],
@@ -507,6 +524,14 @@ def _standing(previous: ChurnModel | None, winner: Method, scorers: Mapping[Meth
     return previous.standing.after(winner)
 
 
+def _in_season(model: ChurnModel, outcomes: Outcomes, judged_at: date) -> ChurnModel:
+    """The model, which may be of another time of the year, with the shifts of now."""
+    learnt_at = [date.fromisoformat(day) for day in model.training["cut_offs"]]
+    then, now = outcomes.season(judged_at, learnt_at[:-1]), outcomes.season(outcomes.night, learnt_at)
+    judged, published = replace(model.judged, shift=then.shift), replace(model.published, shift=now.shift)
+    return replace(model, judged=judged, published=published)
+
+
 def _against_last(
     last: ChurnModel | None, judged: _Sample, scores: Floats, seed: int, threads: int | None
 ) -> tuple[Floats | None, LossDifference | None]:
@@ -525,10 +550,11 @@ def _published(
     seed: int,
     buying: ClvParameters | None,
     question: dict[str, Any],
+    shift: float,
     threads: int | None,
 ) -> ChurnModel:
     """The judged recipe learnt again with the last cut-off, with what explains and watches it."""
-    scorer = _fitted(standing.published, whole, names, seed)
+    scorer = replace(_fitted(standing.published, whole, names, seed), shift=shift)
     dates = sorted(pc.unique(whole.table["as_of_date"]).to_pylist())
     latest = whole.of(dates[-1])
     active = latest.only(latest.active)
@@ -549,7 +575,9 @@ def _published(
 
 def _model_rows(model: ChurnModel) -> list[QualityRow]:
     explained = "share of the variance of the log-odds of churn that the effects behind the reasons account for"
+    shift = model.published.shift
     return [
+        ("season_shift", shift, "added to the log-odds of churn for the time of the year; 0: none is known to matter"),
         ("training_rows", float(model.training["rows"]), "customers times cut-offs that the published model knows"),
         ("reasons_explain", round(model.effects.explained, 6), explained),
     ]
@@ -631,7 +659,10 @@ def _scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
 
     with ThreadPoolExecutor(threads or _cores()) as pool:
         scores = list(pool.map(batch_scores, range(0, len(table), BATCH_ROWS)))
-    return np.asarray(np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999).round(6), dtype=float)
+    p = np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999)
+    if scorer.shift:
+        p = np.clip(1 / (1 + (1 - p) / p * np.exp(-scorer.shift)), 0.001, 0.999)
+    return np.asarray(p.round(6), dtype=float)
 
 
 def _with_features(model: ChurnModel, table: pa.Table) -> pa.Table:

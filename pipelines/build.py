@@ -59,13 +59,12 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
 def feature_dates(as_of: list[date], settings: Settings) -> pa.Table:
     """Grain: cut-off. Days up to which customers are described, each with the days in which its label is decided."""
     lead, horizon = timedelta(settings.churn_lead_days), timedelta(settings.churn_horizon_days)
-    return pa.table(
-        {
-            "as_of_date": as_of,
-            "label_from_date": [day + lead + timedelta(1) for day in as_of],
-            "label_to_date": [day + lead + horizon for day in as_of],
-        }
-    )
+    columns = {
+        "as_of_date": as_of,
+        "label_from_date": [day + lead + timedelta(1) for day in as_of],
+        "label_to_date": [day + lead + horizon for day in as_of],
+    }
+    return pa.table({name: pa.array(days, pa.date32()) for name, days in columns.items()})
 
 
 def register_inputs(engine: Engine, night: Night, settings: Settings, table: Table) -> None:

@@ -37,6 +37,7 @@ from models.clv_score import WATCHED, TotalForecast, forecast_total, score_clv, 
 from models.clv_trial import Trial, hold_against_last, no_trial
 from models.drift import Bins, bin_counts, drift_rows, fixed_bins
 from models.effect import campaign_effects
+from models.season import Outcomes
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.contracts import table_contract
@@ -67,7 +68,7 @@ MINIMUM_KNOWN_COST = 0.5
 FITTED_CUSTOMERS = 100_000
 # Fewer days, less than four weeks, say too little of how models forecast.
 MIN_PAST_DAYS = 28
-# p_alive's parameters are known well enough from so many.
+# p_alive's parameters, and how many leave in a season, are known well enough from so many.
 BUYING_CUSTOMERS = 20_000
 # On so many customers new CLV parameters are held against the last ones, and bins for drift are made.
 TRIED_CUSTOMERS = 20_000
@@ -76,6 +77,9 @@ TRIAL_DAYS = 28
 # Dates at which churn is learnt and judged, a horizon apart, and the history that each should have.
 CUT_OFFS = 4
 CUT_OFF_HISTORY_DAYS = 180
+# For seasons: dates of four years, four weeks apart, so that 13 of them are a year.
+SEASON_DATES = 52
+SEASON_DATE_DAYS = 28
 OLD_MODEL_DAYS = 35
 # Whom a model doesn't learn from.
 _SHOPPER = "customer_id NOT IN (SELECT customer_id FROM service_account)"
@@ -412,6 +416,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         names = ("churn_fit", "churn_model", "churn_calibration")
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     _sample_customers(engine, night)
+    _draw_shoppers(engine)
     cut_offs = _cut_offs(engine, night.run_date, gap)
     features, buying = _features_as_of(cut_offs, night.run_date, engine, settings)
     now = settings.model_dump(mode="json")
@@ -421,6 +426,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         _churn_model(engine, "history.churn_model"),
         buying=buying,
         question={name: now[name] for name in _FITTED_BY},
+        outcomes=_outcomes_by_date(engine, night.run_date, gap, settings),
         threads=settings.threads,
     )
     of_fit: list[QualityRow] = [("method", None, f"{fit.method}: {fit.note}"), *fit.of_fit]
@@ -463,6 +469,17 @@ def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
     engine.materialise("customer_day", f"SELECT * FROM ({days}) WHERE customer_id IN (SELECT customer_id FROM sampled)")
 
 
+def _draw_shoppers(engine: DuckDBEngine) -> None:
+    """Make shopper_day the days with an order of all shoppers or, if many, of a fixed random part of them."""
+    customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM customer_day")[0][0]
+    below = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
+    engine.materialise(
+        "shopper_day",
+        f"SELECT customer_id, business_date FROM customer_day WHERE order_count > 0 AND {_SHOPPER}"
+        f" AND md5(customer_id)[9:16] <= '{below}'",
+    )
+
+
 def _md5_share(share: float) -> str:
     """The first eight characters of an md5 below which this share of all lies."""
     return f"{round(share * (16**8 - 1)):08x}"
@@ -488,20 +505,39 @@ def _features_as_of(
 
 
 def _buying_as_of(days: list[date], engine: DuckDBEngine) -> dict[date, ClvParameters | None]:
-    """Parameters of buying and leaving, by what was known on each day of all who had ordered; of a sample, if many."""
-    customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM customer_day")[0][0]
-    below = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
+    """Parameters of buying and leaving, by what was known on each day of all shoppers drawn who had ordered."""
     engine.register_arrow("buying_date", pa.table({"as_of_date": days}))
     patterns = engine.arrow(
         "SELECT as_of_date, frequency, recency_days, age_days, COUNT(*) AS customer_count FROM ("
         " SELECT as_of_date, COUNT(*) - 1 AS frequency, DATE_DIFF('day', MIN(business_date), as_of_date) AS age_days,"
         " DATE_DIFF('day', MIN(business_date), MAX(business_date)) AS recency_days"
-        " FROM customer_day INNER JOIN buying_date ON business_date <= as_of_date"
-        f" WHERE order_count > 0 AND {_SHOPPER} AND md5(customer_id)[9:16] <= '{below}'"
+        " FROM shopper_day INNER JOIN buying_date ON business_date <= as_of_date"
         " GROUP BY customer_id, as_of_date"
         ") GROUP BY as_of_date, frequency, recency_days, age_days ORDER BY ALL"
     )
     return {day: fit_clv(patterns.filter(pc.equal(patterns["as_of_date"], day)).to_pandas()).parameters for day in days}
+
+
+def _outcomes_by_date(engine: DuckDBEngine, run_date: date, gap: timedelta, settings: Settings) -> Outcomes:
+    """How many of the active left at dates with a known outcome, by days since the last order; of shoppers drawn."""
+    first: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
+    begin = first + timedelta(settings.active_days)
+    days = [run_date - timedelta(SEASON_DATE_DAYS) * n for n in range(SEASON_DATES, 0, -1)]
+    dates = feature_dates([day for day in days if begin <= day <= run_date - gap], settings)
+    engine.register_arrow("season_date", dates)
+    rows = engine.arrow(
+        "SELECT as_of_date, days_since_last_order, COUNT(*) AS customer_count,"
+        " COUNT(CASE WHEN has_churned THEN 1 END) AS churned_count FROM ("
+        " SELECT as_of_date, MAX(business_date) < MIN(label_from_date) AS has_churned,"
+        " MIN(CASE WHEN business_date <= as_of_date THEN DATE_DIFF('day', business_date, as_of_date) END)"
+        " AS days_since_last_order"
+        " FROM shopper_day INNER JOIN season_date ON business_date <= label_to_date"
+        f" AND business_date > as_of_date - {settings.active_days}"
+        " GROUP BY customer_id, as_of_date"
+        ") WHERE days_since_last_order IS NOT NULL"
+        " GROUP BY as_of_date, days_since_last_order ORDER BY as_of_date, days_since_last_order"
+    )
+    return Outcomes(rows.to_pandas(), gap, run_date)
 
 
 def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, pa.Table | str]:

@@ -15,6 +15,7 @@ import pytest
 
 from models.churn import Curve, Scorer, Standing, from_artefact, score_churn, to_artefact
 from models.compare import LossDifference
+from models.season import Season
 from pipelines import score
 from pipelines.build import contract_of, feature_dates, parameters
 from pipelines.catalog import tables
@@ -90,6 +91,8 @@ class Shop:
             for column in contract_of(name.removeprefix("history.")).columns
         )
         self.engine.register(name, f"SELECT {columns} FROM {stored}")
+        if name in ("customer_day", "service_account"):
+            score._draw_shoppers(self.engine)
 
     def features(self, days: list[date]) -> pa.Table:
         return score._features_as_of(days, self.night.run_date, self.engine, self.settings)[0]
@@ -168,6 +171,65 @@ def test_cut_offs_without_half_a_year_of_history_are_left_out_but_for_the_last_t
     assert found(CUT_OFFS[3]) == CUT_OFFS[2:]
 
 
+# The season
+
+
+def test_outcomes_are_counted_at_dates_four_weeks_apart_among_the_active(shop):
+    known, at = NIGHT - timedelta(112), NIGHT - timedelta(140)  # the last two dates with a known outcome
+    first = NIGHT - timedelta(400)
+    orders = [
+        ("first", first),
+        ("first", first + timedelta(80)),
+        ("stays", at - timedelta(10)),
+        ("stays", known),
+        ("late", at - timedelta(10)),
+        ("late", at + timedelta(91)),
+        ("gone", at - timedelta(89)),
+        ("silent", at - timedelta(90)),
+        ("back", at),
+        ("back", at + timedelta(90)),
+        ("returns", at),
+    ]
+    days = [(name, on, 1, 9.0) for name, on in orders] + [("returns", at + timedelta(3), 0, -9.0)]
+    shop.give("customer_day", customer_days([*days, ("till", at, 1, 9.0)]))
+    shop.give("service_account", pa.table({"customer_id": ["till"]}))
+    found = score._outcomes_by_date(shop.engine, NIGHT, timedelta(90), shop.settings)
+    assert (found.window, found.night) == (timedelta(90), NIGHT)
+    rows = {tuple(row) for row in found.rows.itertuples(index=False)}
+    assert {row for row in rows if row[0] >= at} == {
+        (at, 0, 2, 1),  # back is back on the last day of the window, returns is not: a return is no order
+        (at, 10, 2, 1),  # stays, and late, who is a day late
+        (at, 89, 1, 1),  # gone; silent is not active
+        (known, 0, 1, 1),
+        (known, 28, 2, 1),  # back on day 62 of this window, and returns
+        (known, 38, 1, 0),
+    }
+    # The active are known from 90 days after the first day.
+    assert min(found.rows["as_of_date"]) == NIGHT - timedelta(308)
+    assert {(NIGHT - day).days % 28 for day, *_ in rows} == {0}
+
+
+def test_outcomes_leave_out_the_lead_days(shop, monkeypatch):
+    at = NIGHT - timedelta(112)
+    days = [("early", at), ("early", at + timedelta(5)), ("both", at), ("both", at + timedelta(5))]
+    days += [("both", at + timedelta(6)), ("first", NIGHT - timedelta(300))]
+    shop.give("customer_day", customer_days([(name, on, 1, 9.0) for name, on in days]))
+    settings = shop.settings.model_copy(update={"churn_lead_days": 5})
+    rows = score._outcomes_by_date(shop.engine, NIGHT, timedelta(95), settings).rows
+    assert rows[rows["as_of_date"] == at].to_numpy().tolist() == [[at, 0, 2, 1]]
+
+
+def test_a_retailer_of_few_days_has_no_outcomes(shop):
+    for days in ([], [("one", NIGHT, 1, 9.0)]):
+        if days:
+            shop.give("customer_day", customer_days(days))
+        else:
+            score._draw_shoppers(shop.engine)
+        found = score._outcomes_by_date(shop.engine, NIGHT, timedelta(90), shop.settings)
+        assert found.rows.empty
+        assert found.season(NIGHT, [NIGHT - timedelta(90)]) == Season()
+
+
 # Who is learnt from
 
 
@@ -190,6 +252,7 @@ def test_many_customers_are_learnt_from_a_sample_of_them(shop, days, monkeypatch
     assert 600 < drawn < 900
     sampled = score._buying_as_of([NIGHT], shop.engine)[NIGHT]
     monkeypatch.undo()
+    shop.give("customer_day", days)
     whole = score._buying_as_of([NIGHT], shop.engine)[NIGHT]
     assert sampled != whole
     assert sampled.r / sampled.alpha == pytest.approx(whole.r / whole.alpha, rel=0.25)
@@ -264,7 +327,7 @@ def test_a_kept_models_numbers_have_its_own_day_and_the_attempts_have_tonights(s
     shop.give("customer_day", days.filter(pc.less(days["customer_id"], "c0030")))
     failed = shop.fit()
     assert "the last one stays" in metrics(failed["churn_fit"])["method"][1]
-    assert days_of(failed) == {before: {"training_rows", "reasons_explain"}, CUT_OFFS[-1]: {"method"}}
+    assert days_of(failed) == {before: {"training_rows", "reasons_explain", "season_shift"}, CUT_OFFS[-1]: {"method"}}
 
 
 def test_scores_and_drift_are_the_same_in_batches_of_any_size(shop, days, monkeypatch):
