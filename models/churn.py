@@ -358,8 +358,9 @@ def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | N
     """
     p = np.asarray(p_churn, dtype=float)
     active = np.asarray(is_active, dtype=bool)
-    tiers = np.select([p >= bound for bound, _ in TIERS], [name for _, name in TIERS], default="")
-    return [str(tier) if tier and here else None for tier, here in zip(tiers, active, strict=True)]
+    tiers = np.array([*(name for _, name in TIERS), None], dtype=object)
+    place = np.argmax([*(active & (p >= bound) for bound, _ in TIERS), np.ones(len(p), dtype=bool)], axis=0)
+    return list(tiers[place])
 
 
 def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
