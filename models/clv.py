@@ -105,9 +105,6 @@ class ClvFit:
         if self.gradient_norm is not None:
             note = "of the mean log-likelihood, by the logarithms of the parameters; 0 at its maximum"
             rows.append(("gradient_norm", self.gradient_norm, note))
-        if self.parameters is not None and self.held_out:
-            note = "error of that forecast, on the log scale, beyond its own interval; it widens the total's interval"
-            rows.append(("held_out_error", round(self.parameters.held_out_error, 6), note))
         return [*rows, ("converged", float(self.converged), self.method)]
 
 
@@ -250,16 +247,17 @@ def _nearest(held_out: dict[BuyingModel, _HeldOut]) -> tuple[BuyingModel, ...]:
     return tuple(name for name in off if off[name] <= min(off.values()) + chance)
 
 
-def _held_out_error(past: Past, forecast: _HeldOut) -> float:
+def _held_out_error(past: Past, forecast: _HeldOut) -> float | None:
     """How far a model's forecast of the past was off, on the log scale, beyond what it allows for itself.
 
     0 if what happened is within the forecast's own 95 % interval; else the method of moments: the squared error is the
-    forecast's own variance plus that of what the model does not know of (seasons, growth, a closed shop).
+    forecast's own variance plus that of what the model does not know of (seasons, growth, a closed shop). None if there
+    is no telling how sure the forecast was.
     """
     rows = _past_rows(past)
     bounds = _quietly(partial(_bounds, forecast.parameters, _columns(rows), past.days))
     if bounds is None:
-        return 0.0
+        return None
     total = forecast_total(rows, replace(forecast.parameters, bounds=bounds), past.days)
     off = -float(np.log(forecast.ratio))
     own = total.deviations()[off > 0][0] / total.purchases

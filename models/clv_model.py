@@ -77,7 +77,7 @@ class ClvParameters:
     rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in
     use, at most 1.
     held_out_error: how far the model's forecast of the last part of the history, learnt before it, was off, on the log
-    scale, beyond its own interval.
+    scale, beyond its own interval; None if that is unknown.
     """
 
     model: BuyingModel
@@ -90,7 +90,7 @@ class ClvParameters:
     alive: "ClvParameters | None" = None
     rivals: tuple["ClvParameters", ...] = ()
     weight: float = 1.0
-    held_out_error: float = 0.0
+    held_out_error: float | None = None
 
     @property
     def values(self) -> Values:
@@ -98,7 +98,15 @@ class ClvParameters:
 
     def quality(self, method: Method) -> list[QualityRow]:
         """(metric, value, note) for model_quality; method: how they were come by."""
-        return [("buying_model", None, self.model), *_parameter_rows(_NAMES[self.model], self, method)]
+        error = self.held_out_error
+        note = "of a forecast of the last part of the history, log scale, beyond its interval; it widens the total's"
+        if error is None:
+            note = "unknown: too little history to hold a part back"
+        return [
+            ("buying_model", None, self.model),
+            *_parameter_rows(_NAMES[self.model], self, method),
+            ("held_out_error", None if error is None else round(error, 6), note),
+        ]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -186,7 +186,7 @@ class TotalForecast:
         if not self.variance.all():
             return self.purchases, self.purchases  # of nobody
         weights = np.array([model.weight for model in (parameters, *parameters.rivals)])
-        unknown = parameters.held_out_error * self.expected
+        unknown = (parameters.held_out_error or 0.0) * self.expected
         below, above = (np.hypot(deviation, unknown) for deviation in self.deviations())
         bracket = (self.expected - 2 * Z * below).min(), (self.expected + 2 * Z * above).max()
 

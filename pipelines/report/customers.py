@@ -206,22 +206,21 @@ def clv(warehouse: Warehouse) -> Section:
 def _total_words(warehouse: Warehouse) -> list[str]:
     """What all customers together are expected to do, and whether the model's last forecast of that came true."""
     said = {
-        row["metric"]: row
-        for row in warehouse.rows("SELECT metric, value, note FROM model_quality WHERE model = 'clv' ORDER BY metric")
+        row["metric"]: row["value"]
+        for row in warehouse.rows("SELECT metric, value FROM model_quality WHERE model = 'clv' ORDER BY metric")
     }
-    total, low, high = (said.get(f"forecast_purchases{end}", {}).get("value") for end in ("", "_low", "_high"))
+    total, low, high = (said.get(f"forecast_purchases{end}") for end in ("", "_low", "_high"))
     words = []
     if low is not None:
         words.append(
             f"Together they are expected to buy on {number(total)} days,"
             f" with 95% certainty on {number(low)} to {number(high)}."
         )
-    if said.get("held_out_error", {}).get("value"):
-        forecast = said[f"held_out_forecast_ratio_{said['buying_model']['note'].replace('/', '_')}"]["value"]
+    if error := said.get("held_out_error"):
         words.append(
-            f"Learnt before the last part of the history, the model forecast {percent(forecast)} of the purchases that"
-            " came in it, farther off than chance explains: seasons, growth or a closure are nothing that it knows of."
-            " The interval above allows for as much again."
+            "Learnt before the last part of the history, the model missed the purchases that came in it by a factor of"
+            f" {number(math.exp(error), 2)} more than chance explains: seasons, growth or a closure are nothing that it"
+            " knows of. What it expects now may be as far off."
         )
     return words
 

@@ -355,7 +355,7 @@ def test_an_error_on_the_held_out_part_beyond_its_interval_widens_the_total(cdno
     low, high = then.interval(fit.parameters)
     down, up = (1.96 * np.hypot(deviation[0], error * then.purchases) for deviation in (below, above))
     assert (low, high) == pytest.approx((max(then.purchases - down, 0), then.purchases + up), rel=1e-4)
-    rows = {metric: value for metric, value, _ in fit.quality()}
+    rows = {metric: value for metric, value, _ in fit.parameters.quality("fitted")}
     assert rows["held_out_error"] == pytest.approx(error, abs=1e-6)
 
 
@@ -662,11 +662,12 @@ def test_quality_says_what_was_used(cdnow, cdnow_spend):
     assert [name for name, _, _ in fit.quality()] == measures
     names = ["r", "alpha", "a", "b"]
     rows = fit.parameters.quality("last_good")
-    assert [name for name, _, _ in rows] == ["buying_model", *names, *(f"{name}_standard_error" for name in names)]
-    assert {note for _, _, note in rows} == {"mbg/nbd", "last_good"}
-    assert [name for name, _, _ in ClvParameters("pareto/nbd", 1, 2, 3, 4).quality("fitted")[1:]] == [
-        *("r", "alpha", "s", "beta")
-    ]
+    errors = [f"{name}_standard_error" for name in names]
+    assert [name for name, _, _ in rows] == ["buying_model", *names, *errors, "held_out_error"]
+    assert {note for _, _, note in rows[:-1]} == {"mbg/nbd", "last_good"}
+    assert rows[-1] == ("held_out_error", None, "unknown: too little history to hold a part back")
+    pareto = ClvParameters("pareto/nbd", 1, 2, 3, 4).quality("fitted")
+    assert [name for name, _, _ in pareto[1:-1]] == ["r", "alpha", "s", "beta"]
     spend = fit_spend(cdnow_spend)
     assert {name: value for name, value, _ in spend.quality()}["spend_customers"] == 946.0
     assert spend.parameters.quality("fitted")[-1][:2] == ("population_mean_spend", spend.parameters.population_mean)

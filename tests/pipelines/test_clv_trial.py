@@ -114,7 +114,7 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
         day("2017-11-15"),
     )
     # Of buying the parameters of the second night, of spend those of tonight.
-    kept = dict.fromkeys(["buying_model"])
+    kept = dict.fromkeys(["buying_model", "held_out_error"])
     kept |= {f"{name}{end}": None for name in ("r", "alpha", "a", "b") for end in ("", "_standard_error")}
     for metric in kept:
         assert (found[metric][0], found[metric][2]) == (before[metric][0], day(SECOND)), metric
