@@ -328,10 +328,23 @@ def score_churn(model: ChurnModel | None, features: Features, threads: int | Non
     Raises:
         ValueError: a feature is missing; the message names it.
     """
+    usual = usual_scores(model, features, threads)
+    return in_season(usual, model.published.shift) if model else usual
+
+
+def usual_scores(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:
+    """As score_churn, before it is moved to the season: so that a season is not taken for drift."""
     table = _table(features)
     if model is None:
         return np.full(len(table), np.nan)
-    return _scores(model.published, _with_features(model, table), threads)
+    return _usual(model.published, _with_features(model, table), threads)
+
+
+def in_season(p_churn: Floats, shift: float) -> Floats:
+    """Probabilities, their log-odds moved by a shift, to 6 digits and within .001 and .999."""
+    if not shift:
+        return p_churn
+    return np.asarray(np.clip(1 / (1 + (1 - p_churn) / p_churn * np.exp(-shift)), 0.001, 0.999).round(6), dtype=float)
 
 
 def churn_reasons(model: ChurnModel | None, features: Features) -> list[pa.Array]:
@@ -342,12 +355,12 @@ def churn_reasons(model: ChurnModel | None, features: Features) -> list[pa.Array
     return reasons(model.effects, _with_features(model, table))
 
 
-def scored_columns(model: ChurnModel, features: Features, p_churn: Floats) -> dict[str, Floats]:
-    """What drift is watched on, by the name of its bins: the active customers' features and score."""
+def scored_columns(model: ChurnModel, features: Features, usual: Floats) -> dict[str, Floats]:
+    """What drift is watched on, by the name of its bins: the active customers' features and usual_scores."""
     table = _with_features(model, _table(features))
     active = _booleans(table["is_active"].fill_null(False))
     columns = {name: floats(table[name])[active] for name in model.bins if name in table.column_names}
-    return columns | {"score": p_churn[active]}
+    return columns | {"score": usual[active]}
 
 
 def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | None]:
@@ -559,7 +572,7 @@ def _published(
     dates = sorted(pc.unique(whole.table["as_of_date"]).to_pylist())
     latest = whole.of(dates[-1])
     active = latest.only(latest.active)
-    p = _scores(scorer, active.table, threads)
+    p = _usual(scorer, active.table, threads)
     with threadpool_limits(limits=1):  # the same bits on any number of cores
         effects = fit_effects(scorer.features, _matrix(active.table, scorer.features), p)
     watched = sorted({*names, *scorer.features})
@@ -647,6 +660,10 @@ def _numbers(values: Floats) -> tuple[float, ...]:
 
 
 def _scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
+    return in_season(_usual(scorer, table, threads), scorer.shift)
+
+
+def _usual(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
     missing = [name for name in scorer.features if name not in table.column_names]
     if missing:
         raise ValueError(f"the churn model needs features that are not there: {', '.join(missing)}")
@@ -660,10 +677,7 @@ def _scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
 
     with ThreadPoolExecutor(threads or _cores()) as pool:
         scores = list(pool.map(batch_scores, range(0, len(table), BATCH_ROWS)))
-    p = np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999)
-    if scorer.shift:
-        p = np.clip(1 / (1 + (1 - p) / p * np.exp(-scorer.shift)), 0.001, 0.999)
-    return np.asarray(p.round(6), dtype=float)
+    return np.asarray(np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999).round(6), dtype=float)
 
 
 def _with_features(model: ChurnModel, table: pa.Table) -> pa.Table:

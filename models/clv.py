@@ -154,7 +154,7 @@ def fit_clv(
             as far as chance lets tell, the likeliest is used, or BG/NBD unless another is clearly likelier. BG/NBD says
             that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
         horizon_days: of the total forecast whose bounds are wanted; None: none.
-        past: to choose the best model by; without it all are as near.
+        past: to choose the best model by, and to see how far off the forecast can be; without it all are as near.
 
     Raises:
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
@@ -202,7 +202,7 @@ def fit_clv(
                 note += (
                     f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
                 )
-            if past is not None and held_out:
+            if past is not None and held_out and model == "best":
                 note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
             method: Method = "penalised" if penaliser else "fitted"
             ratios = tuple((name, forecast.ratio) for name, forecast in held_out.items())
@@ -247,20 +247,21 @@ def _nearest(held_out: dict[BuyingModel, _HeldOut]) -> tuple[BuyingModel, ...]:
     return tuple(name for name in off if off[name] <= min(off.values()) + chance)
 
 
-def _held_out_error(past: Past, forecast: _HeldOut) -> float | None:
+def _held_out_error(past: Past, forecast: _HeldOut) -> float:
     """How far a model's forecast of the past was off, on the log scale, beyond what it allows for itself.
 
-    0 if what happened is within the forecast's own 95 % interval; else the method of moments: the squared error is the
-    forecast's own variance plus that of what the model does not know of (seasons, growth, a closed shop). None if there
-    is no telling how sure the forecast was.
+    0 if what happened is within the forecast's own 95 % interval (if the data's bounds can't be told: of buying and
+    leaving alone); else the method of moments: the squared error is the forecast's own variance plus that of what the
+    model does not know of (seasons, growth, a closed shop).
     """
-    rows = _past_rows(past)
-    bounds = _quietly(partial(_bounds, forecast.parameters, _columns(rows), past.days))
-    if bounds is None:
-        return None
-    total = forecast_total(rows, replace(forecast.parameters, bounds=bounds), past.days)
+    rows, total = _past_rows(past), forecast.total
+    own = float(np.sqrt(total.variance[0]))
     off = -float(np.log(forecast.ratio))
-    own = total.deviations()[off > 0][0] / total.purchases
+    bounds = _quietly(partial(_bounds, forecast.parameters, _columns(rows), past.days))
+    if bounds is not None:
+        total = forecast_total(rows, replace(forecast.parameters, bounds=bounds), past.days)
+        own = float(total.deviations()[off > 0][0])
+    own /= total.purchases
     return float(np.sqrt(off**2 - own**2)) if abs(off) > Z * own else 0.0
 
 

@@ -101,7 +101,7 @@ class ClvParameters:
         error = self.held_out_error
         note = "of a forecast of the last part of the history, log scale, beyond its interval; it widens the total's"
         if error is None:
-            note = "unknown: too little history to hold a part back"
+            note = "unknown: no part of the history could be held back"
         return [
             ("buying_model", None, self.model),
             *_parameter_rows(_NAMES[self.model], self, method),

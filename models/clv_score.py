@@ -186,8 +186,12 @@ class TotalForecast:
         if not self.variance.all():
             return self.purchases, self.purchases  # of nobody
         weights = np.array([model.weight for model in (parameters, *parameters.rivals)])
-        unknown = (parameters.held_out_error or 0.0) * self.expected
-        below, above = (np.hypot(deviation, unknown) for deviation in self.deviations())
+        error = Z * (parameters.held_out_error or 0.0)
+        missed = 1 - np.exp(-error), np.exp(error) - 1  # of what is expected, at most
+        below, above = (
+            np.hypot(deviation, self.expected * share / Z)
+            for deviation, share in zip(self.deviations(), missed, strict=True)
+        )
         bracket = (self.expected - 2 * Z * below).min(), (self.expected + 2 * Z * above).max()
 
         def excess(purchases: float, share: float) -> float:

@@ -64,7 +64,7 @@ class Outcomes:
         dates, level = _levels(self.rows.assign(day=as_of)[as_of <= (day - self.window).toordinal()])
         last_year = day.toordinal() - YEAR_DAYS
         pairs = dates - YEAR_DAYS >= dates[:1]  # of no date there is none
-        if not pairs.any() or last_year < dates[0] or self.window.days > YEAR_DAYS:
+        if not learnt_at or not pairs.any() or last_year < dates[0] or self.window.days > YEAR_DAYS:
             return Season()
         # From the median, not the mean: that one closed quarter would move, and make all others look alike.
         usual = np.median(level)

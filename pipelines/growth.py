@@ -175,7 +175,8 @@ def _rhythm(
     forecast = score_rhythm(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
     judged = judge_rhythm(forecast, patterns["next_days"], follow_up)
     fit, learnt = _rhythm_as_of(engine, tonight, earlier.parameters)
-    part, rows = last, judged
+    is_asked = last is not None and json.loads(last["question"] or "{}") == _values(settings, _RHYTHM_QUESTION)
+    part, rows = last if is_asked else None, judged
     if fit.parameters is not None:
         trial = _rhythm_trial(engine, night, settings, fit.parameters, last)
         rows += trial.quality
@@ -184,7 +185,7 @@ def _rhythm(
             part = artefact("rhythm", fit.parameters.to_json(), [data], _LIBRARIES, first_day, tonight)
             part["question"] = json.dumps(_values(settings, _RHYTHM_QUESTION))
             part["bins"] = _rhythm_bins(engine, tonight, fit.parameters, settings)
-    elif last:
+    elif part:
         fit = replace(fit, note=f"{fit.note}; the last model stays")
     quality = [_quality("next_order", [*fit.quality(), *rows], tonight)]
     if part:

@@ -26,9 +26,10 @@ from models.churn import (
     churn_tier,
     fit_churn,
     from_artefact,
-    score_churn,
+    in_season,
     scored_columns,
     to_artefact,
+    usual_scores,
     with_p_alive,
 )
 from models.clv import Past, fit_clv, fit_spend
@@ -141,7 +142,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     _sample_shoppers(engine)
     outcomes = cache(partial(_outcomes, engine, night.run_date))
     last_buying, last_spend, _ = _clv_parameters(earlier)
-    past = _past(outcomes, first, night.run_date, settings) if settings.buying_model == "best" else None
+    past = _past(outcomes, first, night.run_date, settings)
     buying = fit_clv(patterns, last_buying, settings.buying_model, settings.clv_horizon_days, past)
     spend = fit_spend(spends, last_spend)
     rate, known = _margin_rate(engine)
@@ -330,6 +331,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
 
     engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
+    history: int = engine.rows(f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0] or 0
     sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {_SHOPPER}"
     clv = engine.rows(sum_of_clv)[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
@@ -338,7 +340,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     return {
         "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
         "FROM scored_clv",
-        "clv_forecast": _quality("clv", _forecast(buying, total, clv, night.run_date, settings), learnt),
+        "clv_forecast": _quality("clv", _forecast(buying, total, clv, history, night.run_date, settings), learnt),
         "clv_drift": _clv_drift(model, bins, watched, night.run_date),
     }
 
@@ -385,6 +387,7 @@ def _forecast(
     buying: ClvParameters | None,
     total: TotalForecast | None,
     clv: float | None,
+    history_days: int,
     run_date: date,
     settings: Settings,
 ) -> list[QualityRow]:
@@ -392,10 +395,12 @@ def _forecast(
     if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
-    found = total.interval(buying)
+    found = total.interval(buying) if history_days >= MIN_PAST_DAYS else None
     low, high = (round(end, 6) for end in found) if found else (None, None)
     interval = "of the 95 % predictive interval: of buying, leaving, parameters and model, and with its held_out_error"
-    if low is None:
+    if history_days < MIN_PAST_DAYS:
+        interval = f"unknown: a history of {history_days} days is too short, less than {MIN_PAST_DAYS}"
+    elif low is None:
         interval = "unknown: the parameters came without their uncertainty"
     money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
     return [
@@ -547,9 +552,9 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
 
     def scored(batch: pa.Table) -> pa.Table:
         known = with_p_alive(batch, model.buying if model else None)
-        rows, p_churn = _scored_churn(model, known, settings)
+        rows, usual = _scored_churn(model, known, settings)
         if model:
-            for name, values in scored_columns(model, known, p_churn).items():
+            for name, values in scored_columns(model, known, usual).items():
                 watched[name] += bin_counts(model.bins[name], values)
         return rows
 
@@ -560,7 +565,8 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
 
 
 def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
-    p_churn = score_churn(model, batch, settings.threads)
+    usual = usual_scores(model, batch, settings.threads)
+    p_churn = in_season(usual, model.published.shift) if model else usual
     active = batch["is_active"]
     columns = {
         "customer_id": batch["customer_id"],
@@ -571,7 +577,7 @@ def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings)
         **{f"reason_{n}": words for n, words in enumerate(churn_reasons(model, batch), 1)},
         "horizon_days": pa.repeat(pa.scalar(settings.churn_horizon_days, pa.int64()), len(batch)),
     }
-    return pa.table(columns), p_churn
+    return pa.table(columns), usual
 
 
 def _drift(

@@ -35,6 +35,7 @@ from models.churn import (
     score_churn,
     scored_columns,
     to_artefact,
+    usual_scores,
     with_p_alive,
 )
 from models.clv_model import ClvParameters
@@ -291,6 +292,9 @@ def test_a_forecast_is_moved_to_its_season_and_nothing_else(fit, features, later
     assert score_churn(found.model, later) == pytest.approx(moved(plain, shift).clip(0.001, 0.999), abs=2e-6)
     assert churn_reasons(found.model, later) == churn_reasons(fit.model, later)
     assert quality(found)["season_shift"] == shift
+    # A season is no drift: what is watched is the score before it was moved, in the bins of such scores.
+    assert (usual_scores(found.model, later) == plain).all()
+    assert found.model.bins["score"] == fit.model.bins["score"]
     assert 0.5 < quality(found)["season_slope"] < 1
     assert quality(fit)["season_shift"] == 0
     assert "season_slope" not in quality(fit)

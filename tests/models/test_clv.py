@@ -353,8 +353,12 @@ def test_an_error_on_the_held_out_part_beyond_its_interval_widens_the_total(cdno
     assert fit.parameters.held_out_error == pytest.approx(error)
     assert ClvParameters.from_json(fit.parameters.to_json()) == fit.parameters
     low, high = then.interval(fit.parameters)
-    down, up = (1.96 * np.hypot(deviation[0], error * then.purchases) for deviation in (below, above))
-    assert (low, high) == pytest.approx((max(then.purchases - down, 0), then.purchases + up), rel=1e-4)
+    farthest = 1 - np.exp(-1.96 * error), np.exp(1.96 * error) - 1
+    down, up = (
+        np.hypot(1.96 * deviation[0], share * then.purchases)
+        for deviation, share in zip((below, above), farthest, strict=True)
+    )
+    assert (low, high) == pytest.approx((max(then.purchases - down, 0), then.purchases + up), rel=1e-3)
     rows = {metric: value for metric, value, _ in fit.parameters.quality("fitted")}
     assert rows["held_out_error"] == pytest.approx(error, abs=1e-6)
 
@@ -665,7 +669,7 @@ def test_quality_says_what_was_used(cdnow, cdnow_spend):
     errors = [f"{name}_standard_error" for name in names]
     assert [name for name, _, _ in rows] == ["buying_model", *names, *errors, "held_out_error"]
     assert {note for _, _, note in rows[:-1]} == {"mbg/nbd", "last_good"}
-    assert rows[-1] == ("held_out_error", None, "unknown: too little history to hold a part back")
+    assert rows[-1] == ("held_out_error", None, "unknown: no part of the history could be held back")
     pareto = ClvParameters("pareto/nbd", 1, 2, 3, 4).quality("fitted")
     assert [name for name, _, _ in pareto[1:-1]] == ["r", "alpha", "s", "beta"]
     spend = fit_spend(cdnow_spend)

@@ -175,6 +175,7 @@ def test_another_model_is_fitted_when_the_setting_says_so(retailer, shop, monkey
     retailer.deliver("2017-12-03")
     night = load(retailer, "2017-12-03")
     assert quality(retailer, night)["buying_model"] == (None, "bg/nbd")
+    assert quality(retailer, night)["held_out_error"][0] > 0  # held back without a choice, too
     # By BG/NBD itself a one-time buyer is there for certain: p_alive is MBG/NBD's.
     assert all(p_alive < 1 for (p_alive,) in retailer.rows(night, "customer_clv", "p_alive"))
 
@@ -184,6 +185,16 @@ def test_a_total_has_an_interval_over_a_horizon_longer_than_the_history_too(reta
     load_settings.cache_clear()
     rows = dict(retailer.rows(load(retailer), "clv_forecast", "metric, value"))
     assert 0 <= rows["forecast_purchases_low"] < rows["forecast_purchases"] < rows["forecast_purchases_high"]
+
+
+def test_a_total_has_no_interval_over_less_than_four_weeks_of_history(retailer, shop, monkeypatch):
+    monkeypatch.setattr(score, "MIN_PAST_DAYS", 335)  # of 334
+    rows = {metric: row for metric, *row in retailer.rows(load(retailer), "clv_forecast", "metric, value, note")}
+    assert rows["forecast_purchases"][0] > 0
+    for end in ("low", "high"):
+        value, note = rows[f"forecast_purchases_{end}"]
+        assert value is None
+        assert note.endswith("end unknown: a history of 334 days is too short, less than 335")
 
 
 def test_a_setting_that_is_no_model_is_refused(monkeypatch):
