@@ -301,7 +301,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
     model = {row["part"]: row for row in engine.arrow("SELECT * FROM clv_model").to_pylist()}
     buying, spend, rate = _clv_parameters(model)
-    bins = {part: _kept_bins(model[part], settings) for part in WATCHED if part in model}
+    bins = {part: _kept_bins(model[part], settings, _CLV_WATCHED_BY) for part in WATCHED if part in model}
     watched = {name: np.zeros(len(kept.shares), np.int64) for of in bins.values() for name, kept in of.items()}
     columns = (
         f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {_SHOPPER} AS is_shopper "
@@ -345,7 +345,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     }
 
 
-def _kept_bins(row: dict[str, Any], settings: Settings, watched_by: Iterable[str] = _CLV_WATCHED_BY) -> dict[str, Bins]:
+def _kept_bins(row: dict[str, Any], settings: Settings, watched_by: Iterable[str]) -> dict[str, Bins]:
     """The bins of a row of ARTEFACT, by what they are of; none if they were made by other settings."""
     kept = json.loads(row["bins"] or "{}")
     if any(kept.get(name) != value for name, value in _values(settings, watched_by).items()):
@@ -421,7 +421,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         names = ("churn_fit", "churn_model", "churn_calibration")
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     _sample_customers(engine, night)
-    _draw_shoppers(engine)
+    _sample_shopper_days(engine)
     cut_offs = _cut_offs(engine, night.run_date, gap)
     features, buying = _features_as_of(cut_offs, night.run_date, engine, settings)
     now = settings.model_dump(mode="json")
@@ -474,7 +474,7 @@ def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
     engine.materialise("customer_day", f"SELECT * FROM ({days}) WHERE customer_id IN (SELECT customer_id FROM sampled)")
 
 
-def _draw_shoppers(engine: DuckDBEngine) -> None:
+def _sample_shopper_days(engine: DuckDBEngine) -> None:
     """Make shopper_day the days with an order of all shoppers or, if many, of a fixed random part of them."""
     customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM customer_day")[0][0]
     below = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
@@ -565,6 +565,7 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
 
 
 def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
+    """Rows of customer_churn, and the scores before they were moved to the season."""
     usual = usual_scores(model, batch, settings.threads)
     p_churn = in_season(usual, model.published.shift) if model else usual
     active = batch["is_active"]

@@ -363,6 +363,17 @@ def test_an_error_on_the_held_out_part_beyond_its_interval_widens_the_total(cdno
     assert rows["held_out_error"] == pytest.approx(error, abs=1e-6)
 
 
+def test_a_miss_widens_the_total_also_where_the_bounds_of_that_forecast_are_unknown(cdnow, monkeypatch):
+    def no_telling(*_):
+        raise np.linalg.LinAlgError
+
+    then = forecast_total(cdnow, fit_clv(cdnow).parameters, 39)
+    monkeypatch.setattr("models.clv._bounds", no_telling)
+    fit = fit_clv(cdnow, horizon_days=39, past=Past(cdnow, 39, 2 * then.purchases))
+    by_chance = np.sqrt(then.variance[0]) / then.purchases
+    assert fit.parameters.held_out_error == pytest.approx(np.sqrt(np.log(2) ** 2 - by_chance**2))
+
+
 def test_total_of_nobody_is_nothing():
     parameters = replace(BUYING, bounds=(BUYING.values,) * 2)
     total = forecast_total(customers((None, None, None, None)), parameters, 365)

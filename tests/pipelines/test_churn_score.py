@@ -92,7 +92,7 @@ class Shop:
         )
         self.engine.register(name, f"SELECT {columns} FROM {stored}")
         if name in ("customer_day", "service_account"):
-            score._draw_shoppers(self.engine)
+            score._sample_shopper_days(self.engine)
 
     def features(self, days: list[date]) -> pa.Table:
         return score._features_as_of(days, self.night.run_date, self.engine, self.settings)[0]
@@ -224,7 +224,7 @@ def test_a_retailer_of_few_days_has_no_outcomes(shop):
         if days:
             shop.give("customer_day", customer_days(days))
         else:
-            score._draw_shoppers(shop.engine)
+            score._sample_shopper_days(shop.engine)
         found = score._outcomes_by_date(shop.engine, NIGHT, timedelta(90), shop.settings)
         assert found.rows.empty
         assert found.season(NIGHT, [NIGHT - timedelta(90)]) == Season()

@@ -520,6 +520,17 @@ def test_a_rhythm_of_other_purchases_is_not_compared(fitted, question):
     assert artefact(second, "rhythm")["trained_through"] == NIGHT + timedelta(7)
 
 
+def test_a_rhythm_of_other_purchases_does_not_stay_where_a_fit_fails(fitted, monkeypatch):
+    monkeypatch.setattr("models.rhythm.MIN_REPEAT_CUSTOMERS", 10_000)
+    rows = [row | {"question": '{"amounts_include_tax": true}'} for row in fitted.history["growth_model"].to_pylist()]
+    fitted.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
+    second = fitted.on(NIGHT + timedelta(7)).fit()
+    assert "rhythm" not in second["growth_model"]["part"].to_pylist()
+    found = due_metrics(second["growth_fit"])
+    assert "the last model stays" not in found["customers"][1]
+    assert "r" not in found
+
+
 def test_an_old_night_scored_again_with_its_own_model_has_the_same_next_orders(fitted):
     its_own = fitted.history
     before = fitted.due()
