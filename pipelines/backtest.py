@@ -1,8 +1,8 @@
 """Backtests: what the models forecast at past dates, held against what customers then did, as known in one night.
 
 Two kinds of forecast are judged. `published`: what an earlier night told people, by the models that it had then.
-`rolling_origin`: what the models would have said at a date of the past, learnt from what is dated up to it alone; so a
-new home has something to judge, too. A rolling origin goes through the very functions and SELECTs of a night, on tables
+`rolling_origin`: what the models would have said at a date of the past, learnt from what was known then alone; so a new
+home has something to judge, too. A rolling origin goes through the very functions and SELECTs of a night, on tables
 cut off at its date. The result is a file of the lake of its own; later nights show it.
 """
 
@@ -26,7 +26,7 @@ from pipelines.settings import Settings, code_version
 
 Progress = Callable[[str], None]
 
-# Rolling origins lie one churn horizon apart; another one lies a CLV horizon back.
+# Rolling origins lie one churn horizon apart, or at the last night before that; another one lies a CLV horizon back.
 ROLLING_ORIGINS = 4
 # So many earlier nights, at least as far apart as fits are, stand for what was published.
 PUBLISHED_NIGHTS = 8
@@ -105,13 +105,15 @@ def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
         yield Origin("published", as_of, over(as_of, least, full), ahead, manifest)
 
     lead = settings.churn_lead_days
-    origins = {night - timedelta(lead + usual) * n: (usual,) for n in range(1, ROLLING_ORIGINS + 1)}
-    year_ago = night - timedelta(full)
-    begins = _data_start(base, settings)
+    with DuckDBEngine(base, settings) as engine:
+        engine.register("customer_day", select("customer_day", base, engine))
+        begins = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
+        origins = score.nights_back(engine, night, timedelta(lead + usual), ROLLING_ORIGINS)
+        year_ago = score.last_night(engine, night - timedelta(full))
     for as_of in sorted({*origins, year_ago}):
         if begins is not None and as_of > begins:
             ahead = (lead, usual) if as_of in origins else None
-            windows = (*origins.get(as_of, ()), *((full,) if as_of == year_ago else ()))
+            windows = (*((usual,) if as_of in origins else ()), *((full,) if as_of == year_ago else ()))
             yield Origin("rolling_origin", as_of, over(as_of, *windows), ahead)
 
 
@@ -122,13 +124,6 @@ def _spaced(nights: list[date], days: int, most: int) -> list[date]:
         if not found or found[-1] - night >= timedelta(days):
             found.append(night)
     return found[:most]
-
-
-def _data_start(base: CommittedNight, settings: Settings) -> date | None:
-    with DuckDBEngine(base, settings) as engine:
-        days = select("customer_day", base, engine)
-        first: date | None = engine.rows(f"SELECT MIN(business_date) FROM ({days})")[0][0]
-        return first
 
 
 # --- what then happened ---

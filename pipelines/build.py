@@ -83,6 +83,8 @@ def _register(engine: Engine, night: Night, name: str) -> None:
     if table.is_view:
         for inner in table.inputs:
             _register(engine, night, inner)
+        for source in table.replaced:
+            engine.register(f"replaced.{source}", engine.replaced_of(night.table(source), contract_of(source)))
         engine.register(name, table.sql)
     else:
         engine.register(name, engine.select_of(night.table(name), contract_of(name)))
@@ -263,7 +265,7 @@ def _times_read(table: Table) -> Counter[str]:
     """How often a table's SELECT, with its views written out, names each table."""
     views = {name: parsed(tables()[name].sql) for name in VIEWS}
     tree = exp.expand(parsed(table.sql), views)
-    return Counter(read.name for read in tree.find_all(exp.Table))
+    return Counter(read.name for read in tree.find_all(exp.Table) if not read.db)
 
 
 def columns_read(table: Table, contract: Contract) -> list[str]:
@@ -307,7 +309,7 @@ def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, Table
         before = previous.tables.get(name, TableState())
         if not _is_reference(name) or before.parts == state.parts:
             continue
-        read = ", ".join(map(identifier, columns_read(table, contract)))
+        read = ", ".join(identifier(name) for name in columns_read(table, contract) if name != "landing_date")
         now, then = (f"SELECT {read} FROM ({engine.select_of(of, contract)})" for of in (state, before))
         differing = f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))"
         if engine.rows(f"SELECT COUNT(*) FROM ({differing})")[0][0]:

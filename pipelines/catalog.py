@@ -33,13 +33,26 @@ INCREMENTAL = {
 }
 # Too large to be written for one reader, or twice: a SELECT over other tables, run where it is read.
 VIEWS = frozenset(
-    {"contact", "customer_age", "customer_peer", "gift_card_sale", "model_fit", "order_fact", "order_line"}
+    {
+        "contact",
+        "customer_age",
+        "customer_peer",
+        "cut_off",
+        "gift_card_sale",
+        "model_fit",
+        "order_fact",
+        "order_line",
+        "replaced_receipt",
+    }
 )
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: how it is made and what it reads (of tonight, and of what earlier nights published).
+    """One table: how it is made and what it reads.
+
+    inputs are tables of tonight, history what earlier nights published, replaced (of a view) rows of extracts that
+    later ones sent again.
 
     A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
     """
@@ -49,6 +62,7 @@ class Table:
     kind: Literal["source", "split", "sql", "python", "segments"]
     inputs: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     sql: str = ""
     function: str = ""
 
@@ -105,7 +119,7 @@ _PYTHON = (
         "churn_fit",
         "scores",
         "python",
-        ("customer_day", "customer_totals", "service_account"),
+        ("customer_day", "customer_totals", "cut_off", "service_account"),
         ("churn_fit", "churn_model", "churn_calibration"),
         function="pipelines.score:churn_fit",
     ),
@@ -123,7 +137,15 @@ _PYTHON = (
         "growth_fit",
         "scores",
         "python",
-        ("customer", "customer_category", "customer_day", "customer_peer", "customer_totals", "service_account"),
+        (
+            "customer",
+            "customer_category",
+            "customer_day",
+            "customer_peer",
+            "customer_totals",
+            "cut_off",
+            "service_account",
+        ),
         ("growth_fit", "growth_model", "category_capacity", "peer_group"),
         function="pipelines.growth:growth_fit",
     ),
@@ -187,15 +209,15 @@ def parsed(sql: str) -> exp.Expression:
     return sqlglot.parse_one(sql, read="duckdb")
 
 
-def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The tables that a SELECT reads, of tonight and of `history`, without its own CTEs."""
-    tonight: set[str] = set()
-    earlier: set[str] = set()
+def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The tables that a SELECT reads, without its own CTEs: of tonight, `history`, `replaced` (tables of tonight)."""
+    read: dict[str, set[str]] = {"": set(), "history": set(), "replaced": set()}
     for scope in traverse_scope(parsed(sql)):
         for source in scope.sources.values():
             if isinstance(source, exp.Table):
-                (earlier if source.db == "history" else tonight).add(source.name)
-    return tuple(sorted(tonight - PARAMETERS)), tuple(sorted(earlier))
+                read[source.db].add(source.name)
+    tonight = (read[""] | read["replaced"]) - PARAMETERS
+    return tuple(sorted(tonight)), tuple(sorted(read["history"])), tuple(sorted(read["replaced"]))
 
 
 def segment_files() -> list[Path]:
@@ -212,10 +234,10 @@ def _made() -> Iterator[Table]:
     for layer in layers:
         for path in sorted((SQL / layer).glob("*.sql")):
             sql = path.read_text(encoding="utf-8")
-            inputs, history = read_inputs(sql)
+            inputs, history, replaced = read_inputs(sql)
             if INCREMENTAL.get(path.stem) == "customer_id" and path.stem not in ("return_link", "customer_day"):
                 inputs = tuple(sorted({*inputs, "customer_day"}))  # which says which customers tonight touches
-            yield Table(path.stem, layer, "sql", inputs, history, sql=sql)
+            yield Table(path.stem, layer, "sql", inputs, history, replaced, sql=sql)
     read = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
     tonight, earlier = (tuple(sorted({name for pair in read for name in pair[i]})) for i in (0, 1))
     yield Table("customer_segment", "segments", "segments", tonight, earlier)

@@ -53,6 +53,11 @@ def one_file(path: Path | str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
+def _no_rows(contract: Contract) -> str:
+    columns = (f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns)
+    return f"SELECT {', '.join(columns)} WHERE FALSE"
+
+
 @lru_cache(maxsize=100_000)
 def _layout(path: Path) -> tuple[tuple[str, str], ...]:
     """A Parquet file's columns and their types; no file of the lake ever changes."""
@@ -76,15 +81,21 @@ class Engine(ABC):
     def select_of(self, state: TableState, contract: Contract) -> str:
         """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
         if not state.parts:
-            columns = (f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns)
-            return f"SELECT {', '.join(columns)} WHERE FALSE"
-        kept = self.select_parts(state.parts, contract.columns)
+            return _no_rows(contract)
         if not state.superseded:
-            return kept
+            return self.select_parts(state.parts, contract.columns)
+        return self._split(state, contract, "ANTI")
+
+    def replaced_of(self, state: TableState, contract: Contract) -> str:
+        """A SELECT of the rows of a table that later nights replaced."""
+        return self._split(state, contract, "SEMI") if state.superseded else _no_rows(contract)
+
+    def _split(self, state: TableState, contract: Contract, join: str) -> str:
+        rows = self.select_parts(state.parts, contract.columns)
         key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
-        same = " AND ".join(f"gone.{identifier(c.name)} = kept.{identifier(c.name)}" for c in key)
+        same = " AND ".join(f"gone.{identifier(c.name)} = written.{identifier(c.name)}" for c in key)
         gone = self.select_parts(state.superseded, key)
-        return f"SELECT kept.* FROM ({kept}) AS kept ANTI JOIN ({gone}) AS gone ON {same}"
+        return f"SELECT written.* FROM ({rows}) AS written {join} JOIN ({gone}) AS gone ON {same}"
 
     def select_parts(self, parts: Iterable[Part], columns: Sequence[Column]) -> str:
         """A SELECT of some columns from files that earlier versions of the contract may have written.
@@ -120,7 +131,7 @@ class Engine(ABC):
 
     @abstractmethod
     def register(self, name: str, select: str) -> None:
-        """Make `name` (of tonight, or `history.<table>`) stand for a SELECT."""
+        """Make `name` (of tonight, or `history.<table>`, `replaced.<table>`) stand for a SELECT."""
 
     @abstractmethod
     def register_arrow(self, name: str, table: pa.Table) -> None:
@@ -155,7 +166,7 @@ class DuckDBEngine(Engine):
             }
         )
         self.connection.execute("SET TimeZone = $zone", {"zone": settings.timezone})
-        self.connection.execute("CREATE SCHEMA history")
+        self.connection.execute("CREATE SCHEMA history; CREATE SCHEMA replaced")
 
     def __enter__(self) -> "DuckDBEngine":
         return self

@@ -49,6 +49,7 @@ from pipelines.score import (
     _quality,
     _values,
     artefact,
+    cut_offs,
     model_age,
 )
 from pipelines.settings import Settings
@@ -98,7 +99,7 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
     horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
     gap = timedelta(settings.churn_lead_days + horizon)
-    train, test = (_spend_as_of(night.run_date - n * gap, engine, settings) for n in (2, 1))
+    train, test = (_spend_as_of(day, engine, settings) for day in cut_offs(engine, night.run_date, gap)[-2:])
     last = GrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
     growth = fit_growth(train, test, horizon, last, {name: now[name] for name in _FITTED_BY})
     rhythm, of_rhythm = _rhythm(engine, night, settings, earlier.get("rhythm"), first_day)

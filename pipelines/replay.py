@@ -11,7 +11,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pipelines.build import contract_of, parameters
+from pipelines.build import contract_of, feature_dates, parameters
 from pipelines.catalog import Table, tables
 from pipelines.engine import DuckDBEngine, identifier
 from pipelines.lake import CommittedNight, Manifest, Night, TableState
@@ -62,7 +62,9 @@ def select(name: str, night: CommittedNight, engine: DuckDBEngine) -> str:
 
 def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
     """known_day: all that the judged customers did, as known tonight; left_out: who is not judged."""
-    engine.register("every_day", select("customer_day", base, engine))
+    days = select("customer_day", base, engine)
+    known = "COALESCE(known_date, business_date)"  # what an older version made doesn't say
+    engine.register("every_day", f"SELECT * REPLACE ({known} AS known_date) FROM ({days})")
     customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM every_day")[0][0]
     sampled = "TRUE"
     if customers > JUDGED_CUSTOMERS:  # a fixed random part, by md5 of the id
@@ -96,12 +98,17 @@ def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings:
     night = PastNight(base.lake, as_of, base.token)
     wanted = _replayed_tables(*_PURCHASES, *_NEXT_ORDERS, *(_HORIZON if origin.horizon else ()))
     facts = {i for table in wanted for i in table.inputs} - {table.name for table in wanted}
+    engine.register("customer_day", "SELECT * FROM known_day")
+    engine.register_arrow("feature_date", feature_dates([as_of], settings))
+    _keep("origin", tables()["cut_off"].sql, engine)
     for table in wanted:
         for name in sorted(facts.intersection(table.inputs)):  # for each: a fit puts a sample in its inputs' place
             _register_as_of(name, as_of, base, engine)
         for name, rows in parameters(as_of, settings).items():
             engine.register_arrow(name, rows)
-        if table.kind == "sql":
+        if table.is_view:
+            engine.register(table.name, table.sql)
+        elif table.kind == "sql":
             _keep(table.name, table.sql, engine)
         elif table.kind == "python":
             for name in table.history:
@@ -137,15 +144,18 @@ def _replayed_tables(*wanted: str) -> list[Table]:
 
 
 def _register_as_of(name: str, as_of: date, base: CommittedNight, engine: DuckDBEngine) -> None:
-    """Make a table stand for its rows dated up to `as_of`; one that has no date stands empty, so that nothing leaks."""
+    """Make a table stand for its rows as known on a day; one that has no date stands empty, so that nothing leaks."""
     if tables()[name].is_view:
         for inner in tables()[name].inputs:
             _register_as_of(inner, as_of, base, engine)
         engine.register(name, tables()[name].sql)
         return
     contract = contract_of(name)
-    rows = "SELECT * FROM known_day" if name == "customer_day" else select(name, base, engine)
-    if "business_date" in {column.name for column in contract.columns}:
+    rows = select(name, base, engine)
+    if name == "customer_day":
+        known = "d.business_date <= o.as_of_date AND d.known_date <= o.known_by_date"
+        rows = f"SELECT d.* FROM known_day AS d INNER JOIN origin AS o ON {known}"
+    elif "business_date" in {column.name for column in contract.columns}:
         rows = f"SELECT * FROM ({rows}) WHERE business_date <= DATE '{as_of}'"
     elif name not in _TIMELESS:
         rows = engine.select_of(TableState(), contract)

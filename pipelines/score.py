@@ -422,8 +422,8 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     _sample_customers(engine, night)
     _sample_shopper_days(engine)
-    cut_offs = _cut_offs(engine, night.run_date, gap)
-    features, buying = _features_as_of(cut_offs, night.run_date, engine, settings)
+    days = cut_offs(engine, night.run_date, gap)
+    features, buying = _features_as_of(days, night.run_date, engine, settings)
     now = settings.model_dump(mode="json")
     fit = fit_churn(
         features,
@@ -435,8 +435,8 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         threads=settings.threads,
     )
     of_fit: list[QualityRow] = [("method", None, f"{fit.method}: {fit.note}"), *fit.of_fit]
-    learnt = date.fromisoformat(fit.model.training["last_cut_off"]) if fit.model else cut_offs[-1]
-    tables = [_quality("churn", of_fit, cut_offs[-1]), _quality("churn", fit.quality, learnt)]
+    learnt = date.fromisoformat(fit.model.training["last_cut_off"]) if fit.model else night.run_date - gap
+    tables = [_quality("churn", of_fit, night.run_date - gap), _quality("churn", fit.quality, learnt)]
     artefacts = [to_artefact(fit.model)] if fit.model else []
     return {
         "churn_fit": pa.concat_tables(tables),
@@ -456,11 +456,29 @@ def _churn_model(engine: DuckDBEngine, table: str) -> ChurnModel | None:
     return from_artefact(*found[0]) if found else None
 
 
-def _cut_offs(engine: DuckDBEngine, run_date: date, gap: timedelta) -> list[date]:
-    """Up to four dates whose outcome is known, a horizon apart; with half a year of history, but for the last two."""
+def cut_offs(engine: DuckDBEngine, run_date: date, gap: timedelta) -> list[date]:
+    """Up to four nights whose outcome is known, a horizon apart; with half a year of history, but for the last two."""
     first: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
-    days = [run_date - n * gap for n in range(CUT_OFFS, 0, -1)]
+    days = nights_back(engine, run_date, gap, CUT_OFFS)
     return [day for day in days if day >= days[-2] or (day - first).days >= CUT_OFF_HISTORY_DAYS]
+
+
+def nights_back(engine: DuckDBEngine, run_date: date, gap: timedelta, count: int) -> list[date]:
+    """So many nights before one, each the last at least a gap before the next; oldest first."""
+    days = [run_date]
+    while len(days) <= count:
+        days.append(last_night(engine, days[-1] - gap))
+    return days[:0:-1]
+
+
+def last_night(engine: DuckDBEngine, day: date) -> date:
+    """The last night up to a day that brought customers' receipts; the day itself if it is before the first night.
+
+    Between two nights nobody is scored; and as of a day on which last week's receipts are still to come, all customers
+    would look more silent than they ever do in a night.
+    """
+    night = engine.rows(f"SELECT MAX(known_date) FROM customer_day WHERE known_date <= DATE '{day}'")[0][0]
+    return night or day
 
 
 def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
@@ -480,7 +498,7 @@ def _sample_shopper_days(engine: DuckDBEngine) -> None:
     below = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
     engine.materialise(
         "shopper_day",
-        f"SELECT customer_id, business_date FROM customer_day WHERE order_count > 0 AND {_SHOPPER}"
+        f"SELECT customer_id, business_date, known_date FROM customer_day WHERE order_count > 0 AND {_SHOPPER}"
         f" AND md5(customer_id)[9:16] <= '{below}'",
     )
 
@@ -493,30 +511,26 @@ def _md5_share(share: float) -> str:
 def _features_as_of(
     days: list[date], run_date: date, engine: DuckDBEngine, settings: Settings
 ) -> tuple[pa.Table, ClvParameters | None]:
-    """customer_features as of other days than tonight, with labels and p_alive; and p_alive's parameters of tonight.
-
-    One pass for all days. What is dated up to a day counts as known then: receipts that landed later are not told
-    apart, as customer_day is worked out anew for who is touched, and a first load lands all history in one night.
-    """
+    """customer_features as of other days than tonight, with labels and p_alive; and p_alive's parameters of tonight."""
     engine.register_arrow("feature_date", feature_dates(days, settings))
     features = engine.arrow(
         f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {_SHOPPER} ORDER BY as_of_date, customer_id"
     )
-    buying = _buying_as_of([*days, run_date], engine)
+    buying = _buying_as_of([*days, run_date], engine, settings)
     if any(parameters is None for parameters in buying.values()):
         return features, None
     parts = [with_p_alive(features.filter(pc.equal(features["as_of_date"], day)), buying[day]) for day in days]
     return pa.concat_tables(parts), buying[run_date]
 
 
-def _buying_as_of(days: list[date], engine: DuckDBEngine) -> dict[date, ClvParameters | None]:
+def _buying_as_of(days: list[date], engine: DuckDBEngine, settings: Settings) -> dict[date, ClvParameters | None]:
     """Parameters of buying and leaving, by what was known on each day of all shoppers drawn who had ordered."""
-    engine.register_arrow("buying_date", pa.table({"as_of_date": days}))
+    engine.register_arrow("feature_date", feature_dates(days, settings))
     patterns = engine.arrow(
         "SELECT as_of_date, frequency, recency_days, age_days, COUNT(*) AS customer_count FROM ("
         " SELECT as_of_date, COUNT(*) - 1 AS frequency, DATE_DIFF('day', MIN(business_date), as_of_date) AS age_days,"
         " DATE_DIFF('day', MIN(business_date), MAX(business_date)) AS recency_days"
-        " FROM shopper_day INNER JOIN buying_date ON business_date <= as_of_date"
+        " FROM shopper_day INNER JOIN cut_off ON business_date <= as_of_date AND known_date <= known_by_date"
         " GROUP BY customer_id, as_of_date"
         ") GROUP BY as_of_date, frequency, recency_days, age_days ORDER BY ALL"
     )

@@ -20,14 +20,14 @@ from pipelines.settings import Settings
 
 
 def translate(select: str) -> str:
-    """A SELECT of DuckDB's dialect in Spark's; `history.<table>` becomes `history__<table>`: views have no schema."""
+    """A SELECT of DuckDB's dialect in Spark's; `history.<table>` becomes `history__<table>` (views have no schema)."""
     tree = sqlglot.parse_one(select, read="duckdb")
     for table in tree.find_all(exp.Table):
-        if table.db == "history":
-            table.set("this", exp.to_identifier(f"history__{table.name}"))
-            table.set("db", None)
+        if table.db:
             if not table.alias:
-                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name.removeprefix("history__"))))
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
+            table.set("this", exp.to_identifier(f"{table.db}__{table.name}"))
+            table.set("db", None)
     return str(tree.sql("spark"))
 
 

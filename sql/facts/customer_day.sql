@@ -26,6 +26,7 @@ daily AS (  -- in types as narrow as they may be, for there are many rows to put
         CAST(SUM(CASE WHEN NOT is_return THEN discount_amount END) AS DECIMAL(18, 2)) AS discount_amount,
         CAST(SUM(CASE WHEN NOT is_return THEN points_spent END) AS DECIMAL(18, 3)) AS points_spent,
         CAST(SUM(CASE WHEN NOT is_return THEN points_earned END) AS DECIMAL(18, 3)) AS points_earned,
+        MAX(order_fact.known_date) AS known_date,
         MAX(night.run_date) AS landing_date
     FROM order_fact
     CROSS JOIN night
@@ -55,5 +56,6 @@ SELECT
         WHEN order_count > 0
             THEN LEAD(business_date) OVER (PARTITION BY customer_id, order_count > 0 ORDER BY business_date)
     END AS next_order_date,
+    known_date,
     landing_date
 FROM daily

@@ -20,6 +20,7 @@ SELECT
     f.promo_discount,
     f.promo_code_count,
     f.has_promo,
-    f.has_offer
+    f.has_offer,
+    f.known_date
 FROM receipt_fact AS f
 LEFT JOIN customer_identity AS i ON f.customer_id = i.source_customer_id

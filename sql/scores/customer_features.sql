@@ -1,6 +1,6 @@
 -- What is known of a customer as of a day, and what came then: features and labels of churn and of growth.
 -- Grain: customer and as_of_date (tonight, or the cut-offs of a fit); who had an order in the 365 days before it.
-WITH known AS (  -- only what is dated up to the cut-off
+WITH known AS (  -- only what is dated up to the cut-off, and had landed by then
     SELECT
         d.*,
         a.as_of_date,
@@ -8,7 +8,7 @@ WITH known AS (  -- only what is dated up to the cut-off
         DATE_DIFF('day', d.business_date, a.as_of_date) AS days_ago,
         DATE_DIFF('day', a.label_from_date, a.label_to_date) + 1 AS horizon
     FROM customer_day AS d
-    INNER JOIN feature_date AS a ON d.business_date <= a.as_of_date
+    INNER JOIN cut_off AS a ON d.business_date <= a.as_of_date AND d.known_date <= a.known_by_date
 ),
 
 feature AS (
@@ -44,7 +44,7 @@ came AS (
         SUM(d.order_count) AS order_count,
         SUM(d.net_revenue) AS spend_next
     FROM customer_day AS d
-    INNER JOIN feature_date AS a ON d.business_date BETWEEN a.label_from_date AND a.label_to_date
+    INNER JOIN cut_off AS a ON d.business_date BETWEEN a.label_from_date AND a.label_to_date
     GROUP BY d.customer_id, a.as_of_date
 )
 

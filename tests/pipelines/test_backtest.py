@@ -29,7 +29,10 @@ DATED = {"crm_customers": "registered_at", "receipts": "issued_at"}
 
 
 def deliver_until(landing: Path, extracts: Path, night: date, after: date | None) -> None:
-    """A landing folder of what a shop's extracts have for the days after one up to another."""
+    """A landing folder of what a shop's extracts have for the days after one up to another.
+
+    Some receipts of the weeks before the first folder come with the second.
+    """
     folder = landing / f"{night}"
     folder.mkdir(parents=True)
     kept: set[str] = set()
@@ -39,7 +42,10 @@ def deliver_until(landing: Path, extracts: Path, night: date, after: date | None
             rows = list(reader)
         if source in DATED:
             days = [date.fromisoformat(row[DATED[source]][:10]) for row in rows]
-            rows = [row for row, day in zip(rows, days, strict=True) if (after is None or after < day) and day <= night]
+            late = [is_late(row, day) for row, day in zip(rows, days, strict=True)]
+            new = [(after is None or after < day) and day <= night for day in days]
+            came = [is_new != is_late for is_new, is_late in zip(new, late, strict=True)]
+            rows = [row for row, is_there in zip(rows, came, strict=True) if is_there]
             kept |= {row["receipt_id"] for row in rows if source == "receipts"}
         elif source != "promo_codes":
             rows = [row for row in rows if row["receipt_id"] in kept]
@@ -47,6 +53,12 @@ def deliver_until(landing: Path, extracts: Path, night: date, after: date | None
             writer = csv.DictWriter(file, reader.fieldnames)
             writer.writeheader()
             writer.writerows(rows)
+
+
+def is_late(row: dict[str, str], day: date) -> bool:
+    """Whether what a customer bought on a day of the weeks before the first night comes with the second."""
+    is_drawn = (day.toordinal() + int((row["customer_id"] or "c0")[1:])) % 5 == 0
+    return "receipt_id" in row and is_drawn and THEN - timedelta(60) < day <= THEN
 
 
 def load(night: date) -> Lake:
@@ -95,6 +107,13 @@ def group(shop, measure, kind, dimension="all", as_of=THEN):
         for row in shop.result.tables["backtest"]
         if (row["measure"], row["kind"], row["dimension"], row["as_of_date"]) == (measure, kind, dimension, as_of)
     ]
+
+
+def test_what_came_after_a_night_is_known_as_what_it_did_not_know(shop):
+    late = (
+        "SELECT COUNT(*) FROM customer_day WHERE business_date <= DATE '2025-04-01' AND known_date = DATE '2025-06-30'"
+    )
+    assert rows_of(shop, NOW, late)[0][0] > 100
 
 
 def test_a_published_forecast_is_what_the_night_published(shop):

@@ -63,6 +63,7 @@ def customer_days(days: list[tuple[str, date, int, float]]) -> pa.Table:
             "net_revenue": "SUM(revenue)",
             "sale_revenue": "SUM(GREATEST(revenue, 0))",
             "net_spend": "SUM(GREATEST(revenue, 0))",
+            "known_date": f"DATE '{NIGHT}'",
         }
         select = ", ".join(f"CAST({made.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in types.items())
         return connection.execute(
@@ -80,6 +81,7 @@ class Shop:
         for table in (tables()["churn_fit"], tables()["customer_churn"]):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 engine.register(name, engine.select_of(TableState(), contract_of(name.removeprefix("history."))))
+        engine.register("cut_off", tables()["cut_off"].sql)
 
     def give(self, name: str, rows: pa.Table) -> None:
         stored = "given_" + name.replace(".", "_")
@@ -143,6 +145,51 @@ def test_what_comes_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, days
     assert after["has_churned"] != before["has_churned"]
 
 
+def landed(days: pa.Table, *nights: date) -> pa.Table:
+    """The days, each known since the first of some nights that is not before it."""
+    known = [min(night for night in nights if night >= day) for day in days["business_date"].to_pylist()]
+    place = days.column_names.index("known_date")
+    return days.set_column(place, "known_date", pa.array(known, pa.date32()))
+
+
+def test_what_landed_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, days):
+    first, cut_off = CUT_OFFS[0], CUT_OFFS[2]
+    nights = [first + timedelta(n) for n in range((NIGHT - first).days + 1)]
+    told = landed(days, *nights)
+    shop.give("customer_day", told)
+    before = shop.features([cut_off])
+    assert before.equals(featured(shop, days, cut_off)), "day by day all that is dated up to a night is known in it"
+    own = {tuple(row.values()) for row in days.select(["customer_id", "business_date"]).to_pylist()}
+    orders = [(f"c{n:04d}", cut_off - timedelta(n % 40)) for n in range(0, 1500, 2)]
+    orders += [(f"new{n}", cut_off) for n in range(300)]
+    late = customer_days([(name, day, 1, 70.0) for name, day in orders if (name, day) not in own])
+    shop.give("customer_day", pa.concat_tables([told, landed(late, NIGHT)]))  # a leak: they came long after
+    assert shop.features([cut_off]).equals(before)
+    shop.give("customer_day", pa.concat_tables([told, landed(late, *nights)]))  # had they come in time
+    assert len(shop.features([cut_off])) > len(before) + 200
+
+
+def featured(shop: Shop, days: pa.Table, cut_off: date) -> pa.Table:
+    shop.give("customer_day", days)
+    return shop.features([cut_off])
+
+
+def test_before_the_first_night_all_is_known_by_its_date(shop, days):
+    cut_off = CUT_OFFS[2]
+    two_loads = landed(days, cut_off + timedelta(1), NIGHT)
+    assert featured(shop, two_loads, cut_off).equals(featured(shop, days, cut_off))
+
+
+def test_cut_offs_are_nights_on_which_receipts_came(shop, days):
+    weekly = [NIGHT - timedelta(7 * n) for n in range(100)]
+    shop.give("customer_day", landed(days, *sorted(weekly)))
+    last = NIGHT - timedelta(91)
+    assert score.cut_offs(shop.engine, NIGHT, timedelta(90)) == [last - timedelta(91 * n) for n in (3, 2, 1, 0)]
+    shop.give("customer_day", landed(days, NIGHT - timedelta(100), NIGHT))
+    before = [NIGHT - timedelta(100 + 90 * n) for n in (3, 2, 1)]  # the first night, which brought all history
+    assert score.cut_offs(shop.engine, NIGHT, timedelta(90)) == [*before, NIGHT - timedelta(100)]
+
+
 def test_churn_learns_from_no_outcome_and_no_number_twice(shop, days):
     shop.give("customer_day", days)
     made = shop.fit()
@@ -164,7 +211,7 @@ def test_several_cut_offs_in_one_pass_are_those_of_each_alone(shop, days):
 def test_cut_offs_without_half_a_year_of_history_are_left_out_but_for_the_last_two(shop, days):
     def found(first: date) -> list[date]:
         shop.give("customer_day", days.filter(pc.greater_equal(days["business_date"], first)))
-        return score._cut_offs(shop.engine, NIGHT, timedelta(90))
+        return score.cut_offs(shop.engine, NIGHT, timedelta(90))
 
     assert found(date(2022, 1, 1)) == CUT_OFFS
     assert found(CUT_OFFS[1] - timedelta(185)) == CUT_OFFS[1:]
@@ -250,10 +297,10 @@ def test_many_customers_are_learnt_from_a_sample_of_them(shop, days, monkeypatch
     half = f"md5(customer_id)[9:16] <= '{score._md5_share(0.5)}'"
     drawn = shop.engine.rows(f"SELECT COUNT(DISTINCT customer_id) FROM customer_day WHERE {half}")[0][0]
     assert 600 < drawn < 900
-    sampled = score._buying_as_of([NIGHT], shop.engine)[NIGHT]
+    sampled = score._buying_as_of([NIGHT], shop.engine, shop.settings)[NIGHT]
     monkeypatch.undo()
     shop.give("customer_day", days)
-    whole = score._buying_as_of([NIGHT], shop.engine)[NIGHT]
+    whole = score._buying_as_of([NIGHT], shop.engine, shop.settings)[NIGHT]
     assert sampled != whole
     assert sampled.r / sampled.alpha == pytest.approx(whole.r / whole.alpha, rel=0.25)
 

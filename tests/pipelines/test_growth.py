@@ -223,7 +223,9 @@ class Shop:
                     name, self.engine.select_of(TableState(), contract_of(name.removeprefix("history.")))
                 )
         known = f"FROM given_day WHERE business_date <= DATE '{self.night.run_date}'"
-        self.give("customer_day", f"SELECT *, net_revenue AS net_spend {known}")
+        loaded = f"DATE '{self.night.run_date}' AS known_date"
+        self.give("customer_day", f"SELECT *, net_revenue AS net_spend, {loaded} {known}")
+        self.engine.register("cut_off", tables()["cut_off"].sql)
         first = f"SELECT customer_id, MIN(business_date) AS first_order_date {known} GROUP BY customer_id"
         self.give("customer_totals", first)
         for name, rows in self.history.items():

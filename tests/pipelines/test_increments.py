@@ -19,9 +19,11 @@ CRM = "customer_id,registered_at,merged_into_customer_id\n"
 PRODUCTS = "product_id,category\n"
 DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
 COLUMNS = {
-    "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count",
+    "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
+    "known_date",
     "return_link": "receipt_id, customer_id, sale_receipt_id, linked_revenue, is_over_returned",
-    "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, net_spend, gross_margin",
+    "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, net_spend, gross_margin, "
+    "known_date",
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "order_line": "receipt_id, line_number, customer_id, revenue",
@@ -71,10 +73,10 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
     by_increments = load(retailer)
     found = facts(retailer, by_increments)
     assert found["receipt_fact"] == [
-        ("r1", "c2", date(2017, 12, 1), Decimal("50.00"), Decimal("47.00"), 1, 2),
-        ("r2", "c1", date(2017, 12, 1), Decimal("6.00"), Decimal("5.00"), 1, 0),
-        ("r3", "c1", date(2017, 11, 30), Decimal("8.00"), Decimal("4.00"), 1, 0),
-        ("r9", "c1", date(2017, 12, 3), Decimal("9.00"), None, 0, 0),
+        ("r1", "c2", date(2017, 12, 1), Decimal("50.00"), Decimal("47.00"), 1, 2, date(2017, 12, 2)),
+        ("r2", "c1", date(2017, 12, 1), Decimal("6.00"), Decimal("5.00"), 1, 0, date(2017, 12, 1)),
+        ("r3", "c1", date(2017, 11, 30), Decimal("8.00"), Decimal("4.00"), 1, 0, date(2017, 12, 2)),
+        ("r9", "c1", date(2017, 12, 3), Decimal("9.00"), None, 0, 0, date(2017, 12, 1)),
     ]
     assert found["customer_totals"] == [
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
@@ -83,6 +85,25 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
     wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1}  # there is no return
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
+
+
+def test_a_receipt_is_known_since_the_night_that_first_had_it_with_its_customer(retailer, monkeypatch):
+    again = "same,c1,2017-12-01,sale,5\n"
+    first = again + "corrected,c1,2017-12-01,sale,5\nclaimed,,2017-12-01,sale,5\nmoved,c1,2017-12-01,sale,5\n"
+    retailer.deliver(DAYS[0], receipts=RECEIPTS + first)
+    second = again + "claimed,c2,2017-12-01,sale,5\nmoved,c2,2017-12-01,sale,5\nlate,c2,2017-11-30,sale,5\n"
+    retailer.deliver(DAYS[1], receipts=RECEIPTS + second)
+    third = again + "corrected,c1,2017-12-01,sale,9\nclaimed,c2,2017-12-01,sale,9\nmoved,c1,2017-12-01,sale,5\n"
+    retailer.deliver(DAYS[2], receipts=RECEIPTS + third)
+    night = load(retailer)
+    assert dict(retailer.rows(night, "receipt_fact", "receipt_id, known_date")) == {
+        "same": date(2017, 12, 1),
+        "corrected": date(2017, 12, 1),
+        "claimed": date(2017, 12, 2),
+        "moved": date(2017, 12, 1),
+        "late": date(2017, 12, 2),
+    }
+    assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
 
 
 def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatch):

@@ -89,7 +89,7 @@ class Case:
 
 
 def inputs(select: str) -> set[str]:
-    """The tables that a SELECT reads, `history.` in front of what earlier nights published."""
+    """The tables that a SELECT reads; `history.` in front of what earlier nights published, `replaced.` of old rows."""
     tree = sqlglot.parse_one(select, read="duckdb")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     return {f"{t.db}.{t.name}" if t.db else t.name for t in tree.find_all(exp.Table) if t.db or t.name not in own}
@@ -97,7 +97,7 @@ def inputs(select: str) -> set[str]:
 
 def input_columns(table: str) -> Columns:
     """Columns of an input as it lies in the lake: a source as staged, or a table that is made here."""
-    return {column.name: column.type for column in contract_of(table.removeprefix("history.")).columns}
+    return {column.name: column.type for column in contract_of(table.split(".")[-1]).columns}
 
 
 def output_columns(table: str) -> Columns:
