@@ -19,7 +19,7 @@ SELECT
     f.line_count,
     f.promo_discount,
     f.promo_code_count,
-    f.has_promo,
+    f.promo_code_count > 0 AS has_promo,
     f.has_offer,
     f.known_date
 FROM receipt_fact AS f

@@ -6,7 +6,7 @@ WITH line AS (  -- a cost has the sign of its line's amount, however the till wr
         COUNT(*) AS line_count,
         COUNT(cost_amount) AS cost_count,
         SUM(amount) AS amount,
-        SUM(CASE WHEN amount < 0 THEN -ABS(cost_amount) ELSE ABS(cost_amount) END) AS cost_amount,
+        CAST(SUM(CASE WHEN amount < 0 THEN -ABS(cost_amount) ELSE ABS(cost_amount) END) AS DECIMAL(18, 2)) AS goods,
         CAST(SUM(tax_amount) AS DECIMAL(18, 2)) AS tax_amount,
         COUNT(promotion_id) AS offer_line_count
     FROM receipt_lines
@@ -31,7 +31,7 @@ told AS (  -- tills write returns as positive or as negative amounts, on the rec
         COALESCE(r.operation = 'return', FALSE) OR r.total_amount < 0 AS is_return,
         COALESCE((r.operation = 'return' OR r.total_amount < 0) AND l.amount > 0, FALSE) AS has_turned_lines,
         COALESCE(g.amount, 0) AS gift_card_amount,
-        COALESCE(l.cost_amount, 0) - COALESCE(g.cost_amount, 0) AS cost_amount,
+        COALESCE(l.goods, 0) - COALESCE(g.cost_amount, 0) AS goods,
         ABS(COALESCE(r.tax_amount, l.tax_amount)) AS tax
     FROM receipts AS r
     LEFT JOIN line AS l ON r.receipt_id = l.receipt_id
@@ -43,7 +43,7 @@ signed AS (
         *,
         CASE WHEN is_return THEN -ABS(total_amount) ELSE ABS(total_amount) END
         - CASE WHEN has_turned_lines THEN -gift_card_amount ELSE gift_card_amount END AS revenue,
-        CASE WHEN is_cost_known THEN CASE WHEN has_turned_lines THEN -cost_amount ELSE cost_amount END END AS goods_cost,
+        CASE WHEN has_turned_lines THEN -goods ELSE goods END AS goods_cost,
         CASE WHEN is_return THEN -tax ELSE tax END AS signed_tax
     FROM told
 )
@@ -60,8 +60,10 @@ SELECT
     s.original_receipt_id,
     CAST(s.revenue AS DECIMAL(18, 2)) AS revenue,
     s.signed_tax AS tax_amount,
-    CAST(s.revenue - s.goods_cost - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END
-        AS DECIMAL(18, 2)) AS gross_margin,
+    CAST(
+        CASE WHEN s.is_cost_known THEN s.revenue - s.goods_cost END
+        - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END AS DECIMAL(18, 2)
+    ) AS gross_margin,
     s.discount_amount,
     s.points_amount,
     s.points_spent,
@@ -69,12 +71,10 @@ SELECT
     COALESCE(s.line_count, 0) AS line_count,
     CAST(c.promo_discount AS DECIMAL(18, 2)) AS promo_discount,
     COALESCE(c.promo_code_count, 0) AS promo_code_count,
-    COALESCE(c.promo_code_count, 0) > 0 AS has_promo,
     COALESCE(s.has_offer, FALSE) AS has_offer,
     COALESCE(e.first_landing_date, s.landing_date) AS known_date,
     n.run_date AS landing_date
 FROM signed AS s
 INNER JOIN night AS n ON s.issued_date <= n.run_date
 LEFT JOIN code AS c ON s.receipt_id = c.receipt_id
-LEFT JOIN replaced_receipt AS e
-    ON s.receipt_id = e.receipt_id AND s.customer_id IS NOT DISTINCT FROM e.customer_id
+LEFT JOIN replaced_receipt AS e ON s.receipt_id = e.receipt_id AND s.customer_id IS NOT DISTINCT FROM e.customer_id
