@@ -20,6 +20,7 @@ from models.rhythm import RhythmParameters, interval_probability
 from pipelines import score
 from pipelines.engine import DuckDBEngine, identifier
 from pipelines.errors import LoyaltyError
+from pipelines.fits import last_night, nights_back
 from pipelines.lake import Backtest, CommittedNight, Lake, alone_in
 from pipelines.replay import Origin, PastNight, put, register_known, register_published, replay, select
 from pipelines.settings import Settings, code_version
@@ -108,8 +109,8 @@ def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
     with DuckDBEngine(base, settings) as engine:
         engine.register("customer_day", select("customer_day", base, engine))
         begins = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
-        origins = score.nights_back(engine, night, timedelta(lead + usual), ROLLING_ORIGINS)
-        year_ago = score.last_night(engine, night - timedelta(full))
+        origins = nights_back(engine, night, timedelta(lead + usual), ROLLING_ORIGINS)
+        year_ago = last_night(engine, night - timedelta(full))
     for as_of in sorted({*origins, year_ago}):
         if begins is not None and as_of > begins:
             ahead = (lead, usual) if as_of in origins else None

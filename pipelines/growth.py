@@ -34,24 +34,24 @@ from models.rhythm_trial import hold_against_last, no_trial
 from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
-from pipelines.lake import Night
-from pipelines.score import (
-    _FITTED_BY,
-    _SHOPPER,
+from pipelines.fits import (
     ARTEFACT,
     BATCH_ROWS,
+    FITTED_BY,
     SEED,
+    SHOPPER,
     TRIAL_DAYS,
     Tables,
-    _is_fitted,
-    _kept_bins,
-    _part_drift,
-    _quality,
-    _values,
     artefact,
     cut_offs,
+    is_fitted,
+    kept_bins,
     model_age,
+    part_drift,
+    quality_rows,
+    values_of,
 )
+from pipelines.lake import Night
 from pipelines.settings import Settings
 
 FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
@@ -92,7 +92,7 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     """Grain: model and metric. Models of growth and of the next order; what peers spend and categories hold."""
     earlier = _parts(engine, "history.growth_model")
     fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.growth_fit")[0][0]
-    if len(earlier) == 2 and _is_fitted(night, settings, fitted_on):
+    if len(earlier) == 2 and is_fitted(night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in FITS}
     capacity, peers = _category_capacity(engine, night.run_date), _peer_group(engine)
     _sample_customers(engine)
@@ -101,7 +101,7 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     gap = timedelta(settings.churn_lead_days + horizon)
     train, test = (_spend_as_of(day, engine, settings) for day in cut_offs(engine, night.run_date, gap)[-2:])
     last = GrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
-    growth = fit_growth(train, test, horizon, last, {name: now[name] for name in _FITTED_BY})
+    growth = fit_growth(train, test, horizon, last, {name: now[name] for name in FITTED_BY})
     rhythm, of_rhythm = _rhythm(engine, night, settings, earlier.get("rhythm"), first_day)
     parts = [rhythm] if rhythm else []
     if growth.model is last and last is not None:
@@ -111,8 +111,8 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
         parts.append(artefact("spend_more", growth.model.to_json(), data, _LIBRARIES, first_day, night.run_date))
     learnt_through = parts[-1]["trained_through"] if growth.model else night.run_date
     quality = (
-        _quality("growth", growth.quality, learnt_through),
-        _quality("growth", _headroom_quality(capacity, peers), night.run_date),
+        quality_rows("growth", growth.quality, learnt_through),
+        quality_rows("growth", _headroom_quality(capacity, peers), night.run_date),
         *of_rhythm,
     )
     return {
@@ -176,7 +176,7 @@ def _rhythm(
     forecast = score_rhythm(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
     judged = judge_rhythm(forecast, patterns["next_days"], follow_up)
     fit, learnt = _rhythm_as_of(engine, tonight, earlier.parameters)
-    is_asked = last is not None and json.loads(last["question"] or "{}") == _values(settings, _RHYTHM_QUESTION)
+    is_asked = last is not None and json.loads(last["question"] or "{}") == values_of(settings, _RHYTHM_QUESTION)
     part, rows = last if is_asked else None, judged
     if fit.parameters is not None:
         trial = _rhythm_trial(engine, night, settings, fit.parameters, last)
@@ -184,14 +184,14 @@ def _rhythm(
         if not trial.is_refused:
             data = learnt[["frequency", "recency_days", "age_days"]].to_numpy(dtype=float)
             part = artefact("rhythm", fit.parameters.to_json(), [data], _LIBRARIES, first_day, tonight)
-            part["question"] = json.dumps(_values(settings, _RHYTHM_QUESTION))
+            part["question"] = json.dumps(values_of(settings, _RHYTHM_QUESTION))
             part["bins"] = _rhythm_bins(engine, tonight, fit.parameters, settings)
     elif part:
         fit = replace(fit, note=f"{fit.note}; the last model stays")
-    quality = [_quality("next_order", [*fit.quality(), *rows], tonight)]
+    quality = [quality_rows("next_order", [*fit.quality(), *rows], tonight)]
     if part:
         parameters = RhythmParameters.from_json(part["parameters"]).quality()
-        quality.append(_quality("next_order", parameters, part["trained_through"]))
+        quality.append(quality_rows("next_order", parameters, part["trained_through"]))
     return part, quality
 
 
@@ -234,7 +234,7 @@ def _rhythm_trial(
     """Tonight's parameters against the last ones (a row of growth_model), by when customers ordered since."""
     if last is None:
         return no_trial("there is no earlier one")
-    if json.loads(last["question"] or "{}") != _values(settings, _RHYTHM_QUESTION):
+    if json.loads(last["question"] or "{}") != values_of(settings, _RHYTHM_QUESTION):
         return no_trial(f"the earlier one was fitted by other settings ({', '.join(_RHYTHM_QUESTION)})")
     days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
     customers = _patterns_as_of(engine, night.run_date - timedelta(days))
@@ -247,7 +247,7 @@ def _rhythm_bins(engine: DuckDBEngine, tonight: date, parameters: RhythmParamete
     customers = pa.Table.from_pandas(patterns, preserve_index=False)
     columns = watched_columns(customers, score_rhythm(customers, parameters), settings.active_days)
     bins = {name: asdict(fixed_bins(values)) for name, values in columns.items()}
-    return json.dumps(_values(settings, _RHYTHM_WATCHED_BY) | {"bins": bins})
+    return json.dumps(values_of(settings, _RHYTHM_WATCHED_BY) | {"bins": bins})
 
 
 def _category_capacity(engine: DuckDBEngine, tonight: date) -> pa.Table:
@@ -332,7 +332,7 @@ def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings)
         drift.append(model_age(learnt_through, night.run_date))
     return {
         "customer_spend_more": "SELECT * FROM scored_spend",
-        "growth_drift": _quality("growth", drift, learnt_through),
+        "growth_drift": quality_rows("growth", drift, learnt_through),
     }
 
 
@@ -340,7 +340,7 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
     part = _parts(engine, "growth_model").get("rhythm")
     parameters = RhythmParameters.from_json(part["parameters"]) if part else None
-    bins = _kept_bins(part, settings, _RHYTHM_WATCHED_BY) if part else {}
+    bins = kept_bins(part, settings, _RHYTHM_WATCHED_BY) if part else {}
     counts = {name: np.zeros(len(kept.shares), np.int64) for name, kept in bins.items()}
     epoch = (night.run_date - date(1970, 1, 1)).days
     named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
@@ -356,17 +356,17 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
         dates = {name: pc.add(rows[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
         return pa.table({name: rows[name] for name in ("customer_id", "p_order_again", "method", "reason")} | dates)
 
-    patterns = f"customer_id, frequency, recency_days, age_days, {_SHOPPER} AS is_shopper"
+    patterns = f"customer_id, frequency, recency_days, age_days, {SHOPPER} AS is_shopper"
     select = f"SELECT {patterns} FROM customer_purchase_pattern ORDER BY customer_id"
     engine.map_batches("scored_rhythm", scored, select, BATCH_ROWS)
     drift: list[QualityRow] = []
     learnt_through = part["trained_through"] if part else night.run_date
     if part:
-        drift = _part_drift(bins, counts, WATCHED, _RHYTHM_WATCHED_BY)
+        drift = part_drift(bins, counts, WATCHED, _RHYTHM_WATCHED_BY)
         drift.append(model_age(learnt_through, night.run_date))
     return {
         "customer_next_order": "SELECT * FROM scored_rhythm",
-        "next_order_drift": _quality("next_order", drift, learnt_through),
+        "next_order_drift": quality_rows("next_order", drift, learnt_through),
     }
 
 
@@ -402,7 +402,7 @@ def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> 
     return {
         "customer_channel": "SELECT * FROM channels",
         "segment_channel": _segment_channel(fit),
-        "channel_fit": _quality(
+        "channel_fit": quality_rows(
             "channel",
             [
                 *fit.quality,

@@ -3,14 +3,12 @@
 Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
 """
 
-import hashlib
 import json
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
 from functools import cache, partial, reduce
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -43,26 +41,28 @@ from pipelines.build import feature_dates
 from pipelines.catalog import tables
 from pipelines.contracts import table_contract
 from pipelines.engine import DuckDBEngine
-from pipelines.lake import Night
-from pipelines.settings import Settings, code_version
-
-Tables = dict[str, pa.Table]
-# A row of a model's table: a part's parameters, what they were fitted on and with, what they forecast, bins for drift.
-ARTEFACT = pa.schema(
-    [
-        ("part", pa.string()),
-        ("parameters", pa.string()),
-        ("trained_from", pa.date32()),
-        ("trained_through", pa.date32()),
-        ("libraries", pa.string()),
-        ("data_fingerprint", pa.string()),
-        ("question", pa.string()),
-        ("bins", pa.string()),
-    ]
+from pipelines.fits import (
+    ARTEFACT,
+    BATCH_ROWS,
+    FITTED_BY,
+    SEED,
+    SHOPPER,
+    TRIAL_DAYS,
+    Tables,
+    artefact,
+    cut_offs,
+    is_fitted,
+    kept_bins,
+    md5_share,
+    model_age,
+    part_drift,
+    quality_rows,
+    values_of,
 )
+from pipelines.lake import Night
+from pipelines.settings import Settings
+
 _CLV_LIBRARIES = ("autograd", "lifetimes", "numpy", "scipy")
-SEED = 7
-BATCH_ROWS = 250_000
 # Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
 MINIMUM_KNOWN_COST = 0.5
 # More customers than these make no better churn model, only a slower one.
@@ -73,27 +73,10 @@ MIN_PAST_DAYS = 28
 BUYING_CUSTOMERS = 20_000
 # On so many customers new CLV parameters are held against the last ones, and bins for drift are made.
 TRIED_CUSTOMERS = 20_000
-# Four weeks, so that each weekday counts alike; or all days since the last parameters were fitted, if they are more.
-TRIAL_DAYS = 28
-# Dates at which churn is learnt and judged, a horizon apart, and the history that each should have.
-CUT_OFFS = 4
-CUT_OFF_HISTORY_DAYS = 180
 # For seasons: dates of four years, four weeks apart, so that 13 of them are a year.
 SEASON_DATES = 52
 SEASON_DATE_DAYS = 28
-OLD_MODEL_DAYS = 35
-# Whom a model doesn't learn from.
-_SHOPPER = "customer_id NOT IN (SELECT customer_id FROM service_account)"
-# Settings that a fitted model rests on.
-_FITTED_BY = (
-    "buying_model",
-    "active_days",
-    "churn_lead_days",
-    "churn_horizon_days",
-    "amounts_include_tax",
-    "gift_card_categories",
-)
-# Of these, what says which purchases are forecast, and how.
+# Of FITTED_BY, what says which purchases are forecast, and how.
 _CLV_QUESTION = ("buying_model", "amounts_include_tax", "gift_card_categories")
 # What the bins of CLV's drift rest on, beside the parameters.
 _CLV_WATCHED_BY = ("active_days", "clv_horizon_days")
@@ -106,39 +89,22 @@ def calendar(engine: DuckDBEngine, night: Night, _settings: Settings) -> Tables:
     return {"calendar": pa.table({"business_date": pa.array(days, pa.date32())})}
 
 
-def _quality(model: str, rows: Iterable[QualityRow], trained_through: date) -> pa.Table:
-    columns = [(model, metric, value, note, trained_through) for metric, value, note in rows]
-    names = ("model", "metric", "value", "note", "trained_through")
-    types = (pa.string(), pa.string(), pa.float64(), pa.string(), pa.date32())
-    return pa.table({name: pa.array([row[i] for row in columns], types[i]) for i, name in enumerate(names)})
-
-
-def _is_fitted(night: Night, settings: Settings, fitted_on: date | None) -> bool:
-    """Whether the last night's model serves tonight too: by the same code and settings, and young enough."""
-    previous = night.previous
-    if previous is None or fitted_on is None or previous.code_version != code_version():
-        return False
-    now = settings.model_dump(mode="json")
-    same = all(previous.settings.get(name) == now[name] for name in _FITTED_BY)
-    return same and night.run_date - fitted_on < timedelta(settings.fit_days)
-
-
 def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. The models of buying and of spend, and the margin that turns spend into value."""
     earlier = {row["part"]: row for row in engine.arrow("SELECT * FROM history.clv_model").to_pylist()}
     fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.clv_fit")[0][0]
-    if {"buying", "spend"} <= earlier.keys() and _is_fitted(night, settings, fitted_on):
+    if {"buying", "spend"} <= earlier.keys() and is_fitted(night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in ("clv_fit", "clv_model")}
     patterns = engine.arrow(
         "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
-        f"WHERE frequency IS NOT NULL AND {_SHOPPER} GROUP BY frequency, recency_days, age_days ORDER BY ALL"
+        f"WHERE frequency IS NOT NULL AND {SHOPPER} GROUP BY frequency, recency_days, age_days ORDER BY ALL"
     ).to_pandas()
     spends = engine.arrow(
         "SELECT frequency, CAST(repeat_revenue AS DOUBLE) / frequency AS mean_repeat_value, COUNT(*) AS customer_count "
-        f"FROM customer_purchase_pattern WHERE frequency > 0 AND {_SHOPPER} "
+        f"FROM customer_purchase_pattern WHERE frequency > 0 AND {SHOPPER} "
         "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
     ).to_pandas()
-    first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0]
+    first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {SHOPPER}")[0][0]
     _sample_shoppers(engine)
     outcomes = cache(partial(_outcomes, engine, night.run_date))
     last_buying, last_spend, _ = _clv_parameters(earlier)
@@ -151,7 +117,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
 
     def fitted(part: str, parameters: str, data: npt.NDArray[np.float64]) -> dict[str, Any]:
         row = artefact(part, parameters, [data], _CLV_LIBRARIES, first, night.run_date)
-        return row | {"question": json.dumps(_values(settings, _CLV_QUESTION)), "bins": None}
+        return row | {"question": json.dumps(values_of(settings, _CLV_QUESTION)), "bins": None}
 
     model = {} if rate is None else {"margin_rate": fitted("margin_rate", repr(rate), np.array([rate, known]))}
     methods: dict[str, Method] = {}
@@ -165,7 +131,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         methods[part] = fit.method if is_new else "last_good"
     _add_bins(model, engine, night, settings)
     return {
-        "clv_fit": pa.concat_tables([_quality("clv", rows, night.run_date), *_of_parameters(model, methods)]),
+        "clv_fit": pa.concat_tables([quality_rows("clv", rows, night.run_date), *_of_parameters(model, methods)]),
         "clv_model": pa.Table.from_pylist([model[part] for part in sorted(model)], schema=ARTEFACT),
     }
 
@@ -197,45 +163,18 @@ def _clv_parameters(
     )
 
 
-def artefact(
-    part: str,
-    parameters: str,
-    data: Iterable[npt.NDArray[np.float64]],
-    libraries: Iterable[str],
-    trained_from: date,
-    trained_through: date,
-) -> dict[str, Any]:
-    """A row of ARTEFACT without question and bins; data: all that was fitted on."""
-    digest = hashlib.sha256()
-    for values in data:
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return {
-        "part": part,
-        "parameters": parameters,
-        "trained_from": trained_from,
-        "trained_through": trained_through,
-        "libraries": json.dumps({name: version(name) for name in libraries}),
-        "data_fingerprint": digest.hexdigest(),
-    }
-
-
-def _values(settings: Settings, names: Iterable[str]) -> dict[str, Any]:
-    now = settings.model_dump(mode="json")
-    return {name: now[name] for name in names}
-
-
 def _of_parameters(model: Mapping[str, dict[str, Any]], methods: Mapping[str, Method]) -> Iterator[pa.Table]:
     """Rows of clv_fit on the parameters in use, each of the day through which they were learnt."""
     buying, spend, _ = _clv_parameters(model)
     for part, parameters in (("buying", buying), ("spend", spend)):
         if parameters:
-            yield _quality("clv", parameters.quality(methods[part]), model[part]["trained_through"])
+            yield quality_rows("clv", parameters.quality(methods[part]), model[part]["trained_through"])
 
 
 def _sample_shoppers(engine: DuckDBEngine) -> None:
     """Make `shopper` hold all who have bought; a fixed random part of them (by md5 of their id), if they are many."""
-    shoppers = f"FROM customer_purchase_pattern WHERE frequency IS NOT NULL AND {_SHOPPER}"
-    share = _md5_share(min(TRIED_CUSTOMERS / max(engine.rows(f"SELECT COUNT(*) {shoppers}")[0][0], 1), 1.0))
+    shoppers = f"FROM customer_purchase_pattern WHERE frequency IS NOT NULL AND {SHOPPER}"
+    share = md5_share(min(TRIED_CUSTOMERS / max(engine.rows(f"SELECT COUNT(*) {shoppers}")[0][0], 1), 1.0))
     columns = "customer_id, frequency, recency_days, age_days, repeat_revenue"
     engine.materialise("shopper", f"SELECT {columns} {shoppers} AND md5(customer_id)[17:24] <= '{share}'")
 
@@ -250,7 +189,7 @@ def _clv_trial(
     """Tonight's parameters against the last ones (a row of clv_model), by what customers did in the last weeks."""
     if last is None:
         return no_trial(new, "there is no earlier one")
-    if last["question"] is None or json.loads(last["question"]) != _values(settings, _CLV_QUESTION):
+    if last["question"] is None or json.loads(last["question"]) != values_of(settings, _CLV_QUESTION):
         return no_trial(new, f"the earlier one was fitted by other settings ({', '.join(_CLV_QUESTION)})")
     days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
     return hold_against_last(new, type(new).from_json(last["parameters"]), outcomes(days), days, SEED)
@@ -282,14 +221,14 @@ def _add_bins(model: dict[str, dict[str, Any]], engine: DuckDBEngine, night: Nig
     for part, names in WATCHED.items():
         if part in model and model[part]["trained_through"] == night.run_date:
             bins = {name: asdict(fixed_bins(columns[name])) for name in names}
-            model[part]["bins"] = json.dumps(_values(settings, _CLV_WATCHED_BY) | {"bins": bins})
+            model[part]["bins"] = json.dumps(values_of(settings, _CLV_WATCHED_BY) | {"bins": bins})
 
 
 def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
     """Margin / net revenue of customers' days with a known cost, None if too little is known; and the share known."""
     margin, with_cost, total = engine.rows(
         "SELECT SUM(gross_margin), SUM(CASE WHEN gross_margin IS NOT NULL THEN net_revenue END), SUM(net_revenue) "
-        f"FROM customer_day WHERE {_SHOPPER}"
+        f"FROM customer_day WHERE {SHOPPER}"
     )[0]
     if not with_cost or not total or with_cost < 0 or total < 0:
         return None, 0.0
@@ -301,10 +240,10 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
     model = {row["part"]: row for row in engine.arrow("SELECT * FROM clv_model").to_pylist()}
     buying, spend, rate = _clv_parameters(model)
-    bins = {part: _kept_bins(model[part], settings, _CLV_WATCHED_BY) for part in WATCHED if part in model}
+    bins = {part: kept_bins(model[part], settings, _CLV_WATCHED_BY) for part in WATCHED if part in model}
     watched = {name: np.zeros(len(kept.shares), np.int64) for of in bins.values() for name, kept in of.items()}
     columns = (
-        f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {_SHOPPER} AS is_shopper "
+        f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {SHOPPER} AS is_shopper "
         "FROM customer_purchase_pattern"
     )
     score = partial(
@@ -331,8 +270,8 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
 
     engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
-    history: int = engine.rows(f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {_SHOPPER}")[0][0] or 0
-    sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {_SHOPPER}"
+    history: int = engine.rows(f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {SHOPPER}")[0][0] or 0
+    sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {SHOPPER}"
     clv = engine.rows(sum_of_clv)[0][0]
     bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
     tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
@@ -340,17 +279,9 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     return {
         "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
         "FROM scored_clv",
-        "clv_forecast": _quality("clv", _forecast(buying, total, clv, history, night.run_date, settings), learnt),
+        "clv_forecast": quality_rows("clv", _forecast(buying, total, clv, history, night.run_date, settings), learnt),
         "clv_drift": _clv_drift(model, bins, watched, night.run_date),
     }
-
-
-def _kept_bins(row: dict[str, Any], settings: Settings, watched_by: Iterable[str]) -> dict[str, Bins]:
-    """The bins of a row of ARTEFACT, by what they are of; none if they were made by other settings."""
-    kept = json.loads(row["bins"] or "{}")
-    if any(kept.get(name) != value for name, value in _values(settings, watched_by).items()):
-        return {}
-    return {name: Bins(tuple(bins["edges"]), tuple(bins["shares"])) for name, bins in kept["bins"].items()}
 
 
 def _clv_drift(
@@ -363,24 +294,11 @@ def _clv_drift(
     tables = []
     for part, of in bins.items():
         learnt = model[part]["trained_through"]
-        rows = _part_drift(of, watched, WATCHED[part], _CLV_WATCHED_BY)
+        rows = part_drift(of, watched, WATCHED[part], _CLV_WATCHED_BY)
         metric = "model_age_days" if part == "buying" else "spend_model_age_days"
         rows.append(model_age(learnt, run_date, metric))
-        tables.append(_quality("clv", rows, learnt))
-    return pa.concat_tables(tables or [_quality("clv", [], run_date)])
-
-
-def _part_drift(
-    bins: Mapping[str, Bins],
-    watched: Mapping[str, npt.NDArray[np.int64]],
-    names: Iterable[str],
-    watched_by: Iterable[str],
-) -> list[QualityRow]:
-    """The stability of what is watched of a part; of each name, why it is unknown, if there are no bins."""
-    if bins:
-        return drift_rows(bins, {name: watched[name] for name in bins}, "active customers", "the night of the fit")
-    unknown = f"no bins: the model was fitted by other settings ({', '.join(watched_by)})"
-    return [(f"psi_{name}", None, unknown) for name in names]
+        tables.append(quality_rows("clv", rows, learnt))
+    return pa.concat_tables(tables or [quality_rows("clv", [], run_date)])
 
 
 def _forecast(
@@ -417,7 +335,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     judged_at, models = engine.rows(
         "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.churn_model) FROM history.churn_fit"
     )[0]
-    if models and _is_fitted(night, settings, judged_at + gap):
+    if models and is_fitted(night, settings, judged_at + gap):
         names = ("churn_fit", "churn_model", "churn_calibration")
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     _sample_customers(engine, night)
@@ -430,13 +348,13 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         SEED,
         _churn_model(engine, "history.churn_model"),
         buying=buying,
-        question={name: now[name] for name in _FITTED_BY},
+        question={name: now[name] for name in FITTED_BY},
         outcomes=_outcomes_by_date(engine, night.run_date, gap, settings),
         threads=settings.threads,
     )
     of_fit: list[QualityRow] = [("method", None, f"{fit.method}: {fit.note}"), *fit.of_fit]
     learnt = date.fromisoformat(fit.model.training["last_cut_off"]) if fit.model else night.run_date - gap
-    tables = [_quality("churn", of_fit, night.run_date - gap), _quality("churn", fit.quality, learnt)]
+    tables = [quality_rows("churn", of_fit, night.run_date - gap), quality_rows("churn", fit.quality, learnt)]
     artefacts = [to_artefact(fit.model)] if fit.model else []
     return {
         "churn_fit": pa.concat_tables(tables),
@@ -456,37 +374,12 @@ def _churn_model(engine: DuckDBEngine, table: str) -> ChurnModel | None:
     return from_artefact(*found[0]) if found else None
 
 
-def cut_offs(engine: DuckDBEngine, run_date: date, gap: timedelta) -> list[date]:
-    """Up to four nights whose outcome is known, a horizon apart; with half a year of history, but for the last two."""
-    first: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
-    days = nights_back(engine, run_date, gap, CUT_OFFS)
-    return [day for day in days if day >= days[-2] or (day - first).days >= CUT_OFF_HISTORY_DAYS]
-
-
-def nights_back(engine: DuckDBEngine, run_date: date, gap: timedelta, count: int) -> list[date]:
-    """So many nights before one, each the last at least a gap before the next; oldest first."""
-    days = [run_date]
-    while len(days) <= count:
-        days.append(last_night(engine, days[-1] - gap))
-    return days[:0:-1]
-
-
-def last_night(engine: DuckDBEngine, day: date) -> date:
-    """The last night up to a day that brought customers' receipts; the day itself if it is before the first night.
-
-    Between two nights nobody is scored; and as of a day on which last week's receipts are still to come, all customers
-    would look more silent than they ever do in a night.
-    """
-    night = engine.rows(f"SELECT MAX(known_date) FROM customer_day WHERE known_date <= DATE '{day}'")[0][0]
-    return night or day
-
-
 def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
     """Make customer_day stand for a fixed random part of the customers (by md5 of their id), if there are many."""
     customers = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
     if customers <= FITTED_CUSTOMERS:
         return
-    below = _md5_share(FITTED_CUSTOMERS / customers)
+    below = md5_share(FITTED_CUSTOMERS / customers)
     engine.materialise("sampled", f"SELECT customer_id FROM customer_totals WHERE md5(customer_id)[:8] < '{below}'")
     days = engine.select_of(night.table("customer_day"), table_contract("customer_day"))
     engine.materialise("customer_day", f"SELECT * FROM ({days}) WHERE customer_id IN (SELECT customer_id FROM sampled)")
@@ -495,17 +388,12 @@ def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
 def _sample_shopper_days(engine: DuckDBEngine) -> None:
     """Make shopper_day the days with an order of all shoppers or, if many, of a fixed random part of them."""
     customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM customer_day")[0][0]
-    below = _md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
+    below = md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
     engine.materialise(
         "shopper_day",
-        f"SELECT customer_id, business_date, known_date FROM customer_day WHERE order_count > 0 AND {_SHOPPER}"
+        f"SELECT customer_id, business_date, known_date FROM customer_day WHERE order_count > 0 AND {SHOPPER}"
         f" AND md5(customer_id)[9:16] <= '{below}'",
     )
-
-
-def _md5_share(share: float) -> str:
-    """The first eight characters of an md5 below which this share of all lies."""
-    return f"{round(share * (16**8 - 1)):08x}"
 
 
 def _features_as_of(
@@ -514,7 +402,7 @@ def _features_as_of(
     """customer_features as of other days than tonight, with labels and p_alive; and p_alive's parameters of tonight."""
     engine.register_arrow("feature_date", feature_dates(days, settings))
     features = engine.arrow(
-        f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {_SHOPPER} ORDER BY as_of_date, customer_id"
+        f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {SHOPPER} ORDER BY as_of_date, customer_id"
     )
     buying = _buying_as_of([*days, run_date], engine, settings)
     if any(parameters is None for parameters in buying.values()):
@@ -575,7 +463,7 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
     engine.map_batches("scored_churn", scored, "SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS)
     drift = _drift(model, watched, night.run_date, settings) if model else []
     learnt = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
-    return {"customer_churn": "SELECT * FROM scored_churn", "churn_drift": _quality("churn", drift, learnt)}
+    return {"customer_churn": "SELECT * FROM scored_churn", "churn_drift": quality_rows("churn", drift, learnt)}
 
 
 def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
@@ -604,15 +492,6 @@ def _drift(
     )
     rows = drift_rows(model.bins, watched, "active customers", "the last cut-off learnt on")
     return [*rows, model_age(outcome, run_date)]
-
-
-def model_age(learnt_through: date, run_date: date, metric: str = "model_age_days") -> QualityRow:
-    """(metric, value, note): how old a model is that should have been replaced within 35 days."""
-    age = (run_date - learnt_through).days
-    note = "days since the last day that the model learnt from"
-    if age > OLD_MODEL_DAYS:
-        note = f"alarm; {note}: for more than {OLD_MODEL_DAYS} days no newer one was good enough"
-    return metric, float(age), note
 
 
 def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:

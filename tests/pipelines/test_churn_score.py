@@ -20,6 +20,7 @@ from pipelines import score
 from pipelines.build import contract_of, feature_dates, parameters
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
+from pipelines.fits import cut_offs, md5_share, quality_rows
 from pipelines.lake import Lake, Night, TableState
 from pipelines.settings import Settings
 from pipelines.summary import _models_to_doubt
@@ -184,10 +185,10 @@ def test_cut_offs_are_nights_on_which_receipts_came(shop, days):
     weekly = [NIGHT - timedelta(7 * n) for n in range(100)]
     shop.give("customer_day", landed(days, *sorted(weekly)))
     last = NIGHT - timedelta(91)
-    assert score.cut_offs(shop.engine, NIGHT, timedelta(90)) == [last - timedelta(91 * n) for n in (3, 2, 1, 0)]
+    assert cut_offs(shop.engine, NIGHT, timedelta(90)) == [last - timedelta(91 * n) for n in (3, 2, 1, 0)]
     shop.give("customer_day", landed(days, NIGHT - timedelta(100), NIGHT))
     before = [NIGHT - timedelta(100 + 90 * n) for n in (3, 2, 1)]  # the first night, which brought all history
-    assert score.cut_offs(shop.engine, NIGHT, timedelta(90)) == [*before, NIGHT - timedelta(100)]
+    assert cut_offs(shop.engine, NIGHT, timedelta(90)) == [*before, NIGHT - timedelta(100)]
 
 
 def test_churn_learns_from_no_outcome_and_no_number_twice(shop, days):
@@ -211,7 +212,7 @@ def test_several_cut_offs_in_one_pass_are_those_of_each_alone(shop, days):
 def test_cut_offs_without_half_a_year_of_history_are_left_out_but_for_the_last_two(shop, days):
     def found(first: date) -> list[date]:
         shop.give("customer_day", days.filter(pc.greater_equal(days["business_date"], first)))
-        return score.cut_offs(shop.engine, NIGHT, timedelta(90))
+        return cut_offs(shop.engine, NIGHT, timedelta(90))
 
     assert found(date(2022, 1, 1)) == CUT_OFFS
     assert found(CUT_OFFS[1] - timedelta(185)) == CUT_OFFS[1:]
@@ -294,7 +295,7 @@ def test_service_accounts_are_not_learnt_from(shop, days):
 def test_many_customers_are_learnt_from_a_sample_of_them(shop, days, monkeypatch):
     monkeypatch.setattr(score, "BUYING_CUSTOMERS", 700)
     shop.give("customer_day", days)
-    half = f"md5(customer_id)[9:16] <= '{score._md5_share(0.5)}'"
+    half = f"md5(customer_id)[9:16] <= '{md5_share(0.5)}'"
     drawn = shop.engine.rows(f"SELECT COUNT(DISTINCT customer_id) FROM customer_day WHERE {half}")[0][0]
     assert 600 < drawn < 900
     sampled = score._buying_as_of([NIGHT], shop.engine, shop.settings)[NIGHT]
@@ -423,7 +424,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
     ]
     tables_of.append(("next_order", "next_order_drift", due_drift))
     for model, name, rows in tables_of:
-        shop.give(name, score._quality(model, rows, NIGHT))
+        shop.give(name, quality_rows(model, rows, NIGHT))
         states[name] = TableState(parts=shop.engine.write(f"SELECT * FROM {name}", name))
     manifest = SimpleNamespace(tables=states)
     assert _models_to_doubt(shop.night.lake, manifest) == [

@@ -11,6 +11,7 @@ from conftest import Retailer, needed
 from models.clv_model import SpendParameters
 from pipelines import score
 from pipelines.engine import DuckDBEngine
+from pipelines.fits import kept_bins
 from pipelines.lake import Lake
 from pipelines.settings import load_settings
 from pipelines.summary import _models_to_doubt
@@ -180,7 +181,7 @@ def test_an_artefact_of_before_there_were_questions_and_bins_is_neither_compared
     trial = score._clv_trial(spend, old, lambda _: pd.DataFrame(), first, retailer.settings)
     assert (trial.is_refused, trial.quality[0][1]) == (False, None)
     assert "the earlier one was fitted by other settings" in trial.quality[0][2]
-    assert score._kept_bins(old, retailer.settings, score._CLV_WATCHED_BY) == {}
+    assert kept_bins(old, retailer.settings, score._CLV_WATCHED_BY) == {}
 
 
 def test_outcomes_are_of_those_who_were_known_and_by_what_was_known(retailer, first):
