@@ -50,7 +50,7 @@ Method = Literal["days_since_last_order", "p_alive", "gradient_boosting"]
 
 NOT_FEATURES = (
     *("customer_id", "as_of_date", "run_date", "is_active"),
-    *("has_churned", "spend_next"),  # what came later
+    *("has_churned", "spend_next", "spend_last_complete"),  # what came later
     *("order_day_count_365d", "spend_last", "spend_before"),  # growth's; churn has as much in other windows
 )
 BASELINES: tuple[Method, ...] = ("days_since_last_order", "p_alive")

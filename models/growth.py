@@ -141,8 +141,8 @@ def fit_growth(
 
     Args:
         train: the earlier cut-off's customers, sorted by customer_id: days_since_last_order, days_since_first_order,
-            order_day_count_365d, revenue_365d, spend_last, spend_before, spend_next (NULL: not known yet;
-            such rows are left out).
+            order_day_count_365d, revenue_365d, spend_last, spend_before; and for the label spend_next and
+            spend_last_complete (with what was not known at the cut-off; NULL: not known yet; such rows are left out).
         test: the same at the later cut-off.
         horizon_days: length of the horizon that spend_last and spend_next are of.
         last: what was published last.
@@ -152,7 +152,7 @@ def fit_growth(
     last = last if last is not None and (last.horizon_days, last.question) == (horizon_days, asked) else None
     train, test = (frame[frame["spend_next"].notna()] for frame in (train, test))
     learnt, more = (
-        (frame["spend_next"].clip(lower=0) > frame["spend_last"].clip(lower=0)).to_numpy(dtype=bool)
+        (frame["spend_next"].clip(lower=0) > frame["spend_last_complete"].clip(lower=0)).to_numpy(dtype=bool)
         for frame in (train, test)
     )
     for name, labels in (("earlier", learnt), ("later", more)):

@@ -18,11 +18,13 @@ import pyarrow.compute as pc
 from models.backtest import LEAST_CUSTOMERS, Scale, by_group, metrics
 from models.rhythm import RhythmParameters, interval_probability
 from pipelines import score
+from pipelines.build import feature_dates
+from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine, identifier
 from pipelines.errors import LoyaltyError
-from pipelines.fits import last_night, nights_back
+from pipelines.fits import dates_back
 from pipelines.lake import Backtest, CommittedNight, Lake, alone_in
-from pipelines.replay import Origin, PastNight, put, register_known, register_published, replay, select
+from pipelines.replay import Origin, PastNight, put, register_known, register_published, replay
 from pipelines.settings import Settings, code_version
 
 Progress = Callable[[str], None]
@@ -72,7 +74,7 @@ def run_backtest(night: date, settings: Settings, progress: Progress = lambda _:
             with DuckDBEngine(base, settings) as engine:
                 register_known(engine, base)
                 if origin.published:
-                    register_published(origin.published, engine)
+                    register_published(origin.published, engine, settings)
                 else:
                     replay(origin, base, engine, settings)
                 for judged in _judged(origin, base, engine, settings):
@@ -107,10 +109,13 @@ def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
 
     lead = settings.churn_lead_days
     with DuckDBEngine(base, settings) as engine:
-        engine.register("customer_day", select("customer_day", base, engine))
+        register_known(engine, base)
+        engine.register_arrow("feature_date", feature_dates([night], settings))
+        engine.register("customer_day", "SELECT * FROM known_day")
+        engine.register("cut_off", tables()["cut_off"].sql)
         begins = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
-        origins = nights_back(engine, night, timedelta(lead + usual), ROLLING_ORIGINS)
-        year_ago = last_night(engine, night - timedelta(full))
+        origins = dates_back(engine, night, timedelta(lead + usual), ROLLING_ORIGINS, settings)
+        (year_ago,) = dates_back(engine, night, timedelta(full), 1, settings)
     for as_of in sorted({*origins, year_ago}):
         if begins is not None and as_of > begins:
             ahead = (lead, usual) if as_of in origins else None
@@ -217,8 +222,8 @@ def _amounts(measure: _Measure, as_of: date, window: int, engine: DuckDBEngine) 
     if measure is _REVENUE:
         predicted, interval = "f.clv", "f.clv_low AS low, f.clv_high AS high,"
     found: pd.DataFrame = engine.arrow(
-        f"""WITH afterwards AS ({_bought(as_of, as_of + timedelta(window))}),
-        earlier AS ({_bought(as_of - timedelta(window), as_of)})
+        f"""WITH afterwards AS ({_bought("known_day", as_of, as_of + timedelta(window))}),
+        earlier AS ({_bought("known_then", as_of - timedelta(window), as_of)})
         SELECT {_GROUPS}, {interval}
             {predicted} AS predicted,
             CAST(COALESCE(a.{measure.name}, 0) AS DOUBLE) AS actual,
@@ -234,10 +239,10 @@ def _amounts(measure: _Measure, as_of: date, window: int, engine: DuckDBEngine) 
     return found
 
 
-def _bought(after: date, until: date) -> str:
+def _bought(days: str, after: date, until: date) -> str:
     """SQL of purchase days (net spend above 0) and their revenue, by customer."""
     return (
-        "SELECT customer_id, COUNT(*) AS purchase_days, SUM(net_spend) AS revenue FROM known_day "
+        f"SELECT customer_id, COUNT(*) AS purchase_days, SUM(net_spend) AS revenue FROM {days} "
         f"WHERE business_date > DATE '{after}' AND business_date <= DATE '{until}' AND net_spend > 0 "
         "GROUP BY customer_id"
     )
@@ -253,13 +258,13 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
 
     def last_order(day: date) -> str:
         return (
-            f"SELECT customer_id, {recency.format(day)} AS days FROM known_day "
+            f"SELECT customer_id, {recency.format(day)} AS days FROM known_then "
             f"WHERE order_count > 0 AND business_date <= DATE '{day}' GROUP BY customer_id"
         )
 
-    def buyers(day: date) -> str:
+    def buyers(days: str, day: date) -> str:
         return (
-            "SELECT DISTINCT customer_id FROM known_day WHERE order_count > 0 "
+            f"SELECT DISTINCT customer_id FROM {days} WHERE order_count > 0 "
             f"AND business_date > DATE '{day + lead}' AND business_date <= DATE '{day + lead + horizon}'"
         )
 
@@ -267,11 +272,12 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
         f"""WITH now_ AS ({last_order(as_of)}),
         active AS (
             SELECT c.customer_id, c.p_churn, n.days FROM customer_churn AS c
-            INNER JOIN now_ AS n ON n.customer_id = c.customer_id
+            LEFT JOIN now_ AS n ON n.customer_id = c.customer_id
             WHERE c.is_active AND c.p_churn IS NOT NULL AND c.customer_id NOT IN (SELECT customer_id FROM left_out)
         ),
         earlier AS (
-            SELECT e.days // 7 AS weeks, e.customer_id NOT IN (SELECT customer_id FROM ({buyers(before)})) AS has_left
+            SELECT e.days // 7 AS weeks,
+                e.customer_id NOT IN (SELECT customer_id FROM ({buyers("known_then", before)})) AS has_left
             FROM ({last_order(before)}) AS e
             WHERE e.days <= (SELECT MAX(days) FROM active)
                 AND e.customer_id NOT IN (SELECT customer_id FROM left_out)
@@ -283,7 +289,7 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
         overall AS (SELECT CAST(COUNT(*) FILTER (WHERE has_left) AS DOUBLE) / NULLIF(COUNT(*), 0) AS share FROM earlier)
         SELECT {_GROUPS},
             a.p_churn AS predicted,
-            CAST(a.customer_id NOT IN (SELECT customer_id FROM ({buyers(as_of)})) AS DOUBLE) AS actual,
+            CAST(a.customer_id NOT IN (SELECT customer_id FROM ({buyers("known_day", as_of)})) AS DOUBLE) AS actual,
             COALESCE(w.share, o.share) AS baseline
         FROM active AS a
         CROSS JOIN overall AS o
@@ -296,7 +302,7 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
 
 
 def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngine) -> pd.DataFrame:
-    """Grain: customer with a forecast; both horizons as known in the night of the backtest, less than 0 counts as 0.
+    """Grain: customer with a forecast. What he spent, as known in the night of the backtest; less than 0 counts as 0.
 
     Baseline: at the cut-off before this one, the share that spent more of those who had also spent nothing, less than
     in the horizon before it, or as much; if the data reach back so far.
@@ -305,7 +311,7 @@ def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngi
     begins = engine.rows("SELECT MIN(business_date) FROM known_day")[0][0]
     reaches_back = begins is not None and begins <= before - 2 * horizon + timedelta(1)
 
-    def spends(day: date) -> str:
+    def spends(days: str, day: date) -> str:
         def between(after: date, until: date) -> str:
             within = f"business_date > DATE '{after}' AND business_date <= DATE '{until}'"
             return f"GREATEST(COALESCE(SUM(net_revenue) FILTER ({within}), 0), 0)"
@@ -315,12 +321,12 @@ def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngi
             f"CASE WHEN spent = 0 THEN 0 WHEN spent < {between(day - 2 * horizon, day - horizon)} THEN 1 ELSE 2 END "
             f"AS band, {between(day + lead, day + lead + horizon)} > spent AS has_grown, "
             f"MAX(business_date) FILTER (order_count > 0 AND business_date <= DATE '{day}') AS last_order_date "
-            "FROM known_day GROUP BY customer_id"
+            f"FROM {days} GROUP BY customer_id"
         )
 
     found: pd.DataFrame = engine.arrow(
         f"""WITH earlier AS (
-            SELECT band, has_grown FROM ({spends(before)})
+            SELECT band, has_grown FROM ({spends("known_then", before)})
             WHERE last_order_date > DATE '{before - timedelta(365)}' AND {reaches_back}
                 AND customer_id NOT IN (SELECT customer_id FROM left_out)
         ),
@@ -333,11 +339,12 @@ def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngi
         )
         SELECT {_GROUPS},
             f.p_spend_more AS predicted,
-            CAST(s.has_grown AS DOUBLE) AS actual,
+            CAST(a.has_grown AS DOUBLE) AS actual,
             COALESCE(b.share, o.share) AS baseline
         FROM customer_spend_more AS f
         CROSS JOIN overall AS o
-        INNER JOIN ({spends(as_of)}) AS s ON s.customer_id = f.customer_id
+        LEFT JOIN ({spends("known_then", as_of)}) AS s ON s.customer_id = f.customer_id
+        INNER JOIN ({spends("known_day", as_of)}) AS a ON a.customer_id = f.customer_id
         INNER JOIN customer_purchase_pattern AS p ON p.customer_id = f.customer_id
         LEFT JOIN customer_rfm AS r ON r.customer_id = f.customer_id
         LEFT JOIN by_band AS b ON b.band = s.band

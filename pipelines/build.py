@@ -233,7 +233,7 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
             engine.materialise(name, rows)
         else:
             engine.register(name, rows)
-    _register_views(engine, table)  # anew, on the rows that are left: Spark binds a view when it is made
+    _register_views(engine, table, night, key)  # anew, on the rows left: Spark binds a view when it is made
     made = _write(table.name, table.sql, engine)
     old = engine.select_of(earlier, contract_of(table.name))
     replaced = engine.write(
@@ -248,11 +248,15 @@ def _make_incremental(table: Table, night: Night, engine: Engine, settings: Sett
     )
 
 
-def _register_views(engine: Engine, table: Table) -> None:
-    for name in table.inputs:
-        if tables()[name].is_view:
-            _register_views(engine, tables()[name])
-            engine.register(name, tables()[name].sql)
+def _register_views(engine: Engine, table: Table, night: Night, key: str) -> None:
+    for view in (tables()[name] for name in table.inputs):
+        if view.is_view:
+            _register_views(engine, view, night, key)
+            for source in view.replaced:
+                state = night.table(source)
+                wanted = f"{key} IN (SELECT {key} FROM touched)" if key in state.key else "TRUE"
+                engine.register(f"replaced.{source}", engine.replaced_of(state, contract_of(source), wanted))
+            engine.register(view.name, view.sql)
 
 
 def stored_inputs(table: Table) -> set[str]:

@@ -37,6 +37,7 @@ VIEWS = frozenset(
         "contact",
         "customer_age",
         "customer_peer",
+        "customer_outcome",
         "cut_off",
         "gift_card_sale",
         "model_fit",
@@ -119,7 +120,7 @@ _PYTHON = (
         "churn_fit",
         "scores",
         "python",
-        ("customer_day", "customer_totals", "cut_off", "service_account"),
+        ("customer_day", "customer_outcome", "customer_totals", "cut_off", "service_account"),
         ("churn_fit", "churn_model", "churn_calibration"),
         function="pipelines.score:churn_fit",
     ),
@@ -141,6 +142,7 @@ _PYTHON = (
             "customer",
             "customer_category",
             "customer_day",
+            "customer_outcome",
             "customer_peer",
             "customer_totals",
             "cut_off",
@@ -215,7 +217,7 @@ def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, 
     for scope in traverse_scope(parsed(sql)):
         for source in scope.sources.values():
             if isinstance(source, exp.Table):
-                read[source.db].add(source.name)
+                read[source.db if source.db in read else ""].add(source.name)
     tonight = (read[""] | read["replaced"]) - PARAMETERS
     return tuple(sorted(tonight)), tuple(sorted(read["history"])), tuple(sorted(read["replaced"]))
 

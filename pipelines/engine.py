@@ -86,16 +86,17 @@ class Engine(ABC):
             return self.select_parts(state.parts, contract.columns)
         return self._split(state, contract, "ANTI")
 
-    def replaced_of(self, state: TableState, contract: Contract) -> str:
-        """A SELECT of the rows of a table that later nights replaced."""
-        return self._split(state, contract, "SEMI") if state.superseded else _no_rows(contract)
+    def replaced_of(self, state: TableState, contract: Contract, wanted: str = "TRUE") -> str:
+        """A SELECT of the rows of a table that later nights replaced; of those whose key is wanted."""
+        return self._split(state, contract, "SEMI", wanted) if state.superseded else _no_rows(contract)
 
-    def _split(self, state: TableState, contract: Contract, join: str) -> str:
+    def _split(self, state: TableState, contract: Contract, join: str, wanted: str = "TRUE") -> str:
         rows = self.select_parts(state.parts, contract.columns)
         key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
         same = " AND ".join(f"gone.{identifier(c.name)} = written.{identifier(c.name)}" for c in key)
         gone = self.select_parts(state.superseded, key)
-        return f"SELECT written.* FROM ({rows}) AS written {join} JOIN ({gone}) AS gone ON {same}"
+        rows, gone = (f"(SELECT * FROM ({of}) AS every WHERE {wanted})" for of in (rows, gone))
+        return f"SELECT written.* FROM {rows} AS written {join} JOIN {gone} AS gone ON {same}"
 
     def select_parts(self, parts: Iterable[Part], columns: Sequence[Column]) -> str:
         """A SELECT of some columns from files that earlier versions of the contract may have written.

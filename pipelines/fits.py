@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from models.clv_model import QualityRow
 from models.drift import Bins, drift_rows
+from pipelines.build import feature_dates
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
 from pipelines.settings import Settings, code_version
@@ -119,29 +120,34 @@ def part_drift(
     return [(f"psi_{name}", None, unknown) for name in names]
 
 
-def cut_offs(engine: DuckDBEngine, run_date: date, gap: timedelta) -> list[date]:
-    """Up to four nights whose outcome is known, a horizon apart; with half a year of history, but for the last two."""
+def cut_offs(engine: DuckDBEngine, run_date: date, gap: timedelta, settings: Settings) -> list[date]:
+    """Up to four dates whose outcome is known, a horizon apart; with half a year of history, but for the last two.
+
+    The engine has customer_day and the view cut_off; feature_date is another one afterwards.
+    """
     first: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
-    days = nights_back(engine, run_date, gap, CUT_OFFS)
+    days = dates_back(engine, run_date, gap, CUT_OFFS, settings)
     return [day for day in days if day >= days[-2] or (day - first).days >= CUT_OFF_HISTORY_DAYS]
 
 
-def nights_back(engine: DuckDBEngine, run_date: date, gap: timedelta, count: int) -> list[date]:
-    """So many nights before one, each the last at least a gap before the next; oldest first."""
+def dates_back(engine: DuckDBEngine, run_date: date, gap: timedelta, count: int, settings: Settings) -> list[date]:
+    """So many dates before a night, each at least a gap before the next; oldest first.
+
+    Each lies as many days after the last night that brought receipts as run_date does: as of a day on which last week's
+    are still to come, all customers would look more silent than they do tonight.
+    """
+    lag = run_date - _last_night(engine, run_date, settings)
     days = [run_date]
     while len(days) <= count:
-        days.append(last_night(engine, days[-1] - gap))
+        days.append(_last_night(engine, days[-1] - gap - lag, settings) + lag)
     return days[:0:-1]
 
 
-def last_night(engine: DuckDBEngine, day: date) -> date:
-    """The last night up to a day that brought customers' receipts; the day itself if it is before the first night.
-
-    Between two nights nobody is scored; and as of a day on which last week's receipts are still to come, all customers
-    would look more silent than they ever do in a night.
-    """
-    night = engine.rows("SELECT MAX(known_date) FROM customer_day WHERE known_date <= $day", {"day": day})[0][0]
-    return night or day
+def _last_night(engine: DuckDBEngine, day: date, settings: Settings) -> date:
+    """The last night up to a day that brought customers' receipts; the day itself if all counts as known then."""
+    engine.register_arrow("feature_date", feature_dates([day], settings))
+    known_by, night = engine.rows("SELECT known_by_date, last_night_date FROM cut_off")[0]
+    return night if known_by == day else day
 
 
 def md5_share(share: float) -> str:

@@ -84,7 +84,7 @@ _ANSWERS = (
 _LOGGED = ("logged_count", "logged_weight", "logged_purchase_weight")
 _SPEND = (
     "days_since_last_order, days_since_first_order, order_day_count_365d, revenue_365d, spend_last, spend_before, "
-    "spend_next"
+    "spend_next, spend_last_complete"
 )
 
 
@@ -99,7 +99,7 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
     horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
     gap = timedelta(settings.churn_lead_days + horizon)
-    train, test = (_spend_as_of(day, engine, settings) for day in cut_offs(engine, night.run_date, gap)[-2:])
+    train, test = (_spend_as_of(day, engine, settings) for day in cut_offs(engine, night.run_date, gap, settings)[-2:])
     last = GrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
     growth = fit_growth(train, test, horizon, last, {name: now[name] for name in FITTED_BY})
     rhythm, of_rhythm = _rhythm(engine, night, settings, earlier.get("rhythm"), first_day)

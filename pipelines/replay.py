@@ -75,8 +75,18 @@ def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
     engine.register("identity", select("customer_identity", base, engine))
 
 
-def register_published(manifest: Manifest, engine: DuckDBEngine) -> None:
+def _register_known_then(as_of: date, engine: DuckDBEngine, settings: Settings) -> None:
+    """known_then: of known_day what was known on a day."""
+    engine.register("customer_day", "SELECT * FROM known_day")
+    engine.register_arrow("feature_date", feature_dates([as_of], settings))
+    _keep("origin", tables()["cut_off"].sql, engine)
+    known = "d.business_date <= o.as_of_date AND d.known_date <= o.known_by_date"
+    engine.register("known_then", f"SELECT d.* FROM known_day AS d INNER JOIN origin AS o ON {known}")
+
+
+def register_published(manifest: Manifest, engine: DuckDBEngine, settings: Settings) -> None:
     """What a night knew and forecast; customers who were erased or joined into one since then are left out."""
+    _register_known_then(manifest.run_date, engine, settings)
     for name in _PUBLISHED:
         rows = engine.select_of(manifest.tables.get(name, TableState()), contract_of(name))
         judged = "WHERE customer_id IN (SELECT customer_id FROM known_day)" if name.startswith("customer") else ""
@@ -98,9 +108,7 @@ def replay(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings:
     night = PastNight(base.lake, as_of, base.token)
     wanted = _replayed_tables(*_PURCHASES, *_NEXT_ORDERS, *(_HORIZON if origin.horizon else ()))
     facts = {i for table in wanted for i in table.inputs} - {table.name for table in wanted}
-    engine.register("customer_day", "SELECT * FROM known_day")
-    engine.register_arrow("feature_date", feature_dates([as_of], settings))
-    _keep("origin", tables()["cut_off"].sql, engine)
+    _register_known_then(as_of, engine, settings)
     for table in wanted:
         for name in sorted(facts.intersection(table.inputs)):  # for each: a fit puts a sample in its inputs' place
             _register_as_of(name, as_of, base, engine)
@@ -153,8 +161,7 @@ def _register_as_of(name: str, as_of: date, base: CommittedNight, engine: DuckDB
     contract = contract_of(name)
     rows = select(name, base, engine)
     if name == "customer_day":
-        known = "d.business_date <= o.as_of_date AND d.known_date <= o.known_by_date"
-        rows = f"SELECT d.* FROM known_day AS d INNER JOIN origin AS o ON {known}"
+        rows = "SELECT * FROM known_then"
     elif "business_date" in {column.name for column in contract.columns}:
         rows = f"SELECT * FROM ({rows}) WHERE business_date <= DATE '{as_of}'"
     elif name not in _TIMELESS:

@@ -340,7 +340,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     _sample_customers(engine, night)
     _sample_shopper_days(engine)
-    days = cut_offs(engine, night.run_date, gap)
+    days = cut_offs(engine, night.run_date, gap, settings)
     features, buying = _features_as_of(days, night.run_date, engine, settings)
     now = settings.model_dump(mode="json")
     fit = fit_churn(

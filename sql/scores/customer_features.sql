@@ -35,17 +35,6 @@ feature AS (
         SUM(return_count) AS return_count
     FROM known
     GROUP BY customer_id, as_of_date, label_to_date
-),
-
-came AS (
-    SELECT
-        d.customer_id,
-        a.as_of_date,
-        SUM(d.order_count) AS order_count,
-        SUM(d.net_revenue) AS spend_next
-    FROM customer_day AS d
-    INNER JOIN cut_off AS a ON d.business_date BETWEEN a.label_from_date AND a.label_to_date
-    GROUP BY d.customer_id, a.as_of_date
 )
 
 SELECT
@@ -66,6 +55,7 @@ SELECT
     CAST(f.spend_last AS DOUBLE) AS spend_last,
     CAST(f.spend_before AS DOUBLE) AS spend_before,
     CASE WHEN f.label_to_date <= n.run_date THEN CAST(COALESCE(c.spend_next, 0) AS DOUBLE) END AS spend_next,
+    CASE WHEN f.label_to_date <= n.run_date THEN CAST(COALESCE(c.spend_last, 0) AS DOUBLE) END AS spend_last_complete,
     CAST(f.sale_revenue AS DOUBLE) / NULLIF(CAST(f.order_count AS DOUBLE), 0) AS average_order_value,
     CAST(f.days_since_first_order - f.days_since_last_order AS DOUBLE) / NULLIF(f.order_day_count - 1, 0)
         AS mean_days_between_orders,
@@ -76,5 +66,5 @@ SELECT
     CAST(f.return_count AS BIGINT) AS return_count
 FROM feature AS f
 CROSS JOIN night AS n
-LEFT JOIN came AS c ON f.customer_id = c.customer_id AND f.as_of_date = c.as_of_date
+LEFT JOIN customer_outcome AS c ON f.customer_id = c.customer_id AND f.as_of_date = c.as_of_date
 WHERE f.days_since_last_order < 365

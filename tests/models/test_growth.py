@@ -30,6 +30,7 @@ def spends(customers: int, seed: int) -> pd.DataFrame:
             "spend_last": spend[:, 3],
             "spend_before": spend[:, 2],
             "spend_next": spend[:, 4],
+            "spend_last_complete": spend[:, 3],
         }
     )
     return frame[quarters_ago >= 0].reset_index(drop=True)
@@ -101,7 +102,7 @@ def test_scores_are_the_same_in_batches_and_whatever_the_units(fit):
     assert (np.concatenate(parts) == whole).all()
     assert whole.min() >= 0.001
     assert whole.max() <= 0.999
-    money = ["revenue_365d", "spend_last", "spend_before", "spend_next"]
+    money = ["revenue_365d", "spend_last", "spend_before", "spend_next", "spend_last_complete"]
     train, test, scored = (
         f.assign(**{name: f[name] * 100 for name in money}) for f in (spends(900, 1), spends(900, 2), frame)
     )

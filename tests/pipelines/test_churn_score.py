@@ -82,7 +82,8 @@ class Shop:
         for table in (tables()["churn_fit"], tables()["customer_churn"]):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 engine.register(name, engine.select_of(TableState(), contract_of(name.removeprefix("history."))))
-        engine.register("cut_off", tables()["cut_off"].sql)
+        for name in ("cut_off", "customer_outcome"):
+            engine.register(name, tables()[name].sql)
 
     def give(self, name: str, rows: pa.Table) -> None:
         stored = "given_" + name.replace(".", "_")
@@ -140,7 +141,7 @@ def test_what_comes_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, days
     shop.give("customer_day", pa.concat_tables([days, customer_days(later)]))
     after = shop.features([cut_off])
     assert len(after) > 500
-    known = [name for name in before.column_names if name not in ("has_churned", "spend_next")]
+    known = [name for name in before.column_names if name not in ("has_churned", "spend_next", "spend_last_complete")]
     assert after.select(known).equals(before.select(known))
     assert "p_alive" in known
     assert after["has_churned"] != before["has_churned"]
@@ -165,7 +166,9 @@ def test_what_landed_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, day
     orders += [(f"new{n}", cut_off) for n in range(300)]
     late = customer_days([(name, day, 1, 70.0) for name, day in orders if (name, day) not in own])
     shop.give("customer_day", pa.concat_tables([told, landed(late, NIGHT)]))  # a leak: they came long after
-    assert shop.features([cut_off]).equals(before)
+    after = shop.features([cut_off])
+    assert after.drop_columns("spend_last_complete").equals(before.drop_columns("spend_last_complete"))
+    assert after["spend_last_complete"] != before["spend_last_complete"], "the label knows of them"
     shop.give("customer_day", pa.concat_tables([told, landed(late, *nights)]))  # had they come in time
     assert len(shop.features([cut_off])) > len(before) + 200
 
@@ -181,14 +184,32 @@ def test_before_the_first_night_all_is_known_by_its_date(shop, days):
     assert featured(shop, two_loads, cut_off).equals(featured(shop, days, cut_off))
 
 
-def test_cut_offs_are_nights_on_which_receipts_came(shop, days):
-    weekly = [NIGHT - timedelta(7 * n) for n in range(100)]
-    shop.give("customer_day", landed(days, *sorted(weekly)))
-    last = NIGHT - timedelta(91)
-    assert cut_offs(shop.engine, NIGHT, timedelta(90)) == [last - timedelta(91 * n) for n in (3, 2, 1, 0)]
-    shop.give("customer_day", landed(days, NIGHT - timedelta(100), NIGHT))
-    before = [NIGHT - timedelta(100 + 90 * n) for n in (3, 2, 1)]  # the first night, which brought all history
-    assert cut_offs(shop.engine, NIGHT, timedelta(90)) == [*before, NIGHT - timedelta(100)]
+def ago(*days: int) -> list[date]:
+    return [NIGHT - timedelta(n) for n in days]
+
+
+@pytest.mark.parametrize(
+    ("nights", "expected"),
+    [
+        (range(7 * 100, -1, -7), (364, 273, 182, 91)),  # weekly: a week's receipts are there on each
+        (range(6 + 7 * 100, 5, -7), (364, 273, 182, 91)),  # tonight is six days after the last ones: so is each
+        ((100, 0), (370, 280, 190, 100)),  # the first night brought all history, the second all that came since
+        ((119, 0), (360, 270, 180, 90)),  # nobody was told anything for more than four weeks
+        (range(30, -1, -1), (360, 270, 180, 90)),
+    ],
+)
+def test_cut_offs_lie_as_long_after_the_last_receipts_as_tonight_does(shop, days, nights, expected):
+    known = days.filter(pc.less_equal(days["business_date"], NIGHT - timedelta(nights[-1])))
+    shop.give("customer_day", landed(known, *ago(*nights)))
+    assert cut_offs(shop.engine, NIGHT, timedelta(90), shop.settings) == ago(*expected)
+
+
+def test_a_first_try_before_the_history_costs_no_forecast(shop, days):
+    nightly = ago(*range(60, -1, -1))
+    tried = landed(days.filter(pc.less_equal(days["business_date"], NIGHT - timedelta(150))).slice(0, 20), *ago(150))
+    shop.give("customer_day", pa.concat_tables([tried, landed(days, *nightly).slice(20)]))
+    assert cut_offs(shop.engine, NIGHT, timedelta(90), shop.settings) == CUT_OFFS
+    assert len(shop.fit()["churn_model"]) == 1
 
 
 def test_churn_learns_from_no_outcome_and_no_number_twice(shop, days):
@@ -196,7 +217,7 @@ def test_churn_learns_from_no_outcome_and_no_number_twice(shop, days):
     made = shop.fit()
     model = from_artefact(*(made["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
     known = {column.name for column in contract_of("customer_features").columns}
-    others = {"customer_id", "as_of_date", "is_active", "has_churned", "spend_next"}
+    others = {"customer_id", "as_of_date", "is_active", "has_churned", "spend_next", "spend_last_complete"}
     others |= {"order_day_count_365d", "spend_last", "spend_before"}
     assert model.bins.keys() == known - others - {"online_share"} | {"p_alive", "score"}  # no channel is known here
     assert "left_out_features" not in metrics(made["churn_fit"])
@@ -212,7 +233,7 @@ def test_several_cut_offs_in_one_pass_are_those_of_each_alone(shop, days):
 def test_cut_offs_without_half_a_year_of_history_are_left_out_but_for_the_last_two(shop, days):
     def found(first: date) -> list[date]:
         shop.give("customer_day", days.filter(pc.greater_equal(days["business_date"], first)))
-        return cut_offs(shop.engine, NIGHT, timedelta(90))
+        return cut_offs(shop.engine, NIGHT, timedelta(90), shop.settings)
 
     assert found(date(2022, 1, 1)) == CUT_OFFS
     assert found(CUT_OFFS[1] - timedelta(185)) == CUT_OFFS[1:]

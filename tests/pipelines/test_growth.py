@@ -225,7 +225,8 @@ class Shop:
         known = f"FROM given_day WHERE business_date <= DATE '{self.night.run_date}'"
         loaded = f"DATE '{self.night.run_date}' AS known_date"
         self.give("customer_day", f"SELECT *, net_revenue AS net_spend, {loaded} {known}")
-        self.engine.register("cut_off", tables()["cut_off"].sql)
+        for name in ("cut_off", "customer_outcome"):
+            self.engine.register(name, tables()[name].sql)
         first = f"SELECT customer_id, MIN(business_date) AS first_order_date {known} GROUP BY customer_id"
         self.give("customer_totals", first)
         for name, rows in self.history.items():
