@@ -29,7 +29,7 @@ from pipelines.settings import Settings, code_version
 
 Progress = Callable[[str], None]
 
-# Rolling origins lie one churn horizon apart, or at the last night before that; another one lies a CLV horizon back.
+# Rolling origins lie one churn horizon apart, or some days more (fits.dates_back); another one lies a CLV horizon back.
 ROLLING_ORIGINS = 4
 # So many earlier nights, at least as far apart as fits are, stand for what was published.
 PUBLISHED_NIGHTS = 8

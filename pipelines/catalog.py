@@ -36,8 +36,8 @@ VIEWS = frozenset(
     {
         "contact",
         "customer_age",
-        "customer_peer",
         "customer_outcome",
+        "customer_peer",
         "cut_off",
         "gift_card_sale",
         "model_fit",
