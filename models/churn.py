@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -289,14 +289,37 @@ def fit_churn(
         judge = scorers[standing.published]
         model = _published(standing, judge, whole, names, seed, buying, asked, now.shift, threads)
 
+    of_fit = _of_fit(winner, standing, leaks, now, against_baseline, against_last)
+    for name, p in predicted.items():
+        measures = _measures(judged.churned, p)
+        of_fit += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
+    end = (
+        "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
+    )
+    days = ", ".join(map(str, learnt_dates))
+    note = f"learnt at {days}, judged at {dates[-1]} on {len(judged.table)} active ones; {end}"
+    quality = [*_model_rows(model), *_quality(judged.churned, scores)]
+    return ChurnFit(model, quality, of_fit, calibration_by_decile(judged.churned, scores), note)
+
+
+def _of_fit(
+    winner: Method,
+    standing: Standing,
+    leaks: Sequence[str],
+    season: Season,
+    against_baseline: LossDifference | None,
+    against_last: LossDifference | None,
+) -> list[QualityRow]:
+    """What a fit says of itself, whichever model it leads to."""
+    refused = against_last is not None and against_last.is_worse
     of_fit: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
     if standing.challenger:
         of_fit.append(("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published"))
     if leaks:
         of_fit.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
-    if now.dates:
+    if season.dates:
         note = "by how much the level of the year before foretells a date's (log-odds); 1: fully"
-        of_fit.append(("season_slope", now.slope, f"{note}; learnt from {now.dates} dates, pulled towards 0"))
+        of_fit.append(("season_slope", season.slope, f"{note}; learnt from {season.dates} dates, pulled towards 0"))
     if against_baseline is not None:
         note = f"boosting's squared error less that of the better baseline: {against_baseline}"
         of_fit.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
@@ -308,16 +331,7 @@ def fit_churn(
         of_fit.append(("brier_less_last_model", round(against_last.mean, 6), note))
     if refused:
         of_fit.append(("new_model_refused", 1.0, "alarm; the last churn model predicts better and stays"))
-    for name, p in predicted.items():
-        measures = _measures(judged.churned, p)
-        of_fit += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
-    end = (
-        "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
-    )
-    days = ", ".join(map(str, learnt_dates))
-    note = f"learnt at {days}, judged at {dates[-1]} on {len(judged.table)} active ones; {end}"
-    quality = [*_model_rows(model), *_quality(judged.churned, scores)]
-    return ChurnFit(model, quality, of_fit, calibration_by_decile(judged.churned, scores), note)
+    return of_fit
 
 
 def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:

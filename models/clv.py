@@ -163,10 +163,9 @@ def fit_clv(
     x, recency, age, count = columns = _columns(rows)
     _check_patterns(x, recency, age)
     customers, repeaters = int(count.sum()), int(count[x > 0].sum())
-    likelihood = partial(_buying_likelihood, columns)
 
     def result(method: Method, parameters: ClvParameters | None, note: str, **more: Any) -> ClvFit:
-        value = likelihood(parameters) if parameters and customers else None
+        value = _buying_likelihood(columns, parameters) if parameters and customers else None
         name: BuyingModel = parameters.model if parameters else "bg/nbd" if model == "best" else model
         converged = method in ("fitted", "penalised")
         return ClvFit(name, method, parameters, value, customers, repeaters, converged, note, **more)
@@ -175,42 +174,66 @@ def fit_clv(
     if problem is None and age.max() == 0:
         problem = "all history is of one day"
     if problem is None:
-        wanted = get_args(BuyingModel) if model == "best" else (model,)
         for penaliser in PENALISERS:
-            fits = {name: fit for name in wanted if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
-            if not fits:
-                continue
-            compared = sorted(
-                ((likelihood(parameters), parameters) for parameters, _, _ in fits.values()), key=lambda row: -row[0]
-            )
-            held_out = _held_out(past, tuple(fits), penaliser) if past is not None else {}
-            near = _nearest(held_out) or tuple(fits)
-            parameters = _most_credible(compared, near)
-            if parameters.model == "bg/nbd":
-                alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
-                parameters = replace(parameters, alive=alive)
-            if horizon_days is not None:
-                parameters = _bounded(parameters, columns, horizon_days)
-                if past is not None and parameters.model in held_out:
-                    error = _held_out_error(past, held_out[parameters.model])
-                    parameters = replace(parameters, held_out_error=error)
-            _, norm, step = fits[parameters.model]
-            ranks = tuple((other.model, value) for value, other in compared)
-            note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
-            note += f"; fitted on one customer in {step}" if step > 1 else ""
-            if model == "best":
-                note += (
-                    f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
-                )
-            if past is not None and held_out and model == "best":
-                note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
-            method: Method = "penalised" if penaliser else "fitted"
-            ratios = tuple((name, forecast.ratio) for name, forecast in held_out.items())
-            return result(method, parameters, note, gradient_norm=norm, compared=ranks, held_out=ratios)
+            fit = _fitted(patterns, columns, model, penaliser, horizon_days, past)
+            if fit is not None:
+                more = {"gradient_norm": fit.gradient_norm, "compared": fit.compared, "held_out": fit.held_out}
+                return result("penalised" if penaliser else "fitted", fit.parameters, fit.note, **more)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
         return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
     return result("none", None, f"no forecast of purchases: {problem}")
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What fit_clv found with one penaliser, as ClvFit has it."""
+
+    parameters: ClvParameters
+    note: str
+    gradient_norm: float
+    compared: tuple[tuple[BuyingModel, float], ...]
+    held_out: tuple[tuple[BuyingModel, float], ...]
+
+
+def _fitted(
+    patterns: pd.DataFrame,
+    columns: tuple[Floats, ...],
+    model: BuyingChoice,
+    penaliser: float,
+    horizon_days: float | None,
+    past: Past | None,
+) -> _Fitted | None:
+    """The model that is wanted, or the best one, with all that fit_clv tells of it; None if none converges."""
+    wanted = get_args(BuyingModel) if model == "best" else (model,)
+    fits = {name: fit for name in wanted if (fit := _quietly(partial(_fit_buying, name, columns, penaliser)))}
+    if not fits:
+        return None
+    compared = sorted(
+        ((_buying_likelihood(columns, parameters), parameters) for parameters, _, _ in fits.values()),
+        key=lambda row: -row[0],
+    )
+    held_out = _held_out(past, tuple(fits), penaliser) if past is not None else {}
+    near = _nearest(held_out) or tuple(fits)
+    parameters = _most_credible(compared, near)
+    _, norm, step = fits[parameters.model]
+    if parameters.model == "bg/nbd":
+        alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
+        parameters = replace(parameters, alive=alive)
+    if horizon_days is not None:
+        parameters = _bounded(parameters, columns, horizon_days)
+        if past is not None and parameters.model in held_out:
+            error = _held_out_error(past, held_out[parameters.model])
+            parameters = replace(parameters, held_out_error=error)
+    ranks = tuple((other.model, value) for value, other in compared)
+    note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
+    note += f"; fitted on one customer in {step}" if step > 1 else ""
+    if model == "best":
+        note += f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
+        if past is not None and held_out:
+            note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
+    ratios = tuple((name, forecast.ratio) for name, forecast in held_out.items())
+    return _Fitted(parameters, note, norm, ranks, ratios)
 
 
 @dataclass(frozen=True)
