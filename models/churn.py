@@ -18,7 +18,7 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
@@ -38,6 +38,7 @@ from models.clv_model import ClvParameters
 from models.clv_score import alive_probability
 from models.compare import LossDifference, paired_bootstrap
 from models.drift import Bins, fixed_bins
+from models.probability import auc, calibration_by_decile, fit_logistic, measures, no_deciles
 from models.reasons import Effects, fit_effects, floats, reasons
 from models.season import Outcomes, Season
 
@@ -198,18 +199,6 @@ class _Sample:
         return int(min(labels.sum(), (~labels).sum()))
 
 
-@dataclass(frozen=True)
-class Logistic:
-    """P(churned) = 1 / (1 + e^-(intercept + slope x)), with the slope's standard error."""
-
-    intercept: float
-    slope: float
-    slope_error: float = field(default=np.nan)
-
-    def probability(self, x: Floats) -> Floats:
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.intercept + self.slope * x, -500, 500))))
-
-
 def with_p_alive(features: Features, buying: ClvParameters | None) -> pa.Table:
     """The table with a column p_alive: the probability that a customer has not left for good; none without parameters.
 
@@ -261,13 +250,13 @@ def fit_churn(
     asked = dict(question or {})
     last = previous if previous is not None and previous.question == asked else None
     if last is not None and outcomes is not None and dates:
-        last = _in_season(last, outcomes, dates[-1])
+        last = _seasonal(last, outcomes, dates[-1])
     by_date = [everything.of(day) for day in dates]
     earlier = [part for part in by_date[:-1] if _is_enough(part)]
     problem = _problem(by_date, earlier)
     if problem is not None:
         note = f"no new churn forecast: {problem}; the last one stays" if last else f"no churn forecast: {problem}"
-        return ChurnFit(last, _model_rows(last) if last else [], [], _no_deciles(), note)
+        return ChurnFit(last, _model_rows(last) if last else [], [], no_deciles(), note)
     later, learnt_dates = by_date[-1], [part.date for part in earlier]
     learnt = everything.of(*learnt_dates)
     judged = later.only(later.active)
@@ -291,8 +280,8 @@ def fit_churn(
 
     of_fit = _of_fit(winner, standing, leaks, now, against_baseline, against_last)
     for name, p in predicted.items():
-        measures = _measures(judged.churned, p)
-        of_fit += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures]
+        told = measures(judged.churned, p)
+        of_fit += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in told]
     end = (
         "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
     )
@@ -334,27 +323,23 @@ def _of_fit(
     return of_fit
 
 
-def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:
-    """Probability of churn, one per row in the order given, to 6 digits and within .001 and .999; NaN without a model.
+def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> tuple[Floats, Floats]:
+    """Probability of churn, and as it was before it was moved to the season, which is no drift.
 
-    A row depends on its own values only, so batches give the same.
+    One per row in the order given, to 6 digits and within .001 and .999; NaN without a model. A row depends on its own
+    values only, so batches give the same.
 
     Raises:
         ValueError: a feature is missing; the message names it.
     """
-    usual = usual_scores(model, features, threads)
-    return in_season(usual, model.published.shift) if model else usual
-
-
-def usual_scores(model: ChurnModel | None, features: Features, threads: int | None = None) -> Floats:
-    """As score_churn, before it is moved to the season: so that a season is not taken for drift."""
     table = _table(features)
     if model is None:
-        return np.full(len(table), np.nan)
-    return _usual(model.published, _with_features(model, table), threads)
+        return np.full(len(table), np.nan), np.full(len(table), np.nan)
+    usual = _usual(model.published, _with_features(model, table), threads)
+    return _in_season(usual, model.published.shift), usual
 
 
-def in_season(p_churn: Floats, shift: float) -> Floats:
+def _in_season(p_churn: Floats, shift: float) -> Floats:
     """Probabilities, their log-odds moved by a shift, to 6 digits and within .001 and .999."""
     if not shift:
         return p_churn
@@ -370,7 +355,7 @@ def churn_reasons(model: ChurnModel | None, features: Features) -> list[pa.Array
 
 
 def scored_columns(model: ChurnModel, features: Features, usual: Floats) -> dict[str, Floats]:
-    """What drift is watched on, by the name of its bins: the active customers' features and usual_scores."""
+    """What drift is watched on, by the name of its bins: the active customers' features, and usual scores."""
     table = _with_features(model, _table(features))
     active = _booleans(table["is_active"].fill_null(False))
     columns = {name: floats(table[name])[active] for name in model.bins if name in table.column_names}
@@ -451,81 +436,11 @@ def from_artefact(trees: bytes | None, parameters: str) -> ChurnModel:
     )
 
 
-def fit_logistic(x: Floats, y: Booleans) -> Logistic:
-    """Logistic regression on one feature by Newton's method; a hair of ridge keeps separable data finite."""
-    center, spread = float(x.mean()), float(x.std()) or 1.0
-    design = np.column_stack([np.ones(len(x)), (x - center) / spread])
-    ridge = np.diag([0.0, 1e-9 * len(x)])
-    weights = np.array([np.log((y.sum() + 0.5) / ((~y).sum() + 0.5)), 0.0])
-    information = np.eye(2)
-    for _ in range(100):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -500, 500)))
-        information = (design * (p * (1 - p))[:, None]).T @ design + ridge + np.eye(2) * 1e-12
-        step = np.linalg.solve(information, design.T @ (y - p) - ridge @ weights)
-        weights = weights + np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-12:
-            break
-    error = float(np.sqrt(np.linalg.inv(information)[1, 1])) / spread
-    slope = float(weights[1]) / spread
-    return Logistic(float(weights[0]) - slope * center, slope, error)
-
-
-def auc(churned: Booleans, predicted: Floats) -> tuple[float, float]:
-    """Share of pairs ranked right (ties count half), and its standard error (Hanley and McNeil 1982)."""
-    area = float(roc_auc_score(churned, predicted))
-    ones, zeros = int(churned.sum()), int((~churned).sum())
-    two_ones, two_zeros = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (ones - 1) * (two_ones - area**2) + (zeros - 1) * (two_zeros - area**2)
-    return area, float(np.sqrt(max(variance, 0.0) / (ones * zeros)))
-
-
-def brier(churned: Booleans, predicted: Floats) -> tuple[float, float]:
-    """Mean squared error of the probabilities, and its standard error."""
-    errors = (predicted - churned) ** 2
-    return float(errors.mean()), float(errors.std() / np.sqrt(len(errors)))
-
-
-def calibration_by_decile(churned: Booleans, predicted: Floats) -> pd.DataFrame:
-    """One row per decile of risk, 1 the highest: decile, customers, predicted, actual, standard_error of actual."""
-    frame = pd.DataFrame({"decile": _decile(predicted), "predicted": predicted, "actual": churned.astype(float)})
-    table = frame.groupby("decile", as_index=False).agg(
-        customers=("actual", "size"), predicted=("predicted", "mean"), actual=("actual", "mean")
-    )
-    table["standard_error"] = np.sqrt(table["actual"] * (1 - table["actual"]) / table["customers"])
-    return table.round({"predicted": 6, "actual": 6, "standard_error": 6})
-
-
-def _measures(churned: Booleans, predicted: Floats) -> list[tuple[str, float, str]]:
-    """AUC, Brier score, calibration and lift of one method."""
-    base_rate = float(churned.mean())
-    area, area_error = auc(churned, predicted)
-    score, score_error = brier(churned, predicted)
-    line = fit_logistic(np.log(predicted / (1 - predicted)), churned)
-    shift_error = float(np.sqrt((predicted * (1 - predicted)).sum())) / len(churned)
-    top = churned[_decile(predicted) == 1]
-    rows = [
-        ("auc", area, _error(area_error)),
-        ("brier", score, _error(score_error)),
-        ("calibration_slope", line.slope, f"1 is right, below 1 is overconfident; {_error(line.slope_error)}"),
-        (
-            "calibration_in_the_large",
-            base_rate - float(predicted.mean()),
-            f"actual less predicted share; {_error(shift_error)}; cut-offs drift by some points",
-        ),
-        (
-            "top_decile_lift",
-            float(top.mean()) / base_rate if len(top) else 1.0,
-            f"{len(top)} customers of highest risk against the base rate",
-        ),
-    ]
-    return [(metric, round(value, 6), note) for metric, value, note in rows]
-
-
 def _quality(churned: Booleans, predicted: Floats) -> list[QualityRow]:
     return [
         ("customers", float(len(churned)), "active at the last cut-off with a known outcome"),
         ("base_rate", round(float(churned.mean()), 6), "share of them that churned"),
-        *_measures(churned, predicted),
+        *measures(churned, predicted),
     ]
 
 
@@ -552,7 +467,7 @@ def _standing(previous: ChurnModel | None, winner: Method, scorers: Mapping[Meth
     return previous.standing.after(winner)
 
 
-def _in_season(model: ChurnModel, outcomes: Outcomes, judged_at: date) -> ChurnModel:
+def _seasonal(model: ChurnModel, outcomes: Outcomes, judged_at: date) -> ChurnModel:
     """The model, which may be of another time of the year, with the shifts of now."""
     learnt_at = [date.fromisoformat(day) for day in model.training["cut_offs"]]
     then, now = outcomes.season(judged_at, learnt_at[:-1]), outcomes.season(outcomes.night, learnt_at)
@@ -674,7 +589,7 @@ def _numbers(values: Floats) -> tuple[float, ...]:
 
 
 def _scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
-    return in_season(_usual(scorer, table, threads), scorer.shift)
+    return _in_season(_usual(scorer, table, threads), scorer.shift)
 
 
 def _usual(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
@@ -770,10 +685,6 @@ def _problem(by_date: list[_Sample], earlier: list[_Sample]) -> str | None:
     return None
 
 
-def _no_deciles() -> pd.DataFrame:
-    return pd.DataFrame(columns=["decile", "customers", "predicted", "actual", "standard_error"])
-
-
 def _table(features: Features) -> pa.Table:
     return features if isinstance(features, pa.Table) else pa.Table.from_pandas(features, preserve_index=False)
 
@@ -790,16 +701,6 @@ def _matrix(table: pa.Table, names: tuple[str, ...]) -> Floats:
 
 def _booleans(column: pa.ChunkedArray) -> Booleans:
     return np.asarray(column.cast(pa.bool_()).to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _decile(predicted: Floats) -> npt.NDArray[np.int64]:
-    """1 + floor(10 x share strictly higher): 1 is the highest risk, equal scores share a decile."""
-    higher = len(predicted) - np.searchsorted(np.sort(predicted), predicted, side="right")
-    return 1 + (10 * higher) // max(len(predicted), 1)
-
-
-def _error(value: float) -> str:
-    return f"standard error {value:.4f}"
 
 
 def _cores() -> int:

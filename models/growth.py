@@ -18,9 +18,9 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from models.churn import auc, brier, fit_logistic
 from models.compare import LossDifference, paired_bootstrap
 from models.drift import Bins, fixed_bins
+from models.probability import auc, brier, fit_logistic
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]

@@ -18,13 +18,11 @@ import pyarrow.compute as pc
 from models.backtest import LEAST_CUSTOMERS, Scale, by_group, metrics
 from models.rhythm import RhythmParameters, interval_probability
 from pipelines import score
-from pipelines.build import feature_dates
-from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine, identifier
 from pipelines.errors import LoyaltyError
 from pipelines.fits import dates_back
 from pipelines.lake import Backtest, CommittedNight, Lake, alone_in
-from pipelines.replay import Origin, PastNight, put, register_known, register_published, replay
+from pipelines.replay import Origin, PastNight, put, register_cut_off, register_known, register_published, replay
 from pipelines.settings import Settings, code_version
 
 Progress = Callable[[str], None]
@@ -110,9 +108,7 @@ def _origins(base: CommittedNight, settings: Settings) -> Iterator[Origin]:
     lead = settings.churn_lead_days
     with DuckDBEngine(base, settings) as engine:
         register_known(engine, base)
-        engine.register_arrow("feature_date", feature_dates([night], settings))
-        engine.register("customer_day", "SELECT * FROM known_day")
-        engine.register("cut_off", tables()["cut_off"].sql)
+        register_cut_off(night, engine, settings)
         begins = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
         origins = dates_back(engine, night, timedelta(lead + usual), ROLLING_ORIGINS, settings)
         (year_ago,) = dates_back(engine, night, timedelta(full), 1, settings)

@@ -75,11 +75,17 @@ def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
     engine.register("identity", select("customer_identity", base, engine))
 
 
+def register_cut_off(day: date, engine: DuckDBEngine, settings: Settings) -> None:
+    """cut_off: a day, as seen in known_day; another one once feature_date is."""
+    engine.register("customer_day", "SELECT * FROM known_day")
+    engine.register_arrow("feature_date", feature_dates([day], settings))
+    engine.register("cut_off", tables()["cut_off"].sql)
+
+
 def _register_known_then(as_of: date, engine: DuckDBEngine, settings: Settings) -> None:
     """known_then: of known_day what was known on a day."""
-    engine.register("customer_day", "SELECT * FROM known_day")
-    engine.register_arrow("feature_date", feature_dates([as_of], settings))
-    _keep("origin", tables()["cut_off"].sql, engine)
+    register_cut_off(as_of, engine, settings)
+    _keep("origin", "SELECT * FROM cut_off", engine)
     known = "d.business_date <= o.as_of_date AND d.known_date <= o.known_by_date"
     engine.register("known_then", f"SELECT d.* FROM known_day AS d INNER JOIN origin AS o ON {known}")
 

@@ -24,10 +24,9 @@ from models.churn import (
     churn_tier,
     fit_churn,
     from_artefact,
-    in_season,
+    score_churn,
     scored_columns,
     to_artefact,
-    usual_scores,
     with_p_alive,
 )
 from models.clv import Past, fit_clv, fit_spend
@@ -468,8 +467,7 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
 
 def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
     """Rows of customer_churn, and the scores before they were moved to the season."""
-    usual = usual_scores(model, batch, settings.threads)
-    p_churn = in_season(usual, model.published.shift) if model else usual
+    p_churn, usual = score_churn(model, batch, settings.threads)
     active = batch["is_active"]
     columns = {
         "customer_id": batch["customer_id"],

@@ -6,7 +6,7 @@ WITH line AS (  -- a cost has the sign of its line's amount, however the till wr
         COUNT(*) AS line_count,
         COUNT(cost_amount) AS cost_count,
         SUM(amount) AS amount,
-        CAST(SUM(CASE WHEN amount < 0 THEN -ABS(cost_amount) ELSE ABS(cost_amount) END) AS DECIMAL(18, 2)) AS goods,
+        CAST(SUM(CASE WHEN amount < 0 THEN -ABS(cost_amount) ELSE ABS(cost_amount) END) AS DECIMAL(18, 2)) AS line_cost,
         CAST(SUM(tax_amount) AS DECIMAL(18, 2)) AS tax_amount,
         COUNT(promotion_id) AS offer_line_count
     FROM receipt_lines
@@ -31,7 +31,7 @@ told AS (  -- tills write returns as positive or as negative amounts, on the rec
         COALESCE(r.operation = 'return', FALSE) OR r.total_amount < 0 AS is_return,
         COALESCE((r.operation = 'return' OR r.total_amount < 0) AND l.amount > 0, FALSE) AS has_turned_lines,
         COALESCE(g.amount, 0) AS gift_card_amount,
-        COALESCE(l.goods, 0) - COALESCE(g.cost_amount, 0) AS goods,
+        COALESCE(l.line_cost, 0) - COALESCE(g.cost_amount, 0) AS cost_amount,
         ABS(COALESCE(r.tax_amount, l.tax_amount)) AS tax
     FROM receipts AS r
     LEFT JOIN line AS l ON r.receipt_id = l.receipt_id
@@ -43,7 +43,7 @@ signed AS (
         *,
         CASE WHEN is_return THEN -ABS(total_amount) ELSE ABS(total_amount) END
         - CASE WHEN has_turned_lines THEN -gift_card_amount ELSE gift_card_amount END AS revenue,
-        CASE WHEN has_turned_lines THEN -goods ELSE goods END AS goods_cost,
+        CASE WHEN has_turned_lines THEN -cost_amount ELSE cost_amount END AS goods_cost,
         CASE WHEN is_return THEN -tax ELSE tax END AS signed_tax
     FROM told
 )

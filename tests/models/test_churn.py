@@ -24,22 +24,18 @@ from models.churn import (
     Curve,
     Scorer,
     Standing,
-    auc,
-    brier,
-    calibration_by_decile,
     churn_reasons,
     churn_tier,
     fit_churn,
-    fit_logistic,
     from_artefact,
     score_churn,
     scored_columns,
     to_artefact,
-    usual_scores,
     with_p_alive,
 )
 from models.clv_model import ClvParameters
 from models.clv_score import alive_probability
+from models.probability import auc, brier, calibration_by_decile, fit_logistic
 from models.season import Outcomes
 
 START = date(2023, 1, 1)
@@ -184,7 +180,7 @@ def test_the_judged_scorer_never_saw_the_last_cut_off_and_the_published_did(fit,
         # The same predictions, held against the opposite.
         assert quality(again)[f"auc_{name}"] == pytest.approx(1 - quality(fit)[f"auc_{name}"], abs=2e-6)
     judged = replace(fit.model, published=fit.model.judged)
-    assert not np.allclose(score_churn(judged, later), score_churn(fit.model, later))
+    assert not np.allclose(score_churn(judged, later)[0], score_churn(fit.model, later)[0])
 
 
 def test_p_alive_is_worked_out_from_days_with_an_order():
@@ -204,7 +200,7 @@ def test_where_boosting_does_not_beat_the_baselines_the_better_baseline_is_publi
         assert found.method in BASELINES
         assert quality(found)["brier"] == quality(found)[f"brier_{found.method}"]
         assert quality(found)["auc"] >= max(quality(found)[f"auc_{name}"] for name in BASELINES) - 0.01
-        p = score_churn(found.model, frame)
+        p = score_churn(found.model, frame)[0]
         assert ((p > 0) & (p < 1)).all()
 
 
@@ -288,12 +284,12 @@ def test_a_forecast_is_moved_to_its_season_and_nothing_else(fit, features, later
     found = fitted(features, outcomes=seasonal_outcomes(night, night))
     shift = found.model.published.shift
     assert shift > 0.5
-    plain = score_churn(fit.model, later)
-    assert score_churn(found.model, later) == pytest.approx(moved(plain, shift).clip(0.001, 0.999), abs=2e-6)
+    plain = score_churn(fit.model, later)[0]
+    assert score_churn(found.model, later)[0] == pytest.approx(moved(plain, shift).clip(0.001, 0.999), abs=2e-6)
     assert churn_reasons(found.model, later) == churn_reasons(fit.model, later)
     assert quality(found)["season_shift"] == shift
     # A season is no drift: what is watched is the score before it was moved, in the bins of such scores.
-    assert (usual_scores(found.model, later) == plain).all()
+    assert (score_churn(found.model, later)[1] == plain).all()
     assert found.model.bins["score"] == fit.model.bins["score"]
     assert 0.5 < quality(found)["season_slope"] < 1
     assert quality(fit)["season_shift"] == 0
@@ -333,7 +329,7 @@ def test_a_model_that_stays_is_moved_to_the_season_of_now(fit, features, later):
 def test_an_artefact_keeps_the_shift_and_one_from_before_there_were_seasons_has_none(fit, later):
     shifted = replace(fit.model, published=replace(fit.model.published, shift=0.25))
     trees, parameters = to_artefact(shifted)
-    assert score_churn(from_artefact(trees, parameters), later).tobytes() == score_churn(shifted, later).tobytes()
+    assert score_churn(from_artefact(trees, parameters), later)[0].tobytes() == score_churn(shifted, later)[0].tobytes()
     content = json.loads(parameters)
     for name in ("published", "judged"):
         del content[name]["shift"]
@@ -349,14 +345,14 @@ def test_row_and_column_order_are_without_effect(fit, features):
     assert (again.quality, again.of_fit) == (fit.quality, fit.of_fit)
     assert again.model.training == fit.model.training
     assert again.model.effects == fit.model.effects
-    assert (score_churn(again.model, features) == score_churn(fit.model, features)).all()
+    assert (score_churn(again.model, features)[0] == score_churn(fit.model, features)[0]).all()
 
 
 def test_arrow_table_scores_like_a_frame_and_in_batches(fit, later, monkeypatch):
-    whole = score_churn(fit.model, later)
+    whole = score_churn(fit.model, later)[0]
     monkeypatch.setattr("models.churn.BATCH_ROWS", 999)
-    assert (score_churn(fit.model, pa.Table.from_pandas(later, preserve_index=False)) == whole).all()
-    assert score_churn(fit.model, later.iloc[:0]).shape == (0,)
+    assert (score_churn(fit.model, pa.Table.from_pandas(later, preserve_index=False))[0] == whole).all()
+    assert score_churn(fit.model, later.iloc[:0])[0].shape == (0,)
     assert (np.round(whole, 6) == whole).all()
     assert whole.min() >= 0.001
     assert whole.max() <= 0.999
@@ -369,7 +365,7 @@ def test_an_old_night_scored_with_its_own_artefact_is_the_same_to_the_byte(fit, 
     assert (trees is None) == (found.method in BASELINES)
     restored = from_artefact(trees, parameters)
     assert restored.standing == found.model.standing
-    assert score_churn(restored, features).tobytes() == score_churn(found.model, features).tobytes()
+    assert score_churn(restored, features)[0].tobytes() == score_churn(found.model, features)[0].tobytes()
     assert churn_reasons(restored, features) == churn_reasons(found.model, features)
     assert restored.bins == found.model.bins
     assert to_artefact(restored)[1] == parameters
@@ -416,7 +412,7 @@ def test_missing_feature_is_named(fit, later):
 
 
 def test_reasons_are_of_those_at_risk_and_describe_them(fit, later):
-    p = score_churn(fit.model, later)
+    p = score_churn(fit.model, later)[0]
     words = pd.DataFrame({f"r{n}": column.to_pylist() for n, column in enumerate(churn_reasons(fit.model, later), 1)})
     at_risk = (p > 0.6) & later["is_active"].to_numpy()
     assert words["r1"][at_risk].notna().mean() > 0.95
@@ -439,7 +435,7 @@ def test_reason_of_a_baseline_is_the_baselines(small):
 
 def test_drift_is_watched_on_the_active_over_the_bins_of_the_last_cut_off(fit, later):
     active = int(later["is_active"].sum())
-    columns = scored_columns(fit.model, later, score_churn(fit.model, later))
+    columns = scored_columns(fit.model, later, score_churn(fit.model, later)[1])
     assert columns.keys() == {*fit.model.published.features, "score"} == fit.model.bins.keys()
     assert {len(values) for values in columns.values()} == {active}
 
@@ -505,7 +501,7 @@ def test_earlier_dates_without_both_outcomes_are_left_out(small):
 
 
 def test_without_a_model_nobody_has_a_probability_or_a_reason(small):
-    assert np.isnan(score_churn(None, small)).all()
+    assert np.isnan(score_churn(None, small)[0]).all()
     assert [column.null_count for column in churn_reasons(None, small)] == [len(small)] * 3
 
 

@@ -77,6 +77,14 @@ def test_what_came_after_the_cut_off_is_no_feature(fit):
     assert (score_growth(fit.model, frame.assign(spend_next=1e9)) == score_growth(fit.model, frame)).all()
 
 
+def test_what_landed_late_counts_for_the_label_alone(fit):
+    train, test = (spends(600, seed).assign(spend_last_complete=1e9) for seed in (1, 2))
+    [(_, _, note)] = fit_growth(train, test, HORIZON).quality
+    assert "0 of " in note  # nobody spent more than that
+    frame = spends(50, 7)
+    assert (score_growth(fit.model, frame.assign(spend_last_complete=1e9)) == score_growth(fit.model, frame)).all()
+
+
 def test_outcomes_that_are_not_over_are_left_out():
     train, test = spends(600, 1), spends(600, 2)
     unknown = spends(300, 8).assign(spend_next=None)

@@ -413,7 +413,7 @@ def test_scores_and_drift_are_the_same_in_batches_of_any_size(shop, days, monkey
     assert 0 < drift["psi_score"][0] < 0.25
     model = score._churn_model(shop.engine, "churn_model")
     features = shop.engine.arrow("SELECT * FROM customer_features ORDER BY customer_id")
-    assert score_churn(model, features).tolist() == whole["customer_churn"]["p_churn"].to_pylist()
+    assert score_churn(model, features)[0].tolist() == whole["customer_churn"]["p_churn"].to_pylist()
 
 
 def test_a_model_older_than_35_days_is_flagged(shop, days):
