@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
+from importlib.metadata import version
 
 import pyarrow as pa
 from sqlglot import exp
@@ -18,10 +19,19 @@ from pipelines.engine import DuckDBEngine, Engine, identifier, literal
 from pipelines.errors import LoyaltyError
 from pipelines.ingest import stage_source, staging_contracts
 from pipelines.lake import Manifest, Night, Part, TableState
-from pipelines.settings import Settings
+from pipelines.settings import ROOT, Settings
 
 # An incremental table that lies in more pieces than this is written anew, so that reading it stays fast.
 MOST_PARTS = 60
+# Settings that a fitted model rests on.
+FITTED_BY = (
+    "buying_model",
+    "active_days",
+    "churn_lead_days",
+    "churn_horizon_days",
+    "amounts_include_tax",
+    "gift_card_categories",
+)
 # Tables by name, as Arrow or as a SELECT: the one that is made, and its splits.
 TableMaker = Callable[[DuckDBEngine, Night, Settings], Mapping[str, pa.Table | str]]
 
@@ -149,6 +159,8 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
             engine.register_arrow("made", rows)
             rows = "SELECT * FROM made"
         states[name] = TableState(parts=_write(name, rows, engine))
+    if table.model:
+        states[table.name] = states[table.name].model_copy(update={"recipe": fit_recipe(table, settings)})
     return states
 
 
@@ -287,6 +299,23 @@ def _recipe(table: Table, settings: Settings) -> str:
     """What besides the inputs' rows decides on the table's rows."""
     views = [tables()[name].sql for name in sorted(VIEWS)]
     return hashlib.sha256(json.dumps([table.sql, views, settings.amounts_include_tax]).encode()).hexdigest()
+
+
+def fit_recipe(table: Table, settings: Settings) -> str:
+    """What besides the rows read decides on a fit: the model's code, the SQL of its inputs, libraries, settings."""
+    now = settings.model_dump(mode="json")
+    content = {
+        "code": [path.read_text(encoding="utf-8") for path in sorted((ROOT / "models").glob(f"{table.model}*.py"))],
+        "sql": [tables()[name].sql for name in sorted(_read_in_the_end(table))],
+        "libraries": {name: version(name) for name in table.libraries},
+        "settings": {name: now[name] for name in FITTED_BY},
+    }
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _read_in_the_end(table: Table) -> set[str]:
+    """The names of all tables of tonight that a table rests on."""
+    return {name for read in table.inputs for name in (read, *_read_in_the_end(tables()[read]))}
 
 
 def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -> bool:

@@ -56,6 +56,7 @@ class Table:
     later ones sent again.
 
     A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
+    A fit names the files of its model in models/ (the beginning of their names) and the libraries that they run.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Table:
     replaced: tuple[str, ...] = ()
     sql: str = ""
     function: str = ""
+    model: str = ""
+    libraries: tuple[str, ...] = ()
 
     @property
     def is_incremental(self) -> bool:
@@ -105,6 +108,8 @@ _PYTHON = (
         ("customer_purchase_pattern", "customer_day", "service_account"),
         ("clv_fit", "clv_model"),
         function="pipelines.score:clv_fit",
+        model="clv",
+        libraries=("autograd", "lifetimes", "numpy", "scipy"),
     ),
     Table("clv_model", "scores", "split", ("clv_fit",)),
     Table(
@@ -123,6 +128,8 @@ _PYTHON = (
         ("customer_day", "customer_outcome", "customer_totals", "cut_off", "service_account"),
         ("churn_fit", "churn_model", "churn_calibration"),
         function="pipelines.score:churn_fit",
+        model="churn",
+        libraries=("autograd", "lifetimes", "numpy", "scikit-learn", "scipy"),
     ),
     Table("churn_model", "scores", "split", ("churn_fit",)),
     Table("churn_calibration", "scores", "split", ("churn_fit",)),
@@ -150,6 +157,8 @@ _PYTHON = (
         ),
         ("growth_fit", "growth_model", "category_capacity", "peer_group"),
         function="pipelines.growth:growth_fit",
+        model="growth",
+        libraries=("numpy", "scikit-learn", "scipy"),
     ),
     Table("growth_model", "scores", "split", ("growth_fit",)),
     Table("category_capacity", "scores", "split", ("growth_fit",)),

@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from models.clv_model import QualityRow
 from models.drift import Bins, drift_rows
-from pipelines.build import feature_dates
+from pipelines.build import feature_dates, fit_recipe
+from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.lake import Night
-from pipelines.settings import Settings, code_version
+from pipelines.settings import Settings
 
 Tables = dict[str, pa.Table]
 # A row of a model's table: a part's parameters, what they were fitted on and with, what they forecast, bins for drift.
@@ -42,15 +43,6 @@ CUT_OFF_HISTORY_DAYS = 180
 OLD_MODEL_DAYS = 35
 # Whom a model doesn't learn from.
 SHOPPER = "customer_id NOT IN (SELECT customer_id FROM service_account)"
-# Settings that a fitted model rests on.
-FITTED_BY = (
-    "buying_model",
-    "active_days",
-    "churn_lead_days",
-    "churn_horizon_days",
-    "amounts_include_tax",
-    "gift_card_categories",
-)
 
 
 def quality_rows(model: str, rows: Iterable[QualityRow], trained_through: date) -> pa.Table:
@@ -61,14 +53,19 @@ def quality_rows(model: str, rows: Iterable[QualityRow], trained_through: date) 
     return pa.table({name: pa.array([row[i] for row in columns], types[i]) for i, name in enumerate(names)})
 
 
-def is_fitted(night: Night, settings: Settings, fitted_on: date | None) -> bool:
-    """Whether the last night's model serves tonight too: by the same code and settings, and young enough."""
-    previous = night.previous
-    if previous is None or fitted_on is None or previous.code_version != code_version():
+def is_fitted(table: str, night: Night, settings: Settings, fitted_on: date | None) -> bool:
+    """Whether the last night's model serves tonight too: young enough, of the same code, SQL, libraries and settings.
+
+    Args:
+        table: the table of the model's fit.
+        night: tonight.
+        settings: tonight's.
+        fitted_on: the day of the last fit; None if there was none.
+    """
+    last = night.previous.tables.get(table) if night.previous else None
+    if last is None or fitted_on is None or night.run_date - fitted_on >= timedelta(settings.fit_days):
         return False
-    now = settings.model_dump(mode="json")
-    same = all(previous.settings.get(name) == now[name] for name in FITTED_BY)
-    return same and night.run_date - fitted_on < timedelta(settings.fit_days)
+    return last.recipe == fit_recipe(tables()[table], settings)
 
 
 def artefact(

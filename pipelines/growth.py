@@ -31,13 +31,12 @@ from models.rhythm import (
     watched_columns,
 )
 from models.rhythm_trial import hold_against_last, no_trial
-from pipelines.build import feature_dates
+from pipelines.build import FITTED_BY, feature_dates
 from pipelines.catalog import tables
 from pipelines.engine import DuckDBEngine
 from pipelines.fits import (
     ARTEFACT,
     BATCH_ROWS,
-    FITTED_BY,
     SEED,
     SHOPPER,
     TRIAL_DAYS,
@@ -92,7 +91,7 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     """Grain: model and metric. Models of growth and of the next order; what peers spend and categories hold."""
     earlier = _parts(engine, "history.growth_model")
     fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.growth_fit")[0][0]
-    if len(earlier) == 2 and is_fitted(night, settings, fitted_on):
+    if len(earlier) == 2 and is_fitted("growth_fit", night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in FITS}
     capacity, peers = _category_capacity(engine, night.run_date), _peer_group(engine)
     _sample_customers(engine)

@@ -36,14 +36,13 @@ from models.clv_trial import Trial, hold_against_last, no_trial
 from models.drift import Bins, bin_counts, drift_rows, fixed_bins
 from models.effect import campaign_effects
 from models.season import Outcomes
-from pipelines.build import feature_dates
+from pipelines.build import FITTED_BY, feature_dates
 from pipelines.catalog import tables
 from pipelines.contracts import table_contract
 from pipelines.engine import DuckDBEngine
 from pipelines.fits import (
     ARTEFACT,
     BATCH_ROWS,
-    FITTED_BY,
     SEED,
     SHOPPER,
     TRIAL_DAYS,
@@ -92,7 +91,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. The models of buying and of spend, and the margin that turns spend into value."""
     earlier = {row["part"]: row for row in engine.arrow("SELECT * FROM history.clv_model").to_pylist()}
     fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.clv_fit")[0][0]
-    if {"buying", "spend"} <= earlier.keys() and is_fitted(night, settings, fitted_on):
+    if {"buying", "spend"} <= earlier.keys() and is_fitted("clv_fit", night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in ("clv_fit", "clv_model")}
     patterns = engine.arrow(
         "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
@@ -334,7 +333,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     judged_at, models = engine.rows(
         "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.churn_model) FROM history.churn_fit"
     )[0]
-    if models and is_fitted(night, settings, judged_at + gap):
+    if models and is_fitted("churn_fit", night, settings, judged_at + gap):
         names = ("churn_fit", "churn_model", "churn_calibration")
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
     _sample_customers(engine, night)

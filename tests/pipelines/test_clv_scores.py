@@ -149,7 +149,7 @@ def test_forecast_is_the_sum_of_what_is_expected_of_each(retailer, shop):
 
 def test_parameters_of_an_earlier_night_keep_their_training_window(retailer, shop, monkeypatch):
     monkeypatch.setattr("models.clv.MIN_REPEAT_CUSTOMERS", 1000)
-    monkeypatch.setattr("pipelines.fits.code_version", lambda: "another")
+    monkeypatch.setattr("pipelines.fits.fit_recipe", lambda *_: "another")
     retailer.deliver("2017-12-02")
     night = load(retailer, "2017-12-02")
     assert retailer.rows(night, "clv_model") == retailer.rows(shop, "clv_model")

@@ -372,7 +372,7 @@ def test_a_new_model_that_is_worse_beyond_chance_leaves_the_last_one_which_grows
     )
 
     asked = []
-    monkeypatch.setattr(growth, "is_fitted", lambda _night, _settings, fitted_on: not asked.append(fitted_on))
+    monkeypatch.setattr(growth, "is_fitted", lambda _table, _night, _settings, fitted_on: not asked.append(fitted_on))
     assert made_up.on(NIGHT + timedelta(37)).fit()["growth_model"].equals(second["growth_model"])
     assert asked == [NIGHT + timedelta(36)]  # a week from the refusal, not from the model that stayed
 
