@@ -50,10 +50,10 @@ class Backtest(BaseOperator):
 
         from airflow.sdk.exceptions import AirflowFailException
 
-        from pipelines.backtest import committed_night, run_backtest
+        from pipelines.backtests.run import committed_night, run_backtest
         from pipelines.errors import HomeBusyError, LoyaltyError
-        from pipelines.lake import Lake
-        from pipelines.summary import backtest_lines
+        from pipelines.publishing.run_summary import backtest_lines
+        from pipelines.store.lake import Lake
 
         os.umask(0o077)
         is_given = bool(context["params"].get("run_date"))

@@ -24,8 +24,8 @@ class Erase(BaseOperator):
     def execute(self, context: "Context") -> None:
         from airflow.sdk.exceptions import AirflowFailException
 
-        from pipelines.erase import erase, summary
         from pipelines.errors import LoyaltyError
+        from pipelines.privacy.erase import erase, summary
         from pipelines.settings import load_settings
 
         params, own = context["params"], os.environ.get("AIRFLOW_HOME")

@@ -52,8 +52,8 @@ def _checked(step: "Callable[[], T]") -> "T":
     """Run a step; what trying again can't mend fails without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
-    from pipelines import nightly
     from pipelines.errors import LoyaltyError
+    from pipelines.ops import nightly
 
     try:
         return step()
@@ -94,7 +94,7 @@ class AwaitExtracts(BaseOperator):
         if context["params"].get("run_date") or context["dag_run"].run_type == "backfill":
             return
         from pipelines.contracts import sources
-        from pipelines.landing import LandingTrigger
+        from pipelines.ops.landing_trigger import LandingTrigger
 
         trigger = LandingTrigger(
             folder=str(settings.landing_dir / f"{_checked(lambda: business_date(context))}"),
@@ -122,7 +122,7 @@ class OpenNight(BaseSensorOperator):
 
     def _another_is_on(self, context: "Context") -> bool:
         """Whether an earlier night runs (a backfill starts several), or the run that began the night that is open."""
-        from pipelines.lake import Lake
+        from pipelines.store.lake import Lake
 
         owners = Lake(settings.home).open_runs()
         if context["run_id"] in owners:
@@ -131,8 +131,8 @@ class OpenNight(BaseSensorOperator):
         return bool(of_another or context["ti"].get_previous_dagrun(state="running"))
 
     def _begin(self, context: "Context") -> bool:
-        from pipelines import nightly
         from pipelines.errors import HomeBusyError
+        from pipelines.ops import nightly
 
         try:
             nightly.open_night(business_date(context), context["run_id"])
@@ -143,7 +143,7 @@ class OpenNight(BaseSensorOperator):
 
 
 class Step(BaseOperator):
-    """A step of the night, by its name in pipelines.nightly.
+    """A step of the night, by its name in pipelines.ops.nightly.
 
     The task finds the date in its own context: to fetch it from another task and to store arguments as rendered would
     be two more requests to Airflow for each task, besides the two that start and end it.
@@ -155,7 +155,7 @@ class Step(BaseOperator):
         self.table = table
 
     def execute(self, context: "Context") -> None:
-        from pipelines import nightly
+        from pipelines.ops import nightly
 
         step = getattr(nightly, self.step)
         of = () if self.table is None else (self.table,)
@@ -166,7 +166,7 @@ def _failed() -> "list[Any]":
     """Who is told when a task fails for good; nobody unless the settings name a connection."""
     if settings.notify_connection is None:
         return []
-    from pipelines.notify import NightNotifier
+    from pipelines.ops.notify import NightNotifier
 
     return [NightNotifier(settings.notify_connection, settings.notify_to, "failed")]
 
@@ -177,10 +177,10 @@ def _warned() -> "list[Any]":
         return []
 
     def tell(context: "Context") -> None:
-        from pipelines import nightly
-        from pipelines.notify import NightNotifier
+        from pipelines.ops import nightly
+        from pipelines.ops.notify import NightNotifier
 
-        if found := nightly.to_look_at(business_date(context)):
+        if found := nightly.night_warnings(business_date(context)):
             notifier = NightNotifier(settings.notify_connection or "", settings.notify_to, "warned", found=found)
             notifier.notify(context)
 
@@ -193,7 +193,7 @@ def _deadline() -> "DeadlineAlert | None":
         return None
     from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
-    from pipelines.notify import NightNotifier
+    from pipelines.ops.notify import NightNotifier
 
     told = {"connection_id": settings.notify_connection, "to": settings.notify_to, "event": "late"}
     return DeadlineAlert(

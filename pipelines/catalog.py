@@ -56,7 +56,7 @@ class Table:
     later ones sent again.
 
     A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
-    A fit names the files of its model in models/ (the beginning of their names) and the libraries that they run.
+    A fit names its model (a module or folder of models/) and the libraries that it runs.
     """
 
     name: str
@@ -88,16 +88,16 @@ _PYTHON = (
         "python",
         _EVERY_SOURCE,
         ("batch_profile",),
-        function="pipelines.expectations:batch_expectation",
+        function="pipelines.intake.batch_validation:batch_expectation",
     ),
     Table("batch_profile", "facts", "split", ("batch_expectation",)),
-    Table("calendar", "facts", "python", ("receipt_fact",), function="pipelines.score:calendar"),
+    Table("calendar", "facts", "python", ("receipt_fact",), function="pipelines.tables.calendar:calendar"),
     Table(
         "customer_identity",
         "facts",
         "python",
         ("card_move", "crm_customers", "crm_customers_personal"),
-        function="pipelines.identity:customer_identity",
+        function="pipelines.tables.identity:customer_identity",
     ),
     Table("customer_match", "facts", "split", ("customer_identity",)),
     Table("identity_conflict", "facts", "split", ("customer_identity",)),
@@ -107,7 +107,7 @@ _PYTHON = (
         "python",
         ("customer_purchase_pattern", "customer_day", "service_account"),
         ("clv_fit", "clv_model"),
-        function="pipelines.score:clv_fit",
+        function="pipelines.scoring.clv:clv_fit",
         model="clv",
         libraries=("autograd", "lifetimes", "numpy", "scipy"),
     ),
@@ -117,7 +117,7 @@ _PYTHON = (
         "scores",
         "python",
         ("customer_purchase_pattern", "clv_model", "service_account"),
-        function="pipelines.score:customer_clv",
+        function="pipelines.scoring.clv:customer_clv",
     ),
     Table("clv_forecast", "scores", "split", ("customer_clv",)),
     Table("clv_drift", "scores", "split", ("customer_clv",)),
@@ -127,7 +127,7 @@ _PYTHON = (
         "python",
         ("customer_day", "customer_outcome", "customer_totals", "cut_off", "service_account"),
         ("churn_fit", "churn_model", "churn_calibration"),
-        function="pipelines.score:churn_fit",
+        function="pipelines.scoring.churn:churn_fit",
         model="churn",
         libraries=("autograd", "lifetimes", "numpy", "scikit-learn", "scipy"),
     ),
@@ -138,7 +138,7 @@ _PYTHON = (
         "scores",
         "python",
         ("customer_features", "churn_model"),
-        function="pipelines.score:customer_churn",
+        function="pipelines.scoring.churn:customer_churn",
     ),
     Table("churn_drift", "scores", "split", ("customer_churn",)),
     Table(
@@ -156,8 +156,8 @@ _PYTHON = (
             "service_account",
         ),
         ("growth_fit", "growth_model", "category_capacity", "peer_group"),
-        function="pipelines.growth:growth_fit",
-        model="growth",
+        function="pipelines.scoring.spend_growth:growth_fit",
+        model="spend_growth",
         libraries=("numpy", "scikit-learn", "scipy"),
     ),
     Table("growth_model", "scores", "split", ("growth_fit",)),
@@ -168,7 +168,7 @@ _PYTHON = (
         "scores",
         "python",
         ("customer_features", "growth_model"),
-        function="pipelines.growth:customer_spend_more",
+        function="pipelines.scoring.spend_growth:customer_spend_more",
     ),
     Table("growth_drift", "scores", "split", ("customer_spend_more",)),
     Table(
@@ -176,7 +176,7 @@ _PYTHON = (
         "scores",
         "python",
         ("customer_purchase_pattern", "growth_model", "service_account"),
-        function="pipelines.growth:customer_next_order",
+        function="pipelines.scoring.next_order:customer_next_order",
     ),
     Table("next_order_drift", "scores", "split", ("customer_next_order",)),
     Table(
@@ -184,16 +184,22 @@ _PYTHON = (
         "marts",
         "python",
         ("contact_response", "customer", "customer_rfm"),
-        function="pipelines.growth:customer_channel",
+        function="pipelines.scoring.channel:customer_channel",
     ),
     Table("segment_channel", "marts", "split", ("customer_channel",)),
     Table("channel_fit", "marts", "split", ("customer_channel",)),
-    Table("campaign_effect", "marts", "python", ("campaign_outcome",), function="pipelines.score:campaign_effect"),
-    Table("backtest", "marts", "python", function="pipelines.quality:backtest"),
+    Table(
+        "campaign_effect",
+        "marts",
+        "python",
+        ("campaign_outcome",),
+        function="pipelines.scoring.campaign_effect:campaign_effect",
+    ),
+    Table("backtest", "marts", "python", function="pipelines.tables.quality:backtest"),
     Table("backtest_quality", "marts", "split", ("backtest",)),
     Table("backtest_latest", "marts", "split", ("backtest",)),
-    Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:data_quality"),
-    Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.quality:rejected_rows"),
+    Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.tables.quality:data_quality"),
+    Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.tables.quality:rejected_rows"),
     Table(
         "campaign_list",
         "segments",
@@ -208,7 +214,7 @@ _PYTHON = (
             "customer_segment",
         ),
         ("campaign_assignment", "campaign_list", "crm_customers_personal"),
-        function="pipelines.lists:campaign_list",
+        function="pipelines.campaigns.night:campaign_list",
     ),
     Table("campaign_assignment", "segments", "split", ("campaign_list",)),
 )

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from pipelines import nightly
-from pipelines.build import contract_of, make_table, parameters
 from pipelines.catalog import tables
-from pipelines.engine import DuckDBEngine
-from pipelines.lake import Lake, Manifest, Night
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.ops import nightly
 from pipelines.settings import Settings, load_settings
+from pipelines.store.lake import Lake, Night
+from pipelines.store.manifest import Manifest
+from pipelines.tables.build import make_table
+from pipelines.tables.inputs import contract_of
+from pipelines.tables.parameters import parameters
 
 HEADERS = {
     "crm_customers": "customer_id,registered_at",

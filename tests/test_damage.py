@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.contracts import Column, Contract, sources
 from pipelines.errors import BadDataError
-from pipelines.lake import Night
+from pipelines.store.lake import Night
 
 NIGHT = "2018-01-01"
 SOURCES = sorted(sources())

@@ -21,14 +21,15 @@ import duckdb
 import pytest
 from shop import write_shop
 
-from pipelines import nightly
 from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, HomeBusyError, LoyaltyError, NightOpenError
-from pipelines.extract import inspect
-from pipelines.lake import Lake, alone_in, beside_others_in
-from pipelines.publish import published_night
+from pipelines.intake.extract import inspect
+from pipelines.ops import nightly
 from pipelines.settings import ROOT, load_settings
+from pipelines.store.home import published_night
+from pipelines.store.lake import Lake
+from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 
 FIRST, SECOND = date(2025, 6, 30), date(2025, 7, 1)
 Files = dict[str, tuple[int, int]]
@@ -339,7 +340,7 @@ def another_process(home: Path, how: str) -> Iterator[None]:
 
 
 def loyalty(home: Path, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
+    command = [sys.executable, "-m", "pipelines.ops.cli", *arguments, "--home", str(home)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -353,7 +354,7 @@ def test_what_an_unpublished_warehouse_would_have_read_is_not_kept_for_ever(tmp_
     assert (kept.exists(), forgotten.exists()) == (True, False)
 
 
-@pytest.mark.parametrize("how", ["alone_in", "beside_others_in"])
+@pytest.mark.parametrize("how", ["exclusive_home_lock", "shared_home_lock"])
 def test_a_second_run_is_refused_while_another_or_a_task_of_the_scheduler_works(one_night, tmp_path, how):
     home = copy_of(one_night, tmp_path / "home")
     before = files(home)
@@ -369,15 +370,15 @@ def test_a_second_run_is_refused_while_another_or_a_task_of_the_scheduler_works(
 
 def test_tasks_of_a_night_work_side_by_side_and_wait_for_who_is_alone(tmp_path):
     with (
-        beside_others_in(tmp_path),
-        another_process(tmp_path, "beside_others_in"),
+        shared_home_lock(tmp_path),
+        another_process(tmp_path, "shared_home_lock"),
         pytest.raises(HomeBusyError),
-        alone_in(tmp_path),
+        exclusive_home_lock(tmp_path),
     ):
         pass
     with (
-        alone_in(tmp_path),
-        beside_others_in(tmp_path),
+        exclusive_home_lock(tmp_path),
+        shared_home_lock(tmp_path),
         (tmp_path / ".lock").open() as lock,
         pytest.raises(BlockingIOError),
     ):

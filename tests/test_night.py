@@ -64,7 +64,7 @@ COLUMNS = {
 
 
 def loyalty(home: Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home)]
+    command = [sys.executable, "-m", "pipelines.ops.cli", *arguments, "--home", str(home)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "LOYALTY"))} | SETTINGS
     return subprocess.Popen(
         command,

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from conftest import Retailer
 
-from pipelines import ingest
 from pipelines.catalog import tables
 from pipelines.errors import BadDataError
-from pipelines.lake import Night
+from pipelines.intake import load as loading
 from pipelines.settings import load_settings
+from pipelines.store.lake import Night
 
 FIRST, SECOND = "2018-01-01", "2018-01-02"
 LAYERS = ("staging", "facts", "scores", "marts", "segments")
@@ -395,13 +395,13 @@ def test_a_damaged_row_is_rejected_by_name_and_the_others_are_loaded(retailer, r
 
 
 def test_a_file_still_being_written_is_an_error(retailer, monkeypatch):
-    real = ingest._load
+    real = loading._load
 
     def write_on(scan: str, file: Any, *more: Any, **options: Any) -> Any:
         with file.path.open("a") as out:
             out.write("s2,b\n")
         return real(scan, file, *more, **options)
 
-    monkeypatch.setattr(ingest, "_load", write_on)
+    monkeypatch.setattr(loading, "_load", write_on)
     with pytest.raises(BadDataError, match=r"stores\.csv: changed while it was read; is it still being written\?"):
         load(retailer, "stores", stores=f"{STORES}s1,a\n")

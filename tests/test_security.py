@@ -11,11 +11,12 @@ import duckdb
 import pytest
 from conftest import Retailer
 
-from pipelines import extract, nightly
 from pipelines.catalog import segment_files, tables
 from pipelines.errors import BadDataError
-from pipelines.lake import Lake
+from pipelines.intake import extract
+from pipelines.ops import nightly
 from pipelines.settings import load_settings
+from pipelines.store.lake import Lake
 
 NIGHT = "2018-01-01"
 SQL = "x'); DROP TABLE customer; --"

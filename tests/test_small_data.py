@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines import nightly
 from pipelines.catalog import tables
+from pipelines.ops import nightly
 from pipelines.settings import load_settings
 
 EVERYTHING = ("staging", "facts", "scores", "marts", "segments")

@@ -6,12 +6,13 @@ import pytest
 from java import java_17
 from shop import write_shop
 
-from pipelines import nightly
-from pipelines.build import contract_of, made_tables
 from pipelines.catalog import tables
-from pipelines.engine import DuckDBEngine
-from pipelines.lake import Lake
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.ops import nightly
 from pipelines.settings import load_settings
+from pipelines.store.lake import Lake
+from pipelines.tables.build import made_tables
+from pipelines.tables.inputs import contract_of
 
 NOT_COMPARED = {"churn_model"}  # the archive has other bytes each time; what it scores is compared
 

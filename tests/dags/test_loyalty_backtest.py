@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import backtest
+from pipelines.backtests import run as backtest
 from pipelines.errors import LoyaltyError
-from pipelines.lake import Backtest
 from pipelines.settings import ROOT, load_settings
+from pipelines.store.manifest import Backtest
 
 
 @pytest.fixture

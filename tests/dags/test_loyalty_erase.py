@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import erase
 from pipelines.errors import LoyaltyError
+from pipelines.privacy import erase
 from pipelines.settings import ROOT, load_settings
 
 

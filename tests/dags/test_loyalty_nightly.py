@@ -133,15 +133,15 @@ def test_nobody_is_told_anything_unless_a_connection_is_named(load_dag_file, mon
 def test_after_the_last_task_people_are_told_what_to_look_at_once_and_only_if_there_is_something(
     load_dag_file, monkeypatch
 ):
-    from pipelines import nightly
-    from pipelines.notify import NightNotifier
+    from pipelines.ops import nightly
+    from pipelines.ops.notify import NightNotifier
 
     sent: list[tuple[str, Any]] = []
     monkeypatch.setattr(NightNotifier, "notify", lambda self, context: sent.append((self.event, self.found)))
     monkeypatch.setenv("LOYALTY_NOTIFY_CONNECTION", "night")
     [tell] = load_dag_file().dag.get_task("finish").on_success_callback
     for found in ([], ["stores: came without rows"]):
-        monkeypatch.setattr(nightly, "to_look_at", {date(2025, 6, 1): found}.get)
+        monkeypatch.setattr(nightly, "night_warnings", {date(2025, 6, 1): found}.get)
         tell(scheduled(None, "manual", "2025-06-01"))
     assert sent == [("warned", ["stores: came without rows"])]
 

@@ -10,8 +10,8 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipelines.catalog import tables
 from pipelines.contracts import CONTRACTS, read_contract, sources, table_contract
-from pipelines.dictionary import data_dictionary
-from pipelines.publish import PUBLISHED, PUBLISHED_VIEWS
+from pipelines.publishing.dictionary import data_dictionary
+from pipelines.publishing.warehouse import PUBLISHED, PUBLISHED_VIEWS
 from pipelines.settings import ROOT
 
 FILES = sorted(CONTRACTS.rglob("*.yaml"))

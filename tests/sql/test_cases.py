@@ -19,10 +19,12 @@ import yaml
 from java import java_17
 from sqlglot import exp
 
-from pipelines.build import contract_of, sql_engine
-from pipelines.engine import DuckDBEngine, Engine
-from pipelines.lake import Lake
+from pipelines.engines.base import Engine
+from pipelines.engines.choose import sql_engine
+from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.settings import Settings
+from pipelines.store.lake import Lake
+from pipelines.tables.inputs import contract_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(__file__).parent / "cases"

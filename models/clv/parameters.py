@@ -1,0 +1,236 @@
+"""Customer lifetime value: the models' parameters, as they are fitted, kept and scored with.
+
+Sources: as for models.clv, which fits them; models.clv_score makes scores of customers from them.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar, get_args
+
+import autograd.numpy as anp
+import numpy as np
+import numpy.typing as npt
+from autograd.scipy.special import gammaln
+from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter
+
+P = TypeVar("P")
+
+
+Floats = npt.NDArray[np.float64]
+
+
+BuyingModel = Literal["mbg/nbd", "bg/nbd", "pareto/nbd"]
+
+
+Method = Literal["fitted", "penalised", "last_good", "none"]
+
+
+Covariance = tuple[tuple[float, ...], ...]
+
+
+Values = tuple[float, float, float, float]
+
+
+Bounds = tuple[Values, Values]
+
+
+QualityRow = tuple[str, float | None, str]
+
+
+class ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
+    """Pareto/NBD (s and beta under the names a and b), fitted by gradient like the two others of lifetimes.
+
+    lifetimes' own ParetoNBDFitter searches without a gradient, gives no standard errors, and has no value where s and
+    beta are large. Its fit, without rescaling, is matched to many digits.
+    """
+
+    def fit(self, *args: Any, **kwargs: Any) -> "ParetoFitter":
+        super().fit(*args, **kwargs)
+        self.params_["b"] /= self._scale  # a time, as alpha is
+        return self
+
+    @staticmethod
+    def _negative_log_likelihood(
+        log_params: Floats,
+        freq: Floats,
+        rec: Floats,
+        age: Floats,
+        weights: Floats,
+        penalizer_coef: float,
+    ) -> Any:
+        r, alpha, s, beta = params = anp.exp(log_params)
+        here, gone = _pareto_paths(params, freq, rec, age)
+        bought = gammaln(r + freq) - gammaln(r) - r * anp.log1p(rec / alpha) - freq * anp.log(alpha + rec)
+        log_likelihood = bought - s * anp.log1p(rec / beta) + anp.log(here + gone)
+        return -(weights * log_likelihood).sum() / weights.sum() + penalizer_coef * (params**2).sum()
+
+    def conditional_probability_alive(self, frequency: Floats, recency: Floats, age: Floats) -> Floats:
+        """Probability that a customer with this history has not left, one per customer."""
+        here, gone = _pareto_paths(tuple(self.params_), frequency, recency, age)
+        return np.asarray(here / (here + gone), dtype=float)
+
+
+_NAMES = {
+    "mbg/nbd": ("r", "alpha", "a", "b"),
+    "bg/nbd": ("r", "alpha", "a", "b"),
+    "pareto/nbd": ("r", "alpha", "s", "beta"),
+}
+
+
+FITTERS = {"mbg/nbd": ModifiedBetaGeoFitter, "bg/nbd": BetaGeoFitter, "pareto/nbd": ParetoFitter}
+
+
+@dataclass(frozen=True)
+class ClvParameters:
+    """How a population buys and leaves; alpha (and beta of Pareto/NBD) in days.
+
+    r, alpha: buying rates a day are Gamma(r, alpha). a, b: the chance to leave after a purchase is Beta(a, b); for
+    Pareto/NBD they hold s and beta: the rates of leaving a day are Gamma(s, beta).
+    covariance: of the logarithms of r, alpha, a and b as they were estimated; None if unknown.
+    bounds: r, alpha, a and b with which fewest and most purchases are expected of all customers together, of those that
+    the data allow (95 % profile likelihood); None if unknown.
+    alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
+    rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in
+    use, at most 1.
+    held_out_error: how far the model's forecast of the last part of the history, learnt before it, was off, on the log
+    scale, beyond its own interval; None if that is unknown.
+    """
+
+    model: BuyingModel
+    r: float
+    alpha: float
+    a: float
+    b: float
+    covariance: Covariance | None = None
+    bounds: Bounds | None = None
+    alive: "ClvParameters | None" = None
+    rivals: tuple["ClvParameters", ...] = ()
+    weight: float = 1.0
+    held_out_error: float | None = None
+
+    @property
+    def values(self) -> Values:
+        return (self.r, self.alpha, self.a, self.b)
+
+    def quality(self, method: Method) -> list[QualityRow]:
+        """(metric, value, note) for model_quality; method: how they were come by."""
+        error = self.held_out_error
+        note = "of a forecast of the last part of the history, log scale, beyond its interval; it widens the total's"
+        if error is None:
+            note = "unknown: no part of the history could be held back"
+        return [
+            ("buying_model", None, self.model),
+            *_parameter_rows(_NAMES[self.model], self, method),
+            ("held_out_error", None if error is None else round(error, 6), note),
+        ]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ClvParameters":
+        """The parameters that to_json wrote.
+
+        Raises:
+            ValueError: another model's name, or a parameter that is not a positive number.
+        """
+        fields = json.loads(text)
+        alive = fields.get("alive")
+        nested = {
+            "covariance": as_covariance(fields.get("covariance")),
+            "bounds": as_covariance(fields.get("bounds")),
+            "alive": cls.from_json(json.dumps(alive)) if alive else None,
+            "rivals": tuple(cls.from_json(json.dumps(rival)) for rival in fields.get("rivals", ())),
+        }
+        parameters = cls(**fields | nested)
+        if parameters.model not in get_args(BuyingModel):
+            raise ValueError(f"unknown buying model {parameters.model!r}")
+        return checked(parameters, parameters.values)
+
+
+@dataclass(frozen=True)
+class SpendParameters:
+    """What purchase days bring: a day's spend is Gamma(p, w), w differs by customer as Gamma(q, v); v is money.
+
+    covariance: of the logarithms of p, q and v as they were estimated; None if unknown.
+    """
+
+    p: float
+    q: float
+    v: float
+    covariance: Covariance | None = None
+
+    @property
+    def values(self) -> tuple[float, float, float]:
+        return (self.p, self.q, self.v)
+
+    @property
+    def population_mean(self) -> float:
+        """Expected net spend on a purchase day of a customer of whom nothing is known."""
+        return self.p * self.v / (self.q - 1)
+
+    def quality(self, method: Method) -> list[QualityRow]:
+        """(metric, value, note) for model_quality; method: how they were come by."""
+        mean = ("population_mean_spend", self.population_mean, "expected of a one-time buyer")
+        return [*_parameter_rows(("p", "q", "v"), self, method), mean]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "SpendParameters":
+        """The parameters that to_json wrote.
+
+        Raises:
+            ValueError: a parameter is not a positive number.
+        """
+        fields = json.loads(text)
+        parameters = cls(**fields | {"covariance": as_covariance(fields.get("covariance"))})
+        return checked(parameters, parameters.values)
+
+
+def _pareto_paths(values: Any, x: Floats, recency: Floats, age: Floats) -> tuple[Any, Any]:
+    """Likelihood that a customer, last seen at recency, is there still, and that he left since, in like units.
+
+    The second is the integral of s / (beta + t) ((alpha + recency) / (alpha + t))^(r + x)
+    ((beta + recency) / (beta + t))^s over t from recency to age, by Gauss-Legendre points in log(t - recency + unit),
+    where unit is the time in which the integrand falls off at first. Source: Fader and Hardie 2005, equation 18 of
+    brucehardie.com/notes/009, where it is a difference of two 2F1. In autograd's numpy, for the gradient of the fit.
+    """
+    r, alpha, s, beta = values
+    a, b, span = alpha + recency, beta + recency, age - recency
+    unit = 1 / ((r + x) / a + (s + 1) / b)
+    points, weights = np.polynomial.legendre.leggauss(16)
+    width = anp.log1p(span / unit)
+    grown = anp.exp(anp.outer(width, (points + 1) / 2))
+    past = unit[:, None] * (grown - 1)
+    density = anp.exp(-(r + x)[:, None] * anp.log1p(past / a[:, None]) - (s + 1) * anp.log1p(past / b[:, None]))
+    gone = s / b * unit * width * anp.dot(grown * density, weights / 2)
+    here = anp.exp(-(r + x) * anp.log1p(span / a) - s * anp.log1p(span / b))
+    return here, gone
+
+
+def checked(parameters: P, values: tuple[float, ...]) -> P:
+    """Parameters whose values can be some.
+
+    Raises:
+        ValueError: one is not a positive number.
+    """
+    if not all(np.isfinite(value) and value > 0 for value in values):
+        raise ValueError(f"not a set of parameters: {parameters}")
+    return parameters
+
+
+def _parameter_rows(
+    names: tuple[str, ...], parameters: ClvParameters | SpendParameters, method: Method
+) -> list[QualityRow]:
+    rows: list[QualityRow] = list(zip(names, parameters.values, [method] * len(names), strict=True))
+    if parameters.covariance is not None:
+        errors = np.array(parameters.values) * np.sqrt(np.diag(parameters.covariance))
+        rows += [(f"{name}_standard_error", float(e), method) for name, e in zip(names, errors, strict=True)]
+    return rows
+
+
+def as_covariance(matrix: Any) -> Any:
+    """A matrix of lists, as JSON has it, as a Covariance; None as None."""
+    return None if matrix is None else tuple(tuple(row) for row in matrix)

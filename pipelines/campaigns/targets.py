@@ -1,0 +1,175 @@
+"""Export targets: the formats of importing tools, and the SQL that fills them."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import yaml
+from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard
+
+from pipelines.campaigns.channels import ADDRESSES, CHANNELS
+from pipelines.contracts import CONTRACTS
+
+Kind = Literal["list", "removals"]
+
+
+# Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents (nobody
+# has consented for an address that is no customer's now).
+SOURCES = {
+    **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name")},
+    "email_opt_out": "CAST(COALESCE(c.is_deleted OR NOT c.email_consent, TRUE) AS INTEGER)",
+}
+
+
+# The tables of campaign_lists that files are made from.
+_LISTS: dict[Kind, str] = {"list": "lists_listed", "removals": "lists_removals"}
+
+
+# What a removal tells the tool: who it is, and nothing else about them.
+REMOVAL_SOURCES = {*ADDRESSES, "customer_id", "email_opt_out"}
+
+
+# A gmail address without the dots and the +suffix of its local part, which Google ignores.
+_GOOGLE_EMAIL = r"""CASE WHEN regexp_matches({0}, '@(gmail|googlemail)\.com$')
+    THEN replace(split_part(split_part({0}, '@', 1), '+', 1), '.', '') || '@' || split_part({0}, '@', 2) ELSE {0} END"""
+
+
+# How a value is written. Text that a spreadsheet would take for a formula gets an apostrophe; a record is one line.
+FORMS = {
+    "plain": "{0}",
+    "text": r"""regexp_replace(CASE WHEN regexp_matches({0}, '^[=+\-@\t\r\n]') THEN '''' || {0} ELSE {0} END,
+    '[\r\n]+', ' ', 'g')""",
+    "sha256": "sha256(NULLIF(lower(trim({0})), ''))",
+    "sha256_digits": "sha256(ltrim({0}, '+'))",
+    "sha256_google_email": f"sha256({_GOOGLE_EMAIL})",
+}
+
+
+@dataclass(frozen=True)
+class TargetColumn:
+    """A column of a target's file; without a source it is for a campaign to fill."""
+
+    header: str
+    source: str | None
+    form: str
+    always: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """The file that an importing tool takes."""
+
+    name: str
+    channels: tuple[str, ...]
+    columns: tuple[TargetColumn, ...]
+    format: Literal["csv", "jsonl"]
+    delimiter: str = ","
+    maximum_bytes: int | None = None
+    minimum_rows: int = 0
+    free_columns: bool = False
+
+    @property
+    def open_headers(self) -> set[str]:
+        """Headers of the contract that a campaign may fill from customer_360."""
+        return {column.header for column in self.columns if column.source is None}
+
+
+def target_names() -> list[str]:
+    """All targets that have a contract."""
+    return sorted(path.stem for path in (CONTRACTS / "exports").glob("*.yaml"))
+
+
+def _custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
+    return {item.property: item.value for item in properties or [] if item.property}
+
+
+@cache
+def export_target(name: str) -> Target:
+    """The target with this name, from its contract.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: the file is no valid contract, or a column has a source or form that isn't known.
+    """
+    path = CONTRACTS / "exports" / f"{name}.yaml"
+    try:
+        document = OpenDataContractStandard.from_string(path.read_text(encoding="utf-8"))
+        (schema,), (server,) = document.schema_ or [], document.servers or []
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: not a valid export contract: {error}") from error
+    custom = _custom(schema.customProperties)
+    columns = []
+    for prop in schema.properties or []:
+        own = _custom(prop.customProperties)
+        source, form = own.get("source"), own.get("form")
+        if source not in (None, *SOURCES) or form not in (None, *FORMS):
+            raise ValueError(f"{path}: column {prop.name}: unknown source {source!r} or form {form!r}")
+        default = "plain" if source in (*ADDRESSES, "email_opt_out") else "text"
+        columns.append(TargetColumn(prop.name or "", source, form or default, bool(own.get("always"))))
+    return Target(
+        name=name,
+        channels=tuple(custom["channels"]),
+        columns=tuple(columns),
+        format="jsonl" if server.format == "jsonl" else "csv",
+        delimiter=server.delimiter or ",",
+        maximum_bytes=custom.get("maximumBytes"),
+        minimum_rows=custom.get("minimumRows", 0),
+        free_columns=bool(custom.get("freeColumns")),
+    )
+
+
+def file_value(expression: str, form: str, type_name: str, target: Target) -> str:
+    """SQL of a value as the file has it; numbers and JSON need no protection from spreadsheets."""
+    if form.startswith("sha256"):
+        return FORMS[form].format(f"CAST({expression} AS VARCHAR)")
+    if form == "text" and type_name == "VARCHAR" and target.format == "csv":
+        return FORMS["text"].format(expression)
+    return expression
+
+
+def list_query(target: Target, channel: str, fields: dict[str, str], types: dict[str, str], kind: Kind) -> str:
+    """SQL of a file's rows, by customer_id (of removals some have none: then by address).
+
+    It reads lists_listed or lists_removals, and customer and customer_360 if a column comes from there.
+
+    The contract's columns come first: those with a source that the channel may use, those a campaign fills, those a
+    file always has (empty if nobody fills them); then the campaign's own. Where columns are free, a campaign that
+    names a source of the contract gives it another header. A row that names nobody is left out.
+
+    Args:
+        target: whose file it is.
+        channel: its addresses are written, no others.
+        fields: header → column of customer_360, or one of SOURCES.
+        types: DuckDB type by column of customer_360.
+        kind: removals hold identifiers only.
+    """
+    renamed = set(fields.values()) if target.free_columns else set()
+    own = [TargetColumn(header, None, "text", False) for header in fields if header not in target.open_headers]
+    unused = set(ADDRESSES) - set(CHANNELS[channel])
+    select, names_someone = [], []
+    for column in (*target.columns, *own):
+        if column.source in renamed:
+            continue
+        source = column.source or fields.get(column.header)
+        if source is None or source in unused or (kind == "removals" and source not in REMOVAL_SOURCES):
+            sql = "NULL" if column.always else None
+        elif source in SOURCES:
+            form = "plain" if source in ADDRESSES and column.form == "text" else column.form
+            sql = file_value(SOURCES[source], form, "VARCHAR", target)
+        else:
+            sql = file_value(f'f."{source}"', column.form, types[source], target)
+        if sql:
+            select.append(f'{sql} AS "{column.header}"')
+        if sql and source in (*CHANNELS[channel], "customer_id"):
+            names_someone.append(f"{SOURCES[source]} IS NOT NULL")
+    columns = ", ".join(select)
+    order = ("customer_id", *CHANNELS[channel]) if kind == "removals" else ("customer_id",)
+    joins = [
+        f"LEFT JOIN {table} AS {alias} ON {alias}.customer_id = r.customer_id"
+        for alias, table in (("c", "customer"), ("f", "customer_360"))
+        if re.search(rf"\b{alias}\.", columns)
+    ]
+    return f"""SELECT {columns} FROM {_LISTS[kind]} AS r {" ".join(joins)}
+        WHERE r.campaign_id = $campaign AND r.channel = $channel AND ({" OR ".join(names_someone)})
+        ORDER BY {", ".join(f"r.{name}" for name in order)}"""

@@ -1,0 +1,114 @@
+"""What every engine does: SELECTs, written in DuckDB's dialect, over the lake's Parquet files."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.contracts import Column, Contract
+from pipelines.engines.sql import identifier
+from pipelines.store.lake import Night
+from pipelines.store.manifest import Part, TableState
+
+
+def _no_rows(contract: Contract) -> str:
+    columns = (f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in contract.columns)
+    return f"SELECT {', '.join(columns)} WHERE FALSE"
+
+
+@lru_cache(maxsize=100_000)
+def _layout(path: Path) -> tuple[tuple[str, str], ...]:
+    """A Parquet file's columns and their types; no file of the lake ever changes."""
+    return tuple((field.name, str(field.type)) for field in pq.read_schema(path))
+
+
+class Engine(ABC):
+    """What a task needs of an engine; use it as a context manager."""
+
+    def __init__(self, night: Night) -> None:
+        self._night = night
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def select_of(self, state: TableState, contract: Contract) -> str:
+        """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
+        if not state.parts:
+            return _no_rows(contract)
+        if not state.superseded:
+            return self.select_parts(state.parts, contract.columns)
+        return self._split(state, contract, "ANTI")
+
+    def replaced_of(self, state: TableState, contract: Contract, wanted: str = "TRUE") -> str:
+        """A SELECT of the rows of a table that later nights replaced; of those whose key is wanted."""
+        return self._split(state, contract, "SEMI", wanted) if state.superseded else _no_rows(contract)
+
+    def _split(self, state: TableState, contract: Contract, join: str, wanted: str = "TRUE") -> str:
+        rows = self.select_parts(state.parts, contract.columns)
+        key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
+        same = " AND ".join(f"gone.{identifier(c.name)} = written.{identifier(c.name)}" for c in key)
+        gone = self.select_parts(state.superseded, key)
+        rows, gone = (f"(SELECT * FROM ({of}) AS every WHERE {wanted})" for of in (rows, gone))
+        return f"SELECT written.* FROM {rows} AS written {join} JOIN {gone} AS gone ON {same}"
+
+    def select_parts(self, parts: Iterable[Part], columns: Sequence[Column]) -> str:
+        """A SELECT of some columns from files that earlier versions of the contract may have written.
+
+        A column that a file lacks is looked for under its former names, else NULL; a narrower type is widened.
+        """
+        by_layout: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+        for part in parts:
+            path = self._night.lake.path(part.path)
+            by_layout.setdefault(_layout(path), []).append(path)
+        selects = []
+        for layout, paths in by_layout.items():
+            there = {name for name, _ in layout}
+            read = []
+            for column in columns:
+                name = next((name for name in (column.name, *column.former_names) if name in there), None)
+                value = identifier(name) if name else "NULL"
+                read.append(f"CAST({value} AS {column.type}) AS {identifier(column.name)}")
+            selects.append(f"SELECT {', '.join(read)} FROM {self.scan(paths)} AS written")
+        return " UNION ALL ".join(selects)
+
+    def scan_parts(self, parts: Iterable[Part]) -> str:
+        """What to write after FROM to read files of the lake that have the same columns."""
+        return self.scan(self._night.lake.path(part.path) for part in parts)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what the engine holds."""
+
+    @abstractmethod
+    def scan(self, paths: Iterable[Path]) -> str:
+        """What to write after FROM to read Parquet files that have the same columns."""
+
+    @abstractmethod
+    def register(self, name: str, select: str) -> None:
+        """Make `name` (of tonight, or `history.<table>`, `replaced.<table>`) stand for a SELECT."""
+
+    @abstractmethod
+    def register_arrow(self, name: str, table: pa.Table) -> None:
+        """Make `name` stand for a small Arrow table."""
+
+    @abstractmethod
+    def materialise(self, name: str, select: str) -> None:
+        """Make `name` stand for a SELECT's rows, worked out once."""
+
+    @abstractmethod
+    def write(self, select: str, table: str) -> tuple[Part, ...]:
+        """Run a SELECT into new files of a table."""
+
+    @abstractmethod
+    def rows(self, select: str) -> list[tuple[Any, ...]]:
+        """A SELECT's few rows as tuples."""

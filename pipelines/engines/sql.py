@@ -1,0 +1,31 @@
+"""Names, text constants and paths, quoted for SQL."""
+
+import re
+from pathlib import Path
+
+_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
+
+
+def identifier(name: str) -> str:
+    """A table or column name, quoted for SQL.
+
+    Raises:
+        ValueError: it is not one of ours; names never come from data.
+    """
+    if not _NAME.match(name):
+        raise ValueError(f"{name!r} is not a plain SQL name")
+    return f'"{name}"'
+
+
+def qualified(name: str) -> str:
+    return ".".join(identifier(part) for part in name.split("."))
+
+
+def literal(value: str) -> str:
+    """A text constant for SQL, where a parameter can't stand (file names in views)."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def one_file(path: Path | str) -> str:
+    """A path for DuckDB's readers, which would take a *, ? or [ in it for a pattern of other files' names."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))

@@ -1,0 +1,150 @@
+"""The figures of a batch that expectations judge, worked out from its profile and earlier ones."""
+
+import calendar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from pipelines.contracts import Contract, Expectation
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.sql import identifier
+from pipelines.intake.batch_profile import Profile, tonight_rows
+from pipelines.intake.control_totals import CONTROL_TOTALS, ControlTotal
+from pipelines.store.lake import Night
+from pipelines.store.manifest import TableState
+
+# What an expectation can be of; one of another name is a fault of the contract, which great-expectations reports.
+FIGURES = frozenset(
+    {
+        "category_drift",
+        "control_amount_difference",
+        "control_rows_difference",
+        "days_behind",
+        "duplicate_share",
+        "lines_off_share",
+        "null_drift",
+        "rejected_share",
+        "repeated_share",
+        "volume_of_highest",
+        "volume_of_lowest",
+    }
+)
+
+
+_SAME_WEEKDAY_NIGHTS = 4  # enough to say what is usual on a weekday
+
+
+_NIGHTS = 8  # enough to say what is usual on any day
+
+
+_NAMED = 3  # columns or values that a drift names
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of tonight's batch: its value, the rows that it rests on, and what was seen in words."""
+
+    value: float
+    rows: int
+    words: str
+
+
+def expected(expectation: Expectation) -> str:
+    """What an expectation asks for, in words and in the contract's figures."""
+    bounds = ", ".join(f"{name} {value}" for name, value in expectation.arguments if name != "column")
+    return f"{expectation.description.removesuffix('.')} ({expectation.figure}: {bounds})."
+
+
+def figures_of(profile: Profile, history: Mapping[date, Profile], run_date: date) -> dict[str, Figure]:
+    """The figures of a batch that was delivered."""
+    read, loaded = int(profile["rows_read"]), int(profile["rows_loaded"])
+    # The oldest night known may be a first load, of years at once: nothing is compared with it.
+    recent = dict(sorted(history.items())[1:])
+    figures = _volume(read, {day: int(of["rows_read"]) for day, of in recent.items()}, run_date)
+    if read:
+        for name, word in (("rejected", "rejected"), ("duplicate", "duplicates")):
+            count = int(profile[f"rows_{name}"])
+            figures[f"{name}_share"] = Figure(count / read, read, f"{count:,} of {read:,} rows are {word}")
+    if history and "days_behind" in profile:
+        newest = run_date - timedelta(int(profile["days_behind"]))
+        figures["days_behind"] = Figure(profile["days_behind"], loaded, f"the newest event is of {newest}")
+    if "receipts_compared" in profile:
+        off, compared = int(profile["receipts_off"]), int(profile["receipts_compared"])
+        words = f"the lines of {off:,} of {compared:,} receipts do not add up to the total"
+        figures["lines_off_share"] = Figure(off / compared, compared, words)
+    for name, prefix in (("null_drift", "null_share:"), ("category_drift", "value_share:")):
+        drift = _drift(prefix, profile, recent.values())
+        if drift:
+            figures[name] = drift
+    return figures
+
+
+def _volume(read: int, recent: Mapping[date, int], run_date: date) -> dict[str, Figure]:
+    """Tonight's rows as multiples of the fewest and of the most that recent nights brought, if there are enough."""
+    same_weekday = [rows for day, rows in recent.items() if day.weekday() == run_date.weekday()]
+    if len(same_weekday) >= _SAME_WEEKDAY_NIGHTS:
+        usual, of = same_weekday, f"{calendar.day_name[run_date.weekday()]}s"
+    elif len(recent) >= _NIGHTS:
+        usual, of = list(recent.values()), "nights"
+    else:
+        return {}
+    lowest, highest = min(usual), max(usual)
+    words = f"{read:,} rows; {lowest:,} to {highest:,} on the last {len(usual)} {of}"
+    found = {}
+    if lowest:
+        found["volume_of_lowest"] = Figure(read / lowest, max(read, highest), words)
+    if highest:
+        found["volume_of_highest"] = Figure(read / highest, max(read, highest), words)
+    return found
+
+
+def _drift(prefix: str, profile: Profile, recent: Iterable[Profile]) -> Figure | None:
+    """How far the share that moved most is from the recent nights' one, of all their rows together."""
+    filled = [night for night in recent if night["rows_loaded"]]
+    changes = []
+    for metric, now in profile.items():
+        nights = [night for night in filled if metric in night]
+        rows = sum(night["rows_loaded"] for night in nights)
+        if metric.startswith(prefix) and rows:
+            then = sum(night[metric] * night["rows_loaded"] for night in nights) / rows
+            changes.append((abs(now - then), metric.removeprefix(prefix), now, then, rows))
+    if not changes:
+        return None
+    changes.sort(reverse=True)
+    what = "NULL in" if prefix == "null_share:" else "of rows with"
+    words = "; ".join(f"{now:.1%} {what} {name}, {then:.1%} before" for _, name, now, then, _ in changes[:_NAMED])
+    return Figure(changes[0][0], int(min(profile["rows_loaded"], changes[0][4])), words)
+
+
+def repeated_batch(contract: Contract, state: TableState, night: Night) -> dict[str, Figure]:
+    """The share of a delta's rows that stand in files which the last night brought, byte by byte."""
+    if contract.load != "delta" or night.previous is None:
+        return {}
+    before = night.previous.tables.get(contract.name, TableState())
+    known = {file["sha256"] for file in before.info.get("files", [])}
+    files = state.info["files"]
+    rows = sum(file["records"] for file in files)
+    again = sum(file["records"] for file in files if file["sha256"] in known)
+    if not rows:
+        return {}
+    words = f"{again:,} of {rows:,} rows are in files that came on {night.previous.run_date} too"
+    return {"repeated_share": Figure(again / rows, rows, words)}
+
+
+def control_figures(
+    contract: Contract, state: TableState, total: ControlTotal | None, night: Night, engine: DuckDBEngine
+) -> dict[str, Figure]:
+    """What was read, less what the source says that it delivered."""
+    if total is None:
+        return {}
+    counts = state.info["counts"]
+    read = counts["rows_read"]
+    words = f"{read:,} rows were read, {CONTROL_TOTALS} says {total.rows:,}"
+    found = {"control_rows_difference": Figure(abs(read - total.rows), read, words)}
+    if total.amount is not None and counts["rows_loaded"] == read:
+        rows, column = tonight_rows(contract.name, night, engine), identifier(contract.control_amount or "")
+        amount = (engine.rows(f"SELECT SUM({column}) FROM {rows}")[0][0] if rows else None) or Decimal(0)
+        words = f"{contract.control_amount} is {amount:,} in all, {CONTROL_TOTALS} says {total.amount:,}"
+        found["control_amount_difference"] = Figure(float(abs(amount - total.amount)), read, words)
+    return found

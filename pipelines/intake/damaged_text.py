@@ -1,0 +1,176 @@
+"""Damaged text files, read a second time record by record: good records are kept, damaged ones rejected."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pipelines.contracts import Dialect
+from pipelines.errors import BadDataError
+from pipelines.intake.extract import LONGEST_FIELD, ExtractFile, RejectedRecord, open_utf8
+
+LONGEST_ROW = 400_000  # characters of all its fields
+
+
+LONGEST_LINE = 1 << 26  # bytes; what has no line feed for so long is no text of rows
+
+
+MOST_REJECTED = 1_000_000  # rows of a file; more of them say that the file is not what the contract says
+
+
+def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, list[RejectedRecord]]:
+    """Write a text extract's sound records to `target` as UTF-8 CSV with a first column `row_number`.
+
+    For files that the fast reader stumbles over: one record at a time, slow and exact. A quote that swallows the lines
+    after it costs its own line only.
+
+    Returns:
+        The records written, and those that can't be split into the header's fields.
+
+    Raises:
+        BadDataError: a line is so long, or so many are damaged, that the file can't be text of rows.
+    """
+    csv.field_size_limit(sys.maxsize)
+    width = len(file.columns)
+    rejected: list[RejectedRecord] = []
+    written = 0
+    with target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\r\n")
+        writer.writerow(["row_number", *range(width)])
+        for row_number, (fields, rule) in enumerate(_records(file.path, dialect, width), start=1):
+            rule = rule or _damage(fields, width)
+            if rule:
+                shown = [field[:1000].encode("utf-8", "replace").decode() for field in fields[: width + 100]]
+                rejected.append(RejectedRecord(row_number, rule, json.dumps(shown, ensure_ascii=False)))
+                check_rejected(file, len(rejected), rule)
+            else:
+                writer.writerow([row_number, *fields])
+                written += 1
+    return written, rejected
+
+
+def check_rejected(file: ExtractFile, rejected: int, rule: str) -> None:
+    """Make sure that a file's rejected rows are few enough to be looked at.
+
+    Raises:
+        BadDataError: there are too many.
+    """
+    if rejected > MOST_REJECTED:
+        raise BadDataError(
+            f"{file.path}: more than {MOST_REJECTED:,} rows can't be used, many of them by the rule {rule}. Check the "
+            "contract's dialect (dates, decimal mark, encoding), or deliver the file again."
+        )
+
+
+def _damage(fields: list[str], width: int) -> str | None:
+    if len(fields) < width:
+        return "too_few_fields"
+    if len(fields) > width:
+        return "too_many_fields"
+    if any("\0" in field for field in fields):
+        return "nul_byte"
+    if any(len(field) > LONGEST_FIELD for field in fields) or sum(map(len, fields)) > LONGEST_ROW:
+        return "field_too_long"
+    try:
+        "".join(fields).encode()
+    except UnicodeEncodeError:
+        return "wrong_encoding"
+    return None
+
+
+def _records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[list[str], str | None]]:
+    """The records after the header, each with the rule it breaks as a whole, if it does."""
+    with open_utf8(path, dialect) as file:
+        lines = _Lines(path, file)
+        next(lines)
+        for line in lines:
+            if not line.strip("\r\n"):
+                continue
+            if lines.was_end_of_quote:
+                yield line.rstrip("\r\n").split(dialect.delimiter), "stray_quote"
+                continue
+            taken = [line]
+            rule = "stray_quote"
+            try:
+                fields = _record(lines, taken, dialect)
+            except csv.Error as error:
+                rule = "stray_carriage_return" if "new-line" in str(error) else rule
+                fields = None
+            if fields is not None and (
+                len(taken) == 1 or (len(fields) == width and not _holds_rows(taken, dialect, width))
+            ):
+                yield fields, None
+            else:
+                lines.push_back(taken[1:], ends_quote=fields is not None and taken[-1].count('"') % 2 == 1)
+                yield line.rstrip("\r\n").split(dialect.delimiter), rule
+
+
+def _record(lines: "_Lines", taken: list[str], dialect: Dialect) -> list[str] | None:
+    """The fields of the record that begins with the line in `taken`; adds the lines that it goes on in.
+
+    Returns:
+        None if a quote in it is never closed.
+
+    Raises:
+        csv.Error: it is no proper record.
+    """
+    fields = _split(taken[0], dialect)
+    size = len(taken[0])
+    while fields is None and size <= LONGEST_ROW:
+        following = next(lines, None)
+        if following is None:
+            break
+        taken.append(following)
+        size += len(following)
+        if '"' in following:
+            fields = _split("".join(taken), dialect)
+    return fields
+
+
+def _split(text: str, dialect: Dialect) -> list[str] | None:
+    """A record's fields, or None while a quote is still open."""
+    try:
+        (fields,) = csv.reader([text], delimiter=dialect.delimiter, strict=True)
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            return None
+        raise
+    return fields
+
+
+def _holds_rows(taken: list[str], dialect: Dialect, width: int) -> bool:
+    """Whether most of the lines inside a record would be whole records themselves: a stray quote swallowed them."""
+    inner = taken[1:]
+    looks_whole = [line.count(dialect.delimiter) == width - 1 for line in inner]
+    looks_whole[-1] = looks_whole[-1] and dialect.delimiter in inner[-1].partition('"')[0]
+    return width > 1 and 2 * sum(looks_whole) > len(inner)
+
+
+class _Lines:
+    """The lines of a file; takes lines back. `was_end_of_quote`: the last one given closed a stray quote."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path = path
+        self._file = file
+        self._returned: list[tuple[str, bool]] = []
+        self.was_end_of_quote = False
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        if self._returned:
+            line, self.was_end_of_quote = self._returned.pop()
+            return line
+        self.was_end_of_quote = False
+        read = self._file.readline(LONGEST_LINE)
+        if not read:
+            raise StopIteration
+        if len(read) == LONGEST_LINE:
+            raise BadDataError(f"{self._path}: a line is longer than {LONGEST_LINE:,} bytes. Deliver the file again.")
+        return read.decode("utf-8", "surrogateescape")
+
+    def push_back(self, lines: list[str], *, ends_quote: bool) -> None:
+        self._returned.extend((line, ends_quote and line is lines[-1]) for line in reversed(lines))

@@ -1,0 +1,133 @@
+"""Whom a home has erased: salted hashes of ids, so that an extract that still names them brings nobody back."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from pipelines.contracts import Contract
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.sql import identifier, literal, one_file
+from pipelines.intake.extract import RejectedRecord
+from pipelines.store.files import write_atomically
+from pipelines.store.lake import Lake
+
+NO_VALUES = "[]"  # of a rejected row whose values may not be kept
+
+
+@dataclass(frozen=True)
+class Erased:
+    """Hashes of the ids and card numbers of all who were erased, and the home's salt."""
+
+    salt: str
+    customers: frozenset[str] = frozenset()
+    cards: frozenset[str] = frozenset()
+
+    def hash(self, value: str) -> str:
+        return sha256(f"{self.salt}:{value}".encode()).hexdigest()
+
+    def names_someone(self, row_values: str) -> bool:
+        """Whether a rejected row has a cell that is the id or the card of someone erased."""
+        hashes = {self.hash(str(value)) for value in json.loads(row_values)}
+        return not hashes.isdisjoint(self.customers | self.cards)
+
+
+def _file(lake: Lake) -> Path:
+    return lake.erasures / "erased.json"
+
+
+def read_erased(lake: Lake) -> Erased:
+    """Whom the home has erased so far."""
+    if not _file(lake).exists():
+        return Erased(secrets.token_hex(16))
+    stored = json.loads(_file(lake).read_bytes())
+    return Erased(stored["salt"], frozenset(stored["customers"]), frozenset(stored["cards"]))
+
+
+def add_erased(lake: Lake, customers: Iterable[str], cards: Iterable[str]) -> None:
+    """Remember that these customers and cards are to stay out."""
+    known = read_erased(lake)
+    content = {
+        "salt": known.salt,
+        "customers": sorted({*known.customers, *map(known.hash, customers)}),
+        "cards": sorted({*known.cards, *map(known.hash, cards)}),
+    }
+    write_atomically(_file(lake), json.dumps(content).encode())
+
+
+def person_columns(contract: Contract) -> dict[str, bool]:
+    """Columns that hold a customer's id or card, and whether a row can't be without."""
+    return {
+        column.name: column.required
+        for column in contract.columns
+        if column.name.endswith("customer_id") or column.name == "card_id"
+    }
+
+
+def redaction_sql(columns: dict[str, bool], names: Callable[[str], str]) -> tuple[str, dict[str, str]]:
+    """SQL of whether a row goes, and by column of whether its value goes while the row stays.
+
+    A row that is somebody's goes; one that can be nobody's, as a receipt, stays without them and without their card.
+
+    Args:
+        columns: from person_columns.
+        names: SQL of whether a column names the person.
+    """
+    goes = " OR ".join(names(column) for column, required in columns.items() if required) or "FALSE"
+    blank = {column: names(column) for column, required in columns.items() if not required}
+    if {"card_id", "customer_id"} <= blank.keys():
+        blank["card_id"] = f"{blank['card_id']} OR {blank['customer_id']}"
+    return f"COALESCE({goes}, FALSE)", {column: f"COALESCE({sql}, FALSE)" for column, sql in blank.items()}
+
+
+def in_list(values: Iterable[str]) -> str:
+    """SQL of a list for IN."""
+    return f"({', '.join(literal(value) for value in sorted(values)) or 'NULL'})"
+
+
+def leave_out_erased(
+    loaded: int, bad: list[RejectedRecord], contract: Contract, engine: DuckDBEngine, target: Path, lake: Lake
+) -> tuple[Path, int, list[RejectedRecord]]:
+    """Take who was erased out of a file's good rows in `target`, and their values out of the rows that are no good.
+
+    Returns:
+        The file of the good rows that are left (another one if any went: DuckDB remembers what it read at a path), how
+        many they are, and the rejected ones: with those of the erased, by the rule `erased`.
+    """
+    erased = read_erased(lake)
+    if not erased.customers:
+        return target, loaded, bad
+    bad = [replace(row, values=NO_VALUES) if erased.names_someone(row.values) else row for row in bad]
+    columns = person_columns(contract)
+    if not columns:
+        return target, loaded, bad
+
+    def names(column: str) -> str:
+        hashes = erased.cards if column == "card_id" else erased.customers
+        return f"sha256({literal(f'{erased.salt}:')} || {identifier(column)}) IN {in_list(hashes)}"
+
+    goes, blank = redaction_sql(columns, names)
+    rows = f"read_parquet({literal(one_file(target))}, file_row_number = true)"
+    gone = [n for (n,) in engine.rows(f"SELECT file_row_number FROM {rows} WHERE {goes} ORDER BY ALL")]
+    if not gone and not engine.rows(f"SELECT 1 FROM {rows} WHERE {' OR '.join(blank.values()) or 'FALSE'} LIMIT 1"):
+        return target, loaded, bad
+    values = ", ".join(f"CASE WHEN {sql} THEN NULL ELSE {column} END AS {column}" for column, sql in blank.items())
+    kept = target.with_suffix(".kept.parquet")
+    engine.write_file(
+        f"SELECT * EXCLUDE (file_row_number){f' REPLACE ({values})' if values else ''} FROM {rows} WHERE NOT {goes}",
+        kept,
+    )
+    target.unlink()
+    rejected = [RejectedRecord(_row_number(n, bad), "erased", NO_VALUES) for n in gone]
+    return kept, loaded - len(gone), sorted([*bad, *rejected], key=lambda row: row.row_number)
+
+
+def _row_number(position: int, bad: Iterable[RejectedRecord]) -> int:
+    """The row number in its file of the good row at a position (from 0), between the bad ones."""
+    number = position + 1
+    for row in sorted(bad, key=lambda row: row.row_number):
+        if row.row_number <= number:
+            number += 1
+    return number

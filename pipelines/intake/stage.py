@@ -1,0 +1,215 @@
+"""Ingest: a night's extract of one source, read by its contract, into staging.
+
+Staging of night D depends on landing/D and the contract alone. What a night staged stays; the state of a source as of
+D is put together from the nights up to D: of a delta, the latest night's row for each key; of a full load, the latest
+extract.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.contracts import Contract
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.sql import identifier, literal, one_file
+from pipelines.intake.addresses import recipe, register_functions
+from pipelines.intake.erased import leave_out_erased
+from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, find_files, inspect
+from pipelines.intake.load import read_file, without_unknown_values
+from pipelines.intake.staging_contracts import address_columns, staging_contracts
+from pipelines.intake.supersede import state_as_of
+from pipelines.settings import Settings
+from pipelines.store.lake import Night
+from pipelines.store.manifest import Part, TableState
+
+REJECTED = pa.schema(
+    [
+        ("source", pa.string()),
+        ("file", pa.string()),
+        ("row_number", pa.int64()),
+        ("rule", pa.string()),
+        ("row_values", pa.string()),
+    ]
+)
+
+
+_VERSION = 3  # of this module's way of reading: a change makes every night be read again
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of a source's extract: read = loaded + rejected + duplicate."""
+
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+
+def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> dict[str, TableState]:
+    """Read tonight's extract of a source and work out its state as of tonight.
+
+    Returns:
+        The staging tables by name: the source, its personal part if it has one, and `rejected_<source>`.
+
+    Raises:
+        BadDataError: a file breaks the contract as a whole; the message names it.
+    """
+    folder = settings.landing_dir / f"{night.run_date}"
+    files = [inspect(path, contract) for path in find_files(folder, contract.name)]
+    info = _provenance(contract, files, settings)
+    states = _staged_before(contract, night, info)
+    if states is None:
+        states, seen = _read(contract, files, night, engine, settings)
+        info |= seen
+    else:
+        info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}
+    result = {}
+    for table in staging_contracts(contract):
+        own = states[table.name].written_by(night.run_date)
+        result[table.name] = state_as_of(table, own, night, engine, info)
+    rejected = f"rejected_{contract.name}"
+    result[rejected] = states[rejected]
+    return result
+
+
+def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings) -> dict[str, Any]:
+    known = {column.name for column in contract.columns}
+    read_by = [_VERSION, repr(contract), settings.timezone, settings.currency]
+    if address_columns(contract):
+        read_by += recipe(settings.phone_region)
+    return {
+        "load": contract.load,
+        "is_present": bool(files),
+        "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
+        "unknown_columns": sorted({name for f in files for name in f.columns} - known - {"currency", ""}),
+        "read_by": hashlib.sha256(json.dumps(read_by).encode()).hexdigest(),
+    }
+
+
+def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> dict[str, TableState] | None:
+    """What an earlier run of the same night staged, if from the same bytes in the same way."""
+    if night.run_date not in night.lake.nights():
+        return None
+    tables = night.lake.manifest(night.run_date).tables
+    earlier = tables.get(contract.name)
+    if earlier is None or any(earlier.info.get(k) != info[k] for k in ("files", "read_by")):
+        return None
+    names = [table.name for table in staging_contracts(contract)]
+    return {name: tables[name] for name in [*names, f"rejected_{contract.name}"]}
+
+
+def _read(
+    contract: Contract, files: list[ExtractFile], night: Night, engine: DuckDBEngine, settings: Settings
+) -> tuple[dict[str, TableState], dict[str, Any]]:
+    """The staging tables' own parts of tonight by name, and what was seen: rows, unknown values by column."""
+    temporary = night.temporary_folder()
+    try:
+        rejected: list[tuple[ExtractFile, RejectedRecord]] = []
+        read: list[Path] = []
+        counts = Counts()
+        unknown: Counter[str] = Counter()
+        for position, file in enumerate(files):
+            target = temporary / f"{position:05d}.parquet"
+            loaded, bad = read_file(file, contract, engine, target, settings, night.run_date)
+            good, loaded, bad = leave_out_erased(loaded, bad, contract, engine, target, night.lake)
+            check_unchanged(file)
+            known, found = without_unknown_values(good, contract, file, engine)
+            unknown.update(found)
+            read.append(known)
+            rejected.extend((file, row) for row in bad)
+            counts += Counts(loaded + len(bad), loaded, len(bad), 0)
+        states: dict[str, TableState] = {}
+        if address_columns(contract):
+            register_functions(engine.connection, settings.phone_region)
+        duplicates = _mark_duplicates(contract, read, engine) if read else 0
+        for table in staging_contracts(contract):
+            if duplicates or contract.personal_columns:
+                parts = _split_off(table, read, engine) if read else ()
+            else:
+                parts = tuple(_keep(path, table.name, night) for path in read)
+            states[table.name] = TableState(parts=parts)
+        states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
+        counts += Counts(0, -duplicates, 0, duplicates)
+        return states, {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _numbered_rows(read: list[Path]) -> str:
+    paths = ", ".join(literal(one_file(path)) for path in read)
+    return f"read_parquet([{paths}], filename = true, file_row_number = true)"
+
+
+def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine) -> int:
+    """Make table `duplicate` (file position, row) of the rows that another row of the same key beats; returns how many.
+
+    The latest updated_at wins, else the last row. Rows of one key have one hash, which is cheaper to group by; whether
+    rows of one hash have one key is looked at row by row.
+    """
+    key = ", ".join(identifier(k) for k in contract.key)
+    newest = "updated_at DESC NULLS LAST, " if any(c.name == "updated_at" for c in contract.columns) else ""
+    rows = _numbered_rows(read)
+    engine.connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE duplicate AS
+        WITH suspect AS (SELECT HASH({key}) AS code FROM {rows} GROUP BY code HAVING COUNT(*) > 1)
+        SELECT filename, file_row_number FROM (
+            SELECT filename, file_row_number, ROW_NUMBER() OVER (
+                PARTITION BY {key} ORDER BY {newest}filename DESC, file_row_number DESC) AS place
+            FROM {rows} WHERE HASH({key}) IN (SELECT code FROM suspect)
+        ) WHERE place > 1
+        """
+    )
+    return int(engine.rows("SELECT COUNT(*) FROM duplicate")[0][0])
+
+
+def _keep(path: Path, table: str, night: Night) -> Part:
+    """A file that is good as it was read."""
+    with pq.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+    return night.part(path.rename(night.new_file(table)), rows)
+
+
+def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[Part, ...]:
+    normal = {f"{name}_normal": f"normal_{name}({name}) AS {name}_normal" for name in address_columns(table)}
+    columns = ", ".join(normal.get(c.name, identifier(c.name)) for c in table.columns)
+    rows = _numbered_rows(read)
+    select = (
+        f"SELECT {columns} FROM {rows} AS r WHERE NOT EXISTS (SELECT 1 FROM duplicate AS d "
+        "WHERE d.filename = r.filename AND d.file_row_number = r.file_row_number)"
+    )
+    return engine.write(select, table.name)
+
+
+def _write_rejected(
+    contract: Contract, rejected: list[tuple[ExtractFile, RejectedRecord]], engine: DuckDBEngine
+) -> TableState:
+    """What was rejected tonight, with the values: restricted, for the data engineer's eyes."""
+    if not rejected:
+        return TableState()
+    table = pa.Table.from_pylist(
+        [
+            {
+                "source": contract.name,
+                "file": file.name,
+                "row_number": row.row_number,
+                "rule": row.rule,
+                "row_values": row.values,
+            }
+            for file, row in rejected
+        ],
+        schema=REJECTED,
+    )
+    engine.register_arrow("rejected", table)
+    return TableState(parts=engine.write("SELECT * FROM rejected", f"rejected_{contract.name}"))

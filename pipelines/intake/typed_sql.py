@@ -1,0 +1,132 @@
+"""SQL that types an extract's fields and names the first rule that a row breaks."""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from pipelines.contracts import Column, Contract, Dialect, Rule
+from pipelines.engines.sql import identifier, literal, one_file
+from pipelines.intake.extract import ExtractFile
+
+
+def identifier_of(position: int) -> str:
+    """Files' own column names never get into SQL; columns are addressed by position."""
+    return f"f{position}"
+
+
+def csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
+    names = ["row_number"] * numbered + [identifier_of(i) for i in range(width)]
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    return (
+        f"read_csv({literal(one_file(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"quote = '\"', escape = '\"', columns = {{{columns}}})"
+    )
+
+
+def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) -> str:
+    """SQL for a column's value from text or from a typed Parquet column; NULL if it can't be read as its type.
+
+    DuckDB breaks off at a time at the end of its calendar, which `careful` takes to be unreadable.
+    """
+    text = f"CAST({raw} AS VARCHAR)"
+    if column.type == "VARCHAR" and column.identifier:
+        # Exact, for blanks around it and a number that passed through a spreadsheet or a float column: 17850.0, nan.
+        exact = f"NULLIF(NULLIF(TRIM({text}, E' \\t\\r\\n'), ''), 'nan')"
+        exact = f"REGEXP_REPLACE({exact}, '^(\\d+)\\.0+$', '\\1')"
+        odd = " OR ".join(f"{text} LIKE {end}" for end in ("'%.%0'", "'% '", "E'%\\t'", "E'%\\r'", "E'%\\n'"))
+        return f"CASE WHEN {text} >= '!' AND {text} <> 'nan' AND NOT ({odd}) THEN {text} ELSE {exact} END"
+    if column.type == "VARCHAR" and column.values:
+        known = ", ".join(literal(value) for value in column.values)
+        return f"CASE WHEN {text} IN ({known}) THEN {text} ELSE LOWER(NULLIF(TRIM({text}), '')) END"
+    if column.type == "VARCHAR":
+        return f"NULLIF(TRIM({text}), '')"
+    if column.type == "TIMESTAMP WITH TIME ZONE":
+        text = _iso(raw, dialect.date_format)
+        if careful:
+            text = f"CASE WHEN NOT REGEXP_MATCHES(CAST({text} AS VARCHAR), '^\\s*-?\\d{{5,}}-') THEN {text} END"
+        return _time(text, dialect.time_zone)
+    if column.type == "DATE":
+        return f"TRY_CAST({_iso(raw, dialect.date_format)} AS DATE)"
+    if column.type in ("BIGINT", "INTEGER"):
+        number = _number(raw, dialect.decimal_mark)
+        whole = f"TRY_CAST({number} AS {column.type})"
+        return f"CASE WHEN TRY_CAST({number} AS DOUBLE) = {whole} THEN {whole} END"
+    if column.type == "DOUBLE" or column.type.startswith("DECIMAL"):
+        return f"TRY_CAST({_number(raw, dialect.decimal_mark)} AS {column.type})"
+    return f"TRY_CAST({raw} AS {column.type})"
+
+
+def _number(raw: str, decimal_mark: str) -> str:
+    """SQL of a number with a decimal point; where the mark is another, one that has a point can't be read: NULL."""
+    if decimal_mark == ".":
+        return raw
+    text = f"CAST({raw} AS VARCHAR)"
+    return f"CASE WHEN NOT CONTAINS({text}, '.') THEN REPLACE({text}, {literal(decimal_mark)}, '.') END"
+
+
+def _iso(raw: str, date_format: str | None) -> str:
+    """SQL of a date's text, or that of a time, with the date as ISO 8601 has it; other text stays as it is."""
+    if date_format is None:
+        return raw
+    order = re.findall("DD|MM|YYYY", date_format)
+    digits = {"DD": r"(\d{1,2})", "MM": r"(\d{1,2})", "YYYY": r"(\d{4})"}
+    if len(date_format) == len("DDMMYYYY"):
+        digits = {"DD": r"(\d{2})", "MM": r"(\d{2})", "YYYY": r"(\d{4})"}
+    parts = (digits.get(part, re.escape(part)) for part in re.split("(DD|MM|YYYY)", date_format))
+    pattern = literal(rf"^\s*{''.join(parts)}")
+    iso = "-".join(f"\\{order.index(part) + 1}" for part in ("YYYY", "MM", "DD"))
+    return f"REGEXP_REPLACE(CAST({raw} AS VARCHAR), {pattern}, {literal(iso)})"
+
+
+def _time(text: str, time_zone: str | None) -> str:
+    """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's if that is None."""
+    # ISO 8601 may leave the seconds out, DuckDB not before an offset; looked at only where there is no value.
+    with_seconds = f"REGEXP_REPLACE(CAST({text} AS VARCHAR), '([T ]\\d\\d:\\d\\d)([Z+-])', '\\1:00\\2')"
+    point = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({with_seconds} AS TIMESTAMPTZ))"
+    if time_zone is None:
+        return point
+    has_offset = f"REGEXP_MATCHES(CAST({text} AS VARCHAR), ':\\d\\d[.\\d]*\\s*[A-Za-z+-]')"
+    here = f"TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE {literal(time_zone)}"
+    return f"CASE WHEN {has_offset} THEN {point} ELSE {here} END"
+
+
+# `never` is in it, infinity is later; a date may be as odd as a date of birth of the year 116.
+_RANGE = {
+    "DATE": "'0001-01-01' AND '9999-12-31'",
+    "TIMESTAMP WITH TIME ZONE": "'1000-01-01' AND '9999-12-31 23:59:59'",
+}
+
+
+def row_rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
+    for column in contract.columns:
+        if column.name in present and column.type != "VARCHAR":
+            blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # looked at only where there is no value
+            yield Rule(f"{column.name}_unreadable", f"CASE WHEN {column.name} IS NULL THEN {blank} END")
+        if column.name in present and column.type in _RANGE:
+            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN {_RANGE[column.type]}")
+    kept = {f"{column.name}_unknown_value" for column in contract.columns if column.may_be_unknown}
+    yield from (rule for rule in contract.rules if rule.name not in kept)
+
+
+def typed_select(file: ExtractFile, contract: Contract, scan: str, night: date, *, numbered: bool) -> str:
+    """SQL: each row of a file typed, with `broken_rule` (NULL for a good row) and the raw fields."""
+    positions = {name: identifier_of(i) for i, name in enumerate(file.columns)}
+    typed, raw = [], []
+    for column in contract.columns:
+        if column.name in positions:
+            value = typed_value(column, positions[column.name], contract.dialect, careful=numbered)
+            raw.append(f"{positions[column.name]} AS raw_{column.name}")
+        else:
+            value = f"CAST(NULL AS {column.type})"
+        typed.append(f"{value} AS {identifier(column.name)}")
+    if "currency" in positions:
+        raw.append(f"UPPER(TRIM(CAST({positions['currency']} AS VARCHAR))) AS raw_currency")
+    number = "CAST(row_number AS BIGINT) AS row_number" if numbered else "CAST(NULL AS BIGINT) AS row_number"
+    rules = " ".join(
+        f"WHEN NOT ({rule.condition}) THEN {literal(rule.name)}" for rule in row_rules(contract, set(positions))
+    )
+    return (
+        f"SELECT *, CASE {rules} END AS broken_rule, DATE {literal(str(night))} AS landing_date "
+        f"FROM (SELECT {', '.join([number, *typed, *raw])}, {', '.join(positions.values())} FROM {scan})"
+    )

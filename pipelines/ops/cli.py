@@ -1,0 +1,409 @@
+"""The command line: demo data, a night or several, backtests, and what a home holds."""
+
+import gc
+import json
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.settings import ROOT, Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+Home = Annotated[Path | None, typer.Option("--home", help="The home to work in; LOYALTY_HOME, else ./data.")]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write it like 2017-11-30") from None
+
+
+Day = Annotated[date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
+
+
+def _settings(home: Path | None) -> Settings:
+    """The home's settings; tasks run in this process find the same home."""
+    from pydantic import ValidationError
+
+    os.umask(0o077)
+    wanted = (home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve()
+    os.environ["LOYALTY_HOME"] = str(wanted)
+    try:
+        settings = load_settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
+            print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    if settings.home != wanted:  # an import read another home's before: nothing may be done there
+        raise RuntimeError(f"the settings of {settings.home} were read before those of {wanted}")
+    return settings
+
+
+@contextmanager
+def _airflow(settings: Settings) -> Iterator[Any]:
+    """The nightly DAG, in an Airflow of the home's own, while nobody else runs a night there."""
+    home = settings.home / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",  # the CLI says itself what happens
+        "PYTHONWARNINGS": "ignore",
+    }
+    import warnings
+
+    import skops.io  # noqa: F401 - it looks into every module that is there: before Airflow, that is a second less
+
+    from pipelines.errors import HomeBusyError
+    from pipelines.store.locks import exclusive_home_lock
+
+    warnings.simplefilter("ignore")
+    try:
+        with exclusive_home_lock(settings.home), _no_search_for_garbage_while_loading():
+            _prepare_database(home)
+            from airflow.dag_processing.dagbag import DagBag
+
+            bag = DagBag(str(ROOT / "dags"))
+            if bag.import_errors:
+                raise RuntimeError(f"the DAG can't be read: {bag.import_errors}")
+            dag = bag.dags["loyalty_nightly"]
+            for task in dag.tasks:
+                task.retries = 0  # who waits at a terminal tries again when it suits
+                task.inlets = task.outlets = []  # for Airflow's pages, at a request to Airflow each
+                task.on_failure_callback = [*task.on_failure_callback, _note_failure]
+            yield dag
+    except HomeBusyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _note_failure(context: Any) -> None:
+    """Why a task failed, also where that was in Airflow and none of our steps had begun."""
+    from pipelines.ops import nightly
+
+    error = context.get("exception")
+    if isinstance(error, Exception) and not {error, error.__cause__} & {*nightly.failures}:
+        nightly.failures.append(error)
+
+
+@contextmanager
+def _no_search_for_garbage_while_loading() -> Iterator[None]:
+    """Until the first step is through, all of Airflow is made, and stays: searching that over and over takes long."""
+    from pipelines.ops import nightly
+
+    def loaded(*_: Any) -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
+    gc.disable()
+    nightly.listeners.append(loaded)
+    try:
+        yield
+    finally:
+        nightly.listeners.remove(loaded)
+        gc.enable()
+
+
+def _prepare_database(home: Path) -> None:
+    """Airflow's tables, made whole or made again, without earlier runs: a killed one would still be `running`.
+
+    Made again too when the home was moved or copied: they name things by where they were.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "connect")
+    def no_sync_at_each_commit(connection: Any, _: Any) -> None:
+        # Of hundreds a night. Safe in SQLite's WAL mode, which Airflow sets: losing power may lose the last commits.
+        connection.cursor().execute("PRAGMA synchronous = NORMAL")
+
+    from airflow.utils.db import initdb
+
+    ready = home / "ready"
+    if not ready.exists() or ready.read_text(encoding="utf-8") != f"{home}":
+        for left in home.glob("airflow.db*"):
+            left.unlink()
+        initdb()
+        ready.write_text(f"{home}", encoding="utf-8")
+        return
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(delete(DagRun))
+
+
+class _Progress:
+    """A line for each finished task."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+
+    def __call__(self, step: str, rows: int | None, seconds: float) -> None:
+        self._done += 1
+        shown = "" if rows is None else f"{rows:,} rows"
+        print(f"  [{self._done:2d}/{self._total}] {step:28s} {shown:>18s} {seconds:7.2f} s", flush=True)
+
+
+@app.command()
+def demo(home: Home = None) -> None:
+    """Write the demo retailer's extracts (Complete Journey, 2017) and its settings into the home."""
+    settings = _settings(home)
+    from pipelines.ops.demo import DEMO_SETTINGS, write_demo
+
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = settings.home / "settings.env"
+    if not config.exists():
+        config.write_text("".join(f"{name}={value}\n" for name, value in DEMO_SETTINGS.items()), encoding="utf-8")
+    summary = write_demo(settings.landing_dir)
+    print(f"Demo extracts in {settings.landing_dir}:")
+    for night, rows in summary.rows.items():
+        print(f"  {night}  {rows['receipts']:>8,} receipts  {rows['receipt_lines']:>10,} lines")
+    for note in summary.notes:
+        print(f"  note: {note}")
+
+
+@app.command()
+def run(
+    day: Annotated[
+        date | None, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date.")
+    ] = None,
+    first: Annotated[
+        date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First of several.")
+    ] = None,
+    last: Annotated[
+        date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")
+    ] = None,
+    measure: Annotated[Path | None, typer.Option(help="Write seconds and peak memory by step to this file.")] = None,
+    home: Home = None,
+) -> None:
+    """Run a night, or several in order, by the same Airflow DAG that the scheduler runs."""
+    if day is not None and first is None and last is None:
+        first = last = day
+    elif day is not None or first is None or last is None:
+        raise typer.BadParameter("give --date, or --from and --to")
+    if last < first:
+        raise typer.BadParameter("--to is before --from")
+    nights = [first + timedelta(n) for n in range((last - first).days + 1)]
+    settings = _settings(home)
+    from pipelines.ops import nightly
+    from pipelines.publishing.run_summary import print_summary
+    from pipelines.store.lake import Lake
+
+    meter = None
+    if measure:
+        from pipelines.ops.bench import Meter
+
+        meter = Meter()
+        nightly.listeners.append(meter)
+    with _airflow(settings) as dag:
+        for left in Lake(settings.home).open_nights():
+            print(f"Night {left} was begun and not finished; that run of it ends when this one begins.")
+        for night in nights:
+            began = time.perf_counter()
+            print(f"Night {night} in {settings.home}", flush=True)
+            if not _run_night(dag, night):
+                raise typer.Exit(1)
+            print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
+    if measure and meter:
+        measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
+
+
+def _run_night(dag: Any, night: date) -> bool:
+    from pipelines.errors import LoyaltyError
+    from pipelines.ops import nightly
+    from pipelines.settings import load_settings
+    from pipelines.store.home import published_night
+
+    progress = _Progress(len(dag.tasks))
+    nightly.listeners.append(progress)
+    nightly.failures.clear()
+    result = dag.test(logical_date=None, run_conf={"run_date": f"{night}"})
+    nightly.listeners.remove(progress)
+    if result.state == "success":
+        return True
+    for error in nightly.failures:
+        if not isinstance(error, LoyaltyError):
+            traceback.print_exception(error)
+        print(f"Error: {error}", file=sys.stderr)
+    if not nightly.failures:
+        failed = [task.task_id for task in result.get_task_instances() if task.state == "failed"]
+        print(f"Error: Airflow could not run {', '.join(failed)}, and gave no reason.", file=sys.stderr)
+    shown = published_night(load_settings().home)
+    stays = "its warehouse was published before that" if shown == night else "what was published before is unchanged"
+    print(f"Night {night} failed; {stays}.", file=sys.stderr)
+    return False
+
+
+@app.command()
+def erase(
+    customer: Annotated[str, typer.Option(help="The source's customer_id.")],
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+    discard_night: Annotated[bool, typer.Option(help="A night that broke off; it has to be run again.")] = False,
+    home: Home = None,
+) -> None:
+    """Erase a person: all accounts, everywhere in the home; their receipts stay, anonymous. Then search for them."""
+    settings = _settings(home)
+    from pipelines.errors import LoyaltyError
+    from pipelines.privacy.erase import erase as erase_person
+    from pipelines.privacy.erase import summary
+
+    try:
+        outcome = erase_person(customer, settings, dry_run=dry_run, discard_open=discard_night)
+    except (LoyaltyError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print("\n".join(summary(outcome)))
+    if outcome.found:
+        raise typer.Exit(1)
+
+
+class _Dimension(StrEnum):
+    """How a backtest groups customers."""
+
+    decile = "decile"
+    cohort = "first_order_quarter"
+    rfm_segment = "rfm_segment"
+
+
+@app.command()
+def backtest(
+    day: Annotated[
+        date | None,
+        typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="A night that was run; the last, if not given."),
+    ] = None,
+    by: Annotated[_Dimension | None, typer.Option(help="Show the latest forecasts by these groups.")] = None,
+    home: Home = None,
+) -> None:
+    """Hold past forecasts against what customers then did; nights that are run afterwards show the result."""
+    settings = _settings(home)
+    from pipelines.backtests.run import committed_night, run_backtest
+    from pipelines.errors import LoyaltyError
+    from pipelines.publishing.run_summary import backtest_lines
+    from pipelines.store.lake import Lake
+
+    began = time.perf_counter()
+    try:
+        night = committed_night(Lake(settings.home), day)
+        result = run_backtest(night, settings, lambda step: print(f"  {step} ...", flush=True))
+    except (LoyaltyError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print("\n".join(backtest_lines(result, by.value if by else None)))
+    print(f"\nKept, in {time.perf_counter() - began:.1f} s. Nights from {night} on that are run now or later show it.")
+
+
+@app.command()
+def status(home: Home = None) -> None:
+    """What the home holds: nights, what is published, what should be run again."""
+    settings = _settings(home)
+    from pipelines.publishing.run_summary import print_status
+
+    print_status(settings)
+
+
+@app.command()
+def rejected(
+    day: Annotated[
+        date, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date of a night that was run.")
+    ],
+    source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many rows.")] = 20,
+    home: Home = None,
+) -> None:
+    """Rows of a night's extracts that were rejected: file, row number, rule, and the row as it was received."""
+    settings = _settings(home)
+    from pipelines.errors import LoyaltyError
+    from pipelines.publishing.run_summary import print_rejected
+
+    try:
+        print_rejected(settings, day, source, limit)
+    except LoyaltyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="A SELECT over the published tables; SHOW TABLES lists them.")],
+    home: Home = None,
+) -> None:
+    """Ask the published warehouse."""
+    import duckdb
+
+    path = _settings(home).home / "warehouse.duckdb"
+    try:
+        with duckdb.connect(str(path), read_only=True) as warehouse:
+            print(warehouse.sql(sql))
+    except duckdb.Error as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def bench(
+    customers: Annotated[int, typer.Option(min=1, help="Size of the synthetic retailer.")] = 1_000_000,
+    home: Annotated[Path, typer.Option("--home", help="A new home for it; must not exist.")] = Path("build/bench"),
+    out: Annotated[Path, typer.Option(help="Where to keep the result.")] = Path("build/bench.json"),
+    compare: Annotated[Path | None, typer.Option(help="An earlier result to set beside it.")] = None,
+) -> None:
+    """Time a cold start and an ordinary night on synthetic extracts, by task."""
+    from pipelines.ops.bench import comparison, run_bench
+
+    if home.exists():
+        raise typer.BadParameter(f"{home} exists; remove it, or give another --home")
+    before = json.loads(compare.read_text(encoding="utf-8")) if compare else None
+    home.mkdir(parents=True)
+    result = run_bench(home.resolve(), customers)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    print(comparison(result, before))
+    print(f"Kept in {out}.")
+
+
+@app.command()
+def dictionary() -> None:
+    """Print the data dictionary (docs/DATA_DICTIONARY.md), as the contracts say it."""
+    from pipelines.publishing.dictionary import data_dictionary
+
+    print(data_dictionary(), end="")
+
+
+@app.command()
+def env(home: Home = None) -> None:
+    """Print the environment that `airflow standalone` needs to schedule this home: eval "$(loyalty env)"."""
+    settings = _settings(home)
+    values = {
+        "LOYALTY_HOME": settings.home,
+        "AIRFLOW_HOME": settings.home / "scheduler",
+        "AIRFLOW__CORE__DAGS_FOLDER": ROOT / "dags",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": f"{Path(sys.executable).parent}:$PATH",
+    }
+    for name, value in values.items():
+        quoted = re.sub(r'(["\\`])', r"\\\1", str(value))
+        print(f'export {name}="{quoted}"')
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,187 @@
+"""The steps of a night, each a task of the DAG: open, make every table, commit, publish, export, report, finish."""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.contracts import sources
+from pipelines.errors import LoyaltyError
+from pipelines.intake.landing import check_landing
+from pipelines.settings import Settings, code_version, load_settings
+from pipelines.store.lake import Lake, Night
+from pipelines.store.locks import exclusive_home_lock, shared_home_lock
+from pipelines.store.manifest import Manifest
+from pipelines.tables.build import made_tables, make_table
+
+# Who wants to know of each finished step: its name, rows (None where there are none to count) and seconds.
+Listener = Callable[[str, int | None, float], None]
+
+
+listeners: list[Listener] = []
+
+
+# What went wrong, for whoever runs a night in this process.
+failures: list[Exception] = []
+
+
+# Settings that decide on the numbers; the others only on where and how fast.
+_NOT_RECORDED = {
+    "home",
+    "landing",
+    "engine",
+    "spark_master",
+    "threads",
+    "memory_limit",
+    "campaigns",
+    "control_salt",
+    "keep_warehouses",
+    "keep_landing_days",
+    "keep_nights_days",
+    "keep_exports_days",
+    "complete_marker",
+    "settle_seconds",
+    "wait_hours",
+    "notify_connection",
+    "notify_to",
+    "publish_within_hours",
+    "backtest_schedule",
+}
+
+
+# What the system says when there is no room for a file (a full disk, a quota, a limit), and when it is not allowed.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def _step(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Private files, a time, a word to whoever listens; and in words what the disk has against it."""
+    umask = os.umask(0o077)
+    began = time.perf_counter()
+    outcome: dict[str, Any] = {"rows": None}
+    try:
+        yield outcome
+    except (OSError, duckdb.Error) as error:
+        if why := _trouble_with_files(error, settings.home):
+            raise LoyaltyError(f"{name}: {why}. Then run the night again.") from error
+        raise
+    finally:
+        os.umask(umask)
+    for listener in listeners:
+        listener(name, outcome["rows"], time.perf_counter() - began)
+
+
+def _trouble_with_files(error: Exception, home: Path) -> str | None:
+    """What is wrong with the disk and what to do, if that is what an error is about."""
+    said = str(error)  # DuckDB gives no code, but the system's words
+    if any(os.strerror(code) in said for code in _NO_ROOM):
+        free = shutil.disk_usage(home).free >> 20
+        return f"there is no room for a file ({said}); {free:,} MiB are free in {home}. Make room on the disk"
+    if any(os.strerror(code) in said for code in _NOT_ALLOWED):
+        return f"a file may not be read or written ({said}). Give the pipeline's user the permission"
+    return None
+
+
+def open_night(run_date: date, run_id: str) -> None:
+    """Check that the night can begin, and begin it.
+
+    Raises:
+        BadDataError: the landing folder or a required source is missing.
+        HomeBusyError: another run works in the home.
+        LoyaltyError: the home's time zone or currency changed.
+    """
+    settings = load_settings()
+    with _step("open_night", settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with exclusive_home_lock(settings.home):
+            lake = Lake(settings.home)
+            lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
+            check_landing(settings.landing_dir / f"{run_date}", sources().values())
+            lake.open_night(run_date, run_id)
+
+
+@contextmanager
+def _step_of(name: str, run_date: date, run_id: str) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
+    """A step of a night that is open for this run: the night, the settings, and where to say how many rows it made."""
+    settings = load_settings()
+    with _step(name, settings) as outcome, shared_home_lock(settings.home):
+        yield Lake(settings.home).night(run_date, run_id), settings, outcome
+
+
+def make(name: str, run_date: date, run_id: str) -> None:
+    """Make one table of the night."""
+    with _step_of(name, run_date, run_id) as (night, settings, outcome):
+        began = time.perf_counter()
+        outcome["rows"] = make_table(name, night, settings)
+        state = night.table(name)
+        night.add(name, state.model_copy(update={"seconds": time.perf_counter() - began}))
+
+
+def commit(run_date: date, run_id: str) -> Manifest:
+    """Write the night's manifest, its only commit."""
+    with _step_of("commit", run_date, run_id) as (night, settings, _):
+        recorded = settings.model_dump(mode="json", exclude=_NOT_RECORDED)
+        return night.commit(code_version(), recorded, made_tables())
+
+
+def publish(run_date: date, run_id: str) -> bool:
+    """Swap the night's warehouse in, unless a later one is published."""
+    with _step_of("publish_warehouse", run_date, run_id) as (night, settings, _):
+        from pipelines.publishing.warehouse import publish_warehouse
+
+        return publish_warehouse(night, settings)
+
+
+def export(run_date: date, run_id: str) -> bool:
+    """Write the campaigns' files, unless a later night is published: an old night sends nothing."""
+    with _step_of("export_campaigns", run_date, run_id) as (night, settings, _):
+        from pipelines.campaigns.night import move_exports
+        from pipelines.store.home import published_night
+
+        if published_night(settings.home) != run_date:
+            return False
+        move_exports(night, settings)
+        return True
+
+
+def report(run_date: date, run_id: str) -> Path | None:
+    """Write the night's report from its warehouse, unless a later night is published."""
+    with _step_of("write_report", run_date, run_id) as (_, settings, _):
+        from pipelines.report import write_report
+        from pipelines.store.home import published_night, warehouse_path
+
+        if published_night(settings.home) != run_date:
+            return None
+        return write_report(
+            warehouse_path(settings.home, run_date),
+            settings.home / "reports" / f"{run_date}",
+            mode=settings.file_mode,
+            folder_mode=settings.folder_mode,
+        )
+
+
+def finish(run_date: date, run_id: str) -> None:
+    """Nothing more will be done tonight; what the home need not keep any longer goes."""
+    with _step_of("finish", run_date, run_id) as (night, settings, _):
+        from pipelines.store.retention import apply_retention
+
+        night.finish()
+        apply_retention(night.lake, run_date, settings)
+
+
+def night_warnings(run_date: date) -> list[str]:
+    """What people should look at after a night that is through, in words; none of it is of a person."""
+    from pipelines.publishing.run_summary import warnings
+
+    settings = load_settings()
+    return warnings(settings, Lake(settings.home).manifest(run_date))

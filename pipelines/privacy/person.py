@@ -1,0 +1,171 @@
+"""A person as the home knows them: every id, card, address and name, and how to tell that a value is theirs."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import duckdb
+
+from pipelines.campaigns.channels import ADDRESSES
+from pipelines.campaigns.targets import FORMS
+from pipelines.engines.sql import literal, one_file
+from pipelines.intake.addresses import normal_email, normal_phone
+from pipelines.intake.erased import in_list
+from pipelines.settings import Settings
+from pipelines.store.lake import Lake
+from pipelines.store.manifest import TableState
+
+PERSONAL = (*ADDRESSES, "name")
+
+
+_SHORTEST_TEXT = 5  # a shorter name or token is found in too much that is not about the person
+
+
+def exact_id(value: str) -> str:
+    """An id as staging keeps it: without blanks around it, and 17850 for 17850.0."""
+    return re.sub(r"^(\d+)\.0+$", r"\1", value.strip())
+
+
+def is_distinctive(identifier: str) -> bool:
+    """Whether an id can be nothing else, so that it is looked for everywhere and not only where ids stand."""
+    return len(identifier) >= (10 if identifier.isdigit() else 6)
+
+
+@dataclass(frozen=True)
+class Person:
+    """All accounts of one person.
+
+    `texts` are in lower case: what is theirs wherever it stands. Names, addresses in every spelling and as hashes for
+    tools, ids that can be nothing else; not what another customer of the home has too.
+    """
+
+    ids: frozenset[str]
+    cards: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, list[str]]:
+        return {name: sorted(values) for name, values in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, list[str]]) -> "Person":
+        return cls(**{name: frozenset(values) for name, values in content.items()})
+
+    def known_as(self, column: str) -> frozenset[str]:
+        """The values that a column which holds ids or cards has for the person."""
+        return self.cards if column == "card_id" else self.ids
+
+    def is_named(self, column: str, value: str) -> bool:
+        return exact_id(value) in self.known_as(column)
+
+    def names(self, column: str, quoted: str) -> str:
+        """SQL of whether a column, quoted, names the person."""
+        text = f"REGEXP_REPLACE(TRIM(CAST({quoted} AS VARCHAR)), '^(\\d+)\\.0+$', '\\1')"
+        return f"{text} IN {in_list(self.known_as(column))}"
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds the texts, as whole words."""
+        return re.compile(rf"(?<!\w)(?:{self._alternatives})(?!\w)", re.IGNORECASE)
+
+    def has_text(self, quoted: str) -> str:
+        """SQL of whether a text, quoted, holds one of the texts."""
+        found = rf"(?i)(?:^|[^\w])(?:{self._alternatives})(?:$|[^\w])"
+        return f"REGEXP_MATCHES({quoted}, {literal(found)})" if self.texts else "FALSE"
+
+    @property
+    def _alternatives(self) -> str:
+        return "|".join(re.escape(text) for text in sorted(self.texts)) or r"\b\B"
+
+
+def lake_files(lake: Lake, table: str) -> list[str]:
+    """Every file that a night names for a table."""
+    nights = map(lake.manifest, lake.nights())
+    states = [manifest.tables[table] for manifest in nights if table in manifest.tables]
+    return sorted({str(lake.path(part.path)) for state in states for part in state.parts})
+
+
+def rows_of(files: Iterable[str]) -> str:
+    """SQL to read files of one table, whatever version of its contract wrote them."""
+    return f"read_parquet([{', '.join(literal(one_file(file)) for file in files)}], union_by_name = true)"
+
+
+def accounts(customer: str, lake: Lake) -> frozenset[str]:
+    """All ids of the person that a customer is, by the identity of the latest night."""
+    nights = lake.nights()
+    parts = lake.manifest(nights[-1]).tables.get("customer_identity", TableState()).parts if nights else ()
+    pairs: list[tuple[str, str]] = []
+    if parts:
+        files = rows_of(str(lake.path(part.path)) for part in parts)
+        pairs = duckdb.sql(f"SELECT source_customer_id, customer_id FROM {files}").fetchall()
+    person = dict(pairs).get(customer, customer)
+    return frozenset({customer, person, *(source for source, joined in pairs if joined == person)})
+
+
+def cards_of(ids: frozenset[str], lake: Lake) -> frozenset[str]:
+    """The cards that nobody but the person ever held."""
+    files = lake_files(lake, "loyalty_cards")
+    if not files:
+        return frozenset()
+    query = f"SELECT card_id FROM {rows_of(files)} GROUP BY card_id HAVING BOOL_AND(customer_id IN {in_list(ids)})"
+    return frozenset(card for (card,) in duckdb.sql(query).fetchall())
+
+
+def describe(
+    ids: frozenset[str], lake: Lake, delivered: Iterable[Mapping[str, Any]], settings: Settings
+) -> tuple[Person, int]:
+    """The person with these ids; and how many of their values are not looked for, as another customer has them too.
+
+    Args:
+        ids: from accounts.
+        lake: where earlier nights keep addresses.
+        delivered: the person's rows in landing folders, as not all of them need be loaded.
+        settings: the region of phone numbers.
+    """
+    values: set[tuple[str, str]] = {
+        (name, str(row[name])) for row in delivered for name in PERSONAL if row.get(name) not in (None, "")
+    }
+    files = lake_files(lake, "crm_customers_personal")
+    shared: set[str] = set()
+    if files:
+        rows, own = rows_of(files), f"customer_id IN {in_list(ids)}"
+        for name in PERSONAL:
+            found = duckdb.sql(f"SELECT DISTINCT {name} FROM {rows} WHERE {own} AND {name} IS NOT NULL").fetchall()
+            values |= {(name, value) for (value,) in found}
+        forms = {form for name, value in values for form in _spellings(name, value, settings)}
+        parts = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].parts
+        latest = [str(lake.path(part.path)) for part in parts]
+        for name in (*PERSONAL, "email_normal", "phone_normal"):
+            of_others = f"SELECT DISTINCT LOWER(TRIM({name})) FROM {rows_of(latest)} WHERE NOT {own}"
+            shared |= {
+                value for (value,) in duckdb.sql(f"{of_others} AND LOWER(TRIM({name})) IN {in_list(forms)}").fetchall()
+            }
+    texts = {text.lower() for text in (*ids, *cards_of(ids, lake)) if is_distinctive(text)}
+    left = 0
+    for name, value in values:
+        spellings = _spellings(name, value, settings)
+        if spellings & shared:
+            left += 1
+        else:
+            texts |= {text for text in spellings if len(text) >= _SHORTEST_TEXT}
+            if name != "name":
+                texts |= _hashes(spellings)
+    return Person(ids, cards_of(ids, lake), frozenset(texts)), left
+
+
+def _spellings(name: str, value: str, settings: Settings) -> set[str]:
+    found = {value.strip().lower()}
+    if name == "email" and (email := normal_email(value)):
+        found.add(email)
+    if name == "phone" and (phone := normal_phone(value, settings.phone_region)):
+        found |= {phone, phone.lstrip("+")}
+    return found - {""}
+
+
+def _hashes(spellings: set[str]) -> set[str]:
+    """What tools get in their place."""
+    forms = [sql.format("value") for name, sql in FORMS.items() if name.startswith("sha256")]
+    query = f"SELECT {', '.join(forms)} FROM (SELECT UNNEST($values) AS value)"
+    rows = duckdb.execute(query, {"values": sorted(spellings)}).fetchall()
+    return {value for row in rows for value in row if value}

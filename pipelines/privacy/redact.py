@@ -1,0 +1,289 @@
+"""Files without a person: extracts as they were received, Parquet files, campaign files."""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import shutil
+import sys
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.contracts import Contract, Dialect
+from pipelines.engines.duckdb import PARQUET
+from pipelines.engines.sql import literal, one_file
+from pipelines.intake.erased import person_columns, redaction_sql
+from pipelines.intake.extract import contract_names, open_utf8
+from pipelines.privacy.person import Person
+from pipelines.store.files import sync
+
+csv.field_size_limit(sys.maxsize)
+
+
+_LONGEST_RECORD = 1000  # lines; a quote that is open for longer was never meant
+
+
+# What becomes of a record: the bytes that stand in its place (none if it goes), and whether they are other bytes.
+Redacted = tuple[bytes, bool]
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A file as it is now, and the hash that it had."""
+
+    old_sha256: str
+    size: int
+    sha256: str
+    records: int
+
+
+def quoted(name: str) -> str:
+    """A column name as a file has it, for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write a file's new content to; it takes the file's place, mode and time when it is whole."""
+    beside = path.with_name(f".{path.name}.erasing")
+    beside.unlink(missing_ok=True)
+    try:
+        beside.touch(0o600)
+        yield beside
+        sync(beside)
+        shutil.copystat(path, beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# --- text extracts ---
+
+
+def _fields(raw: bytes, contract: Contract) -> list[str]:
+    text = raw.decode("utf-8", "surrogateescape")
+    try:
+        return next(csv.reader([text], delimiter=contract.dialect.delimiter), [])
+    except csv.Error:
+        return text.rstrip("\r\n").split(contract.dialect.delimiter)
+
+
+def _header(first: bytes, contract: Contract) -> tuple[str, ...]:
+    """A header's names as the contract has them now."""
+    return contract_names(tuple(_fields(first.removeprefix(BOM_UTF8), contract)), contract)
+
+
+def _records(lines: Iterator[bytes], width: int, contract: Contract) -> Iterator[tuple[bytes, list[str]]]:
+    """Records as they are in the file, in UTF-8, with their fields; a quote never closed costs its own line only."""
+    waiting: list[bytes] = []
+    while line := (waiting.pop() if waiting else next(lines, b"")):
+        fields = _fields(line, contract)
+        if line.count(b'"') % 2:
+            taken = [line]
+            for _ in range(_LONGEST_RECORD):
+                following = waiting.pop() if waiting else next(lines, b"")
+                if not following:
+                    break
+                taken.append(following)
+                if following.count(b'"') % 2:
+                    break
+            whole = b"".join(taken)
+            if len(whole_fields := _fields(whole, contract)) == width:
+                line, fields = whole, whole_fields
+            else:
+                waiting.extend(reversed(taken[1:]))
+        yield line, fields
+
+
+def _without(person: Person, contract: Contract, header: tuple[str, ...], fields: list[str]) -> list[str] | None:
+    """A record's fields without the person; None if it goes whole."""
+    columns = person_columns(contract)
+    if len(fields) != len(header):  # damaged: nobody reads it, so nothing is lost with it
+        is_theirs = any(exact in person.ids | person.cards for exact in map(str.strip, fields)) if columns else False
+        return None if is_theirs or any(map(person.pattern.search, fields)) else fields
+    cells = dict(zip(header, fields, strict=True))
+    named = {column for column in columns if column in cells and person.is_named(column, cells[column])}
+    if any(columns[column] for column in named):
+        return None
+    if "customer_id" in named and "card_id" in cells:
+        named.add("card_id")
+    return [
+        "" if name in named or (not contract.personal_columns and person.pattern.search(value)) else value
+        for name, value in zip(header, fields, strict=True)
+    ]
+
+
+def redacted_text(path: Path, contract: Contract, person: Person) -> Iterator[Redacted]:
+    """A text extract without the person, record by record, in UTF-8."""
+    with open_utf8(path, contract.dialect) as file:
+        lines = iter(file)
+        first = next(lines, b"")
+        yield first, False
+        header = _header(first, contract)
+        for raw, fields in _records(lines, len(header), contract):
+            kept = _without(person, contract, header, fields)
+            if kept is None:
+                yield b"", True
+            elif kept == fields:
+                yield raw, False
+            else:
+                yield _line(kept, raw, contract), True
+
+
+def _line(fields: list[str], raw: bytes, contract: Contract) -> bytes:
+    end = "\r\n" if raw.endswith(b"\r\n") else "\n" if raw.endswith(b"\n") else ""
+    line = io.StringIO(newline="")
+    csv.writer(line, delimiter=contract.dialect.delimiter, lineterminator=end).writerow(fields)
+    return line.getvalue().encode("utf-8", "surrogateescape")
+
+
+def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dict[str, Any]]:
+    """The rows of an extract that are the person's, by column."""
+    if path.suffix == ".parquet":
+        table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
+        header = contract_names(tuple(table.columns), contract)
+        if "customer_id" in header:
+            column = quoted(table.columns[header.index("customer_id")])
+            for row in table.filter(person.names("customer_id", column)).fetchall():
+                yield dict(zip(header, row, strict=True))
+        return
+    with open_utf8(path, contract.dialect) as file:
+        lines = iter(file)
+        header = _header(next(lines, b""), contract)
+        for _, fields in _records(lines, len(header), contract):
+            cells = dict(zip(header, fields, strict=False))
+            if person.is_named("customer_id", cells.get("customer_id", "")):
+                yield cells
+
+
+@contextmanager
+def _writing_text(path: Path, dialect: Dialect) -> Iterator[Callable[[bytes], object]]:
+    """What takes UTF-8 and writes it as the dialect has it, packed if the file is."""
+    encoder = codecs.getincrementalencoder(dialect.encoding)("surrogateescape")
+    with path.open("wb") as file:
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.name.endswith(".gz.erasing") else None
+        out: Any = packed or file
+        if dialect.is_utf8:
+            yield out.write
+        else:
+            yield lambda raw: out.write(encoder.encode(raw.decode("utf-8", "surrogateescape")))
+        if packed:
+            packed.close()
+
+
+def redact_extract(path: Path, contract: Contract, person: Person, changes: Callable[[Rewritten], None] | None) -> int:
+    """Take the person out of an extract; returns the records that are changed or gone.
+
+    Args:
+        path: the file.
+        contract: how it is written, and which columns name customers.
+        person: whom to take out.
+        changes: told of the new file just before it takes the old one's place; None to change nothing and only count.
+    """
+    if path.suffix == ".parquet":
+        return _redact_parquet_extract(path, contract, person, changes)
+    changed = sum(is_changed for _, is_changed in redacted_text(path, contract, person))
+    if not changed or changes is None:
+        return changed
+    lines, last = 0, b"\n"
+    with replacing(path) as beside:
+        with _writing_text(beside, contract.dialect) as write:
+            for raw, _ in redacted_text(path, contract, person):
+                write(raw)
+                lines, last = lines + raw.count(b"\n"), raw[-1:] or last
+        records = lines - 1 if last == b"\n" else lines
+        changes(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), records))
+    return changed
+
+
+# --- Parquet ---
+
+
+def rows_to_redact(path: Path, goes: str, blank: dict[str, str]) -> tuple[int, int]:
+    """How many rows of a Parquet file are changed or go, and how many are left.
+
+    Args:
+        path: the file; its number of a row is file_row_number.
+        goes: SQL of whether a row goes.
+        blank: by column, quoted, SQL of whether its value goes.
+    """
+    some = " OR ".join([goes, *blank.values()])
+    counts = f"COUNT(*) FILTER ({some}), COUNT(*) FILTER (NOT ({goes}))"
+    ((changed, left),) = duckdb.sql(f"SELECT {counts} FROM {_numbered(path)}").fetchall()
+    return changed, left
+
+
+def redact_parquet(path: Path, target: Path, goes: str, blank: dict[str, str], instead: str = "NULL") -> None:
+    """Write a Parquet file without what goes to `target`; where a value goes, `instead` stands."""
+    values = ", ".join(f"CASE WHEN {sql} THEN {instead} ELSE {name} END AS {name}" for name, sql in blank.items())
+    columns = f"* EXCLUDE (file_row_number){f' REPLACE ({values})' if values else ''}"
+    duckdb.sql(
+        f"COPY (SELECT {columns} FROM {_numbered(path)} WHERE NOT ({goes})) TO {literal(str(target))} ({PARQUET})"
+    )
+    target.chmod(0o600)
+
+
+def _numbered(path: Path) -> str:
+    return f"read_parquet({literal(one_file(path))}, file_row_number = true)"
+
+
+def _redact_parquet_extract(
+    path: Path, contract: Contract, person: Person, changes: Callable[[Rewritten], None] | None
+) -> int:
+    table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
+    own = dict(zip(contract_names(tuple(table.columns), contract), table.columns, strict=True))
+    columns = {name: required for name, required in person_columns(contract).items() if name in own}
+    goes, blank = redaction_sql(columns, lambda column: person.names(column, quoted(own[column])))
+    cells = {quoted(own[column]): sql for column, sql in blank.items()}
+    if not contract.personal_columns:
+        for name, kind in zip(map(quoted, table.columns), table.types, strict=True):
+            if str(kind) == "VARCHAR":
+                cells[name] = f"{cells.get(name, 'FALSE')} OR COALESCE({person.has_text(name)}, FALSE)"
+    changed, left = rows_to_redact(path, goes, cells)
+    if changed and changes:
+        with replacing(path) as beside:
+            redact_parquet(path, beside, goes, cells)
+            changes(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), left))
+    return changed
+
+
+# --- campaign files ---
+
+
+def redact_export(path: Path, delimiter: str, id_headers: set[str], person: Person) -> tuple[bytes, int]:
+    """A campaign file's content without the person, and how many of its records went.
+
+    Args:
+        path: CSV or JSON Lines; a record is one line.
+        delimiter: of CSV.
+        id_headers: columns that hold the customer's id.
+        person: whom to take out.
+    """
+    lines = path.read_bytes().splitlines(keepends=True)
+    head: list[bytes] = []
+    if path.suffix == ".jsonl":
+        records = [(line, json.loads(line)) for line in lines]
+    else:
+        head, lines = lines[:1], lines[1:]
+        header, *parsed = csv.reader([line.decode() for line in (*head, *lines)], delimiter=delimiter)
+        records = [(line, dict(zip(header, fields, strict=False))) for line, fields in zip(lines, parsed, strict=True)]
+
+    def is_theirs(record: dict[str, Any]) -> bool:
+        cells = {str(value).lower() for value in record.values()}
+        return not cells.isdisjoint(person.texts) or any(str(record.get(h)) in person.ids for h in id_headers)
+
+    kept = [line for line, record in records if not is_theirs(record)]
+    return b"".join(head + kept), len(records) - len(kept)

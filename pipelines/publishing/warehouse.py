@@ -1,0 +1,203 @@
+"""Publish: the night's tables as one read-only DuckDB file that replaces the last one with one rename."""
+
+import json
+import uuid
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.catalog import tables
+from pipelines.contracts import Contract
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.sql import identifier, literal
+from pipelines.settings import Settings
+from pipelines.store.home import dated_warehouses, night_of_warehouse, published_night, warehouse_path
+from pipelines.store.lake import CommittedNight, Lake, Night
+from pipelines.store.manifest import Manifest
+from pipelines.tables.inputs import contract_of
+from pipelines.tables.parameters import parameters
+
+# What analysts see, in the order in which they see it. Views over the lake are what has several rows a customer, and
+# the wide tables whose gist customer_360 has: written a second time, they would cost seconds. So are all other tables
+# of very many rows, unless a group is to read them, as the lake's files are its owner's alone.
+PUBLISHED = (
+    "customer_360",
+    "customer_rfm",
+    "customer_clv",
+    "customer_churn",
+    "segment_channel",
+    "category_capacity",
+    "kpi_daily",
+    "promo_performance",
+    "promotion_performance",
+    "campaign_effect",
+    "customer_identity",
+    "customer_match",
+    "identity_conflict",
+    "service_account",
+    "churn_calibration",
+    "backtest",
+    "backtest_quality",
+    "model_quality",
+    "data_quality",
+    "batch_expectation",
+    "rejected_rows",
+)
+
+
+PUBLISHED_VIEWS = (
+    "order_fact",
+    "order_line",
+    "contact",
+    "channel_log",
+    "customer_growth",
+    "customer_next_order",
+    "customer_channel",
+    "customer_segment",
+    "customer_segment_history",
+    "campaign_list",
+    "campaign_assignment",
+)
+
+
+# A table of no more rows is written into the warehouse in any case, in the order of its keys.
+WRITTEN_ROWS = 100_000
+
+
+def publish_warehouse(night: Night, settings: Settings) -> bool:
+    """Build the night's warehouse beside the current one and swap it in with one rename.
+
+    Returns:
+        Whether it was published: an older night than the published one is not.
+    """
+    home = settings.home
+    newest = published_night(home)
+    if newest is not None and night.run_date < newest:
+        return False
+    note = _build(night, settings)
+    _show(night.run_date, home)
+    night.lake.forget_published(night.run_date, but=note)
+    for old in dated_warehouses(home)[: -settings.keep_warehouses]:
+        old.unlink()
+        night.lake.forget_published(night_of_warehouse(old))
+    return True
+
+
+def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
+    """Build every warehouse anew from its night's manifest; one whose night is no longer kept goes."""
+    home, kept = settings.home, lake.nights()
+    notes = {}
+    for path in dated_warehouses(home):
+        night = night_of_warehouse(path)
+        if night in kept:
+            notes[night] = _build(CommittedNight(lake, night, token), settings)
+        else:
+            path.unlink()
+            lake.forget_published(night)
+    if notes:
+        _show(max(notes), home)
+    else:
+        (home / "warehouse.duckdb").unlink(missing_ok=True)
+    for night, note in notes.items():
+        lake.forget_published(night, but=note)
+
+
+def _build(night: Night, settings: Settings) -> Path:
+    """Put the night's own warehouse in place; returns the note that keeps the files that it reads."""
+    home = settings.home
+    building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
+    read = {file for table in night.tables().values() for file in table.files()}
+    note = night.lake.keep_published(night.run_date, read)
+    try:
+        _fill(building, night, settings)
+        building.chmod(settings.file_mode & 0o440)
+        building.rename(warehouse_path(home, night.run_date))
+    finally:
+        building.unlink(missing_ok=True)
+    return note
+
+
+def _show(night: date, home: Path) -> None:
+    """Make a night's warehouse the one that analysts see."""
+    link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
+    link.hardlink_to(warehouse_path(home, night))
+    link.rename(home / "warehouse.duckdb")
+
+
+def _fill(path: Path, night: Night, settings: Settings) -> None:
+    with DuckDBEngine(night, settings) as engine:
+        connection = engine.connection
+        connection.execute(f"ATTACH {literal(str(path))} AS warehouse")
+        engine.register_arrow("night", parameters(night.run_date, settings)["night"])
+        engine.register_arrow("run", pipeline_runs(night.lake, night.run_date))
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE warehouse.night AS FROM night")
+        connection.execute("CREATE TABLE warehouse.pipeline_run AS FROM run ORDER BY run_date")
+        _comment("TABLE", contract_of("pipeline_run"), connection)
+        connection.execute("USE warehouse")
+        for name in (*PUBLISHED, *PUBLISHED_VIEWS):
+            contract = contract_of(name)
+            kind, select = _published(contract, night, engine, settings)
+            connection.execute(f"CREATE {kind} {identifier(name)} AS {select}")
+            _comment(kind, contract, connection)
+        connection.execute("COMMIT")
+        connection.execute("USE memory")
+        connection.execute("DETACH warehouse")
+
+
+def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> tuple[str, str]:
+    """Whether a table is published as a TABLE or a VIEW, and the SELECT of it."""
+    columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
+    inner = _view_select(contract.name, night, engine)
+    select = f"SELECT {columns}, DATE '{night.run_date}' AS run_date FROM ({inner})"
+    if contract.name in PUBLISHED_VIEWS:
+        return "VIEW", select
+    if night.table(contract.name).rows > WRITTEN_ROWS:
+        return "TABLE" if settings.shared_group else "VIEW", select
+    keys = ", ".join(identifier(k) for k in contract.key) or "ALL"
+    return "TABLE", f"{select} ORDER BY {keys}"
+
+
+def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
+    """A view's SELECT down to the lake's files, so that it needs nothing but them."""
+    table = tables()[name]
+    if not table.is_view:
+        return engine.select_of(night.table(name), contract_of(name))
+    inner = ", ".join(f"{identifier(i)} AS ({_view_select(i, night, engine)})" for i in table.inputs)
+    with_night = f"night AS (SELECT DATE '{night.run_date}' AS run_date)"
+    return f"WITH {with_night}, {inner}, {identifier(name)} AS ({table.sql}) SELECT * FROM {identifier(name)}"
+
+
+def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:
+    table = f"warehouse.{identifier(contract.name)}"
+    about = f"{contract.description} Grain: {contract.grain}."
+    connection.execute(f"COMMENT ON {kind} {table} IS {literal(about)}")
+    for column in contract.columns:
+        if not column.personal:
+            connection.execute(f"COMMENT ON COLUMN {table}.{identifier(column.name)} IS {literal(column.description)}")
+
+
+def pipeline_runs(lake: Lake, until: date) -> pa.Table:
+    """Grain: committed night up to `until`: code, settings, inputs with their hashes, seconds by task."""
+    manifests = [lake.manifest(night) for night in lake.nights() if night <= until]
+    return pa.table(
+        {
+            "run_date": pa.array([m.run_date for m in manifests], pa.date32()),
+            "code_version": pa.array([m.code_version for m in manifests], pa.string()),
+            "settings": pa.array([json.dumps(m.settings, sort_keys=True) for m in manifests], pa.string()),
+            "input_hashes": pa.array([json.dumps(_input_hashes(m)) for m in manifests], pa.string()),
+            "task_seconds": pa.array([json.dumps(_seconds(m)) for m in manifests], pa.string()),
+            "seconds": pa.array([round(sum(_seconds(m).values()), 3) for m in manifests], pa.float64()),
+        }
+    )
+
+
+def _input_hashes(manifest: Manifest) -> dict[str, str]:
+    tables = [table for name, table in sorted(manifest.tables.items()) if not name.endswith("_personal")]
+    return {file["file"]: file["sha256"] for table in tables for file in table.info.get("files", [])}
+
+
+def _seconds(manifest: Manifest) -> dict[str, float]:
+    return {name: round(table.seconds, 3) for name, table in sorted(manifest.tables.items()) if table.seconds}

@@ -1,0 +1,334 @@
+"""The lake: immutable Parquet files, and one manifest a night that names them.
+
+The only place that knows a path. A task writes new files and an entry in the night's draft; `Night.commit` turns the
+draft into the manifest with one rename, which is the night's only commit. No file is ever overwritten; a file goes
+when no manifest, no published warehouse and no open draft names it.
+"""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import LoyaltyError, NightOpenError
+from pipelines.store.files import sync, write_atomically
+from pipelines.store.manifest import Backtest, Manifest, Part, TableState, latest_full, staged_parts
+
+# Stands for a backtest in the names of what it may lose.
+BACKTEST = "backtest"
+
+
+class Lake:
+    """The lake of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = home / "lake"
+        self._manifests = self.root / "manifests"
+        self._drafts = self.root / "drafts"
+        self._backtests = self.root / "backtests"
+
+    def path(self, relative: str) -> Path:
+        return self.root / relative
+
+    @property
+    def erasures(self) -> Path:
+        """The folder of what was erased: records, and hashes of who is to stay out."""
+        return self.root / "erasures"
+
+    def table_files(self) -> list[Path]:
+        """Every Parquet file of the lake; its folder has the table's name."""
+        return sorted((self.root / "tables").glob("*/*.parquet"))
+
+    def nights(self) -> list[date]:
+        """Committed nights, oldest first."""
+        return sorted(date.fromisoformat(path.stem) for path in self._manifests.glob("????-??-??.json"))
+
+    def manifest(self, night: date) -> Manifest:
+        return Manifest.model_validate_json((self._manifests / f"{night}.json").read_bytes())
+
+    def replace_manifest(self, manifest: Manifest) -> None:
+        """Put a manifest in the place of the night's last one."""
+        self._manifests.mkdir(exist_ok=True, mode=0o700)
+        write_atomically(self._manifests / f"{manifest.run_date}.json", manifest.model_dump_json().encode())
+
+    def remove_nights(self, before: date) -> list[date]:
+        """Forget the nights before one that is kept; `collect_garbage` then removes what only they named."""
+        gone = [night for night in self.nights() if night < before]
+        for night in gone:
+            (self._manifests / f"{night}.json").unlink()
+        return gone
+
+    def open_backtest(self, night: date) -> "CommittedNight":
+        """A committed night, for a backtest to work on; what a backtest that was broken off left goes."""
+        for folder in (self.root / "tmp").glob(f"{BACKTEST}.*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return CommittedNight(self, night, BACKTEST)
+
+    def add_backtest(self, backtest: Backtest) -> None:
+        """Keep a backtest, in the place of an earlier one of the same night."""
+        self._backtests.mkdir(exist_ok=True, mode=0o700)
+        write_atomically(self._backtests / f"{backtest.run_date}.json", backtest.model_dump_json().encode())
+
+    def backtest_until(self, night: date) -> Backtest | None:
+        """The latest backtest of a night up to `night`."""
+        known = [path for path in sorted(self._backtests.glob("????-??-??.json")) if path.stem <= f"{night}"]
+        return Backtest.model_validate_json(known[-1].read_bytes()) if known else None
+
+    def remove_backtests(self, before: date) -> None:
+        """Forget the backtests of nights before one that is kept, but for the last, which that night may show."""
+        for path in sorted(p for p in self._backtests.glob("????-??-??.json") if p.stem < f"{before}")[:-1]:
+            path.unlink()
+
+    def open_nights(self) -> list[str]:
+        """Nights that were begun and are not finished: running, or broken off."""
+        return sorted(folder.name for folder in self._drafts.glob("*") if not (folder / "finished").exists())
+
+    def open_runs(self) -> list[str]:
+        """The runs that began these nights."""
+        owners = (self._drafts / night / "run.json" for night in self.open_nights())
+        return [json.loads(path.read_bytes())["run_id"] for path in owners if path.exists()]
+
+    def discard_open_nights(self) -> None:
+        """Make every unfinished night one that was never begun: a run of it can no longer commit."""
+        shutil.rmtree(self._drafts, ignore_errors=True)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a run that was killed had written beside the file or folder that it was to become.
+
+        Only while nobody else works in the home. A folder that had made room for its successor comes back.
+        """
+        home = self.root.parent
+        for old in home.glob("exports/.*.old"):
+            if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
+                old.rename(folder)
+        beside = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
+        for path in (path for pattern in beside for path in home.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        for note in (self.root / "published").glob("*.json"):  # of a warehouse that never came to be
+            if not (home / f"warehouse.{note.name.split('.')[0]}.duckdb").exists():
+                note.unlink()
+
+    def latest_before(self, night: date) -> Manifest | None:
+        """The last night committed before `night`."""
+        earlier = [known for known in self.nights() if known < night]
+        return self.manifest(earlier[-1]) if earlier else None
+
+    def stale_nights(self) -> list[date]:
+        """Committed nights that rest on another version of an earlier night than the one now known, oldest first."""
+        manifests = [self.manifest(night) for night in self.nights()]
+        stale = []
+        for position, manifest in enumerate(manifests):
+            for name, table in manifest.tables.items():
+                if not table.info.get("load"):
+                    continue
+                known = staged_parts(name, manifests[: position + 1])
+                if table.info["load"] == "full":
+                    expected = set(latest_full(known))
+                else:
+                    expected = {part for parts in known.values() for part in parts}
+                if set(table.parts) != expected:
+                    stale.append(manifest.run_date)
+                    break
+        return stale
+
+    def check_identity(self, identity: dict[str, str]) -> None:
+        """Refuse a home whose time zone or currency is no longer the one it was filled with.
+
+        Raises:
+            LoyaltyError: it changed; stored dates and amounts would mean something else.
+        """
+        path = self.root / "home.json"
+        if not path.exists():
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomically(path, json.dumps(identity, sort_keys=True).encode())
+            return
+        for name, value in json.loads(path.read_bytes()).items():
+            if identity[name] != value:
+                raise LoyaltyError(
+                    f"{self.root.parent}: this home was filled with {name} {value}, the settings now say "
+                    f"{identity[name]}. Stored dates and amounts would change their meaning: set it back, or load "
+                    "the landing folders into a new home."
+                )
+
+    def open_night(self, night: date, run_id: str) -> "Night":
+        """Begin `night` anew for one run; any other night that is not finished can no longer commit.
+
+        So no night builds on another that changes meanwhile, and one that broke off is in nobody's way.
+
+        Raises:
+            LoyaltyError: the night before it is no longer kept.
+        """
+        self._check_is_kept(night)
+        token = run_token(run_id)
+        self.discard_open_nights()
+        self.remove_leftovers()
+        folder = self._drafts / f"{night}"
+        (folder / token).mkdir(parents=True, mode=0o700)
+        write_atomically(folder / "run.json", json.dumps({"run_id": run_id, "token": token}).encode())
+        self.collect_garbage()
+        return Night(self, night, token)
+
+    def _check_is_kept(self, night: date) -> None:
+        kept = self.nights()
+        if not kept or night > kept[0]:
+            return
+        tables = self.manifest(kept[0]).tables.values()
+        if any(part.night < kept[0] for table in tables for part in table.parts):
+            raise LoyaltyError(
+                f"night {night} can't be run again: the nights before {kept[0]}, on which it would build, are "
+                "no longer kept (LOYALTY_KEEP_NIGHTS_DAYS). Deliver its extracts in the folder of a later night."
+            )
+
+    def night(self, night: date, run_id: str) -> "Night":
+        """The open draft of `night`, for a task of run `run_id`.
+
+        Raises:
+            NightOpenError: the night was not opened by this run, or another run has begun a night since.
+        """
+        owners = {path.parent.name: json.loads(path.read_bytes()) for path in self._drafts.glob("*/run.json")}
+        token = run_token(run_id)
+        if owners.get(f"{night}", {}).get("token") != token:
+            since = [f"run {owner['run_id']} has begun night {other}" for other, owner in owners.items()]
+            why = ", ".join(since) or "it was never opened or is long finished"
+            raise NightOpenError(f"night {night} is not open for run {run_id}: {why}. Run the whole night again.")
+        return Night(self, night, token)
+
+    def keep_published(self, night: date, files: Iterable[str]) -> Path:
+        """Keep the files that a night's warehouse reads for as long as that is there; returns the note of it."""
+        folder = self.root / "published"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        path = folder / f"{night}.{uuid.uuid4().hex[:8]}.json"
+        write_atomically(path, json.dumps(sorted(files)).encode())
+        return path
+
+    def forget_published(self, night: date, but: Path | None = None) -> None:
+        """The night's warehouse is gone, or has been replaced by one that `but` speaks of."""
+        for path in (self.root / "published").glob(f"{night}.*.json"):
+            if path != but:
+                path.unlink()
+
+    def collect_garbage(self) -> None:
+        """Remove the drafts of finished nights, and files that no manifest, warehouse or open draft needs."""
+        for folder in self._drafts.glob("*"):
+            if (folder / "finished").exists():
+                shutil.rmtree(folder)
+        named = {file for night in self.nights() for t in self.manifest(night).tables.values() for file in t.files()}
+        for path in (self.root / "published").glob("*.json"):
+            named |= set(json.loads(path.read_bytes()))
+        open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
+        for path in (self.root / "tables").glob("*/*.parquet"):
+            if path.name.split(".")[1] not in open_tokens and str(path.relative_to(self.root)) not in named:
+                path.unlink()
+        for folder in (self.root / "tmp").glob("*"):
+            if folder.name.split(".")[0] not in open_tokens:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_token(run_id: str) -> str:
+    """Eight characters that stand for a run in file names."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Night:
+    """The draft of one night, while one run works on it."""
+
+    lake: Lake
+    run_date: date
+    token: str
+
+    @property
+    def _folder(self) -> Path:
+        return self.lake._drafts / f"{self.run_date}" / self.token
+
+    @cached_property
+    def previous(self) -> Manifest | None:
+        return self.lake.latest_before(self.run_date)
+
+    def new_file(self, table: str) -> Path:
+        """A path that no file has yet, for a task to write `table` to."""
+        folder = self.lake.root / "tables" / table
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder / f"{self.run_date}.{self.token}.{uuid.uuid4().hex[:8]}.parquet"
+
+    def temporary_folder(self) -> Path:
+        """A folder for what a task may lose (spill, cleaned input); the task removes it."""
+        folder = self.lake.root / "tmp" / f"{self.token}.{uuid.uuid4().hex[:8]}"
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
+
+    def prepared_folder(self) -> Path:
+        """Where the run keeps what it will publish after the commit."""
+        folder = self.lake.root / "tmp" / f"{self.token}.prepared"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def part(self, path: Path, rows: int) -> Part:
+        sync(path)
+        return Part(path=str(path.relative_to(self.lake.root)), night=self.run_date, rows=rows)
+
+    def add(self, table: str, state: TableState) -> None:
+        """Record `table` of tonight in the draft."""
+        write_atomically(self._folder / f"{table}.json", state.model_dump_json().encode())
+
+    def table(self, table: str) -> TableState:
+        """Tonight's `table`.
+
+        Raises:
+            LoyaltyError: it has not been made yet.
+        """
+        try:
+            return TableState.model_validate_json((self._folder / f"{table}.json").read_bytes())
+        except FileNotFoundError as error:
+            raise LoyaltyError(f"{table} of night {self.run_date} is not made yet: run the tasks before it") from error
+
+    def tables(self) -> dict[str, TableState]:
+        return {path.stem: self.table(path.stem) for path in sorted(self._folder.glob("*.json"))}
+
+    def earlier_parts(self, source: str) -> dict[date, tuple[Part, ...]]:
+        """What each night before tonight staged of `source` from its own landing folder."""
+        return staged_parts(source, [self.lake.manifest(n) for n in self.lake.nights() if n < self.run_date])
+
+    def commit(self, code_version: str, settings: dict[str, Any], tables: Iterable[str]) -> Manifest:
+        """Write the manifest: from here on the night is known.
+
+        Raises:
+            LoyaltyError: a table is missing from the draft.
+        """
+        manifest = Manifest(
+            run_date=self.run_date,
+            code_version=code_version,
+            settings=settings,
+            tables={name: self.table(name) for name in tables},
+        )
+        self.lake.replace_manifest(manifest)
+        return manifest
+
+    def finish(self) -> None:
+        """Nothing more will be done tonight; the draft may go when the next night opens."""
+        shutil.rmtree(self.prepared_folder())
+        (self._folder.parent / "finished").touch()
+
+
+class CommittedNight(Night):
+    """A night as it was committed, for what reads tables of an open one."""
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return self.lake.manifest(self.run_date)
+
+    def table(self, table: str) -> TableState:
+        """The night's `table`; empty if the night was made before there was one."""
+        return self._manifest.tables.get(table, TableState())
+
+    def tables(self) -> dict[str, TableState]:
+        return self._manifest.tables

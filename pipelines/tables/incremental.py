@@ -1,0 +1,188 @@
+"""Tables by receipt or by customer: worked out anew only for those that a night touches."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from pipelines.catalog import INCREMENTAL, VIEWS, Table, parsed, tables
+from pipelines.engines.base import Engine
+from pipelines.engines.sql import identifier
+from pipelines.settings import Settings
+from pipelines.store.lake import Night
+from pipelines.store.manifest import Manifest, Part, TableState
+from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
+from pipelines.tables.recipes import table_recipe
+from pipelines.tables.write import write_table
+
+# An incremental table that lies in more pieces than this is written anew, so that reading it stays fast.
+MOST_PARTS = 60
+
+
+def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
+    """A table by receipt or by customer: worked out whole for those that tonight touches; the others stay as they were.
+
+    Worked out for all when the earlier nights are not the ones the last manifest rests on, when what else it is made
+    from has changed, and when it lies in too many pieces.
+    """
+    key = INCREMENTAL[table.name]
+    inputs = {name: night.table(name) for name in stored_inputs(table)}
+    recipe = table_recipe(table, settings)
+    previous = night.previous
+    earlier = previous.tables.get(table.name) if previous else None
+    if (
+        previous is None
+        or earlier is None
+        or earlier.recipe != recipe
+        or len(earlier.parts) >= MOST_PARTS
+        or not _rests_on(previous, inputs, night)
+        or _reference_changed(table, previous, inputs, engine)
+    ):
+        return TableState(parts=write_table(table.name, table.sql, engine), key=(key,), recipe=recipe)
+
+    touched = _touched_receipts if key == "receipt_id" else _touched_customers
+    engine.materialise("touched", touched(table, previous, inputs, night, engine))
+    times_read = _times_read(table)
+    for name, state in inputs.items():
+        contract = contract_of(name)
+        if name == "customer_identity" or all(column.name != key for column in contract.columns):
+            continue
+        columns = ", ".join(map(identifier, columns_read(table, contract)))
+        rows = f"SELECT {columns} FROM ({engine.select_of(state, contract)}) WHERE {key} IN (SELECT {key} FROM touched)"
+        if times_read[name] > 1:
+            engine.materialise(name, rows)
+        else:
+            engine.register(name, rows)
+    _register_views(engine, table, night, key)  # anew, on the rows left: Spark binds a view when it is made
+    made = write_table(table.name, table.sql, engine)
+    old = engine.select_of(earlier, contract_of(table.name))
+    replaced = engine.write(
+        f"SELECT DISTINCT landing_date, {key} FROM ({old}) WHERE {key} IN (SELECT {key} FROM touched)",
+        f"{table.name}_superseded",
+    )
+    return TableState(
+        parts=(*earlier.parts, *_filled(made)),
+        superseded=(*earlier.superseded, *_filled(replaced)),
+        key=(key,),
+        recipe=recipe,
+    )
+
+
+def _register_views(engine: Engine, table: Table, night: Night, key: str) -> None:
+    for view in (tables()[name] for name in table.inputs):
+        if view.is_view:
+            _register_views(engine, view, night, key)
+            for source in view.replaced:
+                state = night.table(source)
+                wanted = f"{key} IN (SELECT {key} FROM touched)" if key in state.key else "TRUE"
+                engine.register(f"replaced.{source}", engine.replaced_of(state, contract_of(source), wanted))
+            engine.register(view.name, view.sql)
+
+
+def _times_read(table: Table) -> Counter[str]:
+    """How often a table's SELECT, with its views written out, names each table."""
+    views = {name: parsed(tables()[name].sql) for name in VIEWS}
+    tree = exp.expand(parsed(table.sql), views)
+    return Counter(read.name for read in tree.find_all(exp.Table) if not read.db)
+
+
+def _filled(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if part.rows)
+
+
+def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -> bool:
+    """Whether the last manifest was made from the earlier nights' receipts as they now are."""
+    for name, state in inputs.items():
+        if name == "customer_identity" or _is_reference(name):
+            continue
+        is_full = contract_of(name).load == "full"
+        expected = frozenset(state.parts) if is_full else state.written_before(night.run_date)
+        if set(previous.tables.get(name, TableState()).parts) != expected:
+            return False
+    return True
+
+
+def _is_reference(name: str) -> bool:
+    """Whether a table's rows belong to no receipt and to no customer, as those of products."""
+    return not {"receipt_id", "customer_id"} & {column.name for column in contract_of(name).columns}
+
+
+def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, TableState], engine: Engine) -> bool:
+    """Whether reference data changed in a column that the table reads."""
+    for name, state in inputs.items():
+        contract = contract_of(name)
+        before = previous.tables.get(name, TableState())
+        if not _is_reference(name) or before.parts == state.parts:
+            continue
+        read = ", ".join(identifier(name) for name in columns_read(table, contract) if name != "landing_date")
+        now, then = (f"SELECT {read} FROM ({engine.select_of(of, contract)})" for of in (state, before))
+        differing = f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))"
+        if engine.rows(f"SELECT COUNT(*) FROM ({differing})")[0][0]:
+            return True
+    return False
+
+
+def _touched_receipts(
+    _table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
+) -> str:
+    """SQL of the receipts that tonight's extracts name, and of those whose day has come."""
+    selects = [
+        f"SELECT receipt_id FROM {engine.scan_parts(own)}"
+        for state in inputs.values()
+        if (own := state.written_by(night.run_date)) and "receipt_id" in state.key
+    ]
+    waiting = engine.select_of(inputs["receipts"], contract_of("receipts"))
+    selects.append(
+        f"SELECT receipt_id FROM ({waiting}) "
+        f"WHERE issued_date > DATE '{previous.run_date}' AND issued_date <= DATE '{night.run_date}'"
+    )
+    return f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})"
+
+
+def _touched_customers(
+    table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
+) -> str:
+    """SQL of the persons whose receipts, or whose accounts' merges, changed tonight; and of all their accounts."""
+    if table.name == "customer_totals":  # made of persons' tables
+        return f"SELECT DISTINCT customer_id FROM ({_changed_customers(inputs['customer_day'], night, engine)})"
+    identity = contract_of("customer_identity")
+    now, then = (
+        f"SELECT source_customer_id, customer_id FROM ({engine.select_of(state, identity)})"
+        for state in (inputs["customer_identity"], previous.tables.get("customer_identity", TableState()))
+    )
+    engine.materialise("merged", f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))")
+    changed = " UNION ALL ".join(
+        _changed_customers(inputs[name], night, engine) for name in ("receipt_fact", "customer_day") if name in inputs
+    )
+    engine.materialise(
+        "changed",
+        f"SELECT customer_id FROM ({changed}) UNION SELECT customer_id FROM merged "
+        "UNION SELECT source_customer_id FROM merged",
+    )
+    engine.materialise(
+        "person",
+        "SELECT customer_id FROM changed UNION "
+        f"SELECT customer_id FROM ({now}) WHERE source_customer_id IN (SELECT customer_id FROM changed)",
+    )
+    return (
+        "SELECT customer_id FROM person UNION "
+        f"SELECT source_customer_id FROM ({now}) WHERE customer_id IN (SELECT customer_id FROM person)"
+    )
+
+
+def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
+    """SQL of the customers of an incremental table's rows that are new tonight, or were replaced tonight."""
+    selects = ["SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"]
+    if own := state.written_by(night.run_date):
+        selects.append(f"SELECT customer_id FROM {engine.scan_parts(own)} WHERE customer_id IS NOT NULL")
+    gone = tuple(part for part in state.superseded if part.night == night.run_date)
+    before = state.written_before(night.run_date)
+    if gone and "customer_id" in state.key:
+        selects.append(f"SELECT customer_id FROM {engine.scan_parts(gone)}")
+    elif gone and before:
+        same = " AND ".join(f"gone.{identifier(k)} = old.{identifier(k)}" for k in ("landing_date", *state.key))
+        selects.append(
+            f"SELECT old.customer_id FROM {engine.scan_parts(sorted(before, key=lambda part: part.path))} AS old "
+            f"SEMI JOIN {engine.scan_parts(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
+        )
+    return " UNION ALL ".join(selects)

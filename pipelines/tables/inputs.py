@@ -1,0 +1,56 @@
+"""Make the names that a table reads stand for rows: a table's contract, its inputs, the columns it names."""
+
+from sqlglot import exp
+
+from pipelines.catalog import VIEWS, Table, parsed, tables
+from pipelines.contracts import Contract, sources, table_contract
+from pipelines.engines.base import Engine
+from pipelines.intake.staging_contracts import staging_contracts
+from pipelines.settings import Settings
+from pipelines.store.lake import Night
+from pipelines.store.manifest import TableState
+from pipelines.tables.parameters import parameters
+
+
+def contract_of(name: str) -> Contract:
+    """The contract of any table, as it lies in the lake."""
+    source = sources().get(name.removesuffix("_personal"))
+    if source:
+        return next(contract for contract in staging_contracts(source) if contract.name == name)
+    return table_contract(name)
+
+
+def register_inputs(engine: Engine, night: Night, settings: Settings, table: Table) -> None:
+    """Make the names that a table reads stand for their rows as of tonight."""
+    for name, rows in parameters(night.run_date, settings).items():
+        engine.register_arrow(name, rows)
+    for name in table.inputs:
+        register_table(engine, night, name)
+    for name in table.history:
+        earlier = night.previous.tables.get(name, TableState()) if night.previous else TableState()
+        engine.register(f"history.{name}", engine.select_of(earlier, contract_of(name)))
+
+
+def register_table(engine: Engine, night: Night, name: str) -> None:
+    table = tables()[name]
+    if table.is_view:
+        for inner in table.inputs:
+            register_table(engine, night, inner)
+        for source in table.replaced:
+            engine.register(f"replaced.{source}", engine.replaced_of(night.table(source), contract_of(source)))
+        engine.register(name, table.sql)
+    else:
+        engine.register(name, engine.select_of(night.table(name), contract_of(name)))
+
+
+def stored_inputs(table: Table) -> set[str]:
+    """What a table reads in the end: views followed down to the tables that they read."""
+    direct = {tables()[name] for name in table.inputs}
+    return {t.name for t in direct if not t.is_view} | {name for t in direct if t.is_view for name in stored_inputs(t)}
+
+
+def columns_read(table: Table, contract: Contract) -> list[str]:
+    """Columns of an input that a table, or a view that it reads, names; and the input's key."""
+    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in VIEWS)]
+    named = {column.name for text in texts for column in parsed(text).find_all(exp.Column)}
+    return [c.name for c in contract.columns if c.name in named or c.name in contract.key]

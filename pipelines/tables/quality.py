@@ -1,0 +1,72 @@
+"""What a night's extracts were worth, rows by source and rows rejected; and what past forecasts were worth."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.contracts import sources
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.sql import one_file
+from pipelines.intake.stage import REJECTED
+from pipelines.settings import Settings
+from pipelines.store.lake import Night
+from pipelines.store.manifest import TableState
+from pipelines.tables.inputs import contract_of
+
+
+def data_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
+    """Grain: source. Rows of tonight's extract; read = loaded + rejected + duplicate."""
+    rows = []
+    for name in sources():
+        info = night.table(name).info
+        rows.append(
+            {
+                "source": name,
+                **info["counts"],
+                "rows_superseded": info["rows_superseded"],
+                "is_present": info["is_present"],
+            }
+        )
+    return {"data_quality": pa.Table.from_pylist(rows)}
+
+
+def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
+    """Grain: rejected row of tonight's extracts: where it is and which rule it breaks, without its values."""
+    columns = [field for field in REJECTED if field.name != "row_values"]
+    found = [pa.table({field.name: pa.array([], field.type) for field in columns})]
+    for name in sources():
+        for part in night.table(f"rejected_{name}").parts:
+            path = one_file(night.lake.path(part.path))
+            found.append(engine.arrow("SELECT source, file, row_number, rule FROM read_parquet($path)", {"path": path}))
+    return {"rejected_rows": pa.concat_tables(found, promote_options="permissive")}
+
+
+def backtest(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table | str]:
+    """Grain: forecast and group of customers; and metric. The latest backtest up to tonight, if there is one."""
+    known = night.lake.backtest_until(night.run_date)
+    rows: dict[str, list[dict[str, Any]]] = {"backtest": [], "backtest_quality": [], "backtest_latest": []}
+    if known:
+        for name, of in known.tables.items():
+            rows[name] = [{"backtest_date": known.run_date, **row} for row in of]
+        rows["backtest_latest"] = _latest(known.tables["backtest_quality"])
+    return {
+        name: pa.Table.from_pylist(of) if of else engine.select_of(TableState(), contract_of(name))
+        for name, of in rows.items()
+    }
+
+
+def _latest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each measure, kind and window the latest forecast's metrics, each under a name that says all of that."""
+    dates: dict[tuple[str, str, int], str] = {}
+    for row in rows:
+        forecast = row["kind"], row["measure"], row["window_days"]
+        dates[forecast] = max(str(row["as_of_date"]), dates.get(forecast, ""))
+    return [
+        {
+            "model": row["model"],
+            "metric": f"backtest_{row['kind']}_{row['measure']}_{row['window_days']}d_{row['metric']}",
+            **{name: row[name] for name in ("value", "note", "trained_through")},
+        }
+        for row in rows
+        if dates[row["kind"], row["measure"], row["window_days"]] == str(row["as_of_date"])
+    ]

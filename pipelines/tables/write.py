@@ -1,0 +1,48 @@
+"""Write a table's rows in its contract's columns and types, and hold them against the contract."""
+
+from pipelines.catalog import parsed
+from pipelines.contracts import Contract
+from pipelines.engines.base import Engine
+from pipelines.engines.sql import identifier
+from pipelines.errors import LoyaltyError
+from pipelines.store.manifest import Part
+from pipelines.tables.inputs import contract_of
+
+
+def write_table(name: str, select: str, engine: Engine) -> tuple[Part, ...]:
+    """A table's rows in its contract's columns, order and types, held against the contract."""
+    contract = contract_of(name)
+    columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns)
+    parts = engine.write(f"SELECT {columns} FROM ({select}\n) AS made", name)
+    check_table(contract, engine.scan_parts(parts), engine, groups_by_key=_groups_by_key(select, contract.key))
+    return parts
+
+
+def _groups_by_key(select: str, key: tuple[str, ...]) -> bool:
+    """Whether a SELECT can't give a key twice, because it groups by columns of it."""
+    tree = parsed(select)
+    group = tree.args.get("group")
+    grouped = group.expressions if group else []
+    return bool(grouped) and all(
+        any(column.unalias() == by and column.alias_or_name in key for column in tree.selects) for by in grouped
+    )
+
+
+def check_table(contract: Contract, rows: str, engine: Engine, *, groups_by_key: bool = False) -> None:
+    """Hold a made table against its contract: rules, required columns, one row for each key (unless it groups by it).
+
+    Raises:
+        LoyaltyError: it breaks it. The fault is in the code or in an extract that the source's contract lets through.
+    """
+    rules = [f"COUNT(CASE WHEN NOT ({rule.condition}) THEN 1 END)" for rule in contract.rules]
+    key = "" if groups_by_key else ", ".join(identifier(k) for k in contract.key)
+    distinct = f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {rows}))" if key else "COUNT(*)"
+    *broken, twice = engine.rows(f"SELECT {', '.join([*rules, f'COUNT(*) - {distinct}'])} FROM {rows}")[0]
+    found = [f"{count:,} rows break {rule.name}" for rule, count in zip(contract.rules, broken, strict=True) if count]
+    if twice:
+        found.append(f"{twice:,} rows have a key ({', '.join(contract.key)}) that another has too")
+    if found:
+        raise LoyaltyError(
+            f"table {contract.name}: {'; '.join(found)}. Nothing was published; see data_contracts/marts/"
+            f"{contract.name}.yaml, and report it with the extracts that led to it."
+        )

@@ -1,0 +1,228 @@
+"""Tables that are worked out for what a night touches only come out as if they were worked out whole."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from conftest import Retailer
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from pipelines.catalog import INCREMENTAL, tables
+from pipelines.settings import load_settings
+from pipelines.tables import incremental
+
+RECEIPTS = "receipt_id,customer_id,issued_at,operation,total_amount\n"
+LINES = "receipt_id,line_number,product_id,quantity,amount,cost_amount\n"
+CRM = "customer_id,registered_at,merged_into_customer_id\n"
+PRODUCTS = "product_id,category\n"
+DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
+COLUMNS = {
+    "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
+    "known_date",
+    "return_link": "receipt_id, customer_id, sale_receipt_id, linked_revenue, is_over_returned",
+    "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, net_spend, gross_margin, "
+    "known_date",
+    "customer_category": "customer_id, category, revenue, line_count, last_order_date",
+    "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
+    "order_line": "receipt_id, line_number, customer_id, revenue",
+}
+
+
+MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "products", "promo_redemptions", "receipts"}) | {
+    *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
+}  # fmt: skip
+
+
+def facts(retailer, night):
+    return {name: retailer.rows(night, name, columns) for name, columns in COLUMNS.items()}
+
+
+def pieces(night, table):
+    """By how many nights a table was written."""
+    return len(night.lake.manifest(night.run_date).tables[table].parts)
+
+
+def load(retailer):
+    return [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS][-1]
+
+
+def load_whole(retailer, monkeypatch):
+    """The last night again, nothing taken over from the nights before."""
+    with monkeypatch.context() as patch:
+        patch.setattr(incremental, "_rests_on", lambda *_: False)
+        night = retailer.load(DAYS[-1], upto=("staging", "facts"), only=MADE)
+    assert {pieces(night, name) for name in INCREMENTAL} <= {0, 1}
+    return night
+
+
+def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_receipts_alone(retailer, monkeypatch):
+    retailer.deliver(
+        DAYS[0],
+        receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\nr2,c1,2017-12-01,sale,6\nr9,c1,2017-12-03,sale,9\n",
+        receipt_lines=LINES + "r1,1,tea,1,5,3\nr3,1,tea,1,8,4\n",
+        products=PRODUCTS + "tea,drinks\n",
+    )
+    retailer.deliver(
+        DAYS[1],
+        receipts=RECEIPTS + "r1,c2,2017-12-01,sale,50\nr3,c1,2017-11-30,sale,8\n",
+        receipt_lines=LINES + "r2,1,tea,1,6,1\n",
+    )
+    retailer.deliver(DAYS[2], promo_redemptions="promo_code,receipt_id\nX,r1\nY,r1\n")
+    by_increments = load(retailer)
+    found = facts(retailer, by_increments)
+    assert found["receipt_fact"] == [
+        ("r1", "c2", date(2017, 12, 1), Decimal("50.00"), Decimal("47.00"), 1, 2, date(2017, 12, 2)),
+        ("r2", "c1", date(2017, 12, 1), Decimal("6.00"), Decimal("5.00"), 1, 0, date(2017, 12, 1)),
+        ("r3", "c1", date(2017, 11, 30), Decimal("8.00"), Decimal("4.00"), 1, 0, date(2017, 12, 2)),
+        ("r9", "c1", date(2017, 12, 3), Decimal("9.00"), None, 0, 0, date(2017, 12, 1)),
+    ]
+    assert found["customer_totals"] == [
+        ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
+        ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
+    ]
+    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1}  # there is no return
+    assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
+    assert facts(retailer, load_whole(retailer, monkeypatch)) == found
+
+
+def test_a_receipt_is_known_since_the_night_that_first_had_it_with_its_customer(retailer, monkeypatch):
+    again = "same,c1,2017-12-01,sale,5\n"
+    first = again + "corrected,c1,2017-12-01,sale,5\nclaimed,,2017-12-01,sale,5\nmoved,c1,2017-12-01,sale,5\n"
+    retailer.deliver(DAYS[0], receipts=RECEIPTS + first)
+    second = again + "claimed,c2,2017-12-01,sale,5\nmoved,c2,2017-12-01,sale,5\nlate,c2,2017-11-30,sale,5\n"
+    retailer.deliver(DAYS[1], receipts=RECEIPTS + second)
+    third = again + "corrected,c1,2017-12-01,sale,9\nclaimed,c2,2017-12-01,sale,9\nmoved,c1,2017-12-01,sale,5\n"
+    retailer.deliver(DAYS[2], receipts=RECEIPTS + third)
+    night = load(retailer)
+    assert dict(retailer.rows(night, "receipt_fact", "receipt_id, known_date")) == {
+        "same": date(2017, 12, 1),
+        "corrected": date(2017, 12, 1),
+        "claimed": date(2017, 12, 2),
+        "moved": date(2017, 12, 1),
+        "late": date(2017, 12, 2),
+    }
+    assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatch):
+    sales = RECEIPTS + "r1,old,2017-12-01,sale,5\nr2,new,2017-12-01,sale,6\nr3,other,2017-12-01,sale,7\n"
+    retailer.deliver(DAYS[0], receipts=sales, crm_customers=CRM + "old,2017-01-01,\nnew,2017-01-01,\n")
+    retailer.deliver(DAYS[1], crm_customers=CRM + "old,2017-01-01,new\n")
+    retailer.deliver(DAYS[2], crm_customers=CRM + "old,2017-01-01,\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    orders = [retailer.rows(night, "customer_totals", "customer_id, order_count") for night in nights]
+    apart = [("new", 1), ("old", 1), ("other", 1)]
+    assert orders == [apart, [("new", 2), ("other", 1)], apart]
+    assert pieces(nights[2], "customer_totals") == 3
+    assert facts(retailer, nights[2]) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_an_address_that_two_share_touches_both_and_its_correction_too(retailer, monkeypatch):
+    sales = RECEIPTS + "r1,old,2017-12-01,sale,5\nr2,new,2017-12-01,sale,6\nr3,other,2017-12-01,sale,7\n"
+    crm = "customer_id,registered_at,email\n"
+    retailer.deliver(
+        DAYS[0], receipts=sales, crm_customers=crm + "old,2017-01-01,a@example.com\nnew,2017-02-01,b@example.com\n"
+    )
+    retailer.deliver(DAYS[1], crm_customers=crm + "new,2017-02-01, A@Example.com\n")
+    retailer.deliver(DAYS[2], crm_customers=crm + "new,2017-02-01,b@example.com\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    identity = [retailer.rows(night, "customer_identity") for night in nights]
+    assert identity == [[], [("new", "old", "email")], []]
+    orders = [retailer.rows(night, "customer_totals", "customer_id, order_count") for night in nights]
+    apart = [("new", 1), ("old", 1), ("other", 1)]
+    assert orders == [apart, [("old", 2), ("other", 1)], apart]
+    assert pieces(nights[2], "customer_totals") == 3
+    assert facts(retailer, nights[2]) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_who_buys_with_a_merged_account_keeps_what_the_others_bought(retailer, monkeypatch):
+    sales = RECEIPTS + "r1,old,2017-12-01,sale,5\nr2,new,2017-12-01,sale,6\n"
+    lines = LINES + "r1,1,tea,1,5,3\nr2,1,tea,1,6,3\n"
+    crm = CRM + "old,2017-01-01,new\nnew,2017-01-01,\n"
+    retailer.deliver(
+        DAYS[0], receipts=sales, receipt_lines=lines, crm_customers=crm, products=PRODUCTS + "tea,drinks\n"
+    )
+    retailer.deliver(DAYS[1])
+    retailer.deliver(
+        DAYS[2], receipts=RECEIPTS + "r3,old,2017-12-03,sale,7\n", receipt_lines=LINES + "r3,1,tea,1,7,3\n"
+    )
+    night = load(retailer)
+    assert retailer.rows(night, "customer_category", "customer_id, category, revenue") == [
+        ("new", "drinks", Decimal("18.00"))
+    ]
+    assert pieces(night, "customer_category") == 2
+    assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_a_product_in_another_category_moves_all_its_sales(retailer):
+    sales = {"receipts": RECEIPTS + "r1,c1,2017-12-01,sale,5\n", "receipt_lines": LINES + "r1,1,tea,1,5,3\n"}
+    retailer.deliver(DAYS[0], **sales, products=PRODUCTS + "tea,drinks\n")
+    retailer.deliver(DAYS[1], products="product_id,category,name\ntea,drinks,Tea\n")
+    retailer.deliver(DAYS[2], products=PRODUCTS + "tea,groceries\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    categories = [retailer.rows(night, "customer_category", "customer_id, category") for night in nights]
+    assert categories == [[("c1", "drinks")], [("c1", "drinks")], [("c1", "groceries")]]
+    kept = {night.lake.manifest(night.run_date).tables["customer_category"].parts for night in nights[:2]}
+    assert len(kept) == 1, "another name of a product touches nothing"
+
+
+def test_a_table_in_too_many_pieces_is_written_anew(retailer, monkeypatch):
+    monkeypatch.setattr(incremental, "MOST_PARTS", 2)
+    for number, day in enumerate(DAYS):
+        retailer.deliver(day, receipts=RECEIPTS + f"r{number},c1,{day},sale,5\n")
+    night = load(retailer)
+    assert pieces(night, "receipt_fact") == 1
+    assert len(facts(retailer, night)["receipt_fact"]) == 3
+
+
+def test_a_night_without_news_leaves_every_piece_as_it_is(retailer):
+    retailer.deliver(DAYS[0], receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\n")
+    retailer.deliver(DAYS[1])
+    first, second = (retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS[:2])
+    for name in INCREMENTAL:
+        tables = [night.lake.manifest(night.run_date).tables[name] for night in (first, second)]
+        assert tables[0].parts == tables[1].parts, name
+        assert not tables[1].superseded, name
+
+
+accounts = st.sampled_from(["a", "b", "c", ""])
+numbers = st.integers(0, 4)
+receipt = st.builds(
+    "r{},{},2017-{},{},{}\n".format,
+    numbers,
+    accounts,
+    st.sampled_from(["11-30", "12-01", "12-02", "12-03", "12-09"]),
+    st.sampled_from(["sale", "return"]),
+    st.integers(1, 9),
+)
+line = st.builds("r{},{},p{},1,{},{}\n".format, numbers, st.integers(1, 2), numbers, st.integers(1, 9), st.just(1))
+account = st.builds("{},2017-01-01,{}\n".format, st.sampled_from("abc"), accounts)
+product = st.builds("p{},category {}\n".format, numbers, st.integers(0, 1))
+extracts = st.fixed_dictionaries(
+    {"receipts": st.lists(receipt), "receipt_lines": st.lists(line), "crm_customers": st.lists(account)},
+    optional={"products": st.lists(product)},
+)
+HEADERS = {"receipts": RECEIPTS, "receipt_lines": LINES, "crm_customers": CRM, "products": PRODUCTS}
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),  # shrinking would load nights for minutes
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(nights=st.lists(extracts, min_size=3, max_size=3))
+def test_whatever_comes_increments_add_up_to_the_whole(
+    nights: list[dict[str, list[str]]], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home: Path = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LOYALTY_HOME", str(home))
+    load_settings.cache_clear()
+    retailer = Retailer(home)
+    for day, delivered in zip(DAYS, nights, strict=True):
+        retailer.deliver(day, **{name: HEADERS[name] + "".join(rows) for name, rows in delivered.items()})
+    by_increments = facts(retailer, load(retailer))
+    assert by_increments == facts(retailer, load_whole(retailer, monkeypatch))
