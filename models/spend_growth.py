@@ -90,7 +90,7 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class GrowthModel:
+class SpendGrowthModel:
     """What scores a night, and what later fits and nights are held against.
 
     Attributes:
@@ -113,7 +113,7 @@ class GrowthModel:
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> "GrowthModel":
+    def from_json(cls, text: str) -> "SpendGrowthModel":
         """The model that to_json wrote.
 
         Raises:
@@ -134,23 +134,23 @@ def _regression(content: Mapping[str, Any]) -> Regression:
 
 
 @dataclass(frozen=True)
-class GrowthFit:
+class SpendGrowthFit:
     """What was learnt and how good it is: (metric, value, note) for model_quality, the method among them.
 
     The model is the last one itself where that stays, and None where there is neither.
     """
 
-    model: GrowthModel | None
+    model: SpendGrowthModel | None
     quality: list[QualityRow]
 
 
-def fit_growth(
+def fit_spend_growth(
     train: pd.DataFrame,
     test: pd.DataFrame,
     horizon_days: int,
-    last: GrowthModel | None = None,
+    last: SpendGrowthModel | None = None,
     question: Mapping[str, Any] | None = None,
-) -> GrowthFit:
+) -> SpendGrowthFit:
     """A model learnt at the earlier cut-off, judged at the later, and learnt again there for publishing.
 
     The new model and the last one are held against the same customers, with labels that neither learnt from. The new
@@ -179,7 +179,7 @@ def fit_growth(
                 f"{int(labels.sum())} of {len(labels)} customers spent more; {MIN_OF_EACH_CLASS} of either outcome are "
                 f"needed{'; the last model stays' if last else ''}"
             )
-            return GrowthFit(last, [("method", None, note)])
+            return SpendGrowthFit(last, [("method", None, note)])
     judged = {method: _fitted(method, train, learnt, horizon_days) for method in METHODS}
     predicted = {method: _probability(found, test, horizon_days) for method, found in judged.items()}
     best = min(METHODS, key=lambda method: brier(more, predicted[method])[0])  # of equals the simplest
@@ -192,11 +192,13 @@ def fit_growth(
         rows += _against_last(difference)
         if difference.is_worse:
             note = f"{last.method}: the last growth model predicts better than the new one and stays"
-            return GrowthFit(last, [("method", None, note), *rows, *_judged_rows(more, old), *_each(more, predicted)])
+            return SpendGrowthFit(
+                last, [("method", None, note), *rows, *_judged_rows(more, old), *_each(more, predicted)]
+            )
     published = _fitted(best, test, more, horizon_days)
     bins = {name: fixed_bins(values) for name, values in watched(test, _probability(published, test, horizon_days))}
-    model = GrowthModel(best, horizon_days, published, judged[best], bins, asked)
-    return GrowthFit(model, [("method", None, told), *rows, *_judged_rows(more, p), *_each(more, predicted)])
+    model = SpendGrowthModel(best, horizon_days, published, judged[best], bins, asked)
+    return SpendGrowthFit(model, [("method", None, told), *rows, *_judged_rows(more, p), *_each(more, predicted)])
 
 
 def _against_last(difference: LossDifference) -> list[QualityRow]:
@@ -234,7 +236,7 @@ def _each(more: Booleans, predicted: Mapping[Method, Floats]) -> list[QualityRow
     ]
 
 
-def score_growth(model: GrowthModel | None, customers: pd.DataFrame) -> Floats:
+def score_spend_growth(model: SpendGrowthModel | None, customers: pd.DataFrame) -> Floats:
     """Probability of spending more, one per row in the order given, within .001 and .999; NaN without a model.
 
     A row depends on its own values only, so batches give the same.

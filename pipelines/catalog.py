@@ -142,7 +142,7 @@ _PYTHON = (
     ),
     Table("churn_drift", "scores", "split", ("customer_churn",)),
     Table(
-        "growth_fit",
+        "spend_growth_fit",
         "scores",
         "python",
         (
@@ -155,27 +155,27 @@ _PYTHON = (
             "cut_off",
             "service_account",
         ),
-        ("growth_fit", "growth_model", "category_capacity", "peer_group"),
-        function="pipelines.scoring.spend_growth:growth_fit",
+        ("spend_growth_fit", "spend_growth_model", "category_capacity", "peer_group"),
+        function="pipelines.scoring.spend_growth:spend_growth_fit",
         model="spend_growth",
         libraries=("numpy", "scikit-learn", "scipy"),
     ),
-    Table("growth_model", "scores", "split", ("growth_fit",)),
-    Table("category_capacity", "scores", "split", ("growth_fit",)),
-    Table("peer_group", "scores", "split", ("growth_fit",)),
+    Table("spend_growth_model", "scores", "split", ("spend_growth_fit",)),
+    Table("category_capacity", "scores", "split", ("spend_growth_fit",)),
+    Table("peer_group", "scores", "split", ("spend_growth_fit",)),
     Table(
         "customer_spend_more",
         "scores",
         "python",
-        ("customer_features", "growth_model"),
+        ("customer_features", "spend_growth_model"),
         function="pipelines.scoring.spend_growth:customer_spend_more",
     ),
-    Table("growth_drift", "scores", "split", ("customer_spend_more",)),
+    Table("spend_growth_drift", "scores", "split", ("customer_spend_more",)),
     Table(
         "customer_next_order",
         "scores",
         "python",
-        ("customer_purchase_pattern", "growth_model", "service_account"),
+        ("customer_purchase_pattern", "spend_growth_model", "service_account"),
         function="pipelines.scoring.next_order:customer_next_order",
     ),
     Table("next_order_drift", "scores", "split", ("customer_next_order",)),
@@ -218,6 +218,15 @@ _PYTHON = (
     ),
     Table("campaign_assignment", "segments", "split", ("campaign_list",)),
 )
+
+
+@cache
+def query(name: str) -> str:
+    """The SELECT in sql/<name>.sql, as in "lists/candidate": one that is no table of the night, but run for one.
+
+    It reads tables and views by their names alone. What varies (a day, a setting) is registered as a small table.
+    """
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
 @lru_cache(maxsize=256)

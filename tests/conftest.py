@@ -101,7 +101,7 @@ class Retailer:
         manifest = night.lake.manifest(night.run_date)
         found: list[tuple[str, int, str]] = []
         with DuckDBEngine(night, self.settings) as engine:
-            for part in manifest.tables[f"rejected_{source}"].parts:
+            for part in manifest.tables[f"rejected_{source}"].data_files:
                 path = str(night.lake.path(part.path))
                 found += engine.rows("SELECT file, row_number, rule FROM read_parquet($p) ORDER BY ALL", {"p": path})  # type: ignore[arg-type]
         return found

@@ -175,7 +175,7 @@ def read_files(home: Path) -> set[Path]:
     """Files of the lake that the home's manifests and warehouses read."""
     lake = Lake(home)
     named = {
-        file for night in lake.nights() for table in lake.manifest(night).tables.values() for file in table.files()
+        file for night in lake.nights() for table in lake.manifest(night).tables.values() for file in table.paths()
     }
     for note in (lake.root / "published").glob("*.json"):
         named |= set(json.loads(note.read_bytes()))

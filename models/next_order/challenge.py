@@ -17,7 +17,7 @@ from scipy.special import betaincc
 
 from models.clv.challenge import MIN_BUYERS, ChallengerResult
 from models.evaluation.compare import paired_bootstrap
-from models.next_order.parameters import HALF_A_DAY, QualityRow, RhythmParameters
+from models.next_order.parameters import HALF_A_DAY, NextOrderParameters, QualityRow
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ LEAST_PROBABILITY = 1e-9
 
 
 def compare_with_champion(
-    new: RhythmParameters, last: RhythmParameters, customers: pd.DataFrame, follow_up_days: int, seed: int
+    new: NextOrderParameters, last: NextOrderParameters, customers: pd.DataFrame, follow_up_days: int, seed: int
 ) -> ChallengerResult:
     """Whether the last parameters did better than the new ones, beyond chance (95 %): then the new ones are refused.
 
@@ -65,7 +65,7 @@ def no_comparison(reason: str) -> ChallengerResult:
     return ChallengerResult(False, [("log_loss_less_last_model", None, note)])
 
 
-def waiting_loss(parameters: RhythmParameters, customers: pd.DataFrame, follow_up_days: int) -> Floats:
+def waiting_loss(parameters: NextOrderParameters, customers: pd.DataFrame, follow_up_days: int) -> Floats:
     """Minus the log of the probability of each customer's next purchase day, or of none within the follow-up.
 
     Args:

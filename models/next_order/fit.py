@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import betaincc, betaln, gammaln
 
-from models.next_order.parameters import HALF_A_DAY, Floats, QualityRow, RhythmParameters
+from models.next_order.parameters import HALF_A_DAY, Floats, NextOrderParameters, QualityRow
 
 MIN_REPEAT_CUSTOMERS = 30
 
@@ -16,13 +16,13 @@ K_BOUNDS = (0.1, 20.0)
 
 
 @dataclass(frozen=True)
-class RhythmFit:
+class NextOrderFit:
     """One fit: parameters, None if refused, and why (note, in a marketer's words).
 
     log_likelihood is that of buying and leaving given k, without (k - 1) Σ log(days), which no parameter changes.
     """
 
-    parameters: RhythmParameters | None
+    parameters: NextOrderParameters | None
     log_likelihood: float | None
     customers: int
     repeat_customers: int
@@ -65,9 +65,9 @@ def regularity(intervals: pd.DataFrame, rounding: float = HALF_A_DAY) -> float |
     return float(np.exp(found.x))
 
 
-def fit_rhythm(
-    patterns: pd.DataFrame, k: float | None, start: RhythmParameters | None = None, rounding: float = HALF_A_DAY
-) -> RhythmFit:
+def fit_next_order(
+    patterns: pd.DataFrame, k: float | None, start: NextOrderParameters | None = None, rounding: float = HALF_A_DAY
+) -> NextOrderFit:
     """Parameters by maximum likelihood for a given k.
 
     Args:
@@ -89,7 +89,7 @@ def fit_rhythm(
     if k is None or repeaters < MIN_REPEAT_CUSTOMERS:
         needed = f"{MIN_REPEAT_CUSTOMERS} who bought on three days or more are needed to see a rhythm"
         note = f"no model of the next order: {repeaters} of {customers} customers bought again; {needed}"
-        return RhythmFit(None, None, customers, repeaters, note)
+        return NextOrderFit(None, None, customers, repeaters, note)
     spent, silent = recency - rounding * x, age - recency
 
     def loss(logs: Floats) -> float:
@@ -101,11 +101,11 @@ def fit_rhythm(
         return -float(weight @ (likelihood + leaving)) / customers
 
     mean_age = float(weight @ age) / customers
-    first = start or RhythmParameters(k, 1.0, max(mean_age / 10, 1.0), 0.5, 2.0)
+    first = start or NextOrderParameters(k, 1.0, max(mean_age / 10, 1.0), 0.5, 2.0)
     # Bounds that no shop comes near; at a = b = 0 nobody would ever leave and the data could not say so.
     bounds = [(-7.0, 7.0), (-7.0, 12.0), (-7.0, 7.0), (-7.0, 9.0)]
     guess = np.clip(np.log([first.r, first.alpha, first.a, first.b]), *np.transpose(bounds))
     found = minimize(loss, guess, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-8})
-    parameters = RhythmParameters(k, *(round(float(value), 9) for value in np.exp(found.x)))
+    parameters = NextOrderParameters(k, *(round(float(value), 9) for value in np.exp(found.x)))
     note = f"{customers} customers, of whom {repeaters} bought again; k = 1 is buying at random, above is regular"
-    return RhythmFit(parameters, -float(found.fun) * customers, customers, repeaters, note)
+    return NextOrderFit(parameters, -float(found.fun) * customers, customers, repeaters, note)

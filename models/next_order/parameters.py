@@ -31,7 +31,7 @@ LOG_ODDS = np.linspace(16.0, -28.0, 353)
 
 
 @dataclass(frozen=True)
-class RhythmParameters:
+class NextOrderParameters:
     """How a population buys and leaves; alpha in days, the rest without a unit."""
 
     k: float
@@ -44,7 +44,7 @@ class RhythmParameters:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "RhythmParameters":
+    def from_json(cls, text: str) -> "NextOrderParameters":
         """The parameters that to_json wrote.
 
         Raises:

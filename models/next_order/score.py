@@ -25,8 +25,8 @@ from models.next_order.parameters import (
     LOG_ODDS,
     PRESUMED_GONE,
     Floats,
+    NextOrderParameters,
     QualityRow,
-    RhythmParameters,
 )
 
 MIN_JUDGED = 100
@@ -36,7 +36,7 @@ MIN_JUDGED = 100
 WATCHED = ("days_between_purchases", "days_since_last_purchase", "p_order_again", "next_order_days")
 
 
-def score_rhythm(customers: pa.Table, parameters: RhythmParameters | None) -> pa.Table:
+def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None) -> pa.Table:
     """One row per customer, in the order given: the next purchase day, in days from the night (1: the next day).
 
     p_order_again: that there will be one. low_days, next_days (median) and high_days, given that there is one: on or
@@ -84,7 +84,7 @@ def watched_columns(customers: pa.Table, scored: pa.Table, active_days: int) -> 
     own.
 
     Args:
-        customers: as given to score_rhythm.
+        customers: as given to score_next_order.
         scored: what it made of them.
         active_days: who bought within so many days is active.
     """
@@ -99,7 +99,7 @@ def watched_columns(customers: pa.Table, scored: pa.Table, active_days: int) -> 
     return {name: values[active] for name, values in columns.items()}
 
 
-def _outlook(parameters: RhythmParameters, x: Floats, recency: Floats, silent: Floats) -> tuple[Floats, Floats]:
+def _outlook(parameters: NextOrderParameters, x: Floats, recency: Floats, silent: Floats) -> tuple[Floats, Floats]:
     """p_order_again; and days (3 x customers) until 10, 50 and 90 %, given that there is a next purchase.
 
     Intervals in units of alpha + S are distributed alike for all of a frequency: one table for each serves them all.
@@ -122,13 +122,13 @@ def _outlook(parameters: RhythmParameters, x: Floats, recency: Floats, silent: F
     return p_again, days
 
 
-def interval_probability(customers: pa.Table, parameters: RhythmParameters) -> Floats:
+def interval_probability(customers: pa.Table, parameters: NextOrderParameters) -> Floats:
     """Probability that a next order comes, and from low_days to high_days after the night; NaN without an interval.
 
     A little more than COVERAGE x p_order_again, as days are whole.
 
     Args:
-        customers: frequency, recency_days, age_days, and low_days and high_days of score_rhythm.
+        customers: frequency, recency_days, age_days, and low_days and high_days of score_next_order.
         parameters: those that the interval was made with.
     """
     x, recency, age, low, high = (
@@ -158,11 +158,11 @@ def log_quantiles(k: float, shape: float) -> Floats:
     return np.asarray(np.log(z) - np.log(rest))
 
 
-def judge_rhythm(forecast: pa.Table, next_days: npt.ArrayLike, follow_up_days: int) -> list[QualityRow]:
+def evaluate_next_order(forecast: pa.Table, next_days: npt.ArrayLike, follow_up_days: int) -> list[QualityRow]:
     """(metric, value, note) of a forecast made follow_up_days ago.
 
     Args:
-        forecast: score_rhythm's rows.
+        forecast: score_next_order's rows.
         next_days: days from that night to each customer's next purchase day; NaN for none until tonight.
         follow_up_days: days from that night to tonight. Judged is who was given an interval that has ended since.
     """

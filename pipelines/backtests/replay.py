@@ -31,13 +31,13 @@ JUDGED_CUSTOMERS = round(0.95 * FITTED_CUSTOMERS)
 _PURCHASES = ("customer_purchase_pattern", "clv_fit", "customer_rfm")
 
 
-_NEXT_ORDERS = ("growth_fit", "customer_next_order")
+_NEXT_ORDERS = ("spend_growth_fit", "customer_next_order")
 
 
 _HORIZON = ("churn_fit", "customer_churn", "customer_spend_more")
 
 
-_PUBLISHED = (*_PURCHASES, "clv_model", *_NEXT_ORDERS, "growth_model", *_HORIZON)
+_PUBLISHED = (*_PURCHASES, "clv_model", *_NEXT_ORDERS, "spend_growth_model", *_HORIZON)
 
 
 _REPLAYED_FACTS = ("customer_totals",)
@@ -76,7 +76,7 @@ def select(name: str, night: CommittedNight, engine: DuckDBEngine) -> str:
 
 
 def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
-    """known_day: all that the judged customers did, as known tonight; left_out: who is not judged."""
+    """days_known_now: all that the judged customers did, as known tonight; left_out: who is not judged."""
     days = select("customer_day", base, engine)
     known = "COALESCE(known_date, business_date)"  # what an older version made doesn't say
     engine.register("every_day", f"SELECT * REPLACE ({known} AS known_date) FROM ({days})")
@@ -84,25 +84,25 @@ def register_known(engine: DuckDBEngine, base: CommittedNight) -> None:
     sampled = "TRUE"
     if customers > JUDGED_CUSTOMERS:  # a fixed random part, by md5 of the id
         sampled = f"md5(customer_id)[:8] < '{round(JUDGED_CUSTOMERS / customers * 16**8):08x}'"
-    _keep("known_day", f"SELECT * FROM every_day WHERE {sampled}", engine)
+    _keep("days_known_now", f"SELECT * FROM every_day WHERE {sampled}", engine)
     engine.register("service_account", select("service_account", base, engine))
     _keep("left_out", "SELECT customer_id FROM service_account", engine)
     engine.register("identity", select("customer_identity", base, engine))
 
 
 def register_cut_off(day: date, engine: DuckDBEngine, settings: Settings) -> None:
-    """cut_off: a day, as seen in known_day; another one once feature_date is."""
-    engine.register("customer_day", "SELECT * FROM known_day")
+    """cut_off: a day, as seen in days_known_now; another one once feature_date is."""
+    engine.register("customer_day", "SELECT * FROM days_known_now")
     engine.register_arrow("feature_date", feature_dates([day], settings))
     engine.register("cut_off", tables()["cut_off"].sql)
 
 
 def _register_known_then(as_of: date, engine: DuckDBEngine, settings: Settings) -> None:
-    """known_then: of known_day what was known on a day."""
+    """days_known_at_origin: of days_known_now what was known on a day."""
     register_cut_off(as_of, engine, settings)
     _keep("origin", "SELECT * FROM cut_off", engine)
     known = "d.business_date <= o.as_of_date AND d.known_date <= o.known_by_date"
-    engine.register("known_then", f"SELECT d.* FROM known_day AS d INNER JOIN origin AS o ON {known}")
+    engine.register("days_known_at_origin", f"SELECT d.* FROM days_known_now AS d INNER JOIN origin AS o ON {known}")
 
 
 def register_published(manifest: Manifest, engine: DuckDBEngine, settings: Settings) -> None:
@@ -110,7 +110,7 @@ def register_published(manifest: Manifest, engine: DuckDBEngine, settings: Setti
     _register_known_then(manifest.run_date, engine, settings)
     for name in _PUBLISHED:
         rows = engine.select_of(manifest.tables.get(name, TableState()), contract_of(name))
-        judged = "WHERE customer_id IN (SELECT customer_id FROM known_day)" if name.startswith("customer") else ""
+        judged = "WHERE customer_id IN (SELECT customer_id FROM days_known_now)" if name.startswith("customer") else ""
         _keep(name, f"SELECT * FROM ({rows}) {judged}", engine)
     before = engine.select_of(manifest.tables.get("customer_identity", TableState()), contract_of("customer_identity"))
     pair = "source_customer_id, customer_id"
@@ -182,7 +182,7 @@ def _register_as_of(name: str, as_of: date, base: CommittedNight, engine: DuckDB
     contract = contract_of(name)
     rows = select(name, base, engine)
     if name == "customer_day":
-        rows = "SELECT * FROM known_then"
+        rows = "SELECT * FROM days_known_at_origin"
     elif "business_date" in {column.name for column in contract.columns}:
         rows = f"SELECT * FROM ({rows}) WHERE business_date <= DATE '{as_of}'"
     elif name not in _TIMELESS:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from models.evaluation.backtest import LEAST_CUSTOMERS, Scale, by_group, metrics
-from models.next_order.parameters import RhythmParameters
+from models.next_order.parameters import NextOrderParameters
 from models.next_order.score import interval_probability
 from pipelines.backtests.replay import (
     Origin,
@@ -168,8 +168,8 @@ class _Judged:
 class _Measure:
     """What is forecast, by which model.
 
-    fit: the table of its fit. told_by: the metric there whose note says why there is no forecast. version: one that
-    bears the day of the model itself, not of a later attempt.
+    fit: the table of its fit. reason_metric: the metric there whose note says why there is no forecast. version: one
+    that bears the day of the model itself, not of a later attempt.
     """
 
     name: str
@@ -177,7 +177,7 @@ class _Measure:
     fit: str
     scale: Scale
     unit: str
-    told_by: str
+    reason_metric: str
     version: str
 
 
@@ -190,13 +190,15 @@ _REVENUE = _Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_cus
 _CHURNED = _Measure("churned", "churn", "churn_fit", "probability", "share that left", "method", "training_rows")
 
 
-_SPENT_MORE = _Measure("spent_more", "growth", "growth_fit", "probability", "share that spent more", "method", "method")
+_SPENT_MORE = _Measure(
+    "spent_more", "growth", "spend_growth_fit", "probability", "share that spent more", "method", "method"
+)
 
 
 _ORDERED = _Measure(
     "ordered_in_interval",
     "next_order",
-    "growth_fit",
+    "spend_growth_fit",
     "probability",
     "share that ordered within it",
     "customers",
@@ -209,7 +211,7 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
 
     def judged(measure: _Measure, window: int, outcomes: pd.DataFrame, whom: str = "") -> _Judged:
         fit = f"{identifier(measure.fit)} WHERE model = '{measure.model}'"
-        notes = engine.rows(f"SELECT note FROM {fit} AND metric = '{measure.told_by}'")
+        notes = engine.rows(f"SELECT note FROM {fit} AND metric = '{measure.reason_metric}'")
         versions = engine.rows(f"SELECT trained_through FROM {fit} AND metric = '{measure.version}'")
         key = {
             "model": measure.model,
@@ -239,14 +241,14 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
 
 def _amounts(measure: _Measure, as_of: date, window: int, engine: DuckDBEngine) -> pd.DataFrame:
     """Grain: customer with a forecast. Baseline: as much as in the window before, if the data reach back so far."""
-    begins = engine.rows("SELECT MIN(business_date) FROM known_day")[0][0]
+    begins = engine.rows("SELECT MIN(business_date) FROM days_known_now")[0][0]
     reaches_back = begins is not None and begins <= as_of - timedelta(window - 1)
     predicted, interval = "f.expected_purchases", ""
     if measure is _REVENUE:
         predicted, interval = "f.clv", "f.clv_low AS low, f.clv_high AS high,"
     found: pd.DataFrame = engine.arrow(
-        f"""WITH afterwards AS ({_bought("known_day", as_of, as_of + timedelta(window))}),
-        earlier AS ({_bought("known_then", as_of - timedelta(window), as_of)})
+        f"""WITH afterwards AS ({_bought("days_known_now", as_of, as_of + timedelta(window))}),
+        earlier AS ({_bought("days_known_at_origin", as_of - timedelta(window), as_of)})
         SELECT {_GROUPS}, {interval}
             {predicted} AS predicted,
             CAST(COALESCE(a.{measure.name}, 0) AS DOUBLE) AS actual,
@@ -281,7 +283,7 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
 
     def last_order(day: date) -> str:
         return (
-            f"SELECT customer_id, {recency.format(day)} AS days FROM known_then "
+            f"SELECT customer_id, {recency.format(day)} AS days FROM days_known_at_origin "
             f"WHERE order_count > 0 AND business_date <= DATE '{day}' GROUP BY customer_id"
         )
 
@@ -300,7 +302,7 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
         ),
         earlier AS (
             SELECT e.days // 7 AS weeks,
-                e.customer_id NOT IN (SELECT customer_id FROM ({buyers("known_then", before)})) AS has_left
+                e.customer_id NOT IN (SELECT customer_id FROM ({buyers("days_known_at_origin", before)})) AS has_left
             FROM ({last_order(before)}) AS e
             WHERE e.days <= (SELECT MAX(days) FROM active)
                 AND e.customer_id NOT IN (SELECT customer_id FROM left_out)
@@ -312,7 +314,8 @@ def _departures(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDB
         overall AS (SELECT CAST(COUNT(*) FILTER (WHERE has_left) AS DOUBLE) / NULLIF(COUNT(*), 0) AS share FROM earlier)
         SELECT {_GROUPS},
             a.p_churn AS predicted,
-            CAST(a.customer_id NOT IN (SELECT customer_id FROM ({buyers("known_day", as_of)})) AS DOUBLE) AS actual,
+            CAST(a.customer_id NOT IN (SELECT customer_id FROM ({buyers("days_known_now", as_of)})) AS DOUBLE)
+                AS actual,
             COALESCE(w.share, o.share) AS baseline
         FROM active AS a
         CROSS JOIN overall AS o
@@ -331,7 +334,7 @@ def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngi
     in the horizon before it, or as much; if the data reach back so far.
     """
     before = as_of - lead - horizon
-    begins = engine.rows("SELECT MIN(business_date) FROM known_day")[0][0]
+    begins = engine.rows("SELECT MIN(business_date) FROM days_known_now")[0][0]
     reaches_back = begins is not None and begins <= before - 2 * horizon + timedelta(1)
 
     def spends(days: str, day: date) -> str:
@@ -349,7 +352,7 @@ def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngi
 
     found: pd.DataFrame = engine.arrow(
         f"""WITH earlier AS (
-            SELECT band, has_grown FROM ({spends("known_then", before)})
+            SELECT band, has_grown FROM ({spends("days_known_at_origin", before)})
             WHERE last_order_date > DATE '{before - timedelta(365)}' AND {reaches_back}
                 AND customer_id NOT IN (SELECT customer_id FROM left_out)
         ),
@@ -366,8 +369,8 @@ def _growth(as_of: date, lead: timedelta, horizon: timedelta, engine: DuckDBEngi
             COALESCE(b.share, o.share) AS baseline
         FROM customer_spend_more AS f
         CROSS JOIN overall AS o
-        LEFT JOIN ({spends("known_then", as_of)}) AS s ON s.customer_id = f.customer_id
-        INNER JOIN ({spends("known_day", as_of)}) AS a ON a.customer_id = f.customer_id
+        LEFT JOIN ({spends("days_known_at_origin", as_of)}) AS s ON s.customer_id = f.customer_id
+        INNER JOIN ({spends("days_known_now", as_of)}) AS a ON a.customer_id = f.customer_id
         INNER JOIN customer_purchase_pattern AS p ON p.customer_id = f.customer_id
         LEFT JOIN customer_rfm AS r ON r.customer_id = f.customer_id
         LEFT JOIN by_band AS b ON b.band = s.band
@@ -387,7 +390,7 @@ def _next_orders(as_of: date, window: int, engine: DuckDBEngine) -> tuple[pd.Dat
     """
     dated = engine.arrow(
         f"""WITH afterwards AS (
-            SELECT customer_id, DATE_DIFF('day', DATE '{as_of}', MIN(business_date)) AS order_days FROM known_day
+            SELECT customer_id, DATE_DIFF('day', DATE '{as_of}', MIN(business_date)) AS order_days FROM days_known_now
             WHERE business_date > DATE '{as_of}' AND business_date <= DATE '{as_of + timedelta(window)}'
                 AND net_spend > 0
             GROUP BY customer_id
@@ -413,10 +416,10 @@ def _next_orders(as_of: date, window: int, engine: DuckDBEngine) -> tuple[pd.Dat
     )
     judged = dated.filter(pc.less_equal(dated["high_days"], window))
     whom = f"of {len(dated):,} customers with a date, {len(judged):,} have an interval that had ended" if dated else ""
-    parameters = engine.rows("SELECT parameters FROM growth_model WHERE part = 'rhythm'")
+    parameters = engine.rows("SELECT parameters FROM spend_growth_model WHERE part = 'rhythm'")
     predicted = np.empty(0)
     if len(judged):
-        predicted = interval_probability(judged, RhythmParameters.from_json(parameters[0][0]))
+        predicted = interval_probability(judged, NextOrderParameters.from_json(parameters[0][0]))
     found: pd.DataFrame = judged.drop_columns(["frequency", "recency_days", "age_days"]).to_pandas()
     within = found["order_days"].between(found.pop("low_days"), found.pop("high_days"))
     return found.assign(predicted=predicted, actual=within.astype(float), baseline=np.nan), whom

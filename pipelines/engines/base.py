@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipelines.contracts import Column, Contract
 from pipelines.engines.sql import identifier
 from pipelines.store.lake import Night
-from pipelines.store.manifest import Part, TableState
+from pipelines.store.manifest import DataFile, TableState
 
 
 def _no_rows(contract: Contract) -> str:
@@ -43,10 +43,10 @@ class Engine(ABC):
 
     def select_of(self, state: TableState, contract: Contract) -> str:
         """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
-        if not state.parts:
+        if not state.data_files:
             return _no_rows(contract)
         if not state.superseded:
-            return self.select_parts(state.parts, contract.columns)
+            return self.select_files(state.data_files, contract.columns)
         return self._split(state, contract, "ANTI")
 
     def replaced_of(self, state: TableState, contract: Contract, wanted: str = "TRUE") -> str:
@@ -54,14 +54,14 @@ class Engine(ABC):
         return self._split(state, contract, "SEMI", wanted) if state.superseded else _no_rows(contract)
 
     def _split(self, state: TableState, contract: Contract, join: str, wanted: str = "TRUE") -> str:
-        rows = self.select_parts(state.parts, contract.columns)
+        rows = self.select_files(state.data_files, contract.columns)
         key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
         same = " AND ".join(f"gone.{identifier(c.name)} = written.{identifier(c.name)}" for c in key)
-        gone = self.select_parts(state.superseded, key)
+        gone = self.select_files(state.superseded, key)
         rows, gone = (f"(SELECT * FROM ({of}) AS every WHERE {wanted})" for of in (rows, gone))
         return f"SELECT written.* FROM {rows} AS written {join} JOIN {gone} AS gone ON {same}"
 
-    def select_parts(self, parts: Iterable[Part], columns: Sequence[Column]) -> str:
+    def select_files(self, parts: Iterable[DataFile], columns: Sequence[Column]) -> str:
         """A SELECT of some columns from files that earlier versions of the contract may have written.
 
         A column that a file lacks is looked for under its former names, else NULL; a narrower type is widened.
@@ -81,7 +81,7 @@ class Engine(ABC):
             selects.append(f"SELECT {', '.join(read)} FROM {self.scan(paths)} AS written")
         return " UNION ALL ".join(selects)
 
-    def scan_parts(self, parts: Iterable[Part]) -> str:
+    def scan_files(self, parts: Iterable[DataFile]) -> str:
         """What to write after FROM to read files of the lake that have the same columns."""
         return self.scan(self._night.lake.path(part.path) for part in parts)
 
@@ -106,7 +106,7 @@ class Engine(ABC):
         """Make `name` stand for a SELECT's rows, worked out once."""
 
     @abstractmethod
-    def write(self, select: str, table: str) -> tuple[Part, ...]:
+    def write(self, select: str, table: str) -> tuple[DataFile, ...]:
         """Run a SELECT into new files of a table."""
 
     @abstractmethod

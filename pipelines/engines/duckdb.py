@@ -16,7 +16,7 @@ from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier, literal, one_file, qualified
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.store.manifest import Part
+from pipelines.store.manifest import DataFile
 
 # Keys of millions of values make no dictionary: it would be given up only after it was built.
 PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 10000"
@@ -61,9 +61,9 @@ class DuckDBEngine(Engine):
     def materialise(self, name: str, select: str) -> None:
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS {select}")
 
-    def write(self, select: str, table: str) -> tuple[Part, ...]:
+    def write(self, select: str, table: str) -> tuple[DataFile, ...]:
         path = self._night.new_file(table)
-        return (self._night.part(path, self.write_file(select, path)),)
+        return (self._night.data_file(path, self.write_file(select, path)),)
 
     def write_file(self, select: str, path: Path) -> int:
         """Run a SELECT into a Parquet file; returns its rows."""

@@ -17,7 +17,7 @@ from sqlglot import exp
 from pipelines.engines.base import Engine
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.store.manifest import Part
+from pipelines.store.manifest import DataFile
 
 
 def translate(select: str) -> str:
@@ -95,7 +95,7 @@ class SparkEngine(Engine):
     def materialise(self, name: str, select: str) -> None:
         self._name(name, self._frame(select).cache())
 
-    def write(self, select: str, table: str) -> tuple[Part, ...]:
+    def write(self, select: str, table: str) -> tuple[DataFile, ...]:
         folder = self._night.temporary_folder()
         try:
             self._frame(select).write.parquet(str(folder), mode="overwrite")
@@ -103,7 +103,7 @@ class SparkEngine(Engine):
             for file in sorted(folder.glob("part-*.parquet")):
                 path = file.rename(self._night.new_file(table))
                 path.chmod(0o600)
-                parts.append(self._night.part(path, self._spark.read.parquet(str(path)).count()))
+                parts.append(self._night.data_file(path, self._spark.read.parquet(str(path)).count()))
             return tuple(parts)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

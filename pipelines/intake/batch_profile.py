@@ -58,7 +58,7 @@ def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_
 def tonight_rows(source: str, night: Night, engine: DuckDBEngine) -> str | None:
     """What to write after FROM to read the rows that tonight brought; None if there are none."""
     parts = [part for part in night.table(source).written_by(night.run_date) if part.rows]
-    return engine.scan_parts(parts) if parts else None
+    return engine.scan_files(parts) if parts else None
 
 
 def _measures(contract: Contract, run_date: date) -> dict[str, str]:

@@ -27,7 +27,7 @@ from pipelines.intake.staging_contracts import address_columns, staging_contract
 from pipelines.intake.supersede import state_as_of
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.store.manifest import Part, TableState
+from pipelines.store.manifest import DataFile, TableState
 
 REJECTED = pa.schema(
     [
@@ -138,7 +138,7 @@ def _read(
                 parts = _split_off(table, read, engine) if read else ()
             else:
                 parts = tuple(_keep(path, table.name, night) for path in read)
-            states[table.name] = TableState(parts=parts)
+            states[table.name] = TableState(data_files=parts)
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         counts += Counts(0, -duplicates, 0, duplicates)
         return states, {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
@@ -174,14 +174,14 @@ def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine)
     return int(engine.rows("SELECT COUNT(*) FROM duplicate")[0][0])
 
 
-def _keep(path: Path, table: str, night: Night) -> Part:
+def _keep(path: Path, table: str, night: Night) -> DataFile:
     """A file that is good as it was read."""
     with pq.ParquetFile(path) as file:
         rows = file.metadata.num_rows
-    return night.part(path.rename(night.new_file(table)), rows)
+    return night.data_file(path.rename(night.new_file(table)), rows)
 
 
-def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[Part, ...]:
+def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[DataFile, ...]:
     normal = {f"{name}_normal": f"normal_{name}({name}) AS {name}_normal" for name in address_columns(table)}
     columns = ", ".join(normal.get(c.name, identifier(c.name)) for c in table.columns)
     rows = _numbered_rows(read)
@@ -212,4 +212,4 @@ def _write_rejected(
         schema=REJECTED,
     )
     engine.register_arrow("rejected", table)
-    return TableState(parts=engine.write("SELECT * FROM rejected", f"rejected_{contract.name}"))
+    return TableState(data_files=engine.write("SELECT * FROM rejected", f"rejected_{contract.name}"))

@@ -221,7 +221,7 @@ def _bare_reads(table: Table, manifest: Manifest, lake: Lake) -> list[str]:
     queries = []
     key = contract_of(table.name).key
     for name in sorted(stored_inputs(table)):
-        parts = manifest.tables[name].parts if name in manifest.tables else ()
+        parts = manifest.tables[name].data_files if name in manifest.tables else ()
         columns = columns_read(table, contract_of(name))
         if parts and columns:
             files = f"read_parquet([{', '.join(literal(str(lake.path(part.path))) for part in parts)}])"

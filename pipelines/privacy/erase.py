@@ -40,7 +40,7 @@ from pipelines.settings import Settings
 from pipelines.store.files import write_atomically
 from pipelines.store.lake import Lake
 from pipelines.store.locks import exclusive_home_lock
-from pipelines.store.manifest import Part, TableState
+from pipelines.store.manifest import DataFile, TableState
 from pipelines.tables.inputs import contract_of
 
 
@@ -293,7 +293,7 @@ def _rewrite_lake(erasure: Erasure, lake: Lake) -> None:
             writing.replace(new)
             renamed[str(path.relative_to(lake.root))] = (str(new.relative_to(lake.root)), left)
 
-    def moved(part: Part) -> Part:
+    def moved(part: DataFile) -> DataFile:
         path, rows = renamed.get(part.path, (part.path, part.rows))
         return part.model_copy(update={"path": path, "rows": rows})
 
@@ -301,7 +301,7 @@ def _rewrite_lake(erasure: Erasure, lake: Lake) -> None:
         tables = {
             name: state.model_copy(
                 update={
-                    "parts": tuple(map(moved, state.parts)),
+                    "parts": tuple(map(moved, state.data_files)),
                     "superseded": tuple(map(moved, state.superseded)),
                     "info": _followed(state, f"{manifest.run_date}", erasure.landing),
                 }

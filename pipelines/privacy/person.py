@@ -83,7 +83,7 @@ def lake_files(lake: Lake, table: str) -> list[str]:
     """Every file that a night names for a table."""
     nights = map(lake.manifest, lake.nights())
     states = [manifest.tables[table] for manifest in nights if table in manifest.tables]
-    return sorted({str(lake.path(part.path)) for state in states for part in state.parts})
+    return sorted({str(lake.path(part.path)) for state in states for part in state.data_files})
 
 
 def rows_of(files: Iterable[str]) -> str:
@@ -94,7 +94,7 @@ def rows_of(files: Iterable[str]) -> str:
 def accounts(customer: str, lake: Lake) -> frozenset[str]:
     """All ids of the person that a customer is, by the identity of the latest night."""
     nights = lake.nights()
-    parts = lake.manifest(nights[-1]).tables.get("customer_identity", TableState()).parts if nights else ()
+    parts = lake.manifest(nights[-1]).tables.get("customer_identity", TableState()).data_files if nights else ()
     pairs: list[tuple[str, str]] = []
     if parts:
         files = rows_of(str(lake.path(part.path)) for part in parts)
@@ -134,7 +134,7 @@ def describe(
             found = duckdb.sql(f"SELECT DISTINCT {name} FROM {rows} WHERE {own} AND {name} IS NOT NULL").fetchall()
             values |= {(name, value) for (value,) in found}
         forms = {form for name, value in values for form in _spellings(name, value, settings)}
-        parts = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].parts
+        parts = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].data_files
         latest = [str(lake.path(part.path)) for part in parts]
         for name in (*PERSONAL, "email_normal", "phone_normal"):
             of_others = f"SELECT DISTINCT LOWER(TRIM({name})) FROM {rows_of(latest)} WHERE NOT {own}"

@@ -61,7 +61,7 @@ def warnings(settings: Settings, manifest: Manifest) -> list[str]:
 
 def _not_met(lake: Lake, manifest: Manifest) -> list[str]:
     """Batch expectations of severity warn that the night did not meet."""
-    parts = manifest.tables["batch_expectation"].parts
+    parts = manifest.tables["batch_expectation"].data_files
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist() if not row["is_met"]]
     return [in_words(row) for row in sorted(rows, key=lambda row: (row["source"], row["expectation"]))]
 
@@ -80,8 +80,16 @@ _DOUBTFUL = {
 
 def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
     """A new model that was refused, one that has grown old, scores that drifted far."""
-    names = ("churn_fit", "churn_drift", "clv_fit", "clv_drift", "growth_fit", "growth_drift", "next_order_drift")
-    parts = [part for name in names for part in manifest.tables.get(name, TableState()).parts]
+    names = (
+        "churn_fit",
+        "churn_drift",
+        "clv_fit",
+        "clv_drift",
+        "spend_growth_fit",
+        "spend_growth_drift",
+        "next_order_drift",
+    )
+    parts = [part for name in names for part in manifest.tables.get(name, TableState()).data_files]
     rows = [row for part in parts for row in pq.read_table(lake.path(part.path)).to_pylist()]
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
@@ -214,7 +222,7 @@ def print_rejected(settings: Settings, night: date, source: str | None, limit: i
     manifest = lake.manifest(night)
     names = [source] if source else list(sources())
     states = (manifest.tables.get(f"rejected_{name}", TableState()) for name in names)
-    parts = [part for state in states for part in state.parts]
+    parts = [part for state in states for part in state.data_files]
     total = sum(part.rows for part in parts)
     if not total:
         print(f"No row was rejected in night {night}{f' of {source}' if source else ''}.")

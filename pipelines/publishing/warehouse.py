@@ -108,7 +108,7 @@ def _build(night: Night, settings: Settings) -> Path:
     """Put the night's own warehouse in place; returns the note that keeps the files that it reads."""
     home = settings.home
     building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
-    read = {file for table in night.tables().values() for file in table.files()}
+    read = {file for table in night.tables().values() for file in table.paths()}
     note = night.lake.keep_published(night.run_date, read)
     try:
         _fill(building, night, settings)

@@ -11,8 +11,8 @@ LIBRARIES = ("numpy", "scikit-learn", "scipy")
 FITTED_CUSTOMERS = 50_000
 
 
-def model_parts(engine: DuckDBEngine, table: str) -> dict[str, dict[str, Any]]:
-    """Rows of growth_model by part; those without a date were written before they had one, and are not used."""
+def model_components(engine: DuckDBEngine, table: str) -> dict[str, dict[str, Any]]:
+    """Rows of spend_growth_model by part; those without a date were written before they had one, and are not used."""
     rows = engine.arrow(f"SELECT * FROM {table} WHERE trained_through IS NOT NULL ORDER BY part").to_pylist()
     return {row["part"]: row for row in rows}
 

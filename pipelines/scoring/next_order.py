@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from models.clv.challenge import ChallengerResult
 from models.evaluation.drift import bin_counts, fixed_bins
 from models.next_order.challenge import compare_with_champion, no_comparison
-from models.next_order.fit import RhythmFit, fit_rhythm, regularity
-from models.next_order.parameters import QualityRow, RhythmParameters
-from models.next_order.score import WATCHED, judge_rhythm, score_rhythm, watched_columns
+from models.next_order.fit import NextOrderFit, fit_next_order, regularity
+from models.next_order.parameters import NextOrderParameters, QualityRow
+from models.next_order.score import WATCHED, evaluate_next_order, score_next_order, watched_columns
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
     BATCH_ROWS,
@@ -30,7 +30,7 @@ from pipelines.scoring.fitting import (
     quality_rows,
     values_of,
 )
-from pipelines.scoring.habits import LIBRARIES, model_parts
+from pipelines.scoring.habits import LIBRARIES, model_components
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 
@@ -47,7 +47,7 @@ _RHYTHM_WATCHED_BY = ("active_days",)
 def fitted_rhythm(
     engine: DuckDBEngine, night: Night, settings: Settings, last: dict[str, Any] | None, first_day: date
 ) -> tuple[dict[str, Any] | None, list[pa.Table]]:
-    """The next order's row of growth_model, and its rows of growth_fit.
+    """The next order's row of spend_growth_model, and its rows of spend_growth_fit.
 
     The row is the last one where tonight's fit fails or is refused. The fit of an earlier day says how good dates are.
     """
@@ -59,8 +59,8 @@ def fitted_rhythm(
         f"AS earlier_date FROM sampled_day WHERE net_spend > 0 AND draw < '{_rhythm_bound(customers, engine)}'",
     )
     earlier, patterns = _rhythm_as_of(engine, tonight - timedelta(follow_up))
-    forecast = score_rhythm(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
-    judged = judge_rhythm(forecast, patterns["next_days"], follow_up)
+    forecast = score_next_order(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
+    judged = evaluate_next_order(forecast, patterns["next_days"], follow_up)
     fit, learnt = _rhythm_as_of(engine, tonight, earlier.parameters)
     is_asked = last is not None and json.loads(last["question"] or "{}") == values_of(settings, _RHYTHM_QUESTION)
     part, rows = last if is_asked else None, judged
@@ -76,7 +76,7 @@ def fitted_rhythm(
         fit = replace(fit, note=f"{fit.note}; the last model stays")
     quality = [quality_rows("next_order", [*fit.quality(), *rows], tonight)]
     if part:
-        parameters = RhythmParameters.from_json(part["parameters"]).quality()
+        parameters = NextOrderParameters.from_json(part["parameters"]).quality()
         quality.append(quality_rows("next_order", parameters, part["trained_through"]))
     return part, quality
 
@@ -89,8 +89,8 @@ def _rhythm_bound(sampled: int, engine: DuckDBEngine) -> str:
 
 
 def _rhythm_as_of(
-    engine: DuckDBEngine, day: date, start: RhythmParameters | None = None
-) -> tuple[RhythmFit, pd.DataFrame]:
+    engine: DuckDBEngine, day: date, start: NextOrderParameters | None = None
+) -> tuple[NextOrderFit, pd.DataFrame]:
     """A fit on what was known on a day; and the customers' patterns then, with the days to the next purchase day."""
     intervals = engine.arrow(
         "SELECT customer_id, DATE_DIFF('day', earlier_date, business_date) AS interval_days, "
@@ -98,7 +98,7 @@ def _rhythm_as_of(
         f"WHERE business_date <= DATE '{day}' AND earlier_date IS NOT NULL GROUP BY ALL ORDER BY ALL"
     ).to_pandas()
     patterns = _patterns_as_of(engine, day)
-    return fit_rhythm(patterns, regularity(intervals), start), patterns
+    return fit_next_order(patterns, regularity(intervals), start), patterns
 
 
 def _patterns_as_of(engine: DuckDBEngine, day: date, purchase_days: str = "purchase_day") -> pd.DataFrame:
@@ -115,38 +115,38 @@ def _patterns_as_of(engine: DuckDBEngine, day: date, purchase_days: str = "purch
 
 
 def _rhythm_trial(
-    engine: DuckDBEngine, night: Night, settings: Settings, new: RhythmParameters, last: dict[str, Any] | None
+    engine: DuckDBEngine, night: Night, settings: Settings, new: NextOrderParameters, last: dict[str, Any] | None
 ) -> ChallengerResult:
-    """Tonight's parameters against the last ones (a row of growth_model), by when customers ordered since."""
+    """Tonight's parameters against the last ones (a row of spend_growth_model), by when customers ordered since."""
     if last is None:
         return no_comparison("there is no earlier one")
     if json.loads(last["question"] or "{}") != values_of(settings, _RHYTHM_QUESTION):
         return no_comparison(f"the earlier one was fitted by other settings ({', '.join(_RHYTHM_QUESTION)})")
     days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
     customers = _patterns_as_of(engine, night.run_date - timedelta(days))
-    return compare_with_champion(new, RhythmParameters.from_json(last["parameters"]), customers, days, SEED)
+    return compare_with_champion(new, NextOrderParameters.from_json(last["parameters"]), customers, days, SEED)
 
 
-def _rhythm_bins(engine: DuckDBEngine, tonight: date, parameters: RhythmParameters, settings: Settings) -> str:
+def _rhythm_bins(engine: DuckDBEngine, tonight: date, parameters: NextOrderParameters, settings: Settings) -> str:
     """Bins of what is watched, over all sampled customers: more than are fitted on, as few of them may be active."""
     patterns = _patterns_as_of(engine, tonight, "(SELECT * FROM sampled_day WHERE net_spend > 0)")
     customers = pa.Table.from_pandas(patterns, preserve_index=False)
-    columns = watched_columns(customers, score_rhythm(customers, parameters), settings.active_days)
+    columns = watched_columns(customers, score_next_order(customers, parameters), settings.active_days)
     bins = {name: asdict(fixed_bins(values)) for name, values in columns.items()}
     return json.dumps(values_of(settings, _RHYTHM_WATCHED_BY) | {"bins": bins})
 
 
 def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
-    part = model_parts(engine, "growth_model").get("rhythm")
-    parameters = RhythmParameters.from_json(part["parameters"]) if part else None
+    part = model_components(engine, "spend_growth_model").get("rhythm")
+    parameters = NextOrderParameters.from_json(part["parameters"]) if part else None
     bins = kept_bins(part, settings, _RHYTHM_WATCHED_BY) if part else {}
     counts = {name: np.zeros(len(kept.shares), np.int64) for name, kept in bins.items()}
     epoch = (night.run_date - date(1970, 1, 1)).days
     named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
 
     def scored(batch: pa.Table) -> pa.Table:
-        rows = score_rhythm(batch, parameters)
+        rows = score_next_order(batch, parameters)
         if bins:
             people = batch["is_shopper"]
             known = batch.select(["frequency", "recency_days", "age_days"]).filter(people)

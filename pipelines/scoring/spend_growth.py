@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from models.evaluation.drift import bin_counts, drift_rows
-from models.spend_growth import GrowthModel, fit_growth, score_growth, watched
+from models.spend_growth import SpendGrowthModel, fit_spend_growth, score_spend_growth, watched
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
@@ -24,7 +24,7 @@ from pipelines.scoring.fitting import (
     model_age,
     quality_rows,
 )
-from pipelines.scoring.habits import LIBRARIES, model_parts, sample_customers
+from pipelines.scoring.habits import LIBRARIES, model_components, sample_customers
 from pipelines.scoring.headroom import category_capacity, headroom_quality, peer_group
 from pipelines.scoring.next_order import fitted_rhythm
 from pipelines.settings import Settings
@@ -32,7 +32,7 @@ from pipelines.store.lake import Night
 from pipelines.tables.parameters import feature_dates
 from pipelines.tables.recipes import FITTED_BY
 
-FITS = ("growth_fit", "growth_model", "category_capacity", "peer_group")
+FITS = ("spend_growth_fit", "spend_growth_model", "category_capacity", "peer_group")
 
 
 _SPEND = (
@@ -41,11 +41,11 @@ _SPEND = (
 )
 
 
-def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
+def spend_growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. Models of growth and of the next order; what peers spend and categories hold."""
-    earlier = model_parts(engine, "history.growth_model")
-    fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.growth_fit")[0][0]
-    if len(earlier) == 2 and is_fitted("growth_fit", night, settings, fitted_on):
+    earlier = model_components(engine, "history.spend_growth_model")
+    fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.spend_growth_fit")[0][0]
+    if len(earlier) == 2 and is_fitted("spend_growth_fit", night, settings, fitted_on):
         return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in FITS}
     capacity, peers = category_capacity(engine, night.run_date), peer_group(engine)
     sample_customers(engine)
@@ -53,8 +53,8 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
     horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
     gap = timedelta(settings.churn_lead_days + horizon)
     train, test = (_spend_as_of(day, engine, settings) for day in cut_offs(engine, night.run_date, gap, settings)[-2:])
-    last = GrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
-    growth = fit_growth(train, test, horizon, last, {name: now[name] for name in FITTED_BY})
+    last = SpendGrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
+    growth = fit_spend_growth(train, test, horizon, last, {name: now[name] for name in FITTED_BY})
     rhythm, of_rhythm = fitted_rhythm(engine, night, settings, earlier.get("rhythm"), first_day)
     parts = [rhythm] if rhythm else []
     if growth.model is last and last is not None:
@@ -69,8 +69,8 @@ def growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables
         *of_rhythm,
     )
     return {
-        "growth_fit": pa.concat_tables(quality),
-        "growth_model": pa.Table.from_pylist(parts, schema=ARTEFACT),
+        "spend_growth_fit": pa.concat_tables(quality),
+        "spend_growth_model": pa.Table.from_pylist(parts, schema=ARTEFACT),
         "category_capacity": capacity,
         "peer_group": peers,
     }
@@ -87,13 +87,13 @@ def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.Data
 
 def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order in the last year. The probability to spend more in the horizon than in the last."""
-    part = model_parts(engine, "growth_model").get("spend_more")
-    model = GrowthModel.from_json(part["parameters"]) if part else None
+    part = model_components(engine, "spend_growth_model").get("spend_more")
+    model = SpendGrowthModel.from_json(part["parameters"]) if part else None
     counts = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
 
     def scored(batch: pa.Table) -> pa.Table:
         customers = batch.drop_columns("customer_id").to_pandas()
-        p = score_growth(model, customers)
+        p = score_spend_growth(model, customers)
         if model:
             for name, values in watched(customers, p):
                 counts[name] += bin_counts(model.bins[name], values)
@@ -112,5 +112,5 @@ def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings)
         drift.append(model_age(learnt_through, night.run_date))
     return {
         "customer_spend_more": "SELECT * FROM scored_spend",
-        "growth_drift": quality_rows("growth", drift, learnt_through),
+        "spend_growth_drift": quality_rows("growth", drift, learnt_through),
     }

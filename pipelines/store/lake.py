@@ -18,7 +18,7 @@ from typing import Any
 
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.store.files import sync, write_atomically
-from pipelines.store.manifest import Backtest, Manifest, Part, TableState, latest_full, staged_parts
+from pipelines.store.manifest import Backtest, DataFile, Manifest, TableState, latest_full, staged_files
 
 # Stands for a backtest in the names of what it may lose.
 BACKTEST = "backtest"
@@ -130,12 +130,12 @@ class Lake:
             for name, table in manifest.tables.items():
                 if not table.info.get("load"):
                     continue
-                known = staged_parts(name, manifests[: position + 1])
+                known = staged_files(name, manifests[: position + 1])
                 if table.info["load"] == "full":
                     expected = set(latest_full(known))
                 else:
                     expected = {part for parts in known.values() for part in parts}
-                if set(table.parts) != expected:
+                if set(table.data_files) != expected:
                     stale.append(manifest.run_date)
                     break
         return stale
@@ -182,7 +182,7 @@ class Lake:
         if not kept or night > kept[0]:
             return
         tables = self.manifest(kept[0]).tables.values()
-        if any(part.night < kept[0] for table in tables for part in table.parts):
+        if any(part.night < kept[0] for table in tables for part in table.data_files):
             raise LoyaltyError(
                 f"night {night} can't be run again: the nights before {kept[0]}, on which it would build, are "
                 "no longer kept (LOYALTY_KEEP_NIGHTS_DAYS). Deliver its extracts in the folder of a later night."
@@ -221,7 +221,7 @@ class Lake:
         for folder in self._drafts.glob("*"):
             if (folder / "finished").exists():
                 shutil.rmtree(folder)
-        named = {file for night in self.nights() for t in self.manifest(night).tables.values() for file in t.files()}
+        named = {file for night in self.nights() for t in self.manifest(night).tables.values() for file in t.paths()}
         for path in (self.root / "published").glob("*.json"):
             named |= set(json.loads(path.read_bytes()))
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
@@ -272,9 +272,9 @@ class Night:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
-    def part(self, path: Path, rows: int) -> Part:
+    def data_file(self, path: Path, rows: int) -> DataFile:
         sync(path)
-        return Part(path=str(path.relative_to(self.lake.root)), night=self.run_date, rows=rows)
+        return DataFile(path=str(path.relative_to(self.lake.root)), night=self.run_date, rows=rows)
 
     def add(self, table: str, state: TableState) -> None:
         """Record `table` of tonight in the draft."""
@@ -294,9 +294,9 @@ class Night:
     def tables(self) -> dict[str, TableState]:
         return {path.stem: self.table(path.stem) for path in sorted(self._folder.glob("*.json"))}
 
-    def earlier_parts(self, source: str) -> dict[date, tuple[Part, ...]]:
+    def earlier_files(self, source: str) -> dict[date, tuple[DataFile, ...]]:
         """What each night before tonight staged of `source` from its own landing folder."""
-        return staged_parts(source, [self.lake.manifest(n) for n in self.lake.nights() if n < self.run_date])
+        return staged_files(source, [self.lake.manifest(n) for n in self.lake.nights() if n < self.run_date])
 
     def commit(self, code_version: str, settings: dict[str, Any], tables: Iterable[str]) -> Manifest:
         """Write the manifest: from here on the night is known.

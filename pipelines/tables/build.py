@@ -54,7 +54,7 @@ def _make_sql(table: Table, night: Night, engine: Engine, settings: Settings) ->
     if table.is_incremental:
         return make_incremental(table, night, engine, settings)
     select = segments_select() if table.kind == "segments" else table.sql
-    return TableState(parts=write_table(table.name, select, engine))
+    return TableState(data_files=write_table(table.name, select, engine))
 
 
 def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Settings) -> dict[str, TableState]:
@@ -65,7 +65,7 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
         if isinstance(rows, pa.Table):
             engine.register_arrow("made", rows)
             rows = "SELECT * FROM made"
-        states[name] = TableState(parts=write_table(name, rows, engine))
+        states[name] = TableState(data_files=write_table(name, rows, engine))
     if table.model:
         states[table.name] = states[table.name].model_copy(update={"recipe": fit_recipe(table, settings)})
     return states

@@ -10,13 +10,13 @@ from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.store.manifest import Manifest, Part, TableState
+from pipelines.store.manifest import DataFile, Manifest, TableState
 from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 from pipelines.tables.recipes import table_recipe
 from pipelines.tables.write import write_table
 
 # An incremental table that lies in more pieces than this is written anew, so that reading it stays fast.
-MOST_PARTS = 60
+MOST_DATA_FILES = 60
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
@@ -34,11 +34,11 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         previous is None
         or earlier is None
         or earlier.recipe != recipe
-        or len(earlier.parts) >= MOST_PARTS
+        or len(earlier.data_files) >= MOST_DATA_FILES
         or not _rests_on(previous, inputs, night)
         or _reference_changed(table, previous, inputs, engine)
     ):
-        return TableState(parts=write_table(table.name, table.sql, engine), key=(key,), recipe=recipe)
+        return TableState(data_files=write_table(table.name, table.sql, engine), key=(key,), recipe=recipe)
 
     touched = _touched_receipts if key == "receipt_id" else _touched_customers
     engine.materialise("touched", touched(table, previous, inputs, night, engine))
@@ -61,7 +61,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         f"{table.name}_superseded",
     )
     return TableState(
-        parts=(*earlier.parts, *_filled(made)),
+        data_files=(*earlier.data_files, *_filled(made)),
         superseded=(*earlier.superseded, *_filled(replaced)),
         key=(key,),
         recipe=recipe,
@@ -86,7 +86,7 @@ def _times_read(table: Table) -> Counter[str]:
     return Counter(read.name for read in tree.find_all(exp.Table) if not read.db)
 
 
-def _filled(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _filled(parts: Iterable[DataFile]) -> tuple[DataFile, ...]:
     return tuple(part for part in parts if part.rows)
 
 
@@ -96,8 +96,8 @@ def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -
         if name == "customer_identity" or _is_reference(name):
             continue
         is_full = contract_of(name).load == "full"
-        expected = frozenset(state.parts) if is_full else state.written_before(night.run_date)
-        if set(previous.tables.get(name, TableState()).parts) != expected:
+        expected = frozenset(state.data_files) if is_full else state.written_before(night.run_date)
+        if set(previous.tables.get(name, TableState()).data_files) != expected:
             return False
     return True
 
@@ -112,7 +112,7 @@ def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, Table
     for name, state in inputs.items():
         contract = contract_of(name)
         before = previous.tables.get(name, TableState())
-        if not _is_reference(name) or before.parts == state.parts:
+        if not _is_reference(name) or before.data_files == state.data_files:
             continue
         read = ", ".join(identifier(name) for name in columns_read(table, contract) if name != "landing_date")
         now, then = (f"SELECT {read} FROM ({engine.select_of(of, contract)})" for of in (state, before))
@@ -127,7 +127,7 @@ def _touched_receipts(
 ) -> str:
     """SQL of the receipts that tonight's extracts name, and of those whose day has come."""
     selects = [
-        f"SELECT receipt_id FROM {engine.scan_parts(own)}"
+        f"SELECT receipt_id FROM {engine.scan_files(own)}"
         for state in inputs.values()
         if (own := state.written_by(night.run_date)) and "receipt_id" in state.key
     ]
@@ -174,15 +174,15 @@ def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
     """SQL of the customers of an incremental table's rows that are new tonight, or were replaced tonight."""
     selects = ["SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"]
     if own := state.written_by(night.run_date):
-        selects.append(f"SELECT customer_id FROM {engine.scan_parts(own)} WHERE customer_id IS NOT NULL")
+        selects.append(f"SELECT customer_id FROM {engine.scan_files(own)} WHERE customer_id IS NOT NULL")
     gone = tuple(part for part in state.superseded if part.night == night.run_date)
     before = state.written_before(night.run_date)
     if gone and "customer_id" in state.key:
-        selects.append(f"SELECT customer_id FROM {engine.scan_parts(gone)}")
+        selects.append(f"SELECT customer_id FROM {engine.scan_files(gone)}")
     elif gone and before:
         same = " AND ".join(f"gone.{identifier(k)} = old.{identifier(k)}" for k in ("landing_date", *state.key))
         selects.append(
-            f"SELECT old.customer_id FROM {engine.scan_parts(sorted(before, key=lambda part: part.path))} AS old "
-            f"SEMI JOIN {engine.scan_parts(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
+            f"SELECT old.customer_id FROM {engine.scan_files(sorted(before, key=lambda part: part.path))} AS old "
+            f"SEMI JOIN {engine.scan_files(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
         )
     return " UNION ALL ".join(selects)

@@ -35,7 +35,7 @@ def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> di
     columns = [field for field in REJECTED if field.name != "row_values"]
     found = [pa.table({field.name: pa.array([], field.type) for field in columns})]
     for name in sources():
-        for part in night.table(f"rejected_{name}").parts:
+        for part in night.table(f"rejected_{name}").data_files:
             path = one_file(night.lake.path(part.path))
             found.append(engine.arrow("SELECT source, file, row_number, rule FROM read_parquet($path)", {"path": path}))
     return {"rejected_rows": pa.concat_tables(found, promote_options="permissive")}

@@ -5,16 +5,16 @@ from pipelines.contracts import Contract
 from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.errors import LoyaltyError
-from pipelines.store.manifest import Part
+from pipelines.store.manifest import DataFile
 from pipelines.tables.inputs import contract_of
 
 
-def write_table(name: str, select: str, engine: Engine) -> tuple[Part, ...]:
+def write_table(name: str, select: str, engine: Engine) -> tuple[DataFile, ...]:
     """A table's rows in its contract's columns, order and types, held against the contract."""
     contract = contract_of(name)
     columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns)
     parts = engine.write(f"SELECT {columns} FROM ({select}\n) AS made", name)
-    check_table(contract, engine.scan_parts(parts), engine, groups_by_key=_groups_by_key(select, contract.key))
+    check_table(contract, engine.scan_files(parts), engine, groups_by_key=_groups_by_key(select, contract.key))
     return parts
 
 

@@ -11,9 +11,9 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM churn_drift
     UNION ALL
-    SELECT * FROM growth_fit
+    SELECT * FROM spend_growth_fit
     UNION ALL
-    SELECT * FROM growth_drift
+    SELECT * FROM spend_growth_drift
     UNION ALL
     SELECT * FROM next_order_drift
     UNION ALL

@@ -1,5 +1,8 @@
 """Every SQL file against its cases, on DuckDB and on Spark: tests/sql/cases/<table>/<case>.yaml for each.
 
+A SELECT that is no table of the night (of sql/lists/ and such) has them in cases/<folder>/<select>/, and the columns
+that no contract knows, of what it reads and of what it gives, in cases/<folder>/columns.yaml.
+
 A case has `given` (rows by table; tables not named are empty, columns not named are NULL; `night` has defaults) and
 `expect` (the rows that must come out, in any order; only the columns that they name are compared). Values are written
 as text or numbers and take the contract's types, so both sides are compared as the engine holds them.
@@ -28,7 +31,12 @@ from pipelines.tables.inputs import contract_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(__file__).parent / "cases"
-SQL_FILES = {path.stem: path for path in sorted((ROOT / "sql").glob("*/*.sql"))}
+# Folders of SELECTs that are no tables of the night.
+QUERIES = {"backtests", "fits", "identity", "lists"}
+SQL_FILES = {
+    f"{path.parent.name}/{path.stem}" if path.parent.name in QUERIES else path.stem: path
+    for path in sorted((ROOT / "sql").glob("*/*.sql"))
+}
 NEVER_EMPTY = {"model_quality"}  # says of tonight what it rests on, also if that is nothing
 SEGMENTS = {name for name, path in SQL_FILES.items() if path.parent.name == "segments"}
 
@@ -67,7 +75,7 @@ class Case:
             self._types.execute(f"INSERT INTO typed ({', '.join(row)}) VALUES ({marks})", values)
         return self._types.execute("FROM typed").to_arrow_table()
 
-    def give(self, select: str, given: Mapping[str, list[Row]]) -> None:
+    def give(self, name: str, select: str, given: Mapping[str, list[Row]]) -> None:
         """Register what a SELECT reads; tables that are not given are empty."""
         tables = inputs(select)
         unread = given.keys() - tables
@@ -76,12 +84,12 @@ class Case:
             rows = given.get(table, [])
             if table == "night":
                 rows = [NIGHT | dict(rows[0] if rows else {})]
-            self.engine.register_arrow(table, self.typed(input_columns(table), rows))
+            self.engine.register_arrow(table, self.typed(input_columns(table, name), rows))
 
     def found(self, table: str, select: str) -> pa.Table:
         """What the engine writes for a table, read back."""
         columns = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in output_columns(table).items())
-        parts = self.engine.write(f"SELECT {columns} FROM ({select}\n) AS found", table)
+        parts = self.engine.write(f"SELECT {columns} FROM ({select}\n) AS found", table.replace("/", "_"))
         paths = [str(self.engine._night.lake.path(part.path)) for part in parts]
         return self._types.execute("FROM read_parquet($paths)", {"paths": paths}).to_arrow_table()
 
@@ -97,18 +105,29 @@ def inputs(select: str) -> set[str]:
     return {f"{t.db}.{t.name}" if t.db else t.name for t in tree.find_all(exp.Table) if t.db or t.name not in own}
 
 
-def input_columns(table: str) -> Columns:
+def own_columns(name: str) -> dict[str, Columns]:
+    """Columns by table of what the SELECTs of a query's folder read or give and no contract knows."""
+    path = CASES / name.partition("/")[0] / "columns.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if "/" in name else {}
+
+
+def input_columns(table: str, reader: str = "") -> Columns:
     """Columns of an input as it lies in the lake: a source as staged, or a table that is made here."""
+    if own := own_columns(reader).get(table):
+        return own
     return {column.name: column.type for column in contract_of(table.split(".")[-1]).columns}
 
 
 def output_columns(table: str) -> Columns:
+    if "/" in table:
+        return own_columns(table)[table.partition("/")[2]]
     return {"customer_id": "VARCHAR"} if table in SEGMENTS else input_columns(table)
 
 
 def cases() -> Iterator[Any]:
-    for path in sorted(CASES.glob("*/*.yaml")):
-        yield pytest.param(path, id=f"{path.parent.name}/{path.stem}")
+    for name in SQL_FILES:
+        for path in sorted((CASES / name).glob("*.yaml")):
+            yield pytest.param(name, path, id=f"{name}/{path.stem}")
 
 
 @pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.skipif(not java_17(), reason="no Java 17"))])
@@ -119,13 +138,13 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
         yield Case(engine)
 
 
-@pytest.mark.parametrize("path", cases())
-def test_case(path: Path, case: Case) -> None:
+@pytest.mark.parametrize(("table", "path"), cases())
+def test_case(table: str, path: Path, case: Case) -> None:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert content.keys() == {"given", "expect"}, "a case has given and expect"
-    table, expected = path.parent.name, content["expect"]
+    expected = content["expect"]
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    case.give(select, content["given"])
+    case.give(table, select, content["given"])
     named = list(expected[0]) if expected else list(output_columns(table))
     assert all(list(row) == named for row in expected), "all expected rows name the same columns, in the same order"
     found = case.found(table, select)
@@ -135,7 +154,7 @@ def test_case(path: Path, case: Case) -> None:
 @pytest.mark.parametrize("table", sorted(SQL_FILES.keys() - NEVER_EMPTY))
 def test_empty_inputs_give_an_empty_table(table: str, case: Case) -> None:
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    case.give(select, {})
+    case.give(table, select, {})
     assert case.found(table, select).num_rows == 0
 
 
@@ -144,7 +163,7 @@ def test_columns_and_types_are_those_of_the_contract(table: str, tmp_path: Path)
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
     night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
     with DuckDBEngine(night, Settings(home=tmp_path)) as engine:
-        Case(engine).give(select, {})
+        Case(engine).give(table, select, {})
         assert {name: kind for name, kind, *_ in engine.rows(f"DESCRIBE {select}")} == output_columns(table)
 
 
@@ -154,7 +173,7 @@ def test_no_join_compares_every_row_with_every_row(table: str, tmp_path: Path) -
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
     night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
     with DuckDBEngine(night, Settings(home=tmp_path)) as engine:
-        Case(engine).give(select, {})
+        Case(engine).give(table, select, {})
         plan = json.loads(engine.rows(f"EXPLAIN (FORMAT json) {select}")[0][1])
     nested = [node for node in _operators(plan) if node["name"].strip() == "BLOCKWISE_NL_JOIN"]
     assert all(node["extra_info"]["Join Type"] == "INNER" for node in nested)  # with a table of a row or two
@@ -172,4 +191,5 @@ def test_every_sql_file_has_cases(table: str) -> None:
 
 
 def test_every_folder_of_cases_has_its_sql_file() -> None:
-    assert {path.name for path in CASES.iterdir()} <= SQL_FILES.keys()
+    folders = {path.parent for path in CASES.rglob("*.yaml") if path.name != "columns.yaml"}
+    assert {path.relative_to(CASES).as_posix() for path in folders} <= SQL_FILES.keys()

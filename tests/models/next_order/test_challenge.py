@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.next_order.challenge import compare_with_champion, no_comparison, waiting_loss
-from models.next_order.parameters import RhythmParameters
+from models.next_order.parameters import NextOrderParameters
 
-TRUE = RhythmParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
+TRUE = NextOrderParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
 DAYS = 28
 
 
@@ -64,7 +64,7 @@ def test_all_that_can_come_has_a_probability_of_one(x, pace, silent, days):
 
 
 def test_who_orders_on_a_day_held_impossible_is_no_infinite_loss():
-    regular = RhythmParameters(k=20.0, r=50.0, alpha=60.0, a=0.1, b=50.0)
+    regular = NextOrderParameters(k=20.0, r=50.0, alpha=60.0, a=0.1, b=50.0)
     assert waiting_loss(regular, one(90, 2_700, 0, [1]), DAYS).tolist() == [-np.log(1e-9)]
 
 

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from lifetimes.datasets import load_cdnow_summary
 from scipy.special import betaincc, betainccinv
 
-from models.next_order.fit import fit_rhythm, regularity
-from models.next_order.parameters import RhythmParameters
+from models.next_order.fit import fit_next_order, regularity
+from models.next_order.parameters import NextOrderParameters
 from models.next_order.score import (
     MIN_JUDGED,
     WATCHED,
+    evaluate_next_order,
     interval_probability,
-    judge_rhythm,
-    score_rhythm,
+    score_next_order,
     watched_columns,
 )
 
-POPULATION = RhythmParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
+POPULATION = NextOrderParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
 NIGHT = 500
 
 
@@ -63,7 +63,7 @@ def simulated():
 @pytest.fixture(scope="module")
 def fit(simulated):
     patterns, intervals, _ = simulated
-    return fit_rhythm(patterns, regularity(intervals))
+    return fit_next_order(patterns, regularity(intervals))
 
 
 def customers(*rows: tuple[float | None, float | None, float | None]) -> pa.Table:
@@ -79,7 +79,7 @@ def customers(*rows: tuple[float | None, float | None, float | None]) -> pa.Tabl
 def test_with_k_1_cdnow_gives_the_published_parameters_of_mbg_nbd():
     """Batislam, Denizel and Filiztekin 2007."""
     cdnow = load_cdnow_summary().rename(columns={"recency": "recency_days", "T": "age_days"})
-    fit = fit_rhythm(cdnow.assign(customer_count=1), k=1.0, rounding=0.0)
+    fit = fit_next_order(cdnow.assign(customer_count=1), k=1.0, rounding=0.0)
     found = fit.parameters
     assert (found.r, found.alpha) == pytest.approx((0.525, 6.183), abs=0.0005)
     assert (found.a, found.b) == pytest.approx((0.891, 1.614), abs=0.0005)
@@ -105,13 +105,13 @@ def test_customers_and_order_of_rows_are_without_effect(simulated):
     some = patterns.head(400)
     k = regularity(intervals)
     grouped = some.groupby(["frequency", "recency_days", "age_days"], as_index=False)["customer_count"].sum()
-    shuffled = fit_rhythm(some.sample(frac=1, random_state=5), k)
-    assert shuffled == fit_rhythm(some, k) == fit_rhythm(grouped, k)
+    shuffled = fit_next_order(some.sample(frac=1, random_state=5), k)
+    assert shuffled == fit_next_order(some, k) == fit_next_order(grouped, k)
 
 
 def test_too_few_repeat_buyers_are_refused_with_the_reason():
     patterns = pd.DataFrame({"frequency": [0, 1], "recency_days": [0, 5], "age_days": [9, 9], "customer_count": [7, 2]})
-    fit = fit_rhythm(patterns, None)
+    fit = fit_next_order(patterns, None)
     assert fit.parameters is None
     assert fit.note.startswith("no model of the next order: 2 of 9 customers bought again; 30 ")
     assert fit.quality() == [("customers", 9.0, fit.note)]
@@ -121,20 +121,20 @@ def test_no_customers_are_refused_and_have_no_regularity():
     nobody = pd.DataFrame(columns=["customer_id", "interval_days", "interval_count"], dtype=float)
     assert regularity(nobody) is None
     none = pd.DataFrame(columns=["frequency", "recency_days", "age_days", "customer_count"], dtype=float)
-    assert fit_rhythm(none, None).customers == 0
+    assert fit_next_order(none, None).customers == 0
 
 
 @pytest.mark.parametrize("row", [(2, 1, 9), (1, 5, 4), (-1, 0, 4)])
 def test_a_pattern_that_cannot_be_is_refused(row):
     patterns = pd.DataFrame([(*row, 1)], columns=["frequency", "recency_days", "age_days", "customer_count"])
     with pytest.raises(ValueError, match="can't be"):
-        fit_rhythm(patterns, 1.0)
+        fit_next_order(patterns, 1.0)
 
 
 def test_parameters_are_kept_as_json():
-    assert RhythmParameters.from_json(POPULATION.to_json()) == POPULATION
+    assert NextOrderParameters.from_json(POPULATION.to_json()) == POPULATION
     with pytest.raises(ValueError, match="not a set of parameters"):
-        RhythmParameters.from_json('{"k": 1, "r": 1, "alpha": -1, "a": 1, "b": 1}')
+        NextOrderParameters.from_json('{"k": 1, "r": 1, "alpha": -1, "a": 1, "b": 1}')
 
 
 # What is forecast
@@ -143,7 +143,7 @@ def test_parameters_are_kept_as_json():
 def test_intervals_hold_four_of_five_orders(simulated, fit):
     """Of all customers with a date whose interval was over by the last day, also of those who never came."""
     patterns, _, following = simulated
-    found = score_rhythm(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
+    found = score_next_order(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
     over = (found["high_days"] <= 199).to_numpy()
     inside = (following >= found["low_days"]) & (following <= found["high_days"])
     p = found["p_order_again"][over].mean()
@@ -155,7 +155,7 @@ def test_intervals_hold_four_of_five_orders(simulated, fit):
 
 def test_p_order_again_is_calibrated(simulated, fit):
     patterns, _, following = simulated
-    found = score_rhythm(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
+    found = score_next_order(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
     frequent = (patterns["frequency"] >= 5).to_numpy()  # whose next interval would be over
     came = np.isfinite(following)
     for low, high in ((0.0, 0.5), (0.5, 0.9), (0.9, 1.0)):
@@ -167,7 +167,7 @@ def test_p_order_again_is_calibrated(simulated, fit):
 
 def test_the_median_is_as_often_too_early_as_too_late(simulated, fit):
     patterns, _, following = simulated
-    found = score_rhythm(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
+    found = score_next_order(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
     judged = (found["high_days"] <= 150).to_numpy() & np.isfinite(following)
     days = found["next_days"][judged]
     assert (following[judged] < days).mean() < 0.55
@@ -178,7 +178,7 @@ def test_the_median_is_as_often_too_early_as_too_late(simulated, fit):
 @given(x=st.integers(0, 300), pace=st.integers(1, 90), silent=st.integers(0, 400))
 def test_tabulated_dates_are_within_a_day_of_the_exact_ones(x, pace, silent):
     recency = x * pace
-    row = score_rhythm(customers((x, recency, recency + silent)), POPULATION).to_pylist()[0]
+    row = score_next_order(customers((x, recency, recency + silent)), POPULATION).to_pylist()[0]
     p = POPULATION
     base, shape = p.alpha + recency - x / 2, p.r + p.k * x
     longer = betaincc(p.k, shape, silent / (silent + base))
@@ -195,13 +195,13 @@ def test_tabulated_dates_are_within_a_day_of_the_exact_ones(x, pace, silent):
 
 
 def test_own_rhythm_shifts_the_date_and_one_purchase_leaves_the_populations():
-    fast, slow, once = score_rhythm(customers((20, 60, 61), (20, 600, 601), (0, 0, 1)), POPULATION).to_pylist()
+    fast, slow, once = score_next_order(customers((20, 60, 61), (20, 600, 601), (0, 0, 1)), POPULATION).to_pylist()
     assert fast["next_days"] < once["next_days"] < slow["next_days"]
     assert [row["method"] for row in (fast, slow, once)] == ["own_rhythm", "own_rhythm", "population"]
 
 
 def test_who_is_overdue_is_due_tomorrow_or_gone_and_never_before():
-    rows = score_rhythm(customers((20, 60, 60), (20, 60, 70), (20, 60, 300)), POPULATION).to_pylist()
+    rows = score_next_order(customers((20, 60, 60), (20, 60, 70), (20, 60, 300)), POPULATION).to_pylist()
     assert rows[0]["low_days"] == rows[1]["low_days"] == 1
     assert rows[2]["reason"] == "presumed_gone"
     assert rows[2]["next_days"] is rows[2]["low_days"] is rows[2]["high_days"] is rows[2]["method"] is None
@@ -209,25 +209,25 @@ def test_who_is_overdue_is_due_tomorrow_or_gone_and_never_before():
 
 
 def test_without_a_model_or_a_purchase_there_is_no_date():
-    unfitted = score_rhythm(customers((3, 30, 40)), None).to_pylist()[0]
-    returned = score_rhythm(customers((None, None, None)), POPULATION).to_pylist()[0]
+    unfitted = score_next_order(customers((3, 30, 40)), None).to_pylist()[0]
+    returned = score_next_order(customers((None, None, None)), POPULATION).to_pylist()[0]
     assert (unfitted["reason"], unfitted["p_order_again"], unfitted["next_days"]) == ("no_model", None, None)
     assert (returned["reason"], returned["p_order_again"], returned["next_days"]) == ("no_purchase", None, None)
-    assert score_rhythm(customers((3, 30, 40)).slice(0, 0), POPULATION).num_rows == 0
+    assert score_next_order(customers((3, 30, 40)).slice(0, 0), POPULATION).num_rows == 0
 
 
 def test_batches_and_order_are_without_effect(simulated, fit):
     table = pa.Table.from_pandas(simulated[0].head(500), preserve_index=False)
-    whole = score_rhythm(table, fit.parameters).to_pylist()
-    parts = [score_rhythm(table.slice(n, 137), fit.parameters).to_pylist() for n in range(0, 500, 137)]
+    whole = score_next_order(table, fit.parameters).to_pylist()
+    parts = [score_next_order(table.slice(n, 137), fit.parameters).to_pylist() for n in range(0, 500, 137)]
     assert [row for part in parts for row in part] == whole
-    backwards = score_rhythm(table.take(list(range(499, -1, -1))), fit.parameters).to_pylist()
+    backwards = score_next_order(table.take(list(range(499, -1, -1))), fit.parameters).to_pylist()
     assert backwards[::-1] == whole
 
 
 def test_drift_is_watched_of_the_active_on_what_does_not_grow_by_itself():
     known = customers((4, 60, 65), (0, 0, 9), (3, 30, 120), (None, None, None), (20, 60, 140))
-    scored = score_rhythm(known, POPULATION)
+    scored = score_next_order(known, POPULATION)
     found = watched_columns(known, scored, active_days=90)
     p, days = (np.array(scored[name].to_pylist(), dtype=float)[[0, 1, 4]] for name in ("p_order_again", "next_days"))
     expected = {
@@ -255,7 +255,7 @@ def test_judged_is_who_ordered_after_an_interval_that_has_ended():
     half[np.arange(2 * count) % 10 > 6] = np.nan
     found = {
         name: (value, note)
-        for name, value, note in judge_rhythm(
+        for name, value, note in evaluate_next_order(
             pa.table(rows), np.concatenate([half, np.full(count, 7.0)]), follow_up_days=30
         )
     }
@@ -269,27 +269,27 @@ def test_judged_is_who_ordered_after_an_interval_that_has_ended():
 
 
 def test_too_few_to_judge_is_said_and_nothing_measured():
-    forecast = score_rhythm(customers((3, 30, 40)), None)
-    [(metric, value, note)] = judge_rhythm(forecast, [4.0], 180)
+    forecast = score_next_order(customers((3, 30, 40)), None)
+    [(metric, value, note)] = evaluate_next_order(forecast, [4.0], 180)
     assert (metric, value) == ("coverage", None)
     assert note == "0 intervals of 180 days ago can be judged; 100 are needed"
 
 
 def test_what_lies_more_than_ten_years_ahead_is_no_date():
-    few_buy_often = RhythmParameters(1.0, 0.05, 20.0, 0.1, 50.0)
+    few_buy_often = NextOrderParameters(1.0, 0.05, 20.0, 0.1, 50.0)
     rows = pa.table({"customer_id": ["a"], "frequency": [0], "recency_days": [0], "age_days": [600]})
-    (row,) = score_rhythm(rows, few_buy_often).to_pylist()
+    (row,) = score_next_order(rows, few_buy_often).to_pylist()
     assert (row["low_days"], row["next_days"], row["high_days"], row["reason"]) == (None, None, None, "far_off")
-    some = RhythmParameters(1.0, 0.5, 20.0, 0.1, 50.0)
-    (row,) = score_rhythm(rows, some).to_pylist()
+    some = NextOrderParameters(1.0, 0.5, 20.0, 0.1, 50.0)
+    (row,) = score_next_order(rows, some).to_pylist()
     assert row["next_days"] < row["high_days"] == 3650
 
 
 # The probability of an interval
 
 
-def with_intervals(known: pa.Table, parameters: RhythmParameters) -> pa.Table:
-    scored = score_rhythm(known, parameters)
+def with_intervals(known: pa.Table, parameters: NextOrderParameters) -> pa.Table:
+    scored = score_next_order(known, parameters)
     for name in ("low_days", "high_days", "p_order_again"):
         known = known.append_column(name, scored[name])
     return known

@@ -198,8 +198,8 @@ def test_growth_is_guessed_from_whose_spend_had_moved_alike_if_the_data_reach_ba
             if day >= since
         ]
         tables_ = {
-            "known_day": days,
-            "known_then": [row for row in days if row["business_date"] <= THEN],
+            "days_known_now": days,
+            "days_known_at_origin": [row for row in days if row["business_date"] <= THEN],
             "left_out": [{"customer_id": "till"}],
             "customer_spend_more": [{"customer_id": name, "p_spend_more": 0.5} for name in spent],
             "customer_purchase_pattern": [{"customer_id": name, "first_order_date": THEN} for name in spent],

@@ -283,7 +283,7 @@ def test_a_night_loaded_again_in_another_phone_region_reads_addresses_anew_and_n
     load_settings.cache_clear()
     night = retailer.load("2017-12-01")
     assert retailer.rows(night, "crm_customers_personal", "phone_normal") == [("+491711234567",)]
-    changed = {name for name, state in night.tables().items() if state.parts != before[name].parts}
+    changed = {name for name, state in night.tables().items() if state.data_files != before[name].data_files}
     assert changed == {"crm_customers", "crm_customers_personal"}
 
 

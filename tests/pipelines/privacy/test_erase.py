@@ -141,8 +141,8 @@ def test_a_night_run_again_reads_nothing_anew_and_comes_out_the_same(shop):
     rows = warehouse(shop, "SELECT * FROM customer_360"), warehouse(shop, "SELECT * FROM data_quality ORDER BY ALL")
     run_night(DAYS[1])
     after = lake.manifest(date(2017, 12, 2)).tables
-    assert [after[name].parts for name in ("receipts", "crm_customers", "contacts")] == [
-        before[name].parts for name in ("receipts", "crm_customers", "contacts")
+    assert [after[name].data_files for name in ("receipts", "crm_customers", "contacts")] == [
+        before[name].data_files for name in ("receipts", "crm_customers", "contacts")
     ]
     assert lake.stale_nights() == []
     assert warehouse(shop, "SELECT * FROM customer_360") == rows[0]

@@ -450,7 +450,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
     tables_of.append(("next_order", "next_order_drift", due_drift))
     for model, name, rows in tables_of:
         shop.give(name, quality_rows(model, rows, NIGHT))
-        states[name] = TableState(parts=shop.engine.write(f"SELECT * FROM {name}", name))
+        states[name] = TableState(data_files=shop.engine.write(f"SELECT * FROM {name}", name))
     manifest = SimpleNamespace(tables=states)
     assert _models_to_doubt(shop.night.lake, manifest) == [
         "model churn, new_model_refused 1: the last one stays",

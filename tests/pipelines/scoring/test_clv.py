@@ -118,7 +118,7 @@ def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer
     fingerprints = [retailer.rows(night, "clv_model", "part, data_fingerprint") for night in (shop, later)]
     assert not set(fingerprints[0]) & set(fingerprints[1])
     manifest = shop.lake.manifest(shop.run_date)
-    before = {name: manifest.tables[name].parts[0] for name in ("customer_clv", "clv_forecast")}
+    before = {name: manifest.tables[name].data_files[0] for name in ("customer_clv", "clv_forecast")}
     with DuckDBEngine(shop, retailer.settings) as engine:
         for name in ("customer_purchase_pattern", "clv_model", "service_account"):
             engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from conftest import Retailer
 
-from models.spend_growth import GrowthModel, Regression
+from models.spend_growth import Regression, SpendGrowthModel
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.publishing.run_summary import _models_to_doubt
@@ -124,12 +124,12 @@ def test_regular_customers_get_a_date_after_the_night(regulars):
 
 def test_what_was_refused_is_tried_again_the_next_night(regulars):
     shop, night = regulars
-    refused = shop.rows(night, "growth_fit", "metric, value, trained_through")
+    refused = shop.rows(night, "spend_growth_fit", "metric, value, trained_through")
     assert ("method", None, NIGHT) in refused
-    assert shop.rows(night, "growth_model", "part") == [("rhythm",)]
+    assert shop.rows(night, "spend_growth_model", "part") == [("rhythm",)]
     tomorrow = NIGHT + timedelta(1)
     shop.deliver(f"{tomorrow}")
-    assert set(shop.rows(load(shop, tomorrow), "growth_fit", "trained_through")) == {(tomorrow,)}
+    assert set(shop.rows(load(shop, tomorrow), "spend_growth_fit", "trained_through")) == {(tomorrow,)}
 
 
 def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_bytes(regulars, tmp_path):
@@ -144,7 +144,7 @@ def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_byte
         for name, select in rows.items():
             columns = ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in contract_of(name).columns)
             engine.write_file(f"SELECT {columns} FROM ({select})", tmp_path / name)
-            (before,) = manifest.tables[name].parts
+            (before,) = manifest.tables[name].data_files
             assert (tmp_path / name).read_bytes() == night.lake.path(before.path).read_bytes()
 
 
@@ -219,7 +219,7 @@ class Shop:
     def prepare(self) -> None:
         for name, rows in parameters(self.night.run_date, self.settings).items():
             self.engine.register_arrow(name, rows)
-        for table in (tables()[name] for name in ("growth_fit", "customer_spend_more", "customer_next_order")):
+        for table in (tables()[name] for name in ("spend_growth_fit", "customer_spend_more", "customer_next_order")):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 self.engine.register(
                     name, self.engine.select_of(TableState(), contract_of(name.removeprefix("history.")))
@@ -245,14 +245,14 @@ class Shop:
 
     def fit(self) -> dict[str, pa.Table]:
         self.prepare()
-        made = growth.growth_fit(self.engine, self.night, self.settings)
-        self.history = {name: made[name] for name in ("growth_fit", "growth_model")}
+        made = growth.spend_growth_fit(self.engine, self.night, self.settings)
+        self.history = {name: made[name] for name in ("spend_growth_fit", "spend_growth_model")}
         return made
 
     def scored(self) -> dict[str, pa.Table]:
         self.prepare()
-        self.engine.register_arrow("tonights_model", self.history["growth_model"])
-        self.engine.register("growth_model", "SELECT * FROM tonights_model")
+        self.engine.register_arrow("tonights_model", self.history["spend_growth_model"])
+        self.engine.register("spend_growth_model", "SELECT * FROM tonights_model")
         self.engine.register_arrow("feature_date", feature_dates([self.night.run_date], self.settings))
         self.engine.register_arrow("spend", self.engine.arrow(tables()["customer_features"].sql))
         self.engine.register("customer_features", "SELECT * FROM spend")
@@ -262,8 +262,8 @@ class Shop:
     def due(self) -> dict[str, pa.Table]:
         """The next orders, by the model that was published last."""
         self.prepare()
-        self.engine.register_arrow("tonights_model", self.history["growth_model"])
-        self.engine.register("growth_model", "SELECT * FROM tonights_model")
+        self.engine.register_arrow("tonights_model", self.history["spend_growth_model"])
+        self.engine.register("spend_growth_model", "SELECT * FROM tonights_model")
         patterns = self.engine.arrow(
             "SELECT customer_id, COUNT(*) - 1 AS frequency, "
             "DATE_DIFF('day', MIN(business_date), MAX(business_date)) AS recency_days, "
@@ -314,13 +314,13 @@ def said(rows: pa.Table, model: str = "growth") -> dict[str, tuple[float | None,
 
 
 def artefact(made: dict[str, pa.Table], part: str = "spend_more") -> dict:
-    (row,) = (row for row in made["growth_model"].to_pylist() if row["part"] == part)
+    (row,) = (row for row in made["spend_growth_model"].to_pylist() if row["part"] == part)
     return row
 
 
 def test_a_fit_says_what_it_was_learnt_on_and_the_next_is_held_against_it(made_up):
     first = made_up.fit()
-    assert "brier_less_last_model" not in said(first["growth_fit"])
+    assert "brier_less_last_model" not in said(first["spend_growth_fit"])
     for part in ("spend_more", "rhythm"):
         row = artefact(first, part)
         assert (row["trained_from"], row["trained_through"]) == (NIGHT - timedelta(1095), NIGHT)
@@ -331,12 +331,12 @@ def test_a_fit_says_what_it_was_learnt_on_and_the_next_is_held_against_it(made_u
 
     later = made_up.on(NIGHT + timedelta(7))
     second = later.fit()
-    value, note, _ = said(second["growth_fit"])["brier_less_last_model"]
+    value, note, _ = said(second["spend_growth_fit"])["brier_less_last_model"]
     assert abs(value) < 0.02
     assert "the new one is not worse, so it is published" in note
     assert artefact(second)["trained_through"] == NIGHT + timedelta(7)
     assert artefact(second)["data_fingerprint"] != fingerprint
-    drift = said(later.scored()["growth_drift"])
+    drift = said(later.scored()["spend_growth_drift"])
     assert drift["model_age_days"] == (
         0.0,
         "days since the last day that the model learnt from",
@@ -349,33 +349,36 @@ def test_a_fit_says_what_it_was_learnt_on_and_the_next_is_held_against_it(made_u
 
 def test_a_new_model_that_is_worse_beyond_chance_leaves_the_last_one_which_grows_old(made_up, monkeypatch):
     first = artefact(made_up.fit())
-    real = growth.fit_growth
+    real = growth.fit_spend_growth
 
     def badly_learnt(train, test, *rest):
         """Of customers whose outcomes tell nothing."""
         mixed = np.random.default_rng(1).permutation(train["spend_next"]) * 40
         return real(train.assign(spend_next=mixed), test, *rest)
 
-    monkeypatch.setattr(growth, "fit_growth", badly_learnt)
+    monkeypatch.setattr(growth, "fit_spend_growth", badly_learnt)
     later = made_up.on(NIGHT + timedelta(36))
     second = later.fit()
     assert artefact(second) == first
-    found = said(second["growth_fit"])
+    found = said(second["spend_growth_fit"])
     assert found["new_model_refused"] == (1.0, "alarm; the last growth model predicts better and stays", NIGHT)
-    assert said(second["growth_fit"], "next_order")["customers"][2] == NIGHT + timedelta(36)
+    assert said(second["spend_growth_fit"], "next_order")["customers"][2] == NIGHT + timedelta(36)
     scored = later.scored()
     assert set(scored["customer_spend_more"]["method"].to_pylist()) == {json.loads(first["parameters"])["method"]}
-    age, note, through = said(scored["growth_drift"])["model_age_days"]
+    age, note, through = said(scored["spend_growth_drift"])["model_age_days"]
     assert (age, through) == (36.0, NIGHT)
     assert note.startswith("alarm; ")
-    made_up.history = {"growth_fit": second["growth_fit"], "growth_model": second["growth_model"]}
-    assert said(made_up.on(NIGHT + timedelta(35)).scored()["growth_drift"])["model_age_days"][1].startswith(
+    made_up.history = {
+        "spend_growth_fit": second["spend_growth_fit"],
+        "spend_growth_model": second["spend_growth_model"],
+    }
+    assert said(made_up.on(NIGHT + timedelta(35)).scored()["spend_growth_drift"])["model_age_days"][1].startswith(
         "days since"
     )
 
     asked = []
     monkeypatch.setattr(growth, "is_fitted", lambda _table, _night, _settings, fitted_on: not asked.append(fitted_on))
-    assert made_up.on(NIGHT + timedelta(37)).fit()["growth_model"].equals(second["growth_model"])
+    assert made_up.on(NIGHT + timedelta(37)).fit()["spend_growth_model"].equals(second["spend_growth_model"])
     assert asked == [NIGHT + timedelta(36)]  # a week from the refusal, not from the model that stayed
 
 
@@ -386,8 +389,8 @@ def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made
     monkeypatch.setattr(growth, "BATCH_ROWS", 97)
     parts = made_up.scored()
     assert parts["customer_spend_more"].equals(whole["customer_spend_more"])
-    assert parts["growth_drift"].equals(whole["growth_drift"])
-    drift = said(whole["growth_drift"])
+    assert parts["spend_growth_drift"].equals(whole["spend_growth_drift"])
+    drift = said(whole["spend_growth_drift"])
     assert {name for name in drift if name.startswith("psi_")} == {
         f"psi_{name}"
         for name in (
@@ -396,12 +399,12 @@ def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made
         )
     }
     assert drift["psi_spend_last"][1].startswith("stable; ")
-    model = GrowthModel.from_json(artefact(made_up.history)["parameters"])
+    model = SpendGrowthModel.from_json(artefact(made_up.history)["parameters"])
     level = replace(model, published=Regression(1.0, 3.0, ()))  # a score that moved for everybody
-    rows = made_up.history["growth_model"].to_pylist()
+    rows = made_up.history["spend_growth_model"].to_pylist()
     rows = [row | ({"parameters": level.to_json()} if row["part"] == "spend_more" else {}) for row in rows]
-    made_up.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
-    index, note, _ = said(made_up.scored()["growth_drift"])["psi_score"]
+    made_up.history["spend_growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
+    index, note, _ = said(made_up.scored()["spend_growth_drift"])["psi_score"]
     assert index > 0.25
     assert note.startswith("alarm; ")
 
@@ -409,10 +412,10 @@ def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made
 def test_a_model_that_was_written_without_its_dates_is_not_used(made_up):
     made = made_up.fit()
     old = pa.table({"part": ["rhythm", "spend_more"], "parameters": ["{}", '{"method": "logistic"}']})
-    made_up.history = {"growth_fit": made["growth_fit"], "growth_model": old}
+    made_up.history = {"spend_growth_fit": made["spend_growth_fit"], "spend_growth_model": old}
     again = made_up.fit()
-    assert "brier_less_last_model" not in said(again["growth_fit"])
-    assert again["growth_model"].equals(made["growth_model"])
+    assert "brier_less_last_model" not in said(again["spend_growth_fit"])
+    assert again["spend_growth_model"].equals(made["spend_growth_model"])
 
 
 @pytest.mark.parametrize("customers", [0, 1, 30])
@@ -420,9 +423,11 @@ def test_of_few_customers_no_drift_is_told_and_the_fit_says_why(made_up, custome
     few = f"SELECT * FROM bought WHERE customer_id < 'c{customers:03d}'"
     made_up.engine.materialise("given_day", few)
     fit = made_up.fit()
-    assert said(fit["growth_fit"])["method"][1].startswith("none: at the earlier of two dates with a known outcome ")
+    assert said(fit["spend_growth_fit"])["method"][1].startswith(
+        "none: at the earlier of two dates with a known outcome "
+    )
     made = made_up.scored()
-    assert len(made["growth_drift"]) == 0
+    assert len(made["spend_growth_drift"]) == 0
     assert made["customer_spend_more"]["p_spend_more"].null_count == len(made["customer_spend_more"])
 
 
@@ -450,10 +455,10 @@ def due_metrics(rows: pa.Table) -> dict[str, tuple[float | None, str, date]]:
 def test_a_first_model_of_the_next_order_has_nothing_to_be_held_against_and_the_second_is_taken(fitted):
     first = fitted.history
     told = "the new model is published without being held against an earlier one: there is no earlier one"
-    assert due_metrics(first["growth_fit"])["log_loss_less_last_model"] == (None, told, NIGHT)
+    assert due_metrics(first["spend_growth_fit"])["log_loss_less_last_model"] == (None, told, NIGHT)
     later = fitted.on(NIGHT + timedelta(7))
     second = later.fit()
-    found = due_metrics(second["growth_fit"])
+    found = due_metrics(second["spend_growth_fit"])
     value, note, _ = found["log_loss_less_last_model"]
     known = f"MIN(business_date) <= DATE '{NIGHT - timedelta(21)}'"
     count = len(fitted.engine.rows(f"SELECT customer_id FROM given_day GROUP BY customer_id HAVING {known}"))
@@ -470,13 +475,13 @@ def test_a_first_model_of_the_next_order_has_nothing_to_be_held_against_and_the_
 
 def badly_fitted(monkeypatch) -> None:
     """By whatever is fitted from now on, everybody orders twenty times too late."""
-    real = growth.fit_rhythm
+    real = growth.fit_next_order
 
     def fitted(*args):
         fit = real(*args)
         return replace(fit, parameters=replace(fit.parameters, alpha=20 * fit.parameters.alpha))
 
-    monkeypatch.setattr(growth, "fit_rhythm", fitted)
+    monkeypatch.setattr(growth, "fit_next_order", fitted)
 
 
 def test_a_refused_model_of_the_next_order_leaves_the_last_one_which_grows_old(fitted, monkeypatch):
@@ -485,7 +490,7 @@ def test_a_refused_model_of_the_next_order_leaves_the_last_one_which_grows_old(f
     later = fitted.on(NIGHT + timedelta(36))
     second = later.fit()
     assert artefact(second, "rhythm") == artefact(first, "rhythm")
-    found, before = due_metrics(second["growth_fit"]), due_metrics(first["growth_fit"])
+    found, before = due_metrics(second["spend_growth_fit"]), due_metrics(first["spend_growth_fit"])
     refused = (1.0, "alarm; the last model of the next order does better and stays", NIGHT + timedelta(36))
     assert found["new_model_refused"] == refused
     assert "customers next ordered in the last 36 days: " in found["log_loss_less_last_model"][1]
@@ -506,32 +511,34 @@ def test_where_no_rhythm_can_be_seen_any_more_the_last_one_stays_and_the_reason_
     monkeypatch.setattr("models.next_order.fit.MIN_REPEAT_CUSTOMERS", 10_000)
     second = fitted.on(NIGHT + timedelta(7)).fit()
     assert artefact(second, "rhythm") == artefact(first, "rhythm")
-    found = due_metrics(second["growth_fit"])
+    found = due_metrics(second["spend_growth_fit"])
     assert found["customers"][1].startswith("no model of the next order: ")
     assert found["customers"][1].endswith("; the last model stays")
-    assert found["r"] == due_metrics(first["growth_fit"])["r"]
+    assert found["r"] == due_metrics(first["spend_growth_fit"])["r"]
     assert not {"log_likelihood", "log_loss_less_last_model"} & found.keys()
 
 
 @pytest.mark.parametrize("question", [None, '{"amounts_include_tax": true, "gift_card_categories": ["gift"]}'])
 def test_a_rhythm_of_other_purchases_is_not_compared(fitted, question):
     first = fitted.history
-    rows = [row | {"question": question} for row in first["growth_model"].to_pylist()]
-    fitted.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
+    rows = [row | {"question": question} for row in first["spend_growth_model"].to_pylist()]
+    fitted.history["spend_growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
     second = fitted.on(NIGHT + timedelta(7)).fit()
     told = "the earlier one was fitted by other settings (amounts_include_tax, gift_card_categories)"
-    value, note, _ = due_metrics(second["growth_fit"])["log_loss_less_last_model"]
+    value, note, _ = due_metrics(second["spend_growth_fit"])["log_loss_less_last_model"]
     assert (value, note.endswith(told)) == (None, True)
     assert artefact(second, "rhythm")["trained_through"] == NIGHT + timedelta(7)
 
 
 def test_a_rhythm_of_other_purchases_does_not_stay_where_a_fit_fails(fitted, monkeypatch):
     monkeypatch.setattr("models.next_order.fit.MIN_REPEAT_CUSTOMERS", 10_000)
-    rows = [row | {"question": '{"amounts_include_tax": true}'} for row in fitted.history["growth_model"].to_pylist()]
-    fitted.history["growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
+    rows = [
+        row | {"question": '{"amounts_include_tax": true}'} for row in fitted.history["spend_growth_model"].to_pylist()
+    ]
+    fitted.history["spend_growth_model"] = pa.Table.from_pylist(rows, schema=growth.ARTEFACT)
     second = fitted.on(NIGHT + timedelta(7)).fit()
-    assert "rhythm" not in second["growth_model"]["part"].to_pylist()
-    found = due_metrics(second["growth_fit"])
+    assert "rhythm" not in second["spend_growth_model"]["part"].to_pylist()
+    found = due_metrics(second["spend_growth_fit"])
     assert "the last model stays" not in found["customers"][1]
     assert "r" not in found
 
@@ -637,11 +644,11 @@ def test_a_home_holds_its_second_week_against_the_first(retailer, monkeypatch):
         if day == week:
             badly_fitted(monkeypatch)
     columns = "metric, value, note, trained_through"
-    found = [{row[0]: row[1:] for row in retailer.rows(night, "growth_fit", columns)} for night in nights]
+    found = [{row[0]: row[1:] for row in retailer.rows(night, "spend_growth_fit", columns)} for night in nights]
     assert found[0]["log_loss_less_last_model"][0] is None
     assert "of when 60 customers next ordered in the last 28 days: " in found[1]["log_loss_less_last_model"][1]
     assert "of when 60 customers next ordered in the last 36 days: " in found[2]["log_loss_less_last_model"][1]
-    through = [retailer.rows(night, "growth_model", "part, trained_through") for night in nights]
+    through = [retailer.rows(night, "spend_growth_model", "part, trained_through") for night in nights]
     assert through == [[("rhythm", NIGHT)], [("rhythm", week)], [("rhythm", week)]]
     assert {found[2][name] for name in ("k", "r")} == {found[1][name] for name in ("k", "r")}
     ages = [dict(retailer.rows(night, "next_order_drift", "metric, value"))["model_age_days"] for night in nights]

@@ -41,7 +41,7 @@ def facts(retailer, night):
 
 def pieces(night, table):
     """By how many nights a table was written."""
-    return len(night.lake.manifest(night.run_date).tables[table].parts)
+    return len(night.lake.manifest(night.run_date).tables[table].data_files)
 
 
 def load(retailer):
@@ -164,12 +164,12 @@ def test_a_product_in_another_category_moves_all_its_sales(retailer):
     nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
     categories = [retailer.rows(night, "customer_category", "customer_id, category") for night in nights]
     assert categories == [[("c1", "drinks")], [("c1", "drinks")], [("c1", "groceries")]]
-    kept = {night.lake.manifest(night.run_date).tables["customer_category"].parts for night in nights[:2]}
+    kept = {night.lake.manifest(night.run_date).tables["customer_category"].data_files for night in nights[:2]}
     assert len(kept) == 1, "another name of a product touches nothing"
 
 
 def test_a_table_in_too_many_pieces_is_written_anew(retailer, monkeypatch):
-    monkeypatch.setattr(incremental, "MOST_PARTS", 2)
+    monkeypatch.setattr(incremental, "MOST_DATA_FILES", 2)
     for number, day in enumerate(DAYS):
         retailer.deliver(day, receipts=RECEIPTS + f"r{number},c1,{day},sale,5\n")
     night = load(retailer)
@@ -183,7 +183,7 @@ def test_a_night_without_news_leaves_every_piece_as_it_is(retailer):
     first, second = (retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS[:2])
     for name in INCREMENTAL:
         tables = [night.lake.manifest(night.run_date).tables[name] for night in (first, second)]
-        assert tables[0].parts == tables[1].parts, name
+        assert tables[0].data_files == tables[1].data_files, name
         assert not tables[1].superseded, name
 
 
