@@ -1,8 +1,8 @@
 """Publish: the night's tables as one read-only DuckDB file that replaces the last one with one rename.
 
-A contract says whether its table is published, and as what. `table` has its rows written into the warehouse; `view`
-reads them from the lake's files. Tables of several rows a customer are views, and so are wide ones whose gist
-customer_360 has: a second copy would cost seconds.
+A contract says whether its table is published, and as what: as a `table` whose rows are written into the warehouse, or
+as a `view` over the lake's files. Tables of several rows a customer are views, and so are wide ones whose gist
+customer_360 has: to write them a second time would cost seconds.
 """
 
 import json
@@ -24,8 +24,8 @@ from pipelines.store.manifest import Manifest
 from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import parameters
 
-# A table of at most so many rows is written in any case, in the order of its keys. A larger one becomes a view, unless
-# a group reads the warehouse: the lake's files are readable by their owner alone.
+# A `table` of at most so many rows is written in the order of its keys. A larger one becomes a view too, unless a group
+# reads the warehouse: the lake's files are readable by their owner alone.
 WRITTEN_ROWS = 100_000
 
 

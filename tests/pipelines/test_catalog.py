@@ -140,7 +140,7 @@ def test_a_table_of_a_ctes_name_is_read_where_the_cte_is_not_in_scope():
     assert read_inputs("WITH contact AS (SELECT x FROM contact) SELECT x FROM contact").tonight == ("contact",)
 
 
-def test_earlier_nights_are_told_apart_from_tonight():
+def test_tables_of_earlier_nights_are_not_those_of_tonight():
     inputs = read_inputs("SELECT x FROM history.contact UNION ALL SELECT x FROM order_fact")
     assert (inputs.tonight, inputs.history) == (("order_fact",), ("contact",))
 
