@@ -15,7 +15,14 @@ from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
 from pipelines.intake.extract import unknown_files
 from pipelines.settings import Settings
-from pipelines.store.home import published_night
+from pipelines.store.home import (
+    exports_folder,
+    landing_folder,
+    night_folders,
+    published_night,
+    reports_folder,
+    warehouse_path,
+)
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import Backtest, Manifest, TableState
 
@@ -27,7 +34,7 @@ def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:
 def warnings(settings: Settings, manifest: Manifest) -> list[str]:
     """What a data engineer should look at after a night, in words."""
     found = []
-    folder = settings.landing_dir / f"{manifest.run_date}"
+    folder = landing_folder(settings, manifest.run_date)
     unknown = unknown_files(folder, list(sources())) if folder.is_dir() else []
     if names := [name for name in unknown if name != CONTROL_TOTALS]:
         found.append(f"not read, no source has this name: {', '.join(names)} (in {folder})")
@@ -100,7 +107,7 @@ def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
 
 def _never_loaded(settings: Settings, lake: Lake, until: date) -> list[str]:
     loaded = {f"{night}" for night in lake.nights()}
-    folders = sorted(path.name for path in settings.landing_dir.glob("????-??-??") if path.is_dir())
+    folders = [path.name for path in night_folders(settings.landing_dir)]
     return [name for name in folders if name not in loaded and name < f"{until}"]
 
 
@@ -147,7 +154,7 @@ def _print_where(settings: Settings, night: date) -> None:
     import duckdb
 
     home = _shown(settings.home)
-    with duckdb.connect(str(settings.home / "warehouse.duckdb"), read_only=True) as warehouse:
+    with duckdb.connect(str(warehouse_path(settings.home)), read_only=True) as warehouse:
 
         def count(select: str) -> str:
             row = warehouse.execute(select).fetchone()
@@ -158,13 +165,13 @@ def _print_where(settings: Settings, night: date) -> None:
         listed = count("SELECT COUNT(*) FROM campaign_list")
     print(f"""
 {customers} customers in {segments} segments; {listed} entries on tonight's campaign lists.
-  warehouse  {home}/warehouse.duckdb
-  report     {home}/reports/{night}/index.html
-  exports    {home}/exports/{night}/
+  warehouse  {warehouse_path(home)}
+  report     {reports_folder(home, night)}/index.html
+  exports    {exports_folder(home, night)}/
 
 Try next:
   .venv/bin/loyalty query --home {home} "SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY ALL"
-  xdg-open {home}/reports/{night}/index.html
+  xdg-open {reports_folder(home, night)}/index.html
   .venv/bin/loyalty status --home {home}""")
 
 
@@ -198,7 +205,7 @@ def print_status(settings: Settings) -> None:
             )
         )
     print(_table(rows))
-    waiting = sorted(p.name for p in settings.landing_dir.glob("????-??-??") if p.is_dir() and p.name > f"{nights[-1]}")
+    waiting = [path.name for path in night_folders(settings.landing_dir) if path.name > f"{nights[-1]}"]
     if waiting:
         print(f"  next landing folders: {', '.join(waiting)}")
     skipped = _never_loaded(settings, lake, nights[-1])

@@ -1,7 +1,6 @@
 """Publish: the night's tables as one read-only DuckDB file that replaces the last one with one rename."""
 
 import json
-import uuid
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal
 from pipelines.settings import Settings
+from pipelines.store.files import path_beside
 from pipelines.store.home import dated_warehouses, night_of_warehouse, published_night, warehouse_path
 from pipelines.store.lake import CommittedNight, Lake, Night
 from pipelines.store.manifest import Manifest
@@ -99,7 +99,7 @@ def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
     if notes:
         _show(max(notes), home)
     else:
-        (home / "warehouse.duckdb").unlink(missing_ok=True)
+        warehouse_path(home).unlink(missing_ok=True)
     for night, note in notes.items():
         lake.forget_published(night, but=note)
 
@@ -107,7 +107,7 @@ def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
 def _build(night: Night, settings: Settings) -> Path:
     """Put the night's own warehouse in place; returns the note that keeps the files that it reads."""
     home = settings.home
-    building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
+    building = path_beside(warehouse_path(home, night.run_date))
     read = {file for table in night.tables().values() for file in table.paths()}
     note = night.lake.keep_published(night.run_date, read)
     try:
@@ -121,9 +121,9 @@ def _build(night: Night, settings: Settings) -> Path:
 
 def _show(night: date, home: Path) -> None:
     """Make a night's warehouse the one that analysts see."""
-    link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
+    link = path_beside(warehouse_path(home))
     link.hardlink_to(warehouse_path(home, night))
-    link.rename(home / "warehouse.duckdb")
+    link.rename(warehouse_path(home))
 
 
 def _fill(path: Path, night: Night, settings: Settings) -> None:
