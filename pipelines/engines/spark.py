@@ -90,7 +90,9 @@ class SparkEngine(Engine):
         self._name(name, self._frame(select))
 
     def register_arrow(self, name: str, table: pa.Table) -> None:
-        self._name(name, self._spark.createDataFrame(table))
+        # PySpark can't take a list column that has no chunk, as that of an empty table.
+        batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        self._name(name, self._spark.createDataFrame(pa.Table.from_batches(batches, table.schema)))
 
     def materialise(self, name: str, select: str) -> None:
         self._name(name, self._frame(select).cache())

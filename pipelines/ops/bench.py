@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.catalog import Table, tables
 from pipelines.engines.sql import identifier, literal
-from pipelines.intake.extract import find_files
+from pipelines.intake.landing import find_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder
 from pipelines.store.lake import Lake

@@ -23,7 +23,7 @@ from pipelines.contracts import Contract, sources
 from pipelines.engines.sql import identifier
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import NO_VALUES, add_erased, in_list, person_columns, read_erased, redaction_sql
-from pipelines.intake.extract import SUFFIXES
+from pipelines.intake.landing import SUFFIXES
 from pipelines.privacy.person import Person, accounts, describe, exact_id, lake_files, rows_of
 from pipelines.privacy.redact import (
     Rewritten,

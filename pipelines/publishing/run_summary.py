@@ -13,7 +13,7 @@ from pipelines.engines.sql import one_file
 from pipelines.errors import LoyaltyError
 from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
-from pipelines.intake.extract import unknown_files
+from pipelines.intake.landing import unknown_files
 from pipelines.settings import Settings
 from pipelines.store.home import (
     exports_folder,
