@@ -70,7 +70,7 @@ def committed_night(lake: Lake, day: date | None, *, or_before: bool = False) ->
         which = "no night" if day is None else f"no night up to {day}" if or_before else f"night {day}"
         was = "was" if day is None or or_before else "was never"
         raise LoyaltyError(
-            f"{which} {was} run in {lake.root.parent}; `loyalty run --date D` runs one, `loyalty status` lists them"
+            f"{which} {was} run in {lake.home}; `loyalty run --date D` runs one, `loyalty status` lists them"
         )
     return nights[-1]
 

@@ -7,7 +7,7 @@ from pipelines.contracts import table_contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.errors import LoyaltyError
 from pipelines.settings import Settings
-from pipelines.store.home import published_night
+from pipelines.store.home import exports_folder, published_night
 from pipelines.store.lake import Night
 
 
@@ -49,6 +49,5 @@ def move_exports(night: Night, settings: Settings) -> None:
     prepared = night.prepared_folder() / f"{night.run_date}"
     if not prepared.is_dir():
         raise LoyaltyError(f"{prepared}: the night's campaign files are not there. Run the night again.")
-    exports = settings.home / "exports"
-    exports.mkdir(exist_ok=True, mode=settings.folder_mode)
-    replace_folder(prepared, exports / f"{night.run_date}")
+    exports_folder(settings.home).mkdir(exist_ok=True, mode=settings.folder_mode)
+    replace_folder(prepared, exports_folder(settings.home, night.run_date))

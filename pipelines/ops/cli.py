@@ -351,7 +351,9 @@ def query(
     """Ask the published warehouse."""
     import duckdb
 
-    path = _settings(home).home / "warehouse.duckdb"
+    from pipelines.store.home import warehouse_path
+
+    path = warehouse_path(_settings(home).home)
     try:
         with duckdb.connect(str(path), read_only=True) as warehouse:
             print(warehouse.sql(sql))

@@ -23,7 +23,7 @@ from pipelines.contracts import Contract, sources
 from pipelines.engines.sql import identifier
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import NO_VALUES, add_erased, in_list, person_columns, read_erased, redaction_sql
-from pipelines.intake.extract import SUFFIXES
+from pipelines.intake.landing import SUFFIXES
 from pipelines.privacy.person import Person, accounts, describe, exact_id, lake_files, rows_of
 from pipelines.privacy.redact import (
     Rewritten,
@@ -38,6 +38,7 @@ from pipelines.privacy.verify import Find, search
 from pipelines.publishing.warehouse import rebuild_warehouses
 from pipelines.settings import Settings
 from pipelines.store.files import write_atomically
+from pipelines.store.home import exports_folder, night_folders, removals_folder
 from pipelines.store.lake import Lake
 from pipelines.store.locks import exclusive_home_lock
 from pipelines.store.manifest import DataFile, TableState
@@ -111,7 +112,7 @@ def erase(
         if dry_run:
             return Outcome(ids, changes, erasure.shared)
         removals = _finish(erasure, lake, settings)
-        left_out = (*not_searched, settings.home / "exports" / "erasures")  # removals hold addresses until imported
+        left_out = (*not_searched, removals_folder(settings.home))  # removals hold addresses until imported
         files, found = search(settings, erasure.person, left_out)
         return Outcome(ids, changes, erasure.shared, removals, files, tuple(found))
 
@@ -160,7 +161,7 @@ def _finish(erasure: Erasure, lake: Lake, settings: Settings) -> Path | None:
     state = _open_file(lake, erasure)
     write_atomically(state, erasure.to_json())
     add_erased(lake, person.ids, person.cards)
-    removals = settings.home / "exports" / "erasures" / erasure.request
+    removals = removals_folder(settings.home) / erasure.request
     if not removals.exists():
         _write_removals(person, lake, settings, removals)
 
@@ -285,13 +286,12 @@ def _rewrite_lake(erasure: Erasure, lake: Lake) -> None:
         goes, blank, instead = _what_goes(path, erasure.person)
         changed, left = rows_to_redact(path, goes, blank)
         if changed:
-            night, run, *_ = path.name.split(".")
             unique = sha256(f"{erasure.request}:{path.name}".encode()).hexdigest()[:8]
-            new = path.with_name(f"{night}.{run}.{unique}.parquet")
+            new = lake.successor(path, unique)
             writing = new.with_suffix(".writing")
             redact_parquet(path, writing, goes, blank, instead)
             writing.replace(new)
-            renamed[str(path.relative_to(lake.root))] = (str(new.relative_to(lake.root)), left)
+            renamed[lake.relative(path)] = (lake.relative(new), left)
 
     def moved(part: DataFile) -> DataFile:
         path, rows = renamed.get(part.path, (part.path, part.rows))
@@ -329,7 +329,7 @@ def _followed(state: TableState, night: str, landing: dict[str, Rewritten]) -> d
 
 
 def _export_folders(settings: Settings) -> list[Path]:
-    return sorted((settings.home / "exports").glob("????-??-??"))
+    return night_folders(exports_folder(settings.home))
 
 
 def _redact_exports(folder: Path, person: Person, settings: Settings, *, write: bool) -> dict[str, int]:

@@ -10,8 +10,9 @@ from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
-from pipelines.intake.extract import unknown_files
+from pipelines.intake.landing import unknown_files
 from pipelines.settings import Settings
+from pipelines.store.home import landing_folder, night_folders
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import Manifest, TableState
 
@@ -40,7 +41,7 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
 
 
 def _unknown_files(settings: Settings, night: date) -> Iterator[str]:
-    folder = settings.landing_dir / f"{night}"
+    folder = landing_folder(settings, night)
     unknown = unknown_files(folder, list(sources())) if folder.is_dir() else []
     if names := [name for name in unknown if name != CONTROL_TOTALS]:
         yield f"not read, no source has this name: {', '.join(names)} (in {folder})"
@@ -96,5 +97,5 @@ def _nights_to_repeat(lake: Lake, night: date, settings: Settings) -> Iterator[s
 def never_loaded_folders(settings: Settings, lake: Lake, until: date) -> list[str]:
     """Names of the landing folders before a night that no night has loaded, in order."""
     loaded = {f"{night}" for night in lake.nights()}
-    folders = sorted(path.name for path in settings.landing_dir.glob("????-??-??") if path.is_dir())
+    folders = [path.name for path in night_folders(settings.landing_dir)]
     return [name for name in folders if name not in loaded and name < f"{until}"]

@@ -13,7 +13,13 @@ from pipelines.errors import LoyaltyError
 from pipelines.publishing.night_warnings import never_loaded_folders, night_warnings
 from pipelines.publishing.text_table import text_table
 from pipelines.settings import Settings
-from pipelines.store.home import published_night
+from pipelines.store.home import (
+    exports_folder,
+    night_folders,
+    published_night,
+    reports_folder,
+    warehouse_path,
+)
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import Manifest, TableState
 
@@ -49,7 +55,7 @@ def print_summary(settings: Settings, night: date, seconds: float, *, is_last: b
 def _print_where(settings: Settings, night: date) -> None:
     """Print where the published night's results are, and commands to try next."""
     home = _shown(settings.home)
-    with duckdb.connect(str(settings.home / "warehouse.duckdb"), read_only=True) as warehouse:
+    with duckdb.connect(str(warehouse_path(settings.home)), read_only=True) as warehouse:
 
         def count(select: str) -> str:
             row = warehouse.execute(select).fetchone()
@@ -60,13 +66,13 @@ def _print_where(settings: Settings, night: date) -> None:
         listed = count("SELECT COUNT(*) FROM campaign_list")
     print(f"""
 {customers} customers in {segments} segments; {listed} entries on tonight's campaign lists.
-  warehouse  {home}/warehouse.duckdb
-  report     {home}/reports/{night}/index.html
-  exports    {home}/exports/{night}/
+  warehouse  {warehouse_path(home)}
+  report     {reports_folder(home, night)}/index.html
+  exports    {exports_folder(home, night)}/
 
 Try next:
   .venv/bin/loyalty query --home {home} "SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY ALL"
-  xdg-open {home}/reports/{night}/index.html
+  xdg-open {reports_folder(home, night)}/index.html
   .venv/bin/loyalty status --home {home}""")
 
 
@@ -94,8 +100,7 @@ def print_status(settings: Settings) -> None:
             state += "; run it again, an earlier night changed"
         rows.append((f"{night}", f"{read:,}", f"{rejected:,}", state))
     print(text_table(rows))
-    folders = sorted(path.name for path in settings.landing_dir.glob("????-??-??") if path.is_dir())
-    waiting = [name for name in folders if name > f"{nights[-1]}"]
+    waiting = [path.name for path in night_folders(settings.landing_dir) if path.name > f"{nights[-1]}"]
     if waiting:
         print(f"  next landing folders: {', '.join(waiting)}")
     never_loaded = never_loaded_folders(settings, lake, nights[-1])

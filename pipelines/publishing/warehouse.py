@@ -6,7 +6,6 @@ customer_360 has: to write them a second time would cost seconds.
 """
 
 import json
-import uuid
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pipelines.contracts import Contract, published_tables, table_contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal
 from pipelines.settings import Settings
+from pipelines.store.files import path_beside
 from pipelines.store.home import dated_warehouses, night_of_warehouse, published_night, warehouse_path
 from pipelines.store.lake import CommittedNight, Lake, Night
 from pipelines.store.manifest import Manifest
@@ -62,7 +62,7 @@ def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
     if notes:
         _show(max(notes), home)
     else:
-        (home / "warehouse.duckdb").unlink(missing_ok=True)
+        warehouse_path(home).unlink(missing_ok=True)
     for night, note in notes.items():
         lake.forget_published(night, but=note)
 
@@ -70,7 +70,7 @@ def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
 def _build(night: Night, settings: Settings) -> Path:
     """Put the night's own warehouse in place. Returns the note that keeps the lake's files that it reads."""
     home = settings.home
-    building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
+    building = path_beside(warehouse_path(home, night.run_date))
     read = {file for table in night.tables().values() for file in table.paths()}
     note = night.lake.keep_published(night.run_date, read)
     try:
@@ -84,9 +84,9 @@ def _build(night: Night, settings: Settings) -> Path:
 
 def _show(night: date, home: Path) -> None:
     """Make a night's warehouse the one that analysts open."""
-    link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
+    link = path_beside(warehouse_path(home))
     link.hardlink_to(warehouse_path(home, night))
-    link.rename(home / "warehouse.duckdb")
+    link.rename(warehouse_path(home))
 
 
 def _fill(path: Path, night: Night, settings: Settings) -> None:
