@@ -87,6 +87,7 @@ def _models_to_doubt(lake: Lake, manifest: Manifest) -> list[str]:
         "clv_drift",
         "spend_growth_fit",
         "spend_growth_drift",
+        "next_order_fit",
         "next_order_drift",
     )
     parts = [part for name in names for part in manifest.tables.get(name, TableState()).data_files]
