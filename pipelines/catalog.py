@@ -43,7 +43,9 @@ class Table:
     inputs are tables of tonight, history what earlier nights published, replaced (of a view) superseded rows.
 
     A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
-    A fit names its model (a module or folder of models/) and the libraries that it runs.
+    A fit is kept from night to night, until it is a week old or what it is made by has changed: its model (a module or
+    folder of models/, if it has one), the libraries that it runs, its queries, or the SQL of its inputs.
+    queries are the files of sql/ that a Python table runs itself, see query.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Table:
     function: str = ""
     model: str = ""
     libraries: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+    is_fit: bool = False
 
     @property
     def is_incremental(self) -> bool:
@@ -98,6 +102,14 @@ _PYTHON = (
         function="pipelines.scoring.clv:clv_fit",
         model="clv",
         libraries=("autograd", "lifetimes", "numpy", "scipy"),
+        queries=(
+            "fits/holdout_purchase",
+            "fits/margin_rate",
+            "fits/purchase_pattern_count",
+            "fits/shopper",
+            "fits/spend_pattern_count",
+        ),
+        is_fit=True,
     ),
     Table("clv_model", "scores", "split", ("clv_fit",)),
     Table(
@@ -106,6 +118,7 @@ _PYTHON = (
         "python",
         ("customer_purchase_pattern", "clv_model", "service_account"),
         function="pipelines.scoring.clv:customer_clv",
+        queries=("fits/scored_pattern",),
     ),
     Table("clv_forecast", "scores", "split", ("customer_clv",)),
     Table("clv_drift", "scores", "split", ("customer_clv",)),
@@ -118,6 +131,14 @@ _PYTHON = (
         function="pipelines.scoring.churn:churn_fit",
         model="churn",
         libraries=("autograd", "lifetimes", "numpy", "scikit-learn", "scipy"),
+        queries=(
+            "fits/buying_pattern",
+            "fits/churn_customer",
+            "fits/season_outcome",
+            "fits/shopper_day",
+            "scores/customer_features",
+        ),
+        is_fit=True,
     ),
     Table("churn_model", "scores", "split", ("churn_fit",)),
     Table("churn_calibration", "scores", "split", ("churn_fit",)),
@@ -133,24 +154,15 @@ _PYTHON = (
         "spend_growth_fit",
         "scores",
         "python",
-        (
-            "customer",
-            "customer_category",
-            "customer_day",
-            "customer_outcome",
-            "customer_peer",
-            "customer_totals",
-            "cut_off",
-            "service_account",
-        ),
-        ("spend_growth_fit", "spend_growth_model", "category_capacity", "peer_group"),
+        ("customer_day", "customer_outcome", "customer_totals", "cut_off", "service_account"),
+        ("spend_growth_fit", "spend_growth_model"),
         function="pipelines.scoring.spend_growth:spend_growth_fit",
         model="spend_growth",
         libraries=("numpy", "scikit-learn", "scipy"),
+        queries=("fits/sampled_customer", "scores/customer_features"),
+        is_fit=True,
     ),
     Table("spend_growth_model", "scores", "split", ("spend_growth_fit",)),
-    Table("category_capacity", "scores", "split", ("spend_growth_fit",)),
-    Table("peer_group", "scores", "split", ("spend_growth_fit",)),
     Table(
         "customer_spend_more",
         "scores",
@@ -160,19 +172,51 @@ _PYTHON = (
     ),
     Table("spend_growth_drift", "scores", "split", ("customer_spend_more",)),
     Table(
+        "next_order_fit",
+        "scores",
+        "python",
+        ("customer_day", "customer_totals", "service_account"),
+        ("next_order_fit", "next_order_model"),
+        function="pipelines.scoring.next_order:next_order_fit",
+        model="next_order",
+        libraries=("numpy", "scipy"),
+        queries=(
+            "fits/purchase_day",
+            "fits/purchase_interval",
+            "fits/purchase_pattern",
+            "fits/sampled_customer",
+        ),
+        is_fit=True,
+    ),
+    Table("next_order_model", "scores", "split", ("next_order_fit",)),
+    Table(
         "customer_next_order",
         "scores",
         "python",
-        ("customer_purchase_pattern", "spend_growth_model", "service_account"),
+        ("customer_purchase_pattern", "next_order_model", "service_account"),
         function="pipelines.scoring.next_order:customer_next_order",
+        queries=("fits/scored_pattern",),
     ),
     Table("next_order_drift", "scores", "split", ("customer_next_order",)),
+    Table(
+        "headroom_fit",
+        "scores",
+        "python",
+        ("customer", "customer_category", "customer_peer", "customer_totals", "service_account"),
+        ("headroom_fit", "category_capacity", "peer_group"),
+        function="pipelines.scoring.headroom:headroom_fit",
+        queries=("fits/category_capacity", "fits/peer_group"),
+        is_fit=True,
+    ),
+    Table("category_capacity", "scores", "split", ("headroom_fit",)),
+    Table("peer_group", "scores", "split", ("headroom_fit",)),
     Table(
         "customer_channel",
         "marts",
         "python",
         ("contact_response", "customer", "customer_rfm"),
         function="pipelines.scoring.channel:customer_channel",
+        queries=("fits/channel_customer", "fits/response", "fits/response_sample", "fits/response_total"),
     ),
     Table("segment_channel", "marts", "split", ("customer_channel",)),
     Table("channel_fit", "marts", "split", ("customer_channel",)),
