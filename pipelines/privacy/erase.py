@@ -390,13 +390,13 @@ def _write_removals(person: Person, lake: Lake, settings: Settings, folder: Path
         con.execute(f"CREATE TABLE address AS SELECT DISTINCT customer_id, {used} FROM {rows_of(known)}")
         kept = ", ".join(f"{_removed(name, theirs)} AS {name}" for name in ADDRESSES)
         con.execute(
-            f"""CREATE TABLE lists_removals AS
+            f"""CREATE TABLE list_removal AS
             SELECT DISTINCT p.campaign_id, p.channel, p.target, p.customer_id, {kept},
                 CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
             FROM place AS p LEFT JOIN address AS a ON a.customer_id = p.customer_id
             WHERE p.{theirs}"""
         )
-        if con.execute("SELECT 1 FROM lists_removals LIMIT 1").fetchone():
+        if con.execute("SELECT 1 FROM list_removal LIMIT 1").fetchone():
             folder.parent.mkdir(parents=True, exist_ok=True, mode=settings.folder_mode)
             write_removals(con, read_campaigns(settings.campaigns), settings, folder)
 
