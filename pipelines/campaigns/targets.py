@@ -3,13 +3,10 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
-
-import yaml
-from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard
+from typing import Literal
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
-from pipelines.contracts import CONTRACTS
+from pipelines.contracts import CONTRACTS, custom_properties, open_contract
 
 Kind = Literal["list", "removals"]
 
@@ -76,47 +73,38 @@ class Target:
 
 
 def target_names() -> list[str]:
-    """All targets that have a contract."""
+    """All targets that have a contract in data_contracts/exports/."""
     return sorted(path.stem for path in (CONTRACTS / "exports").glob("*.yaml"))
-
-
-def _custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
-    return {item.property: item.value for item in properties or [] if item.property}
 
 
 @cache
 def export_target(name: str) -> Target:
-    """The target with this name, from its contract.
+    """The target of this name, from its contract.
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: the file is no valid contract, or a column has a source or form that isn't known.
+        ValueError: the file is no valid contract, or a column's source or form is unknown; the message names the file.
     """
-    path = CONTRACTS / "exports" / f"{name}.yaml"
-    try:
-        document = OpenDataContractStandard.from_string(path.read_text(encoding="utf-8"))
-        (schema,), (server,) = document.schema_ or [], document.servers or []
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: not a valid export contract: {error}") from error
-    custom = _custom(schema.customProperties)
-    columns = []
-    for prop in schema.properties or []:
-        own = _custom(prop.customProperties)
-        source, form = own.get("source"), own.get("form")
-        if source not in (None, *SOURCES) or form not in (None, *FORMS):
-            raise ValueError(f"{path}: column {prop.name}: unknown source {source!r} or form {form!r}")
-        default = "plain" if source in (*ADDRESSES, "email_opt_out") else "text"
-        columns.append(TargetColumn(prop.name or "", source, form or default, bool(own.get("always"))))
-    return Target(
-        name=name,
-        channels=tuple(custom["channels"]),
-        columns=tuple(columns),
-        format="jsonl" if server.format == "jsonl" else "csv",
-        delimiter=server.delimiter or ",",
-        maximum_bytes=custom.get("maximumBytes"),
-        minimum_rows=custom.get("minimumRows", 0),
-        free_columns=bool(custom.get("freeColumns")),
-    )
+    with open_contract(CONTRACTS / "exports" / f"{name}.yaml") as file:
+        (server,) = file.servers
+        columns = []
+        for prop in file.schema.properties or []:
+            custom = custom_properties(prop.customProperties)
+            source, form = custom.get("source"), custom.get("form")
+            if source not in (None, *SOURCES) or form not in (None, *FORMS):
+                raise ValueError(f"column {prop.name}: unknown source {source!r} or form {form!r}")
+            default = "plain" if source in (*ADDRESSES, "email_opt_out") else "text"
+            columns.append(TargetColumn(prop.name or "", source, form or default, bool(custom.get("always"))))
+        return Target(
+            name=name,
+            channels=tuple(file.custom["channels"]),
+            columns=tuple(columns),
+            format="jsonl" if server.format == "jsonl" else "csv",
+            delimiter=server.delimiter or ",",
+            maximum_bytes=file.custom.get("maximumBytes"),
+            minimum_rows=file.custom.get("minimumRows", 0),
+            free_columns=bool(file.custom.get("freeColumns")),
+        )
 
 
 def file_value(expression: str, form: str, type_name: str, target: Target) -> str:

@@ -299,7 +299,7 @@ def backtest(
     settings = _settings(home)
     from pipelines.backtests.run import committed_night, run_backtest
     from pipelines.errors import LoyaltyError
-    from pipelines.publishing.run_summary import backtest_lines
+    from pipelines.publishing.backtest_summary import backtest_lines
     from pipelines.store.lake import Lake
 
     began = time.perf_counter()

@@ -181,7 +181,7 @@ def finish(run_date: date, run_id: str) -> None:
 
 def night_warnings(run_date: date) -> list[str]:
     """What people should look at after a night that is through, in words; none of it is of a person."""
-    from pipelines.publishing.run_summary import warnings
+    from pipelines.publishing import night_warnings as publishing
 
     settings = load_settings()
-    return warnings(settings, Lake(settings.home).manifest(run_date))
+    return publishing.night_warnings(settings, Lake(settings.home).manifest(run_date))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from pipelines.catalog import INCREMENTAL, VIEWS, Table, parsed, tables
+from pipelines.catalog import INCREMENTAL, Table, parsed, tables, views
 from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.settings import Settings
@@ -81,8 +81,8 @@ def _register_views(engine: Engine, table: Table, night: Night, key: str) -> Non
 
 def _times_read(table: Table) -> Counter[str]:
     """How often a table's SELECT, with its views written out, names each table."""
-    views = {name: parsed(tables()[name].sql) for name in VIEWS}
-    tree = exp.expand(parsed(table.sql), views)
+    trees = {name: parsed(tables()[name].sql) for name in views()}
+    tree = exp.expand(parsed(table.sql), trees)
     return Counter(read.name for read in tree.find_all(exp.Table) if not read.db)
 
 

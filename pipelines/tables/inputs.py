@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from pipelines.catalog import VIEWS, Table, parsed, tables
+from pipelines.catalog import Table, parsed, tables, views
 from pipelines.contracts import Contract, sources, table_contract
 from pipelines.engines.base import Engine
 from pipelines.intake.staging_contracts import staging_contracts
@@ -51,6 +51,6 @@ def stored_inputs(table: Table) -> set[str]:
 
 def columns_read(table: Table, contract: Contract) -> list[str]:
     """Columns of an input that a table, or a view that it reads, names; and the input's key."""
-    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in VIEWS)]
+    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in views())]
     named = {column.name for text in texts for column in parsed(text).find_all(exp.Column)}
     return [c.name for c in contract.columns if c.name in named or c.name in contract.key]

@@ -5,7 +5,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from pipelines.catalog import VIEWS, Table, tables
+from pipelines.catalog import Table, tables, views
 from pipelines.settings import ROOT, Settings
 
 # Settings that a fitted model rests on.
@@ -21,8 +21,8 @@ FITTED_BY = (
 
 def table_recipe(table: Table, settings: Settings) -> str:
     """What besides the inputs' rows decides on the table's rows."""
-    views = [tables()[name].sql for name in sorted(VIEWS)]
-    return hashlib.sha256(json.dumps([table.sql, views, settings.amounts_include_tax]).encode()).hexdigest()
+    of_views = [tables()[name].sql for name in sorted(views())]
+    return hashlib.sha256(json.dumps([table.sql, of_views, settings.amounts_include_tax]).encode()).hexdigest()
 
 
 def fit_recipe(table: Table, settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """Write a table's rows in its contract's columns and types, and hold them against the contract."""
 
 from pipelines.catalog import parsed
-from pipelines.contracts import Contract
+from pipelines.contracts import Contract, contract_path
 from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.errors import LoyaltyError
@@ -43,6 +43,6 @@ def check_table(contract: Contract, rows: str, engine: Engine, *, groups_by_key:
         found.append(f"{twice:,} rows have a key ({', '.join(contract.key)}) that another has too")
     if found:
         raise LoyaltyError(
-            f"table {contract.name}: {'; '.join(found)}. Nothing was published; see data_contracts/marts/"
-            f"{contract.name}.yaml, and report it with the extracts that led to it."
+            f"table {contract.name}: {'; '.join(found)}. Nothing was published; see {contract_path(contract.name)}, "
+            "and report it with the extracts that led to it."
         )

@@ -242,7 +242,7 @@ def test_a_contract_with_an_unknown_source_is_refused(tmp_path: Path, monkeypatc
     (tmp_path / "exports").mkdir()
     (tmp_path / "exports" / "fax.yaml").write_text(text)
     monkeypatch.setattr(export, "CONTRACTS", tmp_path)
-    with pytest.raises(ValueError, match=r"fax.yaml: column phone: unknown source 'telephone'"):
+    with pytest.raises(ValueError, match=r"fax.yaml: .*column phone: unknown source 'telephone'"):
         export_target("fax")
 
 
