@@ -1,4 +1,4 @@
--- Who ever held a card that changed hands from one extract of the cards to the next.
+-- Every customer who held a card whose holder changed from one extract of the cards to the next.
 -- Grain: card and customer.
 WITH former AS (
     SELECT

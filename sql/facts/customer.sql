@@ -1,4 +1,4 @@
--- Every person the CRM or a receipt knows, as of tonight; who was merged into another is that other.
+-- Every person whom the CRM or a receipt knows, as of tonight. Merged accounts are one person.
 -- Grain: customer.
 WITH account AS (
     SELECT
@@ -16,7 +16,7 @@ known AS (
     WHERE person_id IS NULL
 ),
 
-merged AS (  -- few, and a person joined when the first of the accounts that were merged did
+merged AS (  -- few rows; a person joined when the first of their merged accounts did
     SELECT
         person_id,
         MIN(registered_at) AS registered_at,

@@ -1,4 +1,4 @@
--- What each customer bought of each category, net of returns.
+-- What each customer bought of each product category, net of returns.
 -- Grain: customer and product category.
 SELECT
     l.customer_id,

@@ -1,6 +1,6 @@
--- What each customer bought and returned on a day, and when he ordered next.
+-- What each customer bought and returned on a day, and when they ordered next.
 -- Grain: customer and business date with a receipt.
-WITH taken_back AS (  -- of a return that is linked to its sale no more than the sale was
+WITH taken_back AS (  -- a return that is linked to its sale takes back no more than the sale brought
     SELECT
         customer_id,
         business_date,
@@ -9,7 +9,7 @@ WITH taken_back AS (  -- of a return that is linked to its sale no more than the
     GROUP BY customer_id, business_date
 ),
 
-daily AS (  -- in types as narrow as they may be, for there are many rows to put in order
+daily AS (  -- narrow types, because many rows have to be sorted
     SELECT
         order_fact.customer_id,
         order_fact.business_date,

@@ -1,4 +1,4 @@
--- Point accounts as of tonight. A balance below zero means that the ledger's opening is missing.
+-- Point accounts as of tonight. A balance below zero means that the ledger lacks the opening balance.
 -- Grain: customer with a posting.
 SELECT
     COALESCE(i.customer_id, p.customer_id) AS customer_id,

@@ -1,4 +1,4 @@
--- Products that are gift cards: of the categories that the settings name.
+-- Products that are gift cards: those of the categories that the settings name.
 -- Grain: product.
 SELECT p.product_id
 FROM products AS p

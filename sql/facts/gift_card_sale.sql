@@ -1,4 +1,4 @@
--- What of each receipt is gift cards: no revenue now, a means of payment later. Few lines, so they are summed apart.
+-- Gift cards on each receipt: no revenue when sold, a means of payment later. They are few, so they are summed apart.
 -- Grain: receipt with a gift card on it.
 SELECT
     l.receipt_id,

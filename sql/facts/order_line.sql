@@ -1,6 +1,6 @@
--- Lines of sales and returns with day, sign and person (after merges) of their receipt; gift cards are no revenue.
+-- Lines of sales and returns, with the day, sign and person (after merges) of their receipt. Gift cards are no revenue.
 -- Grain: receipt line (of receipts dated up to tonight; a line without its receipt waits).
-WITH line AS (  -- a cost has the sign of its line's amount, however the till writes it
+WITH line AS (  -- a cost takes the sign of its line's amount, whatever sign the till writes
     SELECT
         l.receipt_id,
         l.line_number,

@@ -1,4 +1,4 @@
--- Sales on which a promo code was used; a sale with two codes is there once for each.
+-- Sales on which a promo code was redeemed. A sale with two codes has one row for each.
 -- Grain: promo code and receipt.
 SELECT
     p.promo_code,

@@ -1,6 +1,6 @@
--- What each receipt says: one signed row, with its lines' cost and its codes' discount summed.
+-- Sales and returns as signed rows, with the summed cost of their lines and discount of their codes.
 -- Grain: receipt (dated up to tonight).
-WITH line AS (  -- a cost has the sign of its line's amount, however the till writes it
+WITH line AS (  -- a cost takes the sign of its line's amount, whatever sign the till writes
     SELECT
         receipt_id,
         COUNT(*) AS line_count,

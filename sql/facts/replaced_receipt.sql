@@ -1,4 +1,4 @@
--- Receipts that later extracts sent again, by the customer they then had, with the night that first had them so.
+-- Receipts that later extracts sent again, with the first night of each customer that they had.
 -- Grain: receipt and customer (before merges; NULL if it was anonymous).
 SELECT
     receipt_id,

@@ -1,6 +1,6 @@
--- Returns and the sale each takes back: the one it names, else the latest of the same person, product and price.
--- Grain: return receipt with a customer. A match lies up to 90 days back, and has the most of the return's lines.
-WITH sale AS (  -- by those who returned something: few, if any
+-- Returns, each with the sale it takes back: the named one, else the latest of the same person, product and price.
+-- Grain: return receipt with a customer. A matched sale lies up to 90 days back and has the most of the return's lines.
+WITH sale AS (  -- of customers who returned something: few, if any
     SELECT s.*
     FROM order_fact AS s SEMI JOIN order_fact AS r ON s.customer_id = r.customer_id AND r.is_return
     WHERE NOT s.is_return
@@ -16,7 +16,7 @@ returned AS (
     WHERE r.is_return AND r.customer_id IS NOT NULL
 ),
 
-candidate AS (  -- only their lines are looked at
+candidate AS (  -- so that only the lines of these receipts are read
     SELECT
         r.receipt_id,
         s.receipt_id AS sale_receipt_id,
@@ -43,7 +43,7 @@ line AS (
     FROM receipt_lines AS l SEMI JOIN wanted AS w ON l.receipt_id = w.receipt_id
 ),
 
-matched AS (  -- a cent more or less for a piece is rounding
+matched AS (  -- a difference of a cent a piece is rounding
     SELECT
         c.receipt_id,
         c.sale_receipt_id,

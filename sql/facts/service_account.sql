@@ -1,5 +1,5 @@
--- Customers that are no shoppers but a cashier's or a service card: 20 orders a day on 3 days, or 50 on one.
--- Grain: customer. An account that the CRM marks as a business is none.
+-- Customers who are no shoppers but a cashier's or a service card: 20 orders a day on 3 days, or 50 on one.
+-- Grain: customer. Accounts that the CRM marks as a business are left out.
 SELECT
     d.customer_id,
     COUNT(*) AS busy_day_count,

@@ -1,4 +1,4 @@
--- When customers used what the programme gives: points earned or spent (ledger or receipt), a promo code redeemed.
+-- Days on which customers earned or spent points (by ledger or receipt) or redeemed a promo code.
 -- Grain: customer and business date with a use.
 WITH use AS (
     SELECT

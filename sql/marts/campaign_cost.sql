@@ -1,4 +1,4 @@
--- What each campaign cost: its fixed cost and its contacts up to tonight; discounts are no cost, profit is after them.
+-- Cost of each campaign up to tonight: fixed and contacts. Discounts are no cost, because profit is counted after them.
 -- Grain: campaign with a cost on record.
 WITH cost AS (
     SELECT

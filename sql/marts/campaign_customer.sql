@@ -1,5 +1,5 @@
--- Who was assigned to which campaign, in which arm, and until when the outcome counts (from extracts and own exports).
--- Grain: campaign and customer. A person whose merged accounts were put into both arms is in neither.
+-- Customers assigned to campaigns (extracts and own exports), with their arm and the last day of the outcome.
+-- Grain: campaign and customer. A person whose merged accounts were put into both arms is left out.
 WITH assignment AS (
     SELECT
         campaign_members.campaign_id,
@@ -33,7 +33,7 @@ person AS (
     HAVING MIN(assignment.arm) = MAX(assignment.arm)
 )
 
--- The last day that counts: window_days after the assignment, else the campaign's last day, else 30 days after.
+-- The window ends window_days after the assignment, else on the campaign's last day, else 30 days after the assignment.
 SELECT
     person.campaign_id,
     person.customer_id,

@@ -1,6 +1,6 @@
--- What each customer of a campaign bought from the assignment to the window's last day, and as many days before it.
--- Grain: campaign and customer, as assigned, delivered or not. Both ends of the window count, days of assignment too.
-WITH span AS (  -- only these days need be looked at
+-- What each assigned customer bought from the assignment to the window's last day, and in as many days before it.
+-- Grain: campaign and customer, delivered or not. The window includes its last day and the day of assignment.
+WITH span AS (  -- so that only these days are read
     SELECT
         MIN(assigned_date - CAST(DATE_DIFF('day', assigned_date, window_end_date) AS INTEGER)) - 1 AS from_date,
         MAX(window_end_date) AS to_date

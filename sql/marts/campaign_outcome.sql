@@ -1,5 +1,5 @@
--- A campaign's outcome in exact sums over customers as assigned, from which campaign_effect is worked out.
--- Grain: campaign, arm, segment ('all': everyone) and metric. Sums are NULL where one customer's value is unknown.
+-- Exact sums over a campaign's assigned customers, from which campaign_effect is computed.
+-- Grain: campaign, arm, segment ('all': everyone) and metric. A sum is NULL if one customer's value is unknown.
 WITH valued AS (
     SELECT
         outcome.campaign_id,

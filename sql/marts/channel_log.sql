@@ -1,5 +1,5 @@
 -- Contacts sent on the channel that last night's customer_channel chose, with the probability of that choice.
--- Grain: contact, of the day that it was sent; what was chosen on earlier nights stays as it was logged then.
+-- Grain: contact. It is logged on the day of sending; earlier rows stay as they were logged.
 SELECT
     earlier.contact_id,
     earlier.customer_id,

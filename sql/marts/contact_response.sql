@@ -1,4 +1,4 @@
--- How customers answered what reached them in the last year: opened, clicked, and bought within 7 days of delivery.
+-- How customers responded to deliveries of the last year: opened, clicked, and bought within 7 days of the delivery.
 -- Grain: customer and channel with a delivered contact whose 7 days are over.
 WITH reached AS (
     SELECT

@@ -1,5 +1,5 @@
 -- All that is known of each customer, without personal data: profile, consents, purchases, points, scores.
--- Grain: customer, of the CRM or only seen on receipts.
+-- Grain: customer, in the CRM or only seen on receipts.
 SELECT
     customer.customer_id,
     customer.registered_at,

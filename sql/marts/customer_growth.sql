@@ -1,6 +1,6 @@
--- Who is likely to spend more, and how much room there is: against comparable customers and within categories.
+-- Each customer's probability to spend more, and their headroom against comparable customers and within categories.
 -- Grain: customer with an order in the last year.
-WITH compared AS (  -- with the peers of his region, or of all regions where there are too few
+WITH compared AS (  -- with the peers of the same region, or of all regions if these are too few
     SELECT
         s.*,
         COALESCE(local_peers.region, all_peers.region) AS peer_region,

@@ -1,6 +1,6 @@
--- How much more a customer's household could take of the categories that he buys, before it takes as much as others do.
+-- How much more a household could buy of the customer's categories, until it buys as much as nine of ten households.
 -- Grain: customer with an order in the last year and a category whose capacity is known.
-WITH sharing AS (  -- households of several customers take of a category together
+WITH sharing AS (  -- households of several customers, who buy of a category together
     SELECT
         c.customer_id,
         c.household_id,
@@ -26,7 +26,7 @@ household_category AS (
     GROUP BY m.household_id, c.category
 ),
 
-room AS (  -- for more of what is bought already; what never was may not be wanted
+room AS (  -- only in categories that were bought before: others may not be wanted
     SELECT
         s.customer_id,
         c.category,

@@ -29,8 +29,8 @@ scored AS (
     FROM ranked
 )
 
--- The segment goes by recency and by the mean of frequency and monetary score, rounded half up (a sum of 9 is a mean of
--- 5, 7 of 4, 5 of 3, 3 of 2). The first line that fits decides; every combination has exactly one segment:
+-- The segment depends on recency and on the mean of frequency and monetary score, rounded half up (a sum of 9 is a mean
+-- of 5, 7 of 4, 5 of 3, 3 of 2). The first condition that holds decides; every combination has exactly one segment:
 --   recency | mean 5     | 4         | 3                  | 2                  | 1
 --   5       | champions  | champions | potential_loyalist | potential_loyalist | new
 --   4       | loyal      | loyal     | potential_loyalist | potential_loyalist | promising

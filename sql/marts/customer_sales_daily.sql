@@ -1,5 +1,5 @@
--- What customers bought on each day, by when that made members active: until the next order or the window's end.
--- Grain: business date and the days from and until which its orders made members active (NULL where they didn't).
+-- Sales to known customers by day, and by the period in which the day's orders make members active.
+-- Grain: business date, and the first day in and out of that period (NULL if the orders make nobody active).
 WITH purchase AS (
     SELECT
         d.business_date,

@@ -1,4 +1,4 @@
--- Stays in segments: those of earlier nights, ended where tonight has them no more, and those that begin tonight.
+-- Stays in segments: those of earlier nights, ended if the customer is no longer in, and those that begin tonight.
 -- Grain: stay (customer, segment and first night in).
 WITH open_stay AS (
     SELECT

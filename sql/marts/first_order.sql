@@ -1,4 +1,4 @@
--- The receipt that each customer's history of orders begins with; is_left_censored: it may have begun before the data.
+-- The receipt with which each customer's order history begins. is_left_censored: earlier orders may be missing.
 -- Grain: receipt (one a customer, unless two were issued at the very same moment).
 WITH first_day AS (
     SELECT

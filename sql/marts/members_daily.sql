@@ -1,4 +1,4 @@
--- The members at the end of each day: how many there are, joined, bought in the active window, used a benefit.
+-- Members at the end of each day: how many there are, joined, bought in the active window, and used a benefit.
 -- Grain: business date.
 WITH membership AS (
     SELECT
@@ -31,7 +31,7 @@ opening AS (
     FROM calendar
 ),
 
--- +1 on a stay's first day, -1 on the first day out. What was before the first business date counts from that date.
+-- +1 on a stay's first day, -1 on the first day out. Days before the first business date count as that date.
 daily AS (
     SELECT
         GREATEST(opening.business_date, CASE edge.direction WHEN 1 THEN stay.from_date ELSE stay.until_date END)

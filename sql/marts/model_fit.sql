@@ -1,4 +1,4 @@
--- What the fits of all models, their forecasts, drift and backtests say of themselves.
+-- Parameters and measures of all models: fits, forecasts, drift and backtests.
 -- Grain: model and metric.
 WITH fits AS (
     SELECT * FROM clv_fit

@@ -1,4 +1,4 @@
--- How good each model is and what its numbers rest on; why a column is NULL, where one is.
+-- Quality of each model, what its numbers rest on, and why a column is NULL.
 -- Grain: model and metric.
 WITH cost AS (
     SELECT

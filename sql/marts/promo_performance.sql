@@ -1,4 +1,4 @@
--- What each promo code brought in and gave away. Each receipt counts once for a code, however many lines it has.
+-- Use, revenue and discount of each promo code. A receipt counts once for a code, however many lines it has.
 -- Grain: promo code, issued or redeemed.
 WITH redeemed AS (
     SELECT
@@ -19,8 +19,8 @@ WITH redeemed AS (
     GROUP BY promo_order.promo_code
 )
 
--- Who redeems a code chose to: without a control group nobody knows what they would have bought anyway. The effect and
--- its ROI therefore stay NULL until a campaign with a randomised control group hands out exactly this code.
+-- Customers choose to redeem a code: without a control group, nobody knows what they would have bought anyway. The
+-- effect and its ROI therefore stay NULL until a campaign with a randomised control group hands out exactly this code.
 SELECT
     COALESCE(promo_codes.promo_code, redeemed.promo_code) AS promo_code,
     COALESCE(promo_codes.promotion_id, redeemed.promotion_id) AS promotion_id,

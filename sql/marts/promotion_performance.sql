@@ -1,4 +1,4 @@
--- What each promotion brought in and gave away through all its codes. Each receipt counts once for a promotion.
+-- Use, revenue and discount of each promotion over all its codes. A receipt counts once for a promotion.
 -- Grain: promotion that has promo codes (codes without one are only in promo_performance).
 WITH code AS (
     SELECT
@@ -41,7 +41,7 @@ redeemed AS (
     GROUP BY receipt.promotion_id
 )
 
--- No control group, no effect: see promo_performance.
+-- The effect is NULL without a control group, as in promo_performance.
 SELECT
     code.promotion_id,
     code.codes,

@@ -1,6 +1,6 @@
--- What is known of a customer as of a day, and what came then: features and labels of churn and of growth.
--- Grain: customer and as_of_date (tonight, or the cut-offs of a fit); who had an order in the 365 days before it.
-WITH known AS (  -- only what is dated up to the cut-off, and had landed by then
+-- Features of each customer as of a cut-off, and the outcomes after it: for churn and spend growth.
+-- Grain: customer and as_of_date (tonight, or a cut-off of a fit), with an order in the 365 days before it.
+WITH known AS (  -- only days dated up to the cut-off that had landed by then
     SELECT
         d.*,
         a.as_of_date,

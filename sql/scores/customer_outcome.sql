@@ -1,5 +1,5 @@
--- What customers did in the horizon after a day, and what they had spent in the one up to it, as known tonight.
--- Grain: customer and as_of_date whose horizon is over; who has a receipt of either horizon.
+-- What customers did in the horizon after a cut-off, and spent in the horizon up to it, as known tonight.
+-- Grain: customer and as_of_date whose horizon is over, with a receipt in either horizon.
 SELECT
     d.customer_id,
     f.as_of_date,

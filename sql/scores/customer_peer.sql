@@ -1,4 +1,4 @@
--- By what a customer is compared with others: how long and how often he has bought, and where.
+-- What customers are compared by: time since the first order, days with an order, and region.
 -- Grain: customer with an order in the last year.
 SELECT
     f.customer_id,

@@ -1,5 +1,5 @@
--- What CLV models need: days between a customer's first, last and tonight, and the days and net spend after the first.
--- Grain: customer with an order. A purchase day is a day with net spend above 0; NULLs where there is none.
+-- What the CLV models are fitted on: first and last purchase day, purchase days and net spend after the first.
+-- Grain: customer with an order. A purchase day is a day with net spend above 0; NULL without one.
 WITH beginning AS (
     SELECT MIN(business_date) AS data_start_date FROM receipt_fact
 )

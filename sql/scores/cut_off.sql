@@ -1,5 +1,5 @@
--- Days as of which customers are described, and by when what is dated up to them must have landed to be known then.
--- Grain: as_of_date. All counts as known where nights had not begun, or were no nights: too little had landed.
+-- Cut-offs as of which customers are described, and the night by which data must have landed to be known then.
+-- Grain: as_of_date. Everything counts as known where no nightly loads had begun, or where too little had landed.
 WITH landed AS (
     SELECT
         f.as_of_date,

@@ -5,7 +5,7 @@ FROM customer_360
 WHERE
     NOT is_deleted
     AND rfm_segment IN ('at_risk', 'cant_lose')
-    -- The usual pause is (last - first order) / (orders - 1). Where all buy weekly, even the last fifth may be on time.
+    -- The usual pause is (last - first order) / (orders - 1). If all buy weekly, even the last fifth may be on time.
     AND (
         NOT is_active
         OR days_since_last_order * (order_count - 1) > 2 * DATE_DIFF('day', first_order_date, last_order_date)

@@ -7,6 +7,6 @@ WHERE
     AND is_active
     AND order_count >= 3
     AND recency_score > 1
-    -- The usual pause is (last - first order) / (orders - 1); orders of one day alone have none.
+    -- The usual pause is (last - first order) / (orders - 1). Orders on a single day have none.
     AND first_order_date < last_order_date
     AND days_since_last_order * (order_count - 1) > 2 * DATE_DIFF('day', first_order_date, last_order_date)
