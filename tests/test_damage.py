@@ -105,8 +105,8 @@ def test_damage_to_the_text_of_any_source_costs_the_damaged_rows_at_most(retaile
     lines = [",".join(row).encode() for row in rows]
     touched: set[int] = set()
     for one in what:
-        lines, of = damaged(lines, one)
-        touched |= of
+        lines, damaged_rows = damaged(lines, one)
+        touched |= damaged_rows
     keys = {rows[i][0] for i in touched}
     keys |= {
         part.split(b",")[0].strip(b'" ').decode("utf-8", "replace") for i in touched for part in lines[i].split(b"\n")

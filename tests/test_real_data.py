@@ -1,11 +1,11 @@
 """What real data has been seen to do, one test for each kind: two nights of a shop to which all of it happens at once.
 
-Each case has customers, receipts and products of its own, so that what it comes to can be told to the row. Damaged
-files have a night to themselves. What takes weeks of nights or hundreds of rows is in pipelines/test_expectations.py:
-yesterday's extract again, half the usual number of rows, how many receipts' lines do not add up.
+Each case has customers, receipts and products of its own, so that its outcome can be stated to the row. Damaged files
+are in test_real_files.py. What takes weeks of nights or hundreds of rows (yesterday's extract again, half the usual
+number of rows, receipts whose lines do not add up) is in pipelines/intake/, test_batch_figures.py and
+test_batch_profile.py.
 """
 
-import gzip
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Retailer
+from conftest import Retailer, needed
 
-from pipelines.catalog import tables
-from pipelines.errors import BadDataError
-from pipelines.intake import load as loading
 from pipelines.settings import load_settings
 from pipelines.store.lake import Night
 
@@ -99,12 +96,6 @@ EVE,evening,2017-12-02T03:30:00Z,1
 """
 LEDGER = "entry_id,customer_id,kind,points,posted_at"
 POSTED = "e3,ledger,spend,-80,2017-12-03\ne1,ledger,earn,50,2017-12-01\n"
-
-
-def needed(*names: str) -> frozenset[str]:
-    """Tables, and all that they are made from."""
-    inputs = {name for table in names for name in tables()[table].inputs}
-    return frozenset(names) | (needed(*inputs) if inputs else frozenset())
 
 
 class World:
@@ -347,61 +338,3 @@ def test_a_gift_cards_sale_is_no_revenue_and_its_use_is_once(world):
     assert world.rows("order_fact", "receipt_id, revenue", customer_id="gifts") == [
         ("gift_sold", Decimal(0)), ("gift_used", Decimal(50)),
     ]  # fmt: skip
-
-
-# --- files ---
-
-
-def load(retailer: Retailer, source: str, night: str = FIRST, **extracts: str | bytes) -> Night:
-    retailer.deliver(night, **extracts)
-    return retailer.load(night, only=frozenset({source}))
-
-
-STORES = "store_id,name\n"
-
-
-def test_amounts_in_two_currencies_are_an_error_that_names_both(retailer):
-    extract = "receipt_id,issued_at,total_amount,currency\nr1,2018-01-01,5,USD\nr2,2018-01-01,5,RUB\n"
-    with pytest.raises(BadDataError, match=r"receipts\.csv: 1 rows have currency 'RUB', the home is kept in USD"):
-        load(retailer, "receipts", receipts=extract)
-
-
-def test_a_truncated_gzip_is_an_error_and_no_half_table(retailer):
-    whole = gzip.compress((STORES + "".join(f"s{n},{n * n}\n" for n in range(9999))).encode())
-    for cut in (len(whole) // 2, len(whole) - 1, 5):
-        with pytest.raises(BadDataError, match=r"stores\.csv\.gz: the compressed file is cut off or damaged"):
-            load(retailer, "stores", stores__csv_gz=whole[:cut])
-    assert not list((retailer.home / "lake" / "tables").rglob("*.parquet"))
-
-
-def test_an_empty_file_is_an_error_and_a_header_without_rows_is_none(retailer):
-    with pytest.raises(
-        BadDataError, match=r"stores\.csv: the file is empty; even an extract without rows has a header"
-    ):
-        load(retailer, "stores", stores="")
-    assert retailer.counts(load(retailer, "stores", stores=STORES), "stores") == (0, 0, 0, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("row", "rule"),
-    [("s2,a\0b", "nul_byte"), ("s2", "too_few_fields"), (f"s2,{'x' * 5_000_000}", "field_too_long")],
-    ids=["NUL byte", "too few fields", "5 MB field"],
-)
-def test_a_damaged_row_is_rejected_by_name_and_the_others_are_loaded(retailer, row, rule):
-    night = load(retailer, "stores", stores=f"{STORES}s1,a\n{row}\ns3,c\n")
-    assert retailer.rows(night, "stores", "store_id, name") == [("s1", "a"), ("s3", "c")]
-    assert retailer.rejected(night, "stores") == [("stores.csv", 2, rule)]
-    assert retailer.counts(night, "stores") == (3, 2, 1, 0, 0)
-
-
-def test_a_file_still_being_written_is_an_error(retailer, monkeypatch):
-    real = loading._load
-
-    def write_on(scan: str, file: Any, *more: Any, **options: Any) -> Any:
-        with file.path.open("a") as out:
-            out.write("s2,b\n")
-        return real(scan, file, *more, **options)
-
-    monkeypatch.setattr(loading, "_load", write_on)
-    with pytest.raises(BadDataError, match=r"stores\.csv: changed while it was read; is it still being written\?"):
-        load(retailer, "stores", stores=f"{STORES}s1,a\n")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def identifier(name: str) -> str:
@@ -12,7 +12,7 @@ def identifier(name: str) -> str:
     Raises:
         ValueError: it is no plain name. Names come from contracts and code, never from data.
     """
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a plain SQL name")
     return f'"{name}"'
 

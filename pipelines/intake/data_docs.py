@@ -177,11 +177,11 @@ def _write(folder: Path, pages: Mapping[str, str], *, mode: int, folder_mode: in
     """Put the pages into a new folder, all at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.parent.chmod(folder_mode)
-    beside = path_beside(folder)
-    beside.mkdir()
+    unfinished = path_beside(folder)
+    unfinished.mkdir()
     for name, page in pages.items():
-        path = beside / f"{name}.html"
+        path = unfinished / f"{name}.html"
         path.write_text(page, encoding="utf-8")
         path.chmod(mode)
-    beside.chmod(folder_mode)
-    beside.rename(folder)
+    unfinished.chmod(folder_mode)
+    unfinished.rename(folder)

@@ -74,7 +74,7 @@ def _superseded(table: Contract, state: TableState, engine: DuckDBEngine) -> str
 def _count_superseded(
     table: Contract, superseded: tuple[DataFile, ...], own: tuple[DataFile, ...], engine: DuckDBEngine
 ) -> int:
-    """The superseded rows with a key that tonight brought: those that stood until tonight, and any before them."""
+    """How many of tonight's rows replaced a row of an earlier night, all of which are superseded now."""
     if not own or not superseded:
         return 0
     same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)

@@ -81,8 +81,8 @@ def _iso(raw: str, date_format: str | None) -> str:
 
 
 def _time(text: str, time_zone: str | None) -> str:
-    """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's zone if that is None."""
-    # ISO 8601 may leave the seconds out, which DuckDB can't read before an offset; evaluated only if there is no value.
+    """SQL of a point in time; without an offset it is in `time_zone`, or in the connection's zone if that is None."""
+    # ISO 8601 may leave the seconds out, which DuckDB can't read before an offset; evaluated only if it read nothing.
     with_seconds = f"REGEXP_REPLACE(CAST({text} AS VARCHAR), '([T ]\\d\\d:\\d\\d)([Z+-])', '\\1:00\\2')"
     point = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({with_seconds} AS TIMESTAMPTZ))"
     if time_zone is None:

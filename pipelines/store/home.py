@@ -85,8 +85,8 @@ def remove_leftovers(home: Path) -> None:
     for old in exports_folder(home).glob(".*.old"):
         if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
             old.rename(folder)
-    beside = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
-    for path in (path for pattern in beside for path in home.glob(pattern)):
+    unfinished = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
+    for path in (path for pattern in unfinished for path in home.glob(pattern)):
         if path.is_dir():
             shutil.rmtree(path)
         else:

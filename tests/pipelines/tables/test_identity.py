@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipelines.catalog import query, read_inputs, tables
+from pipelines.settings import ROOT
 from pipelines.tables.identity import MOST_ACCOUNTS, merge_targets
 
 NIGHT = "2017-12-01"
@@ -181,3 +183,13 @@ def test_what_two_rules_say_of_the_same_two_is_no_conflict_once_they_are_joined(
     night = load(retailer, *accounts)
     assert retailer.rows(night, "customer_identity") == [("b", "a", "email")]
     assert retailer.rows(night, "identity_conflict") == []
+
+
+STEPS = ("address", "evidence", "joinable_account", "shared_evidence", "lower_name", "account_profile")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql" / "identity").glob("*.sql")), ids=lambda path: path.stem)
+def test_the_selects_read_what_the_catalog_says_and_one_another(path):
+    read, history, replaced = read_inputs(query(f"identity/{path.stem}"))
+    assert {*read} <= {*tables()["customer_identity"].inputs, *STEPS}
+    assert history == replaced == ()

@@ -1,0 +1,40 @@
+"""Rejected rows: what `loyalty rejected` shows of them."""
+
+import pytest
+from extracts import NEXT, NIGHT, RECEIPTS
+from typer.testing import CliRunner
+
+from pipelines.ops.cli import app
+
+
+@pytest.fixture
+def loyalty(retailer, monkeypatch):
+    monkeypatch.setenv("LOYALTY_HOME", str(retailer.home))
+    return lambda *args: CliRunner().invoke(app, [*args, "--home", str(retailer.home)])
+
+
+def test_the_rejected_rows_of_a_night_are_shown_with_their_values(retailer, loyalty):
+    rows = "r1,c1,2017-12-31,five\nr2,c1,2017-12-31,2\nr3,c1,never,3\n"
+    retailer.deliver(NIGHT, receipts=RECEIPTS + rows, products="product_id,name\np1,Кофе,x\n")
+    retailer.load(NIGHT)
+    shown = loyalty("rejected", "--date", NIGHT)
+    assert shown.output.splitlines() == [
+        'products  products.csv  row 1  too_many_fields  ["p1", "Кофе", "x"]',
+        'receipts  receipts.csv  row 1  total_amount_unreadable  ["r1", "c1", "2017-12-31", "five"]',
+        'receipts  receipts.csv  row 3  issued_at_unreadable  ["r3", "c1", "never", "3"]',
+    ]
+    limited = loyalty("rejected", "--date", NIGHT, "--source", "receipts", "--limit", "1")
+    assert limited.output.splitlines()[1:] == ["1 more of 2; --limit shows them."]
+
+
+def test_it_is_said_when_there_is_no_rejected_row_night_or_source(retailer, loyalty):
+    retailer.deliver(NIGHT)
+    retailer.load(NIGHT)
+    assert loyalty("rejected", "--date", NIGHT).output == f"No row was rejected in night {NIGHT}.\n"
+    for args, message in (
+        (["--date", NEXT], f"night {NEXT} was never loaded"),
+        (["--date", NIGHT, "--source", "till"], "no source is named 'till'"),
+    ):
+        failed = loyalty("rejected", *args)
+        assert failed.exit_code == 1
+        assert message in failed.output

@@ -1,0 +1,105 @@
+"""Values of extracts: times and their business dates, ids, blanks, and what can't be read."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from extracts import RECEIPTS, load, rules
+
+
+def test_utc_times_fall_on_the_business_day_of_the_zone(retailer):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + "r1,c1,2017-12-02T03:30:00Z,5\nr2,c1,2017-12-01T23:30:00,5\n")
+    night = retailer.load("2017-12-01")
+    assert retailer.rows(night, "receipts", "receipt_id, issued_date") == [
+        ("r1", date(2017, 12, 1)),
+        ("r2", date(2017, 12, 1)),
+    ]
+
+
+def test_days_on_which_the_clock_changes_keep_their_dates(retailer):
+    times = ["2017-03-12T06:59:59Z", "2017-03-12T07:00:00Z", "2017-03-13T03:59:59Z", "2017-11-06T04:59:59Z"]
+    rows = "".join(f"r{i},c1,{t},1\n" for i, t in enumerate(times))
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + rows)
+    night = retailer.load("2017-12-01")
+    dates = [row[1] for row in retailer.rows(night, "receipts", "receipt_id, issued_date")]
+    assert dates == [date(2017, 3, 12), date(2017, 3, 12), date(2017, 3, 12), date(2017, 11, 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        *[(text, 10) for text in ("10:00Z", "10:00:00Z", "10:00:00.000Z", "10:00+00:00", "13:00+03:00", "13:00+03")],
+        *[(text, 15) for text in ("10:00", "10:00:00", "10:00-05:00", "10:00:00-0500")],  # New York without an offset
+    ],
+)
+def test_a_time_may_leave_its_seconds_out_with_and_without_an_offset(retailer, text, hour):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + f"r1,c1,2017-01-01T{text},5\nr2,c1,2017-01-01 {text},5\n")
+    night = retailer.load("2017-12-01", only=frozenset({"receipts"}))
+    assert retailer.rows(night, "receipts", "receipt_id, issued_at") == [
+        (receipt, datetime(2017, 1, 1, hour, tzinfo=UTC)) for receipt in ("r1", "r2")
+    ]
+
+
+def test_a_date_that_means_never_is_kept(retailer):
+    rows = "promo_code,valid_to\na,9999-12-31\nb,9999-12-31T23:59:59\n"
+    retailer.deliver("2017-12-01", promo_codes=rows)
+    assert retailer.counts(retailer.load("2017-12-01"), "promo_codes") == (2, 2, 0, 0, 0)
+
+
+def test_ids_keep_leading_zeros_and_lose_the_trace_of_a_float(retailer):
+    rows = "007,2017-12-01\n17850.00,2017-12-01\nA.0,2017-12-01\n 12\t,2017-12-01\n"
+    retailer.deliver("2017-12-01", crm_customers="customer_id,registered_at\n" + rows)
+    night = retailer.load("2017-12-01")
+    assert [row[0] for row in retailer.rows(night, "crm_customers", "customer_id")] == ["007", "12", "17850", "A.0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(blank, None) for blank in ("", " ", '"\t\n"', "nan", "nan ", "\tnan")],
+        *[(around, "c1") for around in ("c1", " c1", "c1 ", "c1\t", '"c1\n"', '"\rc1\r"', '"\n c1 \t"')],
+        *[(number, "17") for number in ("17", "17.0", " 17.00 ", "17.000\t")],
+        *[
+            (same, same)
+            for same in ("17.", "17.10", ".0", "1.7.0", "-17.0", "c1.0", "NaN", "nano", "c\t1", "\u00a017.0")
+        ],
+    ],
+)
+def test_an_id_is_the_same_however_it_was_exported(retailer, text, value):
+    rows = f"r1,{text},2017-12-01,1\nr2,c2,2017-12-01,1\n"
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + rows)
+    night = retailer.load("2017-12-01", only=frozenset({"receipts"}))
+    assert retailer.rows(night, "receipts", "receipt_id, customer_id") == [("r1", value), ("r2", "c2")]
+
+
+def test_a_blank_is_no_value_and_no_unreadable_one(retailer):
+    header = "receipt_id,line_number,quantity,amount,tax_amount\n"
+    rows = "r1,1,1,1,\nr1,2,1,1, \nr1,3,1,1,x\nr1,4,1, ,1\nr1,5.0,1,1,1\nr1,5.5,1,1,1\n"
+    retailer.deliver("2017-12-01", receipt_lines=header + rows)
+    night = retailer.load("2017-12-01", only=frozenset({"receipt_lines"}))
+    assert retailer.rows(night, "receipt_lines", "line_number, tax_amount") == [(1, None), (2, None), (5, Decimal(1))]
+    assert [row[1:] for row in retailer.rejected(night, "receipt_lines")] == [
+        (3, "tax_amount_unreadable"),
+        (4, "amount_missing"),
+        (6, "line_number_unreadable"),
+    ]
+
+
+def test_odd_but_possible_values_are_loaded(retailer):
+    rows = "r1,1,0,0\nr1,2,89638,1\nr1,3,-80995,-5\n"
+    night = load(retailer, "receipt_lines", "receipt_id,line_number,quantity,amount\n" + rows)
+    assert retailer.counts(night, "receipt_lines") == (3, 3, 0, 0, 0)
+    night = load(retailer, "crm_customers", "customer_id,registered_at,birth_date\nc1,2017-01-01,1893-01-01\n")
+    assert retailer.counts(night, "crm_customers") == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("end", ["294247-01-10", "294247-01-10T04:00:54Z", "290309-12-22 (BC)", "-290308-01-01"])
+def test_a_time_at_the_end_of_the_calendar_costs_its_row_only(retailer, end):
+    night = load(retailer, "receipts", RECEIPTS + f"r1,c1,2017-12-31,1\nr2,c1,{end},1\n")
+    assert [row[0] for row in retailer.rows(night, "receipts", "receipt_id")] == ["r1"]
+    assert len(rules(retailer, night, "receipts")) == 1
+
+
+def test_an_amount_that_cant_be_read_is_never_dropped_from_its_row(retailer):
+    night = load(retailer, "receipts", "receipt_id,issued_at,total_amount,tax_amount\nr1,2017-12-01,5,one\n")
+    assert rules(retailer, night, "receipts") == [(1, "tax_amount_unreadable")]
