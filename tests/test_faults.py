@@ -329,7 +329,7 @@ def test_a_folder_that_may_not_be_read_or_written_is_named(one_night):
 @contextmanager
 def another_process(home: Path, how: str) -> Iterator[None]:
     """Somebody who works in the home, until the block ends or they are killed."""
-    code = f"import sys, pathlib, pipelines.lake as lake\nwith lake.{how}(pathlib.Path(sys.argv[1])): print(1), input()"
+    code = f"import sys, pathlib, pipelines.store.locks as locks\nwith locks.{how}(pathlib.Path(sys.argv[1])): print(1), input()"
     with subprocess.Popen(
         [sys.executable, "-uc", code, str(home)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
