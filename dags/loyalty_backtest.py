@@ -52,7 +52,7 @@ class Backtest(BaseOperator):
 
         from pipelines.backtests.run import committed_night, run_backtest
         from pipelines.errors import HomeBusyError, LoyaltyError
-        from pipelines.publishing.run_summary import backtest_lines
+        from pipelines.publishing.backtest_summary import backtest_lines
         from pipelines.store.lake import Lake
 
         os.umask(0o077)

@@ -95,9 +95,10 @@ class AwaitExtracts(BaseOperator):
             return
         from pipelines.contracts import sources
         from pipelines.ops.landing_trigger import LandingTrigger
+        from pipelines.store.home import landing_folder
 
         trigger = LandingTrigger(
-            folder=str(settings.landing_dir / f"{fail_without_retry(lambda: business_date(context))}"),
+            folder=str(landing_folder(settings, fail_without_retry(lambda: business_date(context)))),
             marker=settings.complete_marker,
             required=[name for name, contract in sources().items() if contract.required],
             settle_seconds=settings.settle_seconds,

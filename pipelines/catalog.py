@@ -1,7 +1,8 @@
 """All tables of a night: their layer, how they are made and what they read. The DAG is drawn from this.
 
-A SQL file is a table; what it reads is read out of it. A table that Python makes is declared here with its inputs and
-the function that makes it (imported only when it runs, so that a DAG parses fast).
+Each SQL file of a layer is a table, and its inputs are found in its text. Tables that Python makes are declared here,
+and nowhere else, with their inputs and the dotted name of their function. The name stays a string: a function is
+imported only when it runs, so that a DAG parses fast.
 """
 
 from collections.abc import Iterator
@@ -9,21 +10,23 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from pipelines.contracts import sources
+from pipelines.contracts import sources, table_contract
 from pipelines.settings import ROOT
 
 Layer = Literal["staging", "facts", "scores", "marts", "segments"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
 SQL = ROOT / "sql"
 
-# Tables of one row or a few that a night brings along: its date and settings.
+# Tables of one row or a few that a night registers for its SQL: its date, its settings.
 PARAMETERS = frozenset({"night", "feature_date", "gift_card_category"})
-# Worked out only for what a night touches: by receipt, or by customer.
+# Tables that a night works out only for the receipts or customers that it touches, by that column. No contract says so:
+# pipelines/tables/incremental.py finds what is touched by way of these very tables.
 INCREMENTAL = {
     "receipt_fact": "receipt_id",
     "return_link": "customer_id",
@@ -31,32 +34,18 @@ INCREMENTAL = {
     "customer_category": "customer_id",
     "customer_totals": "customer_id",
 }
-# Too large to be written for one reader, or twice: a SELECT over other tables, run where it is read.
-VIEWS = frozenset(
-    {
-        "contact",
-        "customer_age",
-        "customer_outcome",
-        "customer_peer",
-        "cut_off",
-        "gift_card_sale",
-        "model_fit",
-        "order_fact",
-        "order_line",
-        "replaced_receipt",
-    }
-)
 
 
 @dataclass(frozen=True)
 class Table:
     """One table: how it is made and what it reads.
 
-    inputs are tables of tonight, history what earlier nights published, replaced (of a view) rows of extracts that
-    later ones sent again.
+    inputs are tables of tonight, history what earlier nights published, replaced (of a view) superseded rows.
 
     A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
-    A fit names its model (a module or folder of models/) and the libraries that it runs.
+    A fit is kept from night to night, until it is a week old or what it is made by has changed: its model (a module or
+    folder of models/, if it has one), the libraries that it runs, its queries, or the SQL of its inputs.
+    queries are the files of sql/ that a Python table runs itself, see query.
     """
 
     name: str
@@ -69,6 +58,8 @@ class Table:
     function: str = ""
     model: str = ""
     libraries: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+    is_fit: bool = False
 
     @property
     def is_incremental(self) -> bool:
@@ -76,11 +67,12 @@ class Table:
 
     @property
     def is_view(self) -> bool:
-        return self.name in VIEWS
+        """Whether a night writes no file for it, as its contract says: its SELECT runs where it is read."""
+        return self.kind == "sql" and table_contract(self.name).is_view
 
 
-_EVERY_SOURCE = ("every_source",)  # stands for the names of all of them, which a home's settings decide on
-# Tables that Python makes, each with the function that makes it.
+_EVERY_SOURCE = ("every_source",)  # replaced by the names of all sources: a home's settings may add some
+# Tables that Python makes: name, layer, kind, inputs, history, function. A split is made by its input's function.
 _PYTHON = (
     Table(
         "batch_expectation",
@@ -110,6 +102,14 @@ _PYTHON = (
         function="pipelines.scoring.clv:clv_fit",
         model="clv",
         libraries=("autograd", "lifetimes", "numpy", "scipy"),
+        queries=(
+            "fits/holdout_purchase",
+            "fits/margin_rate",
+            "fits/purchase_pattern_count",
+            "fits/shopper",
+            "fits/spend_pattern_count",
+        ),
+        is_fit=True,
     ),
     Table("clv_model", "scores", "split", ("clv_fit",)),
     Table(
@@ -118,6 +118,7 @@ _PYTHON = (
         "python",
         ("customer_purchase_pattern", "clv_model", "service_account"),
         function="pipelines.scoring.clv:customer_clv",
+        queries=("fits/scored_pattern",),
     ),
     Table("clv_forecast", "scores", "split", ("customer_clv",)),
     Table("clv_drift", "scores", "split", ("customer_clv",)),
@@ -130,6 +131,14 @@ _PYTHON = (
         function="pipelines.scoring.churn:churn_fit",
         model="churn",
         libraries=("autograd", "lifetimes", "numpy", "scikit-learn", "scipy"),
+        queries=(
+            "fits/buying_pattern",
+            "fits/churn_customer",
+            "fits/season_outcome",
+            "fits/shopper_day",
+            "scores/customer_features",
+        ),
+        is_fit=True,
     ),
     Table("churn_model", "scores", "split", ("churn_fit",)),
     Table("churn_calibration", "scores", "split", ("churn_fit",)),
@@ -145,24 +154,15 @@ _PYTHON = (
         "spend_growth_fit",
         "scores",
         "python",
-        (
-            "customer",
-            "customer_category",
-            "customer_day",
-            "customer_outcome",
-            "customer_peer",
-            "customer_totals",
-            "cut_off",
-            "service_account",
-        ),
-        ("spend_growth_fit", "spend_growth_model", "category_capacity", "peer_group"),
+        ("customer_day", "customer_outcome", "customer_totals", "cut_off", "service_account"),
+        ("spend_growth_fit", "spend_growth_model"),
         function="pipelines.scoring.spend_growth:spend_growth_fit",
         model="spend_growth",
         libraries=("numpy", "scikit-learn", "scipy"),
+        queries=("fits/sampled_customer", "scores/customer_features"),
+        is_fit=True,
     ),
     Table("spend_growth_model", "scores", "split", ("spend_growth_fit",)),
-    Table("category_capacity", "scores", "split", ("spend_growth_fit",)),
-    Table("peer_group", "scores", "split", ("spend_growth_fit",)),
     Table(
         "customer_spend_more",
         "scores",
@@ -172,19 +172,51 @@ _PYTHON = (
     ),
     Table("spend_growth_drift", "scores", "split", ("customer_spend_more",)),
     Table(
+        "next_order_fit",
+        "scores",
+        "python",
+        ("customer_day", "customer_totals", "service_account"),
+        ("next_order_fit", "next_order_model"),
+        function="pipelines.scoring.next_order:next_order_fit",
+        model="next_order",
+        libraries=("numpy", "scipy"),
+        queries=(
+            "fits/purchase_day",
+            "fits/purchase_interval",
+            "fits/purchase_pattern",
+            "fits/sampled_customer",
+        ),
+        is_fit=True,
+    ),
+    Table("next_order_model", "scores", "split", ("next_order_fit",)),
+    Table(
         "customer_next_order",
         "scores",
         "python",
-        ("customer_purchase_pattern", "spend_growth_model", "service_account"),
+        ("customer_purchase_pattern", "next_order_model", "service_account"),
         function="pipelines.scoring.next_order:customer_next_order",
+        queries=("fits/scored_pattern",),
     ),
     Table("next_order_drift", "scores", "split", ("customer_next_order",)),
+    Table(
+        "headroom_fit",
+        "scores",
+        "python",
+        ("customer", "customer_category", "customer_peer", "customer_totals", "service_account"),
+        ("headroom_fit", "category_capacity", "peer_group"),
+        function="pipelines.scoring.headroom:headroom_fit",
+        queries=("fits/category_capacity", "fits/peer_group"),
+        is_fit=True,
+    ),
+    Table("category_capacity", "scores", "split", ("headroom_fit",)),
+    Table("peer_group", "scores", "split", ("headroom_fit",)),
     Table(
         "customer_channel",
         "marts",
         "python",
         ("contact_response", "customer", "customer_rfm"),
         function="pipelines.scoring.channel:customer_channel",
+        queries=("fits/channel_customer", "fits/response", "fits/response_sample", "fits/response_total"),
     ),
     Table("segment_channel", "marts", "split", ("customer_channel",)),
     Table("channel_fit", "marts", "split", ("customer_channel",)),
@@ -222,33 +254,62 @@ _PYTHON = (
 
 @cache
 def query(name: str) -> str:
-    """The SELECT in sql/<name>.sql, as in "lists/candidate": one that is no table of the night, but run for one.
+    """The SELECT in sql/<name>.sql, as in "lists/candidate": it is no table of the night, but is run to make one.
 
     It reads tables and views by their names alone. What varies (a day, a setting) is registered as a small table.
+
+    Raises:
+        FileNotFoundError: there is no such file.
     """
     return (SQL / f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
 @lru_cache(maxsize=256)
 def parsed(sql: str) -> exp.Expression:
-    """A SELECT's tree, for reading only: a night asks for the same ones again and again."""
+    """A SELECT's tree, kept because a night asks for the same ones again and again. It must not be changed."""
     return sqlglot.parse_one(sql, read="duckdb")
 
 
-def read_inputs(sql: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The tables that a SELECT reads, without its own CTEs: of tonight, `history`, `replaced` (tables of tonight)."""
+class Inputs(NamedTuple):
+    """Names of the tables that a SELECT reads, sorted. Those of replaced are among those of tonight too."""
+
+    tonight: tuple[str, ...]
+    history: tuple[str, ...]
+    replaced: tuple[str, ...]
+
+
+def read_inputs(sql: str) -> Inputs:
+    """The tables that a SELECT reads, without its own CTEs and the night's parameters."""
     read: dict[str, set[str]] = {"": set(), "history": set(), "replaced": set()}
     for scope in traverse_scope(parsed(sql)):
         for source in scope.sources.values():
             if isinstance(source, exp.Table):
                 read[source.db if source.db in read else ""].add(source.name)
     tonight = (read[""] | read["replaced"]) - PARAMETERS
-    return tuple(sorted(tonight)), tuple(sorted(read["history"])), tuple(sorted(read["replaced"]))
+    return Inputs(tuple(sorted(tonight)), tuple(sorted(read["history"])), tuple(sorted(read["replaced"])))
 
 
 def segment_files() -> list[Path]:
-    """The segments' SQL files, one a segment."""
+    """The SQL files of the segments, one a segment."""
     return sorted((SQL / "segments").glob("*.sql"))
+
+
+def _sql_tables(layer: Layer) -> Iterator[Table]:
+    for path in sorted((SQL / layer).glob("*.sql")):
+        name, sql = path.stem, path.read_text(encoding="utf-8")
+        inputs, history, replaced = read_inputs(sql)
+        if name == "customer_category":
+            # Its SELECT does not read customer_day, but which customers tonight touches is found there.
+            inputs = tuple(sorted({*inputs, "customer_day"}))
+        yield Table(name, layer, "sql", inputs, history, replaced, sql=sql)
+
+
+def _segment_table() -> Table:
+    """customer_segment: all segments' customers, so it reads what any segment reads."""
+    read = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
+    tonight = {name for inputs in read for name in inputs.tonight}
+    history = {name for inputs in read for name in inputs.history}
+    return Table("customer_segment", "segments", "segments", tuple(sorted(tonight)), tuple(sorted(history)))
 
 
 def _made() -> Iterator[Table]:
@@ -256,24 +317,16 @@ def _made() -> Iterator[Table]:
         yield Table(name, "staging", "source")
         if contract.personal_columns:
             yield Table(f"{name}_personal", "staging", "split", (name,))
-    layers: tuple[Layer, ...] = ("facts", "scores", "marts")
-    for layer in layers:
-        for path in sorted((SQL / layer).glob("*.sql")):
-            sql = path.read_text(encoding="utf-8")
-            inputs, history, replaced = read_inputs(sql)
-            if INCREMENTAL.get(path.stem) == "customer_id" and path.stem not in ("return_link", "customer_day"):
-                inputs = tuple(sorted({*inputs, "customer_day"}))  # which says which customers tonight touches
-            yield Table(path.stem, layer, "sql", inputs, history, replaced, sql=sql)
-    read = [read_inputs(path.read_text(encoding="utf-8")) for path in segment_files()]
-    tonight, earlier = (tuple(sorted({name for pair in read for name in pair[i]})) for i in (0, 1))
-    yield Table("customer_segment", "segments", "segments", tonight, earlier)
+    for layer in LAYERS[1:-1]:  # of the first the tables are sources, of the last the files are one table
+        yield from _sql_tables(layer)
+    yield _segment_table()
     every_source = tuple(sources())
-    yield from (replace(t, inputs=every_source) if t.inputs is _EVERY_SOURCE else t for t in _PYTHON)
+    yield from (replace(table, inputs=every_source) if table.inputs is _EVERY_SOURCE else table for table in _PYTHON)
 
 
 @cache
 def tables() -> dict[str, Table]:
-    """Every table by name, in an order in which each comes after those that it reads.
+    """Every table by name, each after those that it reads.
 
     Raises:
         ValueError: a table reads one that nobody makes, or two tables have one name.
@@ -290,3 +343,9 @@ def tables() -> dict[str, Table]:
                 raise ValueError(f"{table.name} reads {name}, which nobody makes")
     order = TopologicalSorter({table.name: table.inputs for table in found.values()}).static_order()
     return {name: found[name] for name in order}
+
+
+@cache
+def views() -> frozenset[str]:
+    """Names of the tables that a night writes no file for."""
+    return frozenset(name for name, table in tables().items() if table.is_view)

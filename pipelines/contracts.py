@@ -1,12 +1,14 @@
-"""Contracts: one Open Data Contract Standard file per source, table and export, read into small typed objects.
+"""Contracts: one Open Data Contract Standard file per source, table and export target, read into small typed objects.
 
-One place says a column's type, rule, meaning and whether it is personal; readers, checks, empty tables, comments and
-the data dictionary take it from there.
+A contract alone says what a column is: its type, rules, meaning, and whether it is personal. Readers, checks, empty
+tables, comments and the data dictionary take it from there. The folders of data_contracts/ are sources, exports and
+the layers of tables, as in sql/.
 """
 
 import codecs
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ from open_data_contract_standard.model import (
     CustomProperty,
     DataQuality,
     OpenDataContractStandard,
+    SchemaObject,
     SchemaProperty,
     Server,
 )
@@ -25,11 +28,13 @@ from open_data_contract_standard.model import (
 from pipelines.settings import ROOT, load_settings
 
 CONTRACTS = ROOT / "data_contracts"
+# Folders of tables' contracts and of their SQL, in the order in which a night makes them.
+TABLE_LAYERS = ("facts", "scores", "marts", "segments")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition each row must meet: SQL that is not false for a good row."""
+    """A condition that each row must meet, as SQL that is not false for a good row."""
 
     name: str
     condition: str
@@ -37,9 +42,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a source's batch is held against: a great-expectations type, its arguments, on a figure of the profile.
+    """What a source's batch is checked for: a great-expectations type and its arguments, on a figure of the profile.
 
-    It is judged on a figure that rests on at least `minimum_rows`; the severity fail stops the night.
+    A figure that rests on fewer than `minimum_rows` rows is not checked. The severity fail stops the night.
     """
 
     name: str
@@ -57,7 +62,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `default` is what NULL means, `former_names` what it was called in earlier extracts and nights."""
+    """A column. `default` is what NULL means; `former_names` are its names in earlier extracts and nights."""
 
     name: str
     type: str
@@ -71,7 +76,7 @@ class Column:
 
     @property
     def may_be_unknown(self) -> bool:
-        """Whether a value that is not among those listed can stand as NULL, because NULL says nothing."""
+        """Whether a value outside the list is read as NULL, because NULL means "not known" here."""
         return bool(self.values) and not self.required and self.default is None
 
 
@@ -79,8 +84,8 @@ class Column:
 class Dialect:
     """How a source's text files are written.
 
-    `time_zone` is that of times without an offset (None: the business time zone), in Parquet files too; `date_format`
-    names the order of DD, MM and YYYY and what stands between them (None: ISO 8601).
+    `time_zone` applies to times without an offset, in Parquet files too (None: the business time zone). `date_format`
+    gives the order of DD, MM and YYYY and the separators between them (None: ISO 8601).
     """
 
     delimiter: str = ","
@@ -112,9 +117,12 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Contract:
-    """A source, table or export: its columns, key and rules.
+    """A source or a table: its columns, key and rules.
 
-    What the batch as a whole is held against has no part in how it is read, and none in the text that stands for it.
+    `published` says whether the warehouse holds the table, or a view over the lake's files. `is_view` says that a night
+    writes no file for it: its SELECT runs where it is read.
+
+    The repr decides whether an extract is staged anew, so it leaves out what has no part in how an extract is read.
     """
 
     name: str
@@ -128,18 +136,47 @@ class Contract:
     dialect: Dialect = Dialect()
     expectations: tuple[Expectation, ...] = field(default=(), repr=False)
     control_amount: str | None = field(default=None, repr=False)
+    published: Literal["table", "view"] | None = field(default=None, repr=False)
+    is_view: bool = field(default=False, repr=False)
 
     @property
     def personal_columns(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.personal)
 
 
-def _custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ContractFile:
+    """A contract as its file has it: its one schema, the schema's custom properties, the servers."""
+
+    schema: SchemaObject
+    custom: dict[str, Any]
+    servers: list[Server]
+
+
+@contextmanager
+def open_contract(path: Path) -> Iterator[ContractFile]:
+    """The contract in a YAML file, for one who reads it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no valid contract, or its reader refuses what stands there; the message names the file.
+    """
+    try:
+        # The package's own from_string parses YAML in Python, which takes eight times as long.
+        document = OpenDataContractStandard(**yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        (schema,) = document.schema_ or []
+        yield ContractFile(schema, custom_properties(schema.customProperties), document.servers or [])
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: not a valid data contract: {error}") from error
+
+
+def custom_properties(properties: list[CustomProperty] | None) -> dict[str, Any]:
+    """Values by property."""
     return {p.property: p.value for p in properties or [] if p.property}
 
 
 def _column(prop: SchemaProperty) -> Column:
-    custom = _custom(prop.customProperties)
+    custom = custom_properties(prop.customProperties)
     return Column(
         name=prop.name or "",
         type=prop.physicalType or "",
@@ -170,11 +207,11 @@ def _rules(properties: list[SchemaProperty], quality: Any) -> Iterator[Rule]:
 def _expectations(
     quality: list[DataQuality] | None, defaults: Mapping[str, Expectation]
 ) -> Iterator[tuple[str, Expectation]]:
-    """Each expectation by name; what an item leaves out is as in the default of its name."""
+    """Each expectation by name. What an item leaves out is taken from the default of the same name."""
     for check in quality or []:
         if check.engine != "greatExpectations":
             continue
-        implementation, name, custom = check.implementation, check.name or "", _custom(check.customProperties)
+        name, implementation, custom = check.name or "", check.implementation, custom_properties(check.customProperties)
         if not isinstance(implementation, dict) or "column" not in implementation.get("kwargs", {}):
             raise ValueError(f"expectation {name}: the implementation has no type, or no kwargs with a column")
         default = defaults.get(name, Expectation(name, "", ()))
@@ -196,36 +233,35 @@ def _expectations(
 
 
 def read_contract(path: Path, defaults: tuple[Expectation, ...] = ()) -> Contract:
-    """The contract in a YAML file, with the default expectations that it does not put others in the place of.
+    """The contract in a YAML file. A default expectation applies unless the file has one of the same name.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: the file is no valid contract; the message names it.
     """
-    try:
-        # Its own from_string reads YAML in Python, which takes eight times as long, of ninety files a night.
-        document = OpenDataContractStandard(**yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
-        (schema,) = document.schema_ or []
-        custom = _custom(schema.customProperties)
-        dialect = _dialect(document.servers[0] if document.servers else Server(), custom)
-        known = {expectation.name: expectation for expectation in defaults}
-        expectations = known | dict(_expectations(schema.quality, known))
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: not a valid data contract: {error}") from error
-    properties = schema.properties or []
-    keys = sorted((p for p in properties if p.primaryKey), key=lambda p: p.primaryKeyPosition or 0)
-    return Contract(
-        name=schema.name or "",
-        description=schema.description or "",
-        grain=schema.dataGranularityDescription or "",
-        columns=tuple(_column(p) for p in properties),
-        key=tuple(p.name or "" for p in keys),
-        rules=tuple(_rules(properties, schema.quality)),
-        load=custom.get("load", "delta"),
-        required=bool(custom.get("required", False)),
-        dialect=dialect,
-        expectations=tuple(expectations.values()),
-        control_amount=custom.get("controlAmount"),
-    )
+    with open_contract(path) as file:
+        schema, custom = file.schema, file.custom
+        properties = schema.properties or []
+        keys = sorted((p for p in properties if p.primaryKey), key=lambda p: p.primaryKeyPosition or 0)
+        by_name = {expectation.name: expectation for expectation in defaults}
+        published = custom.get("published")
+        if published not in (None, "table", "view"):
+            raise ValueError(f"published {published!r} is neither table nor view")
+        return Contract(
+            name=schema.name or "",
+            description=schema.description or "",
+            grain=schema.dataGranularityDescription or "",
+            columns=tuple(_column(p) for p in properties),
+            key=tuple(p.name or "" for p in keys),
+            rules=tuple(_rules(properties, schema.quality)),
+            load=custom.get("load", "delta"),
+            required=bool(custom.get("required", False)),
+            dialect=_dialect(file.servers[0] if file.servers else Server(), custom),
+            expectations=tuple((by_name | dict(_expectations(schema.quality, by_name))).values()),
+            control_amount=custom.get("controlAmount"),
+            published=published,
+            is_view=schema.physicalType == "view",
+        )
 
 
 def _dialect(server: Server, custom: dict[str, Any]) -> Dialect:
@@ -240,13 +276,13 @@ def _dialect(server: Server, custom: dict[str, Any]) -> Dialect:
 
 @cache
 def sources() -> dict[str, Contract]:
-    """All source contracts by name, required ones first, else alphabetical.
+    """All source contracts by name: the required ones first, each group in alphabetical order.
 
-    Those in `sources/` of the folder that LOYALTY_CONTRACTS names stand for the project's of the same name.
+    A contract in `sources/` of the folder that LOYALTY_CONTRACTS names replaces the project's of the same name.
 
     Raises:
-        ValueError: a contract is not valid, or one that stands for the project's lacks a column, has a narrower or
-            another type for one, or has another key.
+        ValueError: a contract is not valid; or one that replaces the project's lacks a column, has a narrower or
+            another type for one, has another key, or does not mark a personal column as personal.
     """
     defaults = read_contract(CONTRACTS / "every_source.yaml").expectations
     project = (read_contract(path, defaults) for path in sorted((CONTRACTS / "sources").glob("*.yaml")))
@@ -254,7 +290,7 @@ def sources() -> dict[str, Contract]:
     if folder := load_settings().contracts:
         for path in _own_contracts(folder):
             own = read_contract(path, defaults)
-            _check_stands_for(found.get(own.name), own, path)
+            _check_replaces(found.get(own.name), own, path)
             found[own.name] = own
     return {c.name: c for c in sorted(found.values(), key=lambda c: (not c.required, c.name))}
 
@@ -266,8 +302,8 @@ def _own_contracts(folder: Path) -> list[Path]:
     return paths
 
 
-def _check_stands_for(replaced: Contract | None, own: Contract, path: Path) -> None:
-    """What the pipeline's SQL counts on must be in a retailer's own contract of a source that it knows."""
+def _check_replaces(replaced: Contract | None, own: Contract, path: Path) -> None:
+    """A retailer's own contract of a known source must have what the pipeline's SQL counts on."""
     if replaced is None:
         return
     missing = [c.name for c in replaced.columns if c.name not in {column.name for column in own.columns}]
@@ -278,19 +314,19 @@ def _check_stands_for(replaced: Contract | None, own: Contract, path: Path) -> N
         if not _holds_all_of(types[column.name], column.type):
             raise ValueError(
                 f"{path}: column {column.name} is {types[column.name]}, which can't hold every value of the "
-                f"{column.type} that the pipeline counts on; a wider type of the same kind may stand for it"
+                f"{column.type} that the pipeline counts on; a wider type of the same kind may replace it"
             )
     if own.key != replaced.key:
         raise ValueError(f"{path}: the key must be {', '.join(replaced.key)}")
-    if open_to_all := sorted(set(replaced.personal_columns) - set(own.personal_columns)):
-        raise ValueError(f"{path}: must be marked as personal: {', '.join(open_to_all)}")
+    if unmarked := sorted(set(replaced.personal_columns) - set(own.personal_columns)):
+        raise ValueError(f"{path}: must be marked as personal: {', '.join(unmarked)}")
 
 
-_WHOLE = ("INTEGER", "BIGINT")  # numbers, the narrower first
+_WHOLE = ("INTEGER", "BIGINT")  # types of whole numbers, the narrower first
 
 
 def _holds_all_of(own: str, project: str) -> bool:
-    """Whether a type is another one, or a wider one of the same kind."""
+    """Whether a type is the project's, or a wider one of the same kind."""
     if own in _WHOLE and project in _WHOLE:
         return _WHOLE.index(own) >= _WHOLE.index(project)
     decimals = [re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", name) for name in (own, project)]
@@ -301,10 +337,44 @@ def _holds_all_of(own: str, project: str) -> bool:
 
 
 @cache
+def _table_files() -> dict[str, Path]:
+    """The file of each table's contract by the table's name, layer by layer."""
+    files: dict[str, Path] = {}
+    for layer in TABLE_LAYERS:
+        for path in sorted((CONTRACTS / layer).glob("*.yaml")):
+            if path.stem in files:
+                raise ValueError(f"two contracts are named {path.stem}: {files[path.stem]} and {path}; remove one")
+            files[path.stem] = path
+    return files
+
+
+def contract_path(name: str) -> Path:
+    """Where the contract of a table stands; without one, where it has to stand: in the folder of the table's layer."""
+    if found := _table_files().get(name):
+        return found
+    layers = (layer for layer in TABLE_LAYERS if (ROOT / "sql" / layer / f"{name}.sql").exists())
+    return CONTRACTS / next(layers, f"({'|'.join(TABLE_LAYERS)})") / f"{name}.yaml"
+
+
+@cache
 def table_contract(name: str) -> Contract:
     """The contract of a table that this project makes.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is none; the message names the file to write.
+        ValueError: it is not valid, or two contracts have one name.
     """
-    return read_contract(CONTRACTS / "marts" / f"{name}.yaml")
+    path = contract_path(name)
+    if not path.exists():
+        raise FileNotFoundError(f"table {name} has no contract: write {path}")
+    return read_contract(path)
+
+
+def layer_contracts(layer: str) -> list[Contract]:
+    """The contracts of one layer's tables, by name."""
+    return [table_contract(name) for name, path in _table_files().items() if path.parent.name == layer]
+
+
+def published_tables() -> list[Contract]:
+    """The contracts of the tables that analysts see in the warehouse, layer by layer, each by name."""
+    return [contract for layer in TABLE_LAYERS for contract in layer_contracts(layer) if contract.published]

@@ -1,17 +1,17 @@
-"""Errors that a person at 03:00 reads: each says what, where and what to do."""
+"""Errors for the person who is called at night: each message says what is wrong, where, and what to do."""
 
 
 class LoyaltyError(Exception):
-    """The night can't go on, and trying again without a change won't help."""
+    """The night can't go on, and to try again without a change won't help."""
 
 
 class BadDataError(LoyaltyError):
-    """An extract broke its contract: names the file, the row or column, and what to do."""
+    """An extract breaks its contract. The message names the file, the row or column, and what to do."""
 
 
 class NightOpenError(LoyaltyError):
-    """The night is not this run's: it was never begun, or another run has begun one since."""
+    """The night does not belong to this run: it was never begun, or another run has begun one since."""
 
 
 class HomeBusyError(LoyaltyError):
-    """Another run works in the home; when it has ended, this one can."""
+    """Another run works in the home. This one can go on when that has ended."""

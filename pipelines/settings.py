@@ -1,4 +1,4 @@
-"""Settings: environment variables LOYALTY_*, or lines of `settings.env` in LOYALTY_HOME (the environment wins)."""
+"""Settings: environment variables LOYALTY_*, or lines of `settings.env` in LOYALTY_HOME. The environment wins."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """All settings of one home; see the README's table for what each one means."""
+    """All settings of one home. The README's table says what each means."""
 
     model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="ignore")
 
@@ -61,36 +61,38 @@ class Settings(BaseSettings):
     @classmethod
     def _known_timezone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; give one like Europe/Berlin")
+            raise ValueError(f"{value!r} is no IANA time zone; write it like Europe/Berlin")
         return value
 
     @field_validator("phone_region")
     @classmethod
     def _known_region(cls, value: str) -> str:
         if value not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValueError(f"{value!r} is no region that phonenumbers knows; give one like DE")
+            raise ValueError(f"{value!r} is no region that phonenumbers knows; write it like DE")
         return value
 
     @property
     def landing_dir(self) -> Path:
+        """The folder of the landing folders, one a night."""
         return self.landing or self.home / "landing"
 
     @property
     def file_mode(self) -> int:
-        """Mode of the files that analysts and tools read (warehouse, exports, report)."""
+        """Mode of the files that analysts and tools read: warehouse, exports, reports."""
         return 0o640 if self.shared_group else 0o600
 
     @property
     def folder_mode(self) -> int:
+        """Mode of the folders of those files."""
         return 0o750 if self.shared_group else 0o700
 
 
 @cache
 def load_settings() -> Settings:
-    """Settings of the home that LOYALTY_HOME names (default ./data).
+    """The settings of the home that LOYALTY_HOME names (default ./data), read once in a process.
 
     Raises:
-        pydantic.ValidationError: a setting has a value it can't have; the message names it.
+        pydantic.ValidationError: a setting has a value that it can't have; the message names the setting.
     """
     folder = Path(os.environ.get("LOYALTY_HOME", "data")).resolve()
     return Settings(_env_file=folder / "settings.env", home=folder)  # type: ignore[call-arg]
@@ -98,7 +100,7 @@ def load_settings() -> Settings:
 
 @cache
 def code_version() -> str:
-    """Twelve characters that change whenever code, SQL or a contract does."""
+    """Twelve characters of a hash of all code, SQL and contracts."""
     digest = hashlib.sha256()
     for folder in ("pipelines", "models", "sql", "data_contracts"):
         for path in sorted((ROOT / folder).rglob("*")):

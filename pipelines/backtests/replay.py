@@ -31,13 +31,21 @@ JUDGED_CUSTOMERS = round(0.95 * FITTED_CUSTOMERS)
 _PURCHASES = ("customer_purchase_pattern", "clv_fit", "customer_rfm")
 
 
-_NEXT_ORDERS = ("spend_growth_fit", "customer_next_order")
+_NEXT_ORDERS = ("next_order_fit", "customer_next_order")
 
 
-_HORIZON = ("churn_fit", "customer_churn", "customer_spend_more")
+_HORIZON = ("churn_fit", "customer_churn", "spend_growth_fit", "customer_spend_more")
 
 
-_PUBLISHED = (*_PURCHASES, "clv_model", *_NEXT_ORDERS, "spend_growth_model", *_HORIZON)
+_PUBLISHED = (*_PURCHASES, "clv_model", *_NEXT_ORDERS, "next_order_model", *_HORIZON)
+
+
+# What nights of earlier versions hold in a table of two models: its name, and which rows of it.
+_FORMER_TABLES = {
+    "next_order_fit": ("growth_fit", "model = 'next_order'"),
+    "next_order_model": ("growth_model", "component = 'rhythm'"),
+    "spend_growth_fit": ("growth_fit", "model = 'growth'"),
+}
 
 
 _REPLAYED_FACTS = ("customer_totals",)
@@ -109,9 +117,13 @@ def register_published(manifest: Manifest, engine: DuckDBEngine, settings: Setti
     """What a night knew and forecast; customers who were erased or joined into one since then are left out."""
     _register_known_then(manifest.run_date, engine, settings)
     for name in _PUBLISHED:
-        rows = engine.select_of(manifest.tables.get(name, TableState()), contract_of(name))
-        judged = "WHERE customer_id IN (SELECT customer_id FROM days_known_now)" if name.startswith("customer") else ""
-        _keep(name, f"SELECT * FROM ({rows}) {judged}", engine)
+        former, condition = _FORMER_TABLES.get(name, (name, "TRUE"))
+        if name in manifest.tables:
+            former, condition = name, "TRUE"
+        rows = engine.select_of(manifest.tables.get(former, TableState()), contract_of(name))
+        if name.startswith("customer"):
+            condition = "customer_id IN (SELECT customer_id FROM days_known_now)"
+        _keep(name, f"SELECT * FROM ({rows}) WHERE {condition}", engine)
     before = engine.select_of(manifest.tables.get("customer_identity", TableState()), contract_of("customer_identity"))
     pair = "source_customer_id, customer_id"
     _keep("joined", f"SELECT {pair} FROM identity EXCEPT SELECT {pair} FROM ({before})", engine)

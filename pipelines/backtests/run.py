@@ -70,7 +70,7 @@ def committed_night(lake: Lake, day: date | None, *, or_before: bool = False) ->
         which = "no night" if day is None else f"no night up to {day}" if or_before else f"night {day}"
         was = "was" if day is None or or_before else "was never"
         raise LoyaltyError(
-            f"{which} {was} run in {lake.root.parent}; `loyalty run --date D` runs one, `loyalty status` lists them"
+            f"{which} {was} run in {lake.home}; `loyalty run --date D` runs one, `loyalty status` lists them"
         )
     return nights[-1]
 
@@ -198,7 +198,7 @@ _SPENT_MORE = _Measure(
 _ORDERED = _Measure(
     "ordered_in_interval",
     "next_order",
-    "spend_growth_fit",
+    "next_order_fit",
     "probability",
     "share that ordered within it",
     "customers",
@@ -225,7 +225,7 @@ def _judged(origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings
         return _Judged(measure, key, outcomes, reason, whom)
 
     # Without a margin rate the model speaks of revenue, which is known for every purchase.
-    engine.rows("DELETE FROM clv_model WHERE part = 'margin_rate'")
+    engine.rows("DELETE FROM clv_model WHERE component = 'margin_rate'")
     for window in origin.windows:
         undiscounted = settings.model_copy(update={"clv_horizon_days": window, "discount_rate": 0.0})
         scored = score.customer_clv(engine, PastNight(base.lake, origin.as_of, base.token), undiscounted)
@@ -416,7 +416,7 @@ def _next_orders(as_of: date, window: int, engine: DuckDBEngine) -> tuple[pd.Dat
     )
     judged = dated.filter(pc.less_equal(dated["high_days"], window))
     whom = f"of {len(dated):,} customers with a date, {len(judged):,} have an interval that had ended" if dated else ""
-    parameters = engine.rows("SELECT parameters FROM spend_growth_model WHERE part = 'rhythm'")
+    parameters = engine.rows("SELECT parameters FROM next_order_model")
     predicted = np.empty(0)
     if len(judged):
         predicted = interval_probability(judged, NextOrderParameters.from_json(parameters[0][0]))

@@ -2,8 +2,8 @@
 
 ADDRESSES = ("email", "phone", "push_token", "messenger_id")
 
-
-# The addresses that each channel uses; its consent is the column <channel>_consent of customer.
+# The addresses that each channel uses; its consent is the column <channel>_consent of customer. sql/lists/candidate.sql
+# and departure.sql write them out.
 CHANNELS = {
     "email": ("email",),
     "sms": ("phone",),

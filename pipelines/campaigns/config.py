@@ -15,16 +15,11 @@ from pipelines.contracts import table_contract
 from pipelines.errors import LoyaltyError
 
 ChannelName = Literal["email", "sms", "push", "messenger", "call", "ads"]
-
-
 Header = Annotated[str, Field(pattern=r"^\w[\w .-]*$")]
 
 
-# --- what a marketer writes ---
-
-
 class Channel(BaseModel):
-    """One channel of a campaign: where its list goes and what is in it beside the address."""
+    """One channel of a campaign: the tool that its list goes to, and the fields beside the address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,7 +62,7 @@ class Campaigns(BaseModel):
 
 
 def _problems(campaign: Campaign, segments: Collection[str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a campaign beside its shape: field, message."""
+    """What is wrong with a campaign of the right shape: field, message."""
     for name in campaign.segment:
         if name not in segments:
             yield "segment", f"there is no segment {name!r}; there are: {', '.join(sorted(segments))}"
@@ -77,24 +72,30 @@ def _problems(campaign: Campaign, segments: Collection[str], columns: Collection
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield "channels", f"{name} is there twice; give each tool of one channel a campaign of its own"
     for channel in campaign.channels:
-        where = f"channels: {channel.channel}"
-        if channel.target not in target_names():
-            yield f"{where}: target", f"there is no target {channel.target!r}; there are: {', '.join(target_names())}"
-            continue
-        target = export_target(channel.target)
-        if channel.channel not in target.channels:
-            yield f"{where}: target", f"{target.name} is for {', '.join(target.channels)}"
-        for header, source in channel.fields.items():
-            if source in ADDRESSES and source not in CHANNELS[channel.channel]:
-                yield f"{where}: fields: {header}", f"{source} needs another consent than that for {channel.channel}"
-            elif source not in SOURCES and source not in columns:
-                yield f"{where}: fields: {header}", f"customer_360 has no column {source!r}"
-            taken = {c.header.lower() for c in target.columns if c.source is not None and c.source != source}
-            if header.lower() in taken:
-                yield f"{where}: fields: {header}", f"{target.name} has a column of this name with another meaning"
-            elif header not in target.open_headers and not target.free_columns:
-                allowed = ", ".join(sorted(target.open_headers)) or "none"
-                yield f"{where}: fields: {header}", f"{target.name} takes no such column; it takes: {allowed}"
+        for field, message in _channel_problems(channel, columns):
+            yield f"channels: {channel.channel}: {field}", message
+
+
+def _channel_problems(channel: Channel, columns: Collection[str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a campaign's channel: field, message."""
+    if channel.target not in target_names():
+        yield "target", f"there is no target {channel.target!r}; there are: {', '.join(target_names())}"
+        return
+    target = export_target(channel.target)
+    if channel.channel not in target.channels:
+        yield "target", f"{target.name} is for {', '.join(target.channels)}"
+    for header, source in channel.fields.items():
+        field = f"fields: {header}"
+        if source in ADDRESSES and source not in CHANNELS[channel.channel]:
+            yield field, f"{source} needs another consent than that for {channel.channel}"
+        elif source not in SOURCES and source not in columns:
+            yield field, f"customer_360 has no column {source!r}"
+        taken = {c.header.lower() for c in target.columns if c.source is not None and c.source != source}
+        if header.lower() in taken:
+            yield field, f"{target.name} has a column of this name with another meaning"
+        elif header not in target.open_headers and not target.free_columns:
+            allowed = ", ".join(sorted(target.open_headers)) or "none"
+            yield field, f"{target.name} takes no such column; it takes: {allowed}"
 
 
 def read_campaigns(
@@ -108,7 +109,7 @@ def read_campaigns(
         columns: columns of customer_360; those of its contract if None.
 
     Raises:
-        LoyaltyError: something is wrong; says all that is, each with file, campaign and field.
+        LoyaltyError: something is wrong; the message lists every problem with file, campaign and field.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -120,24 +121,25 @@ def read_campaigns(
         config = Campaigns.model_validate(raw)
     except ValidationError as error:
         raise LoyaltyError("\n".join(_shape_problem(path, raw, e["loc"], e["msg"]) for e in error.errors())) from error
-    known = set(segments) if segments is not None else {file.stem for file in segment_files()}
-    have = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
+    known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
+    known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
     ids = [campaign.id for campaign in config.campaigns]
     found = [f"{path}: campaign {name}: id: used twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
-    for campaign in config.campaigns:
-        found += [
-            f"{path}: campaign {campaign.id}: {field}: {text}" for field, text in _problems(campaign, known, have)
-        ]
+    found += [
+        f"{path}: campaign {campaign.id}: {field}: {message}"
+        for campaign in config.campaigns
+        for field, message in _problems(campaign, known_segments, known_columns)
+    ]
     if found:
         raise LoyaltyError("\n".join(found))
     return config
 
 
 def _shape_problem(path: Path, raw: object, loc: tuple[int | str, ...], message: str) -> str:
-    """A pydantic error as a line that names file, campaign (by its id, else its place) and field."""
+    """A pydantic error as a line that names file, campaign (by its id, else its number) and field."""
     match (raw, loc):
-        case ({"campaigns": list(items)}, ("campaigns", int(place), *rest)):
-            item = items[place]
-            name = item.get("id", f"no. {place + 1}") if isinstance(item, dict) else f"no. {place + 1}"
-            return f"{path}: campaign {name}: {': '.join(str(part) for part in rest) or 'entry'}: {message}"
-    return f"{path}: {': '.join(str(part) for part in loc) or 'file'}: {message}"
+        case ({"campaigns": list(items)}, ("campaigns", int(index), *rest)):
+            item = items[index]
+            name = item.get("id", f"no. {index + 1}") if isinstance(item, dict) else f"no. {index + 1}"
+            return f"{path}: campaign {name}: {': '.join(str(step) for step in rest) or 'entry'}: {message}"
+    return f"{path}: {': '.join(str(step) for step in loc) or 'file'}: {message}"

@@ -1,4 +1,4 @@
-"""The night's campaign lists: decided and written beside before the commit, moved to exports/ after publishing."""
+"""The night's two steps: lists are decided and their files prepared before the commit, and moved after publishing."""
 
 from pipelines.campaigns.config import read_campaigns
 from pipelines.campaigns.files import replace_folder, write_exports
@@ -7,14 +7,14 @@ from pipelines.contracts import table_contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.errors import LoyaltyError
 from pipelines.settings import Settings
-from pipelines.store.home import published_night
+from pipelines.store.home import exports_folder, published_night
 from pipelines.store.lake import Night
 
 
 def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, str]:
     """Grain: campaign, channel and customer on a list tonight; and who was ever assigned to a campaign, in which arm.
 
-    An older night than the published one sends nothing, so it assigns nobody anew: what it recorded stands.
+    A night older than the published one sends nothing and assigns nobody: what it recorded stands.
     """
     published = published_night(settings.home)
     if published is not None and night.run_date < published:
@@ -23,13 +23,13 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     lists = campaign_lists(engine.connection, campaigns, settings, night.run_date)
     write_exports(engine.connection, lists, campaigns, settings, night.run_date, night.prepared_folder())
     return {
-        "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM lists_listed",
-        "campaign_assignment": "SELECT * FROM lists_assigned",
+        "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM list_entry",
+        "campaign_assignment": "SELECT * FROM list_assignment",
     }
 
 
 def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, str]:
-    """What the night recorded when it was current; if it never was: nobody on a list, and who had been assigned."""
+    """What the night recorded when it was current; if it never was: empty lists, and the assignments known by then."""
     if night.run_date not in night.lake.nights():
         return {
             "campaign_list": "SELECT * FROM history.campaign_list WHERE FALSE",
@@ -41,14 +41,13 @@ def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, str]:
 
 
 def move_exports(night: Night, settings: Settings) -> None:
-    """Put the night's files, written before the commit, in the place of exports/<D>.
+    """Move the night's files, which were prepared before the commit, to exports/<D>; what was there goes.
 
     Raises:
-        LoyaltyError: they are not there.
+        LoyaltyError: there are no prepared files.
     """
     prepared = night.prepared_folder() / f"{night.run_date}"
     if not prepared.is_dir():
         raise LoyaltyError(f"{prepared}: the night's campaign files are not there. Run the night again.")
-    exports = settings.home / "exports"
-    exports.mkdir(exist_ok=True, mode=settings.folder_mode)
-    replace_folder(prepared, exports / f"{night.run_date}")
+    exports_folder(settings.home).mkdir(exist_ok=True, mode=settings.folder_mode)
+    replace_folder(prepared, exports_folder(settings.home, night.run_date))

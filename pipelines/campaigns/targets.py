@@ -1,32 +1,33 @@
-"""Export targets: the formats of importing tools, and the SQL that fills them."""
+"""Export targets: the formats of importing tools, and the SQL that fills them.
+
+The formats are the contracts in data_contracts/exports/: headers, where a column's value comes from, what is hashed,
+delimiter, size limit, fewest rows.
+"""
 
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
-
-import yaml
-from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard
+from typing import Literal
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
-from pipelines.contracts import CONTRACTS
+from pipelines.contracts import CONTRACTS, custom_properties, open_contract
 
 Kind = Literal["list", "removals"]
 
 
-# Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents (nobody
-# has consented for an address that is no customer's now).
+# Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents. Without a
+# customer row there is no consent.
 SOURCES = {
     **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name")},
     "email_opt_out": "CAST(COALESCE(c.is_deleted OR NOT c.email_consent, TRUE) AS INTEGER)",
 }
 
 
-# The tables of campaign_lists that files are made from.
-_LISTS: dict[Kind, str] = {"list": "lists_listed", "removals": "lists_removals"}
+# The tables of campaigns.selection that files are made from.
+_LISTS: dict[Kind, str] = {"list": "list_entry", "removals": "list_removal"}
 
 
-# What a removal tells the tool: who it is, and nothing else about them.
+# A removal names the customer, and says nothing else about them.
 REMOVAL_SOURCES = {*ADDRESSES, "customer_id", "email_opt_out"}
 
 
@@ -35,7 +36,7 @@ _GOOGLE_EMAIL = r"""CASE WHEN regexp_matches({0}, '@(gmail|googlemail)\.com$')
     THEN replace(split_part(split_part({0}, '@', 1), '+', 1), '.', '') || '@' || split_part({0}, '@', 2) ELSE {0} END"""
 
 
-# How a value is written. Text that a spreadsheet would take for a formula gets an apostrophe; a record is one line.
+# How a value is written. Text that a spreadsheet would read as a formula gets an apostrophe; a record is one line.
 FORMS = {
     "plain": "{0}",
     "text": r"""regexp_replace(CASE WHEN regexp_matches({0}, '^[=+\-@\t\r\n]') THEN '''' || {0} ELSE {0} END,
@@ -48,7 +49,7 @@ FORMS = {
 
 @dataclass(frozen=True)
 class TargetColumn:
-    """A column of a target's file; without a source it is for a campaign to fill."""
+    """A column of a target's file; one without a source is filled by the campaign."""
 
     header: str
     source: str | None
@@ -76,51 +77,42 @@ class Target:
 
 
 def target_names() -> list[str]:
-    """All targets that have a contract."""
+    """All targets that have a contract in data_contracts/exports/."""
     return sorted(path.stem for path in (CONTRACTS / "exports").glob("*.yaml"))
-
-
-def _custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
-    return {item.property: item.value for item in properties or [] if item.property}
 
 
 @cache
 def export_target(name: str) -> Target:
-    """The target with this name, from its contract.
+    """The target of this name, from its contract.
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: the file is no valid contract, or a column has a source or form that isn't known.
+        ValueError: the file is no valid contract, or a column's source or form is unknown; the message names the file.
     """
-    path = CONTRACTS / "exports" / f"{name}.yaml"
-    try:
-        document = OpenDataContractStandard.from_string(path.read_text(encoding="utf-8"))
-        (schema,), (server,) = document.schema_ or [], document.servers or []
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: not a valid export contract: {error}") from error
-    custom = _custom(schema.customProperties)
-    columns = []
-    for prop in schema.properties or []:
-        own = _custom(prop.customProperties)
-        source, form = own.get("source"), own.get("form")
-        if source not in (None, *SOURCES) or form not in (None, *FORMS):
-            raise ValueError(f"{path}: column {prop.name}: unknown source {source!r} or form {form!r}")
-        default = "plain" if source in (*ADDRESSES, "email_opt_out") else "text"
-        columns.append(TargetColumn(prop.name or "", source, form or default, bool(own.get("always"))))
-    return Target(
-        name=name,
-        channels=tuple(custom["channels"]),
-        columns=tuple(columns),
-        format="jsonl" if server.format == "jsonl" else "csv",
-        delimiter=server.delimiter or ",",
-        maximum_bytes=custom.get("maximumBytes"),
-        minimum_rows=custom.get("minimumRows", 0),
-        free_columns=bool(custom.get("freeColumns")),
-    )
+    with open_contract(CONTRACTS / "exports" / f"{name}.yaml") as file:
+        (server,) = file.servers
+        columns = []
+        for prop in file.schema.properties or []:
+            custom = custom_properties(prop.customProperties)
+            source, form = custom.get("source"), custom.get("form")
+            if source not in (None, *SOURCES) or form not in (None, *FORMS):
+                raise ValueError(f"column {prop.name}: unknown source {source!r} or form {form!r}")
+            default = "plain" if source in (*ADDRESSES, "email_opt_out") else "text"
+            columns.append(TargetColumn(prop.name or "", source, form or default, bool(custom.get("always"))))
+        return Target(
+            name=name,
+            channels=tuple(file.custom["channels"]),
+            columns=tuple(columns),
+            format="jsonl" if server.format == "jsonl" else "csv",
+            delimiter=server.delimiter or ",",
+            maximum_bytes=file.custom.get("maximumBytes"),
+            minimum_rows=file.custom.get("minimumRows", 0),
+            free_columns=bool(file.custom.get("freeColumns")),
+        )
 
 
 def file_value(expression: str, form: str, type_name: str, target: Target) -> str:
-    """SQL of a value as the file has it; numbers and JSON need no protection from spreadsheets."""
+    """SQL of a value as it stands in the file; numbers and JSON need no protection from spreadsheets."""
     if form.startswith("sha256"):
         return FORMS[form].format(f"CAST({expression} AS VARCHAR)")
     if form == "text" and type_name == "VARCHAR" and target.format == "csv":
@@ -129,17 +121,17 @@ def file_value(expression: str, form: str, type_name: str, target: Target) -> st
 
 
 def list_query(target: Target, channel: str, fields: dict[str, str], types: dict[str, str], kind: Kind) -> str:
-    """SQL of a file's rows, by customer_id (of removals some have none: then by address).
+    """SQL of a file's rows, in order of customer_id (of removals some have none: then of the address).
 
-    It reads lists_listed or lists_removals, and customer and customer_360 if a column comes from there.
+    It reads list_entry or list_removal, and customer and customer_360 if a column comes from there.
 
-    The contract's columns come first: those with a source that the channel may use, those a campaign fills, those a
-    file always has (empty if nobody fills them); then the campaign's own. Where columns are free, a campaign that
-    names a source of the contract gives it another header. A row that names nobody is left out.
+    The contract's columns come first, then the campaign's own. A contract's column is written if the channel may use
+    its source, if the campaign fills it, or if a file always has it (then it may be empty). Where columns are free, a
+    campaign that names a source of the contract gives it another header. A row that names nobody is left out.
 
     Args:
         target: whose file it is.
-        channel: its addresses are written, no others.
+        channel: only its addresses are written.
         fields: header → column of customer_360, or one of SOURCES.
         types: DuckDB type by column of customer_360.
         kind: removals hold identifiers only.

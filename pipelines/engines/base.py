@@ -1,4 +1,4 @@
-"""What every engine does: SELECTs, written in DuckDB's dialect, over the lake's Parquet files."""
+"""What every engine does: run SELECTs, written in DuckDB's dialect, over the lake's data files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ def _no_rows(contract: Contract) -> str:
 
 @lru_cache(maxsize=100_000)
 def _layout(path: Path) -> tuple[tuple[str, str], ...]:
-    """A Parquet file's columns and their types; no file of the lake ever changes."""
+    """A data file's columns and their types; cached, as no file of the lake ever changes."""
     return tuple((field.name, str(field.type)) for field in pq.read_schema(path))
 
 
 class Engine(ABC):
-    """What a task needs of an engine; use it as a context manager."""
+    """What a task needs of an engine. It is a context manager: on leaving it is closed."""
 
     def __init__(self, night: Night) -> None:
         self._night = night
@@ -42,7 +42,7 @@ class Engine(ABC):
         self.close()
 
     def select_of(self, state: TableState, contract: Contract) -> str:
-        """A SELECT of a table's rows as of the night: all its parts, less what later nights replaced."""
+        """SQL of a table's rows as of the night: those of all its data files, less the superseded ones."""
         if not state.data_files:
             return _no_rows(contract)
         if not state.superseded:
@@ -50,44 +50,52 @@ class Engine(ABC):
         return self._split(state, contract, "ANTI")
 
     def replaced_of(self, state: TableState, contract: Contract, wanted: str = "TRUE") -> str:
-        """A SELECT of the rows of a table that later nights replaced; of those whose key is wanted."""
+        """SQL of the superseded rows of a table.
+
+        Args:
+            state: The table as of the night.
+            contract: Its contract.
+            wanted: An SQL condition on the key; only rows that meet it are read.
+        """
         return self._split(state, contract, "SEMI", wanted) if state.superseded else _no_rows(contract)
 
     def _split(self, state: TableState, contract: Contract, join: str, wanted: str = "TRUE") -> str:
-        rows = self.select_files(state.data_files, contract.columns)
+        """SQL of the rows with (SEMI) or without (ANTI) an entry among the superseded ones."""
         key = [c for c in contract.columns if {c.name, *c.former_names} & {"landing_date", *state.key}]
         same = " AND ".join(f"gone.{identifier(c.name)} = written.{identifier(c.name)}" for c in key)
-        gone = self.select_files(state.superseded, key)
-        rows, gone = (f"(SELECT * FROM ({of}) AS every WHERE {wanted})" for of in (rows, gone))
-        return f"SELECT written.* FROM {rows} AS written {join} JOIN {gone} AS gone ON {same}"
+        written, gone = (
+            f"(SELECT * FROM ({self.select_files(files, columns)}) AS every WHERE {wanted})"
+            for files, columns in ((state.data_files, contract.columns), (state.superseded, key))
+        )
+        return f"SELECT written.* FROM {written} AS written {join} JOIN {gone} AS gone ON {same}"
 
-    def select_files(self, parts: Iterable[DataFile], columns: Sequence[Column]) -> str:
-        """A SELECT of some columns from files that earlier versions of the contract may have written.
+    def select_files(self, files: Iterable[DataFile], columns: Sequence[Column]) -> str:
+        """SQL of some columns of data files that earlier versions of the contract may have written.
 
-        A column that a file lacks is looked for under its former names, else NULL; a narrower type is widened.
+        A column that a file lacks is looked for under its former names, else it is NULL; a narrower type is widened.
         """
         by_layout: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-        for part in parts:
-            path = self._night.lake.path(part.path)
+        for file in files:
+            path = self._night.lake.path(file.path)
             by_layout.setdefault(_layout(path), []).append(path)
         selects = []
         for layout, paths in by_layout.items():
-            there = {name for name, _ in layout}
-            read = []
+            written = {name for name, _ in layout}
+            values = []
             for column in columns:
-                name = next((name for name in (column.name, *column.former_names) if name in there), None)
+                name = next((name for name in (column.name, *column.former_names) if name in written), None)
                 value = identifier(name) if name else "NULL"
-                read.append(f"CAST({value} AS {column.type}) AS {identifier(column.name)}")
-            selects.append(f"SELECT {', '.join(read)} FROM {self.scan(paths)} AS written")
+                values.append(f"CAST({value} AS {column.type}) AS {identifier(column.name)}")
+            selects.append(f"SELECT {', '.join(values)} FROM {self.scan(paths)} AS written")
         return " UNION ALL ".join(selects)
 
-    def scan_files(self, parts: Iterable[DataFile]) -> str:
-        """What to write after FROM to read files of the lake that have the same columns."""
-        return self.scan(self._night.lake.path(part.path) for part in parts)
+    def scan_files(self, files: Iterable[DataFile]) -> str:
+        """What to write after FROM to read data files that have the same columns."""
+        return self.scan(self._night.lake.path(file.path) for file in files)
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what the engine holds."""
+        """Release what the engine holds."""
 
     @abstractmethod
     def scan(self, paths: Iterable[Path]) -> str:
@@ -107,8 +115,8 @@ class Engine(ABC):
 
     @abstractmethod
     def write(self, select: str, table: str) -> tuple[DataFile, ...]:
-        """Run a SELECT into new files of a table."""
+        """Run a SELECT into new data files of a table."""
 
     @abstractmethod
     def rows(self, select: str) -> list[tuple[Any, ...]]:
-        """A SELECT's few rows as tuples."""
+        """A SELECT's rows as tuples; for few rows."""

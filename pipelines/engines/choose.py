@@ -19,7 +19,7 @@ def sql_engine(night: Night, settings: Settings) -> Engine:
     if settings.engine == "duckdb":
         return DuckDBEngine(night, settings)
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        raise LoyaltyError("LOYALTY_ENGINE=spark needs Java 17 (Debian: openjdk-17-jre-headless); there is none here")
+        raise LoyaltyError("LOYALTY_ENGINE=spark needs Java 17 (Debian: openjdk-17-jre-headless); install it")
     try:
         from pipelines.engines.spark import SparkEngine
     except ImportError as error:

@@ -1,7 +1,4 @@
-"""The engines: run SELECTs, written in DuckDB's dialect, over the lake's Parquet files.
-
-DuckDB in memory, one connection a task, is the default; Spark (pipelines.spark) runs the same SELECTs.
-"""
+"""DuckDB, the default engine: in memory, with one connection a task."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -18,12 +15,12 @@ from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.store.manifest import DataFile
 
-# Keys of millions of values make no dictionary: it would be given up only after it was built.
+# The limit spares a dictionary of millions of keys, which DuckDB would build and then throw away.
 PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 10000"
 
 
 class DuckDBEngine(Engine):
-    """DuckDB in memory, of one task. Spills beside the lake, within the memory limit."""
+    """DuckDB in memory, for one task. What exceeds the memory limit is spilled to the lake's temporary folder."""
 
     def __init__(self, night: Night, settings: Settings) -> None:
         super().__init__(night)
@@ -89,16 +86,21 @@ class DuckDBEngine(Engine):
                 yield pa.Table.from_batches([batch])
 
     def map_batches(self, name: str, function: Callable[[pa.Table], pa.Table], select: str, rows: int) -> None:
-        """Make `name` a temporary table of what a function makes of a SELECT's rows, at most so many at a time.
+        """Make `name` a temporary table of the rows that a function returns for batches of a SELECT's rows.
 
-        The function is first given no row, so that the table is there in any case.
+        Args:
+            name: Of the temporary table.
+            function: From a batch to the rows that it becomes. It is first called without a row, so that the table
+                exists also if the SELECT gives none.
+            select: The SELECT.
+            rows: The most that a batch has.
         """
         self.connection.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
         for batch in chain([self.arrow(f"{select} LIMIT 0")], self.batches(select, rows)):
             self._append(name, function(batch))
 
     def _append(self, name: str, rows: pa.Table) -> None:
-        """Add rows to a temporary table, which is made of the first."""
+        """Add rows to a temporary table; the first call creates it."""
         self.connection.register("incoming", rows)
         self.connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {identifier(name)} AS FROM incoming LIMIT 0")
         self.connection.execute(f"INSERT INTO {identifier(name)} FROM incoming")

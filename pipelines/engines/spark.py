@@ -1,4 +1,4 @@
-"""Spark, for those who outgrow one machine: the same SELECTs, translated by sqlglot, over the same files."""
+"""Spark, for homes that outgrow one machine: the same SELECTs, translated by sqlglot, over the same files."""
 
 import logging
 import os
@@ -57,7 +57,7 @@ def _session(master: str, memory: str, threads: int, zone: str) -> SparkSession:
 
 
 class SparkEngine(Engine):
-    """Spark of one task; the session is the process's."""
+    """Spark for one task; all tasks of a process share one session."""
 
     def __init__(self, night: Night, settings: Settings) -> None:
         super().__init__(night)
@@ -90,7 +90,9 @@ class SparkEngine(Engine):
         self._name(name, self._frame(select))
 
     def register_arrow(self, name: str, table: pa.Table) -> None:
-        self._name(name, self._spark.createDataFrame(table))
+        # PySpark can't take a list column that has no chunk, as that of an empty table.
+        batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        self._name(name, self._spark.createDataFrame(pa.Table.from_batches(batches, table.schema)))
 
     def materialise(self, name: str, select: str) -> None:
         self._name(name, self._frame(select).cache())
@@ -99,12 +101,12 @@ class SparkEngine(Engine):
         folder = self._night.temporary_folder()
         try:
             self._frame(select).write.parquet(str(folder), mode="overwrite")
-            parts = []
-            for file in sorted(folder.glob("part-*.parquet")):
-                path = file.rename(self._night.new_file(table))
+            files = []
+            for written in sorted(folder.glob("part-*.parquet")):
+                path = written.rename(self._night.new_file(table))
                 path.chmod(0o600)
-                parts.append(self._night.data_file(path, self._spark.read.parquet(str(path)).count()))
-            return tuple(parts)
+                files.append(self._night.data_file(path, self._spark.read.parquet(str(path)).count()))
+            return tuple(files)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,7 +10,7 @@ def identifier(name: str) -> str:
     """A table or column name, quoted for SQL.
 
     Raises:
-        ValueError: it is not one of ours; names never come from data.
+        ValueError: it is no plain name. Names come from contracts and code, never from data.
     """
     if not _NAME.match(name):
         raise ValueError(f"{name!r} is not a plain SQL name")
@@ -18,7 +18,8 @@ def identifier(name: str) -> str:
 
 
 def qualified(name: str) -> str:
-    return ".".join(identifier(part) for part in name.split("."))
+    """A name that may have a schema before it, as in `history.customer_rfm`, quoted for SQL."""
+    return ".".join(map(identifier, name.split(".")))
 
 
 def literal(value: str) -> str:
@@ -27,5 +28,5 @@ def literal(value: str) -> str:
 
 
 def one_file(path: Path | str) -> str:
-    """A path for DuckDB's readers, which would take a *, ? or [ in it for a pattern of other files' names."""
+    """A path for DuckDB's readers, with *, ? and [ escaped, as they would read a pattern of file names in it."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))

@@ -1,7 +1,7 @@
-"""Addresses: e-mail addresses and phone numbers in the one form in which tools take them and two can be compared.
+"""Addresses: e-mail addresses and phone numbers in one normal form, which tools accept and which can be compared.
 
-The libraries decide what an address is. They are slow, so plain addresses, which are most, go by patterns that agree
-with them.
+The libraries email-validator and phonenumbers decide what an address is. They are slow, so plain addresses, which are
+most, are recognised by patterns that agree with the libraries.
 """
 
 import re
@@ -19,10 +19,8 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, Phon
 phonenumbers.enable_pattern_cache()
 
 
-# The columns that hold an address to be normalised; what it becomes is in the column <name>_normal.
+# The columns whose addresses are normalised; the normal form is in the column <name>_normal.
 NORMALISED = ("email", "phone")
-
-
 _PLAIN_EMAIL = re.compile(r"([a-z0-9_]+(?:[.+-][a-z0-9_]+)*)@([a-z0-9.-]+)", re.ASCII)
 
 
@@ -39,10 +37,10 @@ def _is_plain_domain(domain: str) -> bool:
 
 
 def normal_email(value: str) -> str | None:
-    """An e-mail address in lower case as email-validator normalises it; None if it is none.
+    """An e-mail address in lower case as email-validator normalises it; None if it is invalid.
 
-    One that a spreadsheet would take for a formula (`=a@b.org`) counts as none: it can't be made harmless and stay an
-    address. Most addresses are plain ASCII at a domain seen before, and there the library would change nothing.
+    An address that a spreadsheet would take for a formula (`=a@b.org`) is invalid here: it can't be made harmless and
+    stay an address. Most addresses are plain ASCII at a known domain; the library would change nothing in them.
     """
     lower = value.strip().lower()
     plain = _PLAIN_EMAIL.fullmatch(lower)
@@ -55,9 +53,9 @@ def normal_email(value: str) -> str | None:
 def _home_numbers(region: str) -> tuple[str, re.Pattern[str]] | None:
     """The region's country code, and what its ordinary numbers look like when only digits and + are left.
 
-    Built of the library's patterns, and narrower than the library: numbers that could be read in two ways (a trunk
-    prefix, a country code or an exit code might start them) don't match. None for a region that shares its country
-    code without being its main one.
+    The pattern is made of the library's own and is narrower: a number that could be read in two ways (it may start with
+    a trunk prefix, a country code or an exit code) doesn't match. None for a region that shares its country code with
+    the region that the code mainly belongs to.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.general_desc is None or metadata.country_code is None:
@@ -82,9 +80,9 @@ _SPACING = str.maketrans("", "", " ()-")
 
 
 def normal_phone(value: str, region: str) -> str | None:
-    """A phone number in E.164 if phonenumbers takes it for valid, else None.
+    """A phone number in E.164 if phonenumbers finds it valid, else None.
 
-    The library takes some 40 µs a number, its own patterns for ordinary numbers of the home region some 2 µs.
+    The library needs some 40 µs a number; the patterns for ordinary numbers of the home region need some 2 µs.
     """
     home = _home_numbers(region)
     plain = home and home[1].fullmatch(value.translate(_SPACING))
@@ -98,7 +96,7 @@ def normal_phone(value: str, region: str) -> str | None:
 
 
 def _column_wise(normal: Callable[[str], str | None]) -> Callable[[pa.ChunkedArray], pa.Array]:
-    """`normal` as a function of a batch of values, NULL among them; a value that is there twice is worked out once."""
+    """`normal` as a function of a batch of values with NULLs; each distinct value is normalised once."""
 
     def normalised(values: pa.ChunkedArray) -> pa.Array:
         encoded = values.combine_chunks().dictionary_encode()
@@ -108,7 +106,7 @@ def _column_wise(normal: Callable[[str], str | None]) -> Callable[[pa.ChunkedArr
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection, region: str) -> None:
-    """Make SQL know normal_email(text) and normal_phone(text), phones being of `region`; NULL is what can't be used."""
+    """Add normal_email(text) and normal_phone(text) to SQL, for phones of `region`; an unusable address gives NULL."""
     functions = {"email": normal_email, "phone": lambda value: normal_phone(value, region)}
     for name in NORMALISED:
         connection.create_function(
@@ -122,5 +120,5 @@ def register_functions(connection: duckdb.DuckDBPyConnection, region: str) -> No
 
 
 def recipe(region: str) -> list[str]:
-    """What decides, besides an address itself, on how it is normalised."""
+    """What decides on how an address is normalised, besides the address itself."""
     return [region, *(f"{library} {version(library)}" for library in ("email-validator", "phonenumbers"))]

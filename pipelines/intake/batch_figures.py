@@ -1,4 +1,4 @@
-"""The figures of a batch that expectations judge, worked out from its profile and earlier ones."""
+"""The figures of a batch that expectations judge, worked out from its profile and earlier profiles."""
 
 import calendar
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from pipelines.intake.control_totals import CONTROL_TOTALS, ControlTotal
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
 
-# What an expectation can be of; one of another name is a fault of the contract, which great-expectations reports.
+# The figures that an expectation may name; great-expectations reports a contract that names another.
 FIGURES = frozenset(
     {
         "category_drift",
@@ -30,20 +30,14 @@ FIGURES = frozenset(
         "volume_of_lowest",
     }
 )
-
-
-_SAME_WEEKDAY_NIGHTS = 4  # enough to say what is usual on a weekday
-
-
-_NIGHTS = 8  # enough to say what is usual on any day
-
-
+_SAME_WEEKDAY_NIGHTS = 4  # enough to know the usual volume of a weekday
+_NIGHTS = 8  # enough to know the usual volume of any day
 _NAMED = 3  # columns or values that a drift names
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of tonight's batch: its value, the rows that it rests on, and what was seen in words."""
+    """A figure of tonight's batch: its value, the rows that it rests on, and what was observed in words."""
 
     value: float
     rows: int
@@ -51,7 +45,7 @@ class Figure:
 
 
 def expected(expectation: Expectation) -> str:
-    """What an expectation asks for, in words and in the contract's figures."""
+    """What an expectation demands, in words and in the contract's numbers."""
     bounds = ", ".join(f"{name} {value}" for name, value in expectation.arguments if name != "column")
     return f"{expectation.description.removesuffix('.')} ({expectation.figure}: {bounds})."
 
@@ -59,9 +53,9 @@ def expected(expectation: Expectation) -> str:
 def figures_of(profile: Profile, history: Mapping[date, Profile], run_date: date) -> dict[str, Figure]:
     """The figures of a batch that was delivered."""
     read, loaded = int(profile["rows_read"]), int(profile["rows_loaded"])
-    # The oldest night known may be a first load, of years at once: nothing is compared with it.
+    # The oldest night may be a first load of years at once: nothing is compared with it.
     recent = dict(sorted(history.items())[1:])
-    figures = _volume(read, {day: int(of["rows_read"]) for day, of in recent.items()}, run_date)
+    figures = _volume(read, {day: int(earlier["rows_read"]) for day, earlier in recent.items()}, run_date)
     if read:
         for name, word in (("rejected", "rejected"), ("duplicate", "duplicates")):
             count = int(profile[f"rows_{name}"])
@@ -81,16 +75,16 @@ def figures_of(profile: Profile, history: Mapping[date, Profile], run_date: date
 
 
 def _volume(read: int, recent: Mapping[date, int], run_date: date) -> dict[str, Figure]:
-    """Tonight's rows as multiples of the fewest and of the most that recent nights brought, if there are enough."""
+    """Tonight's rows as multiples of the fewest and of the most of recent nights, if there are enough nights."""
     same_weekday = [rows for day, rows in recent.items() if day.weekday() == run_date.weekday()]
     if len(same_weekday) >= _SAME_WEEKDAY_NIGHTS:
-        usual, of = same_weekday, f"{calendar.day_name[run_date.weekday()]}s"
+        compared, name = same_weekday, f"{calendar.day_name[run_date.weekday()]}s"
     elif len(recent) >= _NIGHTS:
-        usual, of = list(recent.values()), "nights"
+        compared, name = list(recent.values()), "nights"
     else:
         return {}
-    lowest, highest = min(usual), max(usual)
-    words = f"{read:,} rows; {lowest:,} to {highest:,} on the last {len(usual)} {of}"
+    lowest, highest = min(compared), max(compared)
+    words = f"{read:,} rows; {lowest:,} to {highest:,} on the last {len(compared)} {name}"
     found = {}
     if lowest:
         found["volume_of_lowest"] = Figure(read / lowest, max(read, highest), words)
@@ -100,25 +94,27 @@ def _volume(read: int, recent: Mapping[date, int], run_date: date) -> dict[str, 
 
 
 def _drift(prefix: str, profile: Profile, recent: Iterable[Profile]) -> Figure | None:
-    """How far the share that moved most is from the recent nights' one, of all their rows together."""
+    """The largest change of a share against that of the recent nights' rows together."""
     filled = [night for night in recent if night["rows_loaded"]]
     changes = []
-    for metric, now in profile.items():
+    for metric, share in profile.items():
         nights = [night for night in filled if metric in night]
         rows = sum(night["rows_loaded"] for night in nights)
         if metric.startswith(prefix) and rows:
-            then = sum(night[metric] * night["rows_loaded"] for night in nights) / rows
-            changes.append((abs(now - then), metric.removeprefix(prefix), now, then, rows))
+            before = sum(night[metric] * night["rows_loaded"] for night in nights) / rows
+            changes.append((abs(share - before), metric.removeprefix(prefix), share, before, rows))
     if not changes:
         return None
     changes.sort(reverse=True)
     what = "NULL in" if prefix == "null_share:" else "of rows with"
-    words = "; ".join(f"{now:.1%} {what} {name}, {then:.1%} before" for _, name, now, then, _ in changes[:_NAMED])
+    words = "; ".join(
+        f"{share:.1%} {what} {name}, {before:.1%} before" for _, name, share, before, _ in changes[:_NAMED]
+    )
     return Figure(changes[0][0], int(min(profile["rows_loaded"], changes[0][4])), words)
 
 
 def repeated_batch(contract: Contract, state: TableState, night: Night) -> dict[str, Figure]:
-    """The share of a delta's rows that stand in files which the last night brought, byte by byte."""
+    """The share of a delta's rows that are in files which, byte by byte, came on the last night too."""
     if contract.load != "delta" or night.previous is None:
         return {}
     before = night.previous.tables.get(contract.name, TableState())
@@ -135,7 +131,7 @@ def repeated_batch(contract: Contract, state: TableState, night: Night) -> dict[
 def control_figures(
     contract: Contract, state: TableState, total: ControlTotal | None, night: Night, engine: DuckDBEngine
 ) -> dict[str, Figure]:
-    """What was read, less what the source says that it delivered."""
+    """How far what was read differs from the control totals; nothing if there are none for the source."""
     if total is None:
         return {}
     counts = state.info["counts"]

@@ -1,21 +1,19 @@
-"""The profile of a batch: counts and shares of tonight's extract, and of the nights before."""
+"""The profile of a batch: counts and shares of tonight's extract, kept with those of the nights before."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pyarrow as pa
 
+from pipelines.catalog import query
 from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal
 from pipelines.intake.staging_contracts import staged_columns
 from pipelines.store.lake import Night
 
-KEPT_NIGHTS = timedelta(weeks=8)  # of earlier nights' profiles
-
-
-COMPARED_COLUMNS = 1_000_000  # receipts: more say no more about the share whose lines do not add up
-
-
+KEPT_NIGHTS = timedelta(weeks=8)  # how long profiles are kept
+COMPARED_RECEIPTS = 1_000_000  # of more, a sample tells as well for how many the lines do not add up
 PROFILE = pa.schema(
     [("profile_date", pa.date32()), ("source", pa.string()), ("metric", pa.string()), ("value", pa.float64())]
 )
@@ -35,10 +33,24 @@ def profile_history(engine: DuckDBEngine, run_date: date) -> dict[str, dict[date
     return found
 
 
-def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_first: bool) -> Profile:
-    """Counts and shares of tonight's batch of a source by name; none of them tells of a person.
+def profile_table(
+    history: Mapping[str, Mapping[date, Profile]], tonight: Mapping[str, Profile], run_date: date
+) -> pa.Table:
+    """Grain: night, source and metric. The profiles that are kept, and tonight's."""
+    kept = [(day, name, profile) for name, days in history.items() for day, profile in days.items()]
+    kept += [(run_date, name, profile) for name, profile in tonight.items()]
+    rows = [
+        {"profile_date": day, "source": name, "metric": metric, "value": value}
+        for day, name, profile in kept
+        for metric, value in profile.items()
+    ]
+    return pa.Table.from_pylist(rows, PROFILE)
 
-    Of the first batch, which nothing is compared with, no more than what is judged at once.
+
+def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_first: bool) -> Profile:
+    """Counts and shares of tonight's batch of a source, by metric; none of them is of a single person.
+
+    The first batch is compared with no other, so only what is judged at once is measured of it.
     """
     state = night.table(contract.name)
     profile = {name: float(count) for name, count in state.info["counts"].items()}
@@ -47,8 +59,8 @@ def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_
         return profile
     measures = {} if is_first else _measures(contract, night.run_date)
     if contract.name == "receipt_lines" and (receipts := tonight_rows("receipts", night, engine)):
-        one_in = max(night.table("receipts").info["counts"]["rows_loaded"] // COMPARED_COLUMNS, 1)
-        profile |= _lines_that_add_up(rows, receipts, engine, one_in)
+        one_in = max(night.table("receipts").info["counts"]["rows_loaded"] // COMPARED_RECEIPTS, 1)
+        profile |= _receipt_differences(rows, receipts, engine, one_in)
     if measures:
         values = engine.rows(f"SELECT {', '.join(measures.values())} FROM {rows}")[0]
         profile |= {name: float(value) for name, value in zip(measures, values, strict=True) if value is not None}
@@ -57,8 +69,8 @@ def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_
 
 def tonight_rows(source: str, night: Night, engine: DuckDBEngine) -> str | None:
     """What to write after FROM to read the rows that tonight brought; None if there are none."""
-    parts = [part for part in night.table(source).written_by(night.run_date) if part.rows]
-    return engine.scan_files(parts) if parts else None
+    filled = [file for file in night.table(source).written_by(night.run_date) if file.rows]
+    return engine.scan_files(filled) if filled else None
 
 
 def _measures(contract: Contract, run_date: date) -> dict[str, str]:
@@ -82,31 +94,15 @@ def _measures(contract: Contract, run_date: date) -> dict[str, str]:
     return found
 
 
-def _lines_that_add_up(lines: str, receipts: str, engine: DuckDBEngine, one_in: int) -> Profile:
+def _receipt_differences(lines: str, receipts: str, engine: DuckDBEngine, one_in: int) -> Profile:
     """Receipts that came with lines tonight, and those of them whose lines can't be made to add up to the total.
 
-    Of very many only one in so many is looked at. Tills differ in what stands on the receipt alone: a discount or
-    points taken off the lines' sum, tax put on top.
+    Of very many receipts only one in so many is compared.
     """
-    off_the_sum = ("", " - discount", " - points", " - discount - points")
-    nearest = ", ".join(f"ABS(total - (lines{off}{tax}))" for off in off_the_sum for tax in ("", " + tax"))
-    compared, off = engine.rows(
-        f"""
-        WITH receipt_sum AS (
-            SELECT receipt_id, ABS(SUM(amount)) AS lines FROM {lines}
-            WHERE HASH(receipt_id) % {one_in} = 0 GROUP BY receipt_id
-        ),
-        compared AS (
-            SELECT
-                receipt_sum.lines,
-                ABS(receipt.total_amount) AS total,
-                ABS(COALESCE(receipt.discount_amount, 0)) AS discount,
-                ABS(COALESCE(receipt.points_amount, 0)) AS points,
-                ABS(COALESCE(receipt.tax_amount, 0)) AS tax
-            FROM receipt_sum
-            INNER JOIN {receipts} AS receipt ON receipt_sum.receipt_id = receipt.receipt_id
-        )
-        SELECT COUNT(*), COUNT(CASE WHEN LEAST({nearest}) > 0.01 THEN 1 END) FROM compared
-        """
-    )[0]
+    sample = f"HASH(receipt_id) % {one_in} = 0"
+    engine.register("sampled_line", f"SELECT receipt_id, amount FROM {lines} WHERE {sample}")
+    engine.register("tonights_receipt", f"SELECT * FROM {receipts}")
+    ((compared, off),) = engine.rows(
+        f"SELECT COUNT(*), COUNT(CASE WHEN difference > 0.01 THEN 1 END) FROM ({query('intake/receipt_difference')})"
+    )
     return {"receipts_compared": float(compared), "receipts_off": float(off)} if compared else {}

@@ -1,4 +1,4 @@
-"""control_totals.csv: what the sender counted."""
+"""control_totals.csv: rows and amounts that the sender counted."""
 
 import csv
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ CONTROL_TOTALS = "control_totals.csv"
 
 @dataclass(frozen=True)
 class ControlTotal:
-    """What a source says that it delivered."""
+    """Rows, and the sum of the amount, that the sender says it delivered of a source."""
 
     rows: int
     amount: Decimal | None
 
 
 def read_control_totals(folder: Path) -> dict[str, ControlTotal]:
-    """What the file of control totals in a landing folder says, by source; nothing if it did not come.
+    """The control totals in a landing folder by source; empty if there is no such file.
 
     Raises:
-        BadDataError: it can't be read; the message names the row.
+        BadDataError: The file can't be read; the message names the row.
     """
     path = folder / CONTROL_TOTALS
     if not path.exists():

@@ -9,28 +9,25 @@ from typing import IO
 
 from pipelines.contracts import Dialect
 from pipelines.errors import BadDataError
-from pipelines.intake.extract import LONGEST_FIELD, ExtractFile, RejectedRecord, open_utf8
+from pipelines.intake.extract import LONGEST_FIELD, ExtractFile, RejectedRecord
+from pipelines.intake.utf8 import open_utf8
 
 LONGEST_ROW = 400_000  # characters of all its fields
-
-
-LONGEST_LINE = 1 << 26  # bytes; what has no line feed for so long is no text of rows
-
-
-MOST_REJECTED = 1_000_000  # rows of a file; more of them say that the file is not what the contract says
+LONGEST_LINE = 1 << 26  # bytes; a file without a line feed for so long is no text of rows
+MOST_REJECTED = 1_000_000  # rows of a file; with more of them the contract describes another file
 
 
 def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, list[RejectedRecord]]:
     """Write a text extract's sound records to `target` as UTF-8 CSV with a first column `row_number`.
 
-    For files that the fast reader stumbles over: one record at a time, slow and exact. A quote that swallows the lines
-    after it costs its own line only.
+    For files that the fast reader refuses: one record at a time, slow and exact. A quote that swallows the lines after
+    it costs its own line only.
 
     Returns:
         The records written, and those that can't be split into the header's fields.
 
     Raises:
-        BadDataError: a line is so long, or so many are damaged, that the file can't be text of rows.
+        BadDataError: A line is too long, or too many are damaged, for a text of rows.
     """
     csv.field_size_limit(sys.maxsize)
     width = len(file.columns)
@@ -52,10 +49,10 @@ def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, 
 
 
 def check_rejected(file: ExtractFile, rejected: int, rule: str) -> None:
-    """Make sure that a file's rejected rows are few enough to be looked at.
+    """Make sure that a file's rejected rows are few enough for a person to look at.
 
     Raises:
-        BadDataError: there are too many.
+        BadDataError: There are too many.
     """
     if rejected > MOST_REJECTED:
         raise BadDataError(
@@ -81,7 +78,7 @@ def _damage(fields: list[str], width: int) -> str | None:
 
 
 def _records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[list[str], str | None]]:
-    """The records after the header, each with the rule it breaks as a whole, if it does."""
+    """The records after the header, each with the rule that it breaks as a whole, or None."""
     with open_utf8(path, dialect) as file:
         lines = _Lines(path, file)
         next(lines)
@@ -108,13 +105,13 @@ def _records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[list[st
 
 
 def _record(lines: "_Lines", taken: list[str], dialect: Dialect) -> list[str] | None:
-    """The fields of the record that begins with the line in `taken`; adds the lines that it goes on in.
+    """The fields of the record that begins with the line in `taken`; adds the record's further lines to it.
 
     Returns:
-        None if a quote in it is never closed.
+        None if a quote in the record is never closed.
 
     Raises:
-        csv.Error: it is no proper record.
+        csv.Error: The record is malformed.
     """
     fields = _split(taken[0], dialect)
     size = len(taken[0])
@@ -141,7 +138,7 @@ def _split(text: str, dialect: Dialect) -> list[str] | None:
 
 
 def _holds_rows(taken: list[str], dialect: Dialect, width: int) -> bool:
-    """Whether most of the lines inside a record would be whole records themselves: a stray quote swallowed them."""
+    """Whether most lines inside a record would be whole records themselves, as when a stray quote swallowed them."""
     inner = taken[1:]
     looks_whole = [line.count(dialect.delimiter) == width - 1 for line in inner]
     looks_whole[-1] = looks_whole[-1] and dialect.delimiter in inner[-1].partition('"')[0]
@@ -149,7 +146,7 @@ def _holds_rows(taken: list[str], dialect: Dialect, width: int) -> bool:
 
 
 class _Lines:
-    """The lines of a file; takes lines back. `was_end_of_quote`: the last one given closed a stray quote."""
+    """The lines of a file; lines can be pushed back. `was_end_of_quote`: the last line given closed a stray quote."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self._path = path

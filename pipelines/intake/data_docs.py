@@ -1,11 +1,10 @@
-"""Great-expectations at work: it judges the figures of a night's batches, and its Data Docs show what it found.
+"""Great-expectations judges the figures of a night's batches, and draws the Data Docs of what it found.
 
-Imported by the task that needs it alone, for it is slow to import. Its analytics stay off, nothing is kept outside the
-home, and the pages ask no other host for scripts, fonts or styles.
+Only the task that needs this module imports it, as great-expectations is slow to import. Its analytics stay off, it
+keeps nothing outside the home, and the pages ask no other host for scripts, fonts or styles.
 """
 
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -25,8 +24,9 @@ from great_expectations.render.view import DefaultJinjaPageView
 from pipelines.contracts import Expectation
 from pipelines.errors import LoyaltyError
 from pipelines.intake.batch_figures import Figure, expected
+from pipelines.store.files import path_beside
 
-# Great-expectations' pages ask a dozen hosts for their looks; here nothing is asked for, and this stands in.
+# Great-expectations' pages load their styles from a dozen hosts; these pages load nothing and have this instead.
 _HEAD = """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
 body { max-width: 72rem; margin: 2rem auto; padding: 0 1.5rem; color: #1f2933; font: 16px/1.5 system-ui, sans-serif; }
@@ -71,7 +71,7 @@ _SEVERITY = {"fail": "critical", "warn": "warning"}
 
 
 def judge(
-    judged: Mapping[str, Sequence[Expectation]],
+    expectations: Mapping[str, Sequence[Expectation]],
     figures: Mapping[str, Mapping[str, Figure]],
     run_date: date,
     folder: Path,
@@ -79,26 +79,26 @@ def judge(
     mode: int,
     folder_mode: int,
 ) -> dict[str, dict[str, bool]]:
-    """Whether each expectation is met, by source and name; writes the Data Docs of it into `folder`.
+    """Whether each expectation is met, by source and name; writes the Data Docs into `folder`.
 
     Raises:
-        LoyaltyError: an expectation could not be judged, which great-expectations itself would only call a failure.
+        LoyaltyError: An expectation could not be judged, which great-expectations itself would report as not met.
     """
     profiles = _context().data_sources.add_pandas("batch_profile")
     met: dict[str, dict[str, bool]] = {}
     pages: dict[str, str] = {}
     view = DefaultJinjaPageView()  # one for all pages: it compiles its templates once
-    for source, expectations in judged.items():
+    for source, of_source in expectations.items():
         asset = profiles.add_dataframe_asset(source).add_batch_definition_whole_dataframe("tonight")
-        # Of objects: a page is rendered from Python's own numbers only.
+        # Of dtype object, as pages are rendered from Python's own numbers only.
         profile = pd.DataFrame({name: [figure.value] for name, figure in figures[source].items()}, dtype=object)
-        result = asset.get_batch({"dataframe": profile}).validate(_suite(source, expectations, figures[source]))
+        result = asset.get_batch({"dataframe": profile}).validate(_suite(source, of_source, figures[source]))
         met[source] = _met(source, result)
         pages[source] = _page(result, run_date, view)
     rows = [
         (source, e, met[source][e.name], figures[source][e.figure].words, expected(e))
-        for source, expectations in judged.items()
-        for e in expectations
+        for source, of_source in expectations.items()
+        for e in of_source
     ]
     pages["index"] = _INDEX.render(head=_HEAD, run_date=run_date, rows=rows)
     _write(folder, pages, mode=mode, folder_mode=folder_mode)
@@ -116,7 +116,7 @@ def _context() -> Any:
 
 
 def _suite(source: str, expectations: Sequence[Expectation], figures: Mapping[str, Figure]) -> Any:
-    """The source's suite; great-expectations would leave out what it does not know, were it given plain dicts."""
+    """The source's suite. From plain dicts great-expectations would silently drop expectations that it doesn't know."""
     suite = gx.ExpectationSuite(name=source)
     for expectation in expectations:
         try:
@@ -150,7 +150,7 @@ def _met(source: str, result: ExpectationSuiteValidationResult) -> dict[str, boo
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:
-    """What was raised while an expectation was judged: one exception's information, or one's for each metric."""
+    """The exception raised while an expectation was judged; `info` is of one exception, or of one for each metric."""
     each = [info] if "raised_exception" in info else list(info.values())
     return next((one["exception_message"] for one in each if one["raised_exception"]), None)
 
@@ -177,7 +177,7 @@ def _write(folder: Path, pages: Mapping[str, str], *, mode: int, folder_mode: in
     """Put the pages into a new folder, all at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.parent.chmod(folder_mode)
-    beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    beside = path_beside(folder)
     beside.mkdir()
     for name, page in pages.items():
         path = beside / f"{name}.html"

@@ -1,4 +1,4 @@
-"""Whom a home has erased: salted hashes of ids, so that an extract that still names them brings nobody back."""
+"""Who was erased from a home: salted hashes of their ids, so that no later extract brings them back."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from pipelines.intake.extract import RejectedRecord
 from pipelines.store.files import write_atomically
 from pipelines.store.lake import Lake
 
-NO_VALUES = "[]"  # of a rejected row whose values may not be kept
+NO_VALUES = "[]"  # stands for the values of a rejected row that may not be kept
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _file(lake: Lake) -> Path:
 
 
 def read_erased(lake: Lake) -> Erased:
-    """Whom the home has erased so far."""
+    """Who was erased from the home so far."""
     if not _file(lake).exists():
         return Erased(secrets.token_hex(16))
     stored = json.loads(_file(lake).read_bytes())
@@ -58,7 +58,7 @@ def add_erased(lake: Lake, customers: Iterable[str], cards: Iterable[str]) -> No
 
 
 def person_columns(contract: Contract) -> dict[str, bool]:
-    """Columns that hold a customer's id or card, and whether a row can't be without."""
+    """The columns that hold a customer's id or card, and whether they are required."""
     return {
         column.name: column.required
         for column in contract.columns
@@ -67,12 +67,13 @@ def person_columns(contract: Contract) -> dict[str, bool]:
 
 
 def redaction_sql(columns: dict[str, bool], names: Callable[[str], str]) -> tuple[str, dict[str, str]]:
-    """SQL of whether a row goes, and by column of whether its value goes while the row stays.
+    """SQL of whether a row is removed, and by column of whether only its value is.
 
-    A row that is somebody's goes; one that can be nobody's, as a receipt, stays without them and without their card.
+    A row that must belong to a customer is removed. A row that may belong to nobody, such as a receipt, stays without
+    the customer's id and card.
 
     Args:
-        columns: from person_columns.
+        columns: From person_columns.
         names: SQL of whether a column names the person.
     """
     goes = " OR ".join(names(column) for column, required in columns.items() if required) or "FALSE"
@@ -90,11 +91,19 @@ def in_list(values: Iterable[str]) -> str:
 def leave_out_erased(
     loaded: int, bad: list[RejectedRecord], contract: Contract, engine: DuckDBEngine, target: Path, lake: Lake
 ) -> tuple[Path, int, list[RejectedRecord]]:
-    """Take who was erased out of a file's good rows in `target`, and their values out of the rows that are no good.
+    """Take erased customers out of a file's good rows in `target`, and their values out of its rejected rows.
+
+    Args:
+        loaded: How many good rows there are.
+        bad: The rejected rows.
+        contract: The source's contract.
+        engine: To read and write Parquet.
+        target: The file of the good rows.
+        lake: It knows who was erased.
 
     Returns:
-        The file of the good rows that are left (another one if any went: DuckDB remembers what it read at a path), how
-        many they are, and the rejected ones: with those of the erased, by the rule `erased`.
+        The file of the remaining good rows (a new one if any was removed, as DuckDB remembers what it read at a path),
+        how many they are, and the rejected rows, with those of the erased by the rule `erased`.
     """
     erased = read_erased(lake)
     if not erased.customers:
@@ -125,7 +134,7 @@ def leave_out_erased(
 
 
 def _row_number(position: int, bad: Iterable[RejectedRecord]) -> int:
-    """The row number in its file of the good row at a position (from 0), between the bad ones."""
+    """The row number in its file of the good row at a position (from 0), counting the rejected rows before it."""
     number = position + 1
     for row in sorted(bad, key=lambda row: row.row_number):
         if row.row_number <= number:

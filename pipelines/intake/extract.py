@@ -1,47 +1,35 @@
-"""One extract file: where it is, whether it is whole, how many records it holds; and a clean copy of a damaged one.
+"""One extract file: whether it is whole, which columns it has, and how many records.
 
 No reader is trusted alone: records are counted here, apart from the loader, and a compressed file is read to its end.
 """
 
-import codecs
 import csv
 import gzip
 import hashlib
-import io
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import pyarrow.parquet as pq
 
 from pipelines.contracts import Contract, Dialect
 from pipelines.errors import BadDataError
-
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-
+from pipelines.intake.utf8 import BLOCK, open_utf8
 
 LONGEST_FIELD = 100_000  # characters; a longer field is damage, not data
-
-
-# A file may expand to so many times its size (honest extracts come to about 30), a small one to SMALL bytes.
+# A compressed file may expand to so many times its size (honest extracts come to about 30), a small one to SMALL bytes.
 MOST_EXPANSION = 100
-
-
 SMALL = 1 << 28
-
-
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
 class ExtractFile:
-    """A file as it was found: its name in the landing folder; its rows after the header (line feeds, for text).
+    """A file as it was found in the landing folder.
 
-    `columns` are in the contract's names where it knows them. `is_plain` says that text has no NUL byte and one kind
-    of line end. `version` changes when somebody writes to the file.
+    `columns` are in the contract's names where it knows them. `records` are the rows after the header (for text, its
+    line feeds). `is_plain`: text without a NUL byte and with one kind of line end. `version` changes when somebody
+    writes to the file.
     """
 
     name: str
@@ -60,79 +48,11 @@ class ExtractFile:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """A row that can't be used: its row number in the file (1 is the first after the header), why, and its values."""
+    """A row that can't be used: its row number (1 is the first after the header), the rule it breaks, its values."""
 
     row_number: int
     rule: str
     values: str
-
-
-def _suffix(path: Path) -> str | None:
-    return next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
-
-
-def find_files(folder: Path, source: str) -> list[Path]:
-    """A source's files in a landing folder, in order; empty if it did not come.
-
-    Raises:
-        BadDataError: it is there twice (say, as .csv and as .parquet), or its folder holds no part.
-    """
-    found = [path for suffix in SUFFIXES if (path := folder / f"{source}{suffix}").is_file()]
-    parts = folder / source
-    if parts.is_dir():
-        found.append(parts)
-    if len(found) > 1:
-        names = " and ".join(path.name for path in found)
-        raise BadDataError(f"{folder}: {source} is there more than once, as {names}. Leave the one that counts.")
-    if found == [parts]:
-        inside = sorted(path for path in parts.iterdir() if path.is_file() and _suffix(path))
-        if not inside:
-            raise BadDataError(f"{parts}: the folder holds no part ending in {', '.join(SUFFIXES)}")
-        return inside
-    return found
-
-
-def unknown_files(folder: Path, sources: Iterator[str] | list[str]) -> list[str]:
-    """Names in a landing folder that belong to no source: misspelt, perhaps."""
-    known = {f"{source}{suffix}" for source in sources for suffix in ("", *SUFFIXES)}
-    return sorted(path.name for path in folder.iterdir() if path.name not in known)
-
-
-def open_text(path: Path) -> IO[bytes]:
-    """The bytes of a text extract, decompressed."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
-def open_utf8(path: Path, dialect: Dialect) -> IO[bytes]:
-    """A text extract as UTF-8, decompressed. Bytes that can't be decoded stay as they are, which is no UTF-8."""
-    raw = open_text(path)
-    return raw if dialect.is_utf8 else io.BufferedReader(_Transcoded(raw, dialect.encoding), _BLOCK)
-
-
-class _Transcoded(io.RawIOBase):
-    """A stream of text in some encoding, as UTF-8."""
-
-    def __init__(self, raw: IO[bytes], encoding: str) -> None:
-        self._raw = raw
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
-        self._ready = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            block = self._raw.read(_BLOCK)
-            self._ready = self._decoder.decode(block, not block).encode("utf-8", "surrogateescape")
-            if not block:
-                break
-        taken, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 def _header(path: Path, dialect: Dialect) -> tuple[str, ...]:
@@ -149,7 +69,7 @@ def _header(path: Path, dialect: Dialect) -> tuple[str, ...]:
 
 
 def contract_names(header: tuple[str, ...], contract: Contract) -> tuple[str, ...]:
-    """A header in the contract's names: without blanks around, in lower case, former names by the present one."""
+    """A header in the contract's names: stripped, in lower case, and with present names for former ones."""
     names = tuple(name.strip().lower() for name in header)
     present = {old: column.name for column in contract.columns for old in column.former_names}
     return tuple(present[name] if name in present and present[name] not in names else name for name in names)
@@ -159,7 +79,8 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
     if not columns:
         raise BadDataError(f"{path}: the file is empty; even an extract without rows has a header. Deliver it again.")
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    known = {column.name for column in contract.columns}  # a file without a header may have a person's data there
+    # Only names of the contract are quoted: a file without a header has a person's data in its first line.
+    known = {column.name for column in contract.columns}
     if twice:
         raise BadDataError(f"{path}: {f'column {twice[0]}' if twice[0] in known else 'a column name'} is there twice")
     for column in contract.columns:
@@ -175,13 +96,13 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     """Read a file to its end: size, hash, header, records.
 
     Raises:
-        BadDataError: it is cut off, unreadable, empty, expands beyond reason, or lacks a required column; or it changed
+        BadDataError: The file is cut off, unreadable, empty, expands beyond reason, lacks a required column, or changed
             while it was read.
     """
     version = _version(path)
     try:
-        with ThreadPoolExecutor(1) as aside:
-            hashed = aside.submit(_sha256, path)
+        with ThreadPoolExecutor(1) as thread:
+            hashed = thread.submit(_sha256, path)
             if path.name.endswith(".parquet"):
                 header, records = _inspect_parquet(path)
                 is_plain = True
@@ -241,12 +162,12 @@ def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int]:
 
 
 def _count_lines(path: Path, dialect: Dialect) -> tuple[int, bool]:
-    """Lines after the first, not counting an unfinished empty one (-1: not a byte); and whether the text is plain."""
+    """Lines after the first (-1: the file has not a byte), without an empty last one; and whether the text is plain."""
     lines = returns = both = size = 0
     last, has_nul = b"", False
     most = max(SMALL, MOST_EXPANSION * path.stat().st_size)
     with open_utf8(path, dialect) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(BLOCK):
             size += len(block)
             if size > most:
                 raise BadDataError(

@@ -11,47 +11,68 @@ import duckdb
 
 from pipelines.contracts import Contract, Dialect
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.engines.sql import identifier, literal, one_file
+from pipelines.engines.sql import identifier
 from pipelines.errors import BadDataError
 from pipelines.intake.damaged_text import check_rejected, clean_copy
-from pipelines.intake.extract import ExtractFile, RejectedRecord, open_utf8
+from pipelines.intake.extract import ExtractFile, RejectedRecord
 from pipelines.intake.staging_contracts import business_dates, staged_columns
 from pipelines.intake.typed_sql import csv_scan, identifier_of, typed_select
+from pipelines.intake.utf8 import BLOCK, open_utf8
 from pipelines.settings import Settings
 
 
 class _CountMismatchError(Exception):
-    """The loader saw another number of rows than were counted apart from it."""
+    """The loader saw another number of rows than were counted independently of it."""
 
 
-# What DuckDB says of text that it can't read.
+# What DuckDB raises for text that it can't read.
 _UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeError, _CountMismatchError)
 
 
 def read_file(
     file: ExtractFile, contract: Contract, engine: DuckDBEngine, target: Path, settings: Settings, night: date
 ) -> tuple[int, list[RejectedRecord]]:
-    """Write a file's good rows, typed, to `target`; returns their number and the rows that are no good."""
+    """Write a file's good rows, typed, to `target`.
+
+    Returns:
+        The number of good rows, and the rows that are rejected.
+
+    Raises:
+        BadDataError: The file can't be read, or has another currency than the home.
+    """
     if file.is_parquet:
-        names = [identifier_of(i) for i in range(len(file.columns))]
-        scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
-        typed = replace(contract, dialect=replace(contract.dialect, decimal_mark="."))
-        try:
-            return _load(scan, file, typed, engine, target, settings, night, total=file.records)
-        except duckdb.OutOfMemoryException:
-            raise
-        except (*_UNREADABLE, duckdb.Error) as error:
-            if str(target) in str(error):  # it is what is written that has no room
-                raise
-            raise BadDataError(f"{file.path}: not a whole Parquet file ({error}). Deliver it again.") from error
+        return _read_parquet(file, contract, engine, target, settings, night)
     if file.is_plain:
         try:
             source = _utf8_copy(file, contract.dialect, target.with_suffix(".csv"))
             scan = csv_scan(source, len(file.columns), contract.dialect.delimiter, numbered=False)
             return _load(scan, file, contract, engine, target, settings, night, total=file.records)
         except _UNREADABLE:
-            # UnicodeDecodeError: DuckDB's message quotes the row, and may cut a character in two.
+            # A UnicodeDecodeError too: DuckDB's message quotes the row, and may cut a character in two.
             target.unlink(missing_ok=True)
+    return _read_damaged(file, contract, engine, target, settings, night)
+
+
+def _read_parquet(
+    file: ExtractFile, contract: Contract, engine: DuckDBEngine, target: Path, settings: Settings, night: date
+) -> tuple[int, list[RejectedRecord]]:
+    names = [identifier_of(i) for i in range(len(file.columns))]
+    scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
+    typed = replace(contract, dialect=replace(contract.dialect, decimal_mark="."))
+    try:
+        return _load(scan, file, typed, engine, target, settings, night, total=file.records)
+    except duckdb.OutOfMemoryException:
+        raise
+    except (*_UNREADABLE, duckdb.Error) as error:
+        if str(target) in str(error):  # there is no room for what is written
+            raise
+        raise BadDataError(f"{file.path}: not a whole Parquet file ({error}). Deliver it again.") from error
+
+
+def _read_damaged(
+    file: ExtractFile, contract: Contract, engine: DuckDBEngine, target: Path, settings: Settings, night: date
+) -> tuple[int, list[RejectedRecord]]:
+    """Load what can be saved of a text file that the fast reader refuses."""
     copy = target.with_suffix(".csv")
     try:
         written, damaged = clean_copy(file, contract.dialect, copy)
@@ -70,35 +91,8 @@ def _utf8_copy(file: ExtractFile, dialect: Dialect, target: Path) -> Path:
     if dialect.is_utf8:
         return file.path
     with open_utf8(file.path, dialect) as text, target.open("wb") as copy:
-        shutil.copyfileobj(text, copy, 1 << 22)
+        shutil.copyfileobj(text, copy, BLOCK)
     return target
-
-
-def without_unknown_values(
-    target: Path, contract: Contract, file: ExtractFile, engine: DuckDBEngine
-) -> tuple[Path, dict[str, int]]:
-    """Good rows with NULL for the values that a column's list doesn't have.
-
-    Only where NULL says nothing (`Column.may_be_unknown`); elsewhere such a row was rejected.
-
-    Returns:
-        The file of the good rows, another one if there was such a value; and how many there were, by column.
-    """
-    listed = [c for c in contract.columns if c.may_be_unknown and c.name in file.columns]
-    unknown = {c.name: f"{identifier(c.name)} NOT IN ({', '.join(map(literal, c.values))})" for c in listed}
-    if not unknown:
-        return target, {}
-    rows = f"read_parquet({literal(one_file(target))})"
-    counts = engine.rows(f"SELECT {', '.join(f'COUNT_IF({sql})' for sql in unknown.values())} FROM {rows}")[0]
-    found = {name: count for name, count in zip(unknown, counts, strict=True) if count}
-    if not found:
-        return target, {}
-    values = ", ".join(
-        f"CASE WHEN {unknown[name]} THEN NULL ELSE {identifier(name)} END AS {identifier(name)}" for name in found
-    )
-    known = target.with_suffix(".known.parquet")
-    engine.write_file(f"SELECT * REPLACE ({values}) FROM {rows}", known)
-    return known, found
 
 
 def _load(
@@ -121,7 +115,7 @@ def _load(
         f"CAST({identifier(dates[c.name])} AS DATE) AS {identifier(c.name)}" if c.name in dates else identifier(c.name)
         for c in staged_columns(contract)
     )
-    # Pushed down, the filter would work out every value twice: once to judge the row, once to keep it.
+    # With the filter pushed down every value would be computed twice: to judge the row, and to keep it.
     engine.connection.execute("SET disabled_optimizers = 'filter_pushdown'")
     try:
         loaded = engine.write_file(f"SELECT {columns} FROM ({select}) WHERE broken_rule IS NULL", target)
@@ -129,26 +123,31 @@ def _load(
         engine.connection.execute("RESET disabled_optimizers")
     if loaded == total:
         return loaded, []
-    # The second look costs only files that have something wrong.
+    # Only files with something wrong are read a second time.
     if not numbered:
         scanned = f"(SELECT ROW_NUMBER() OVER () AS row_number, * FROM {scan})"
         select = typed_select(file, contract, scanned, night, numbered=True)
+    bad = _broken_rows(file, select, engine)
+    if loaded + len(bad) != total:
+        raise _CountMismatchError(f"{file.path}: {loaded} rows loaded, {len(bad)} rejected, {total} counted")
+    return loaded, bad
+
+
+def _broken_rows(file: ExtractFile, select: str, engine: DuckDBEngine) -> list[RejectedRecord]:
+    """The rows of a typed SELECT that break a rule, in the file's order."""
     fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))
     by_rule = engine.rows(
         f"SELECT broken_rule, COUNT(*) FROM ({select}) WHERE broken_rule IS NOT NULL GROUP BY ALL ORDER BY 2 DESC, 1"
     )
     if by_rule:
         check_rejected(file, sum(count for _, count in by_rule), by_rule[0][0])
-    bad = [
+    return [
         RejectedRecord(number, rule, json.dumps(values, default=str, ensure_ascii=False))
         for number, rule, *values in engine.rows(
             f"SELECT row_number, broken_rule, {fields} FROM ({select}) "
             "WHERE broken_rule IS NOT NULL ORDER BY row_number"
         )
     ]
-    if loaded + len(bad) != total:
-        raise _CountMismatchError(f"{file.path}: {loaded} rows loaded, {len(bad)} rejected, {total} counted")
-    return loaded, bad
 
 
 def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, currency: str) -> None:

@@ -1,8 +1,8 @@
-"""Ingest: a night's extract of one source, read by its contract, into staging.
+"""Staging: a night's extract of one source, read by its contract into data files of the lake.
 
-Staging of night D depends on landing/D and the contract alone. What a night staged stays; the state of a source as of
-D is put together from the nights up to D: of a delta, the latest night's row for each key; of a full load, the latest
-extract.
+What night D stages depends on landing/D and the contract alone, and later nights leave it as it is. The state of a
+source as of D is made of what the nights up to D staged: for a delta the latest night's row of each key, for a full
+load the latest extract.
 """
 
 import hashlib
@@ -21,11 +21,14 @@ from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.addresses import recipe, register_functions
 from pipelines.intake.erased import leave_out_erased
-from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, find_files, inspect
-from pipelines.intake.load import read_file, without_unknown_values
+from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, inspect
+from pipelines.intake.landing import find_files
+from pipelines.intake.load import read_file
 from pipelines.intake.staging_contracts import address_columns, staging_contracts
 from pipelines.intake.supersede import state_as_of
+from pipelines.intake.unknown_values import without_unknown_values
 from pipelines.settings import Settings
+from pipelines.store.home import landing_folder
 from pipelines.store.lake import Night
 from pipelines.store.manifest import DataFile, TableState
 
@@ -40,7 +43,7 @@ REJECTED = pa.schema(
 )
 
 
-_VERSION = 3  # of this module's way of reading: a change makes every night be read again
+_VERSION = 3  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,18 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
     """Read tonight's extract of a source and work out its state as of tonight.
 
     Returns:
-        The staging tables by name: the source, its personal part if it has one, and `rejected_<source>`.
+        The staging tables by name: the source, its personal columns apart if it has any, and `rejected_<source>`.
 
     Raises:
-        BadDataError: a file breaks the contract as a whole; the message names it.
+        BadDataError: A file breaks the contract as a whole; the message names it.
     """
-    folder = settings.landing_dir / f"{night.run_date}"
+    folder = landing_folder(settings, night.run_date)
     files = [inspect(path, contract) for path in find_files(folder, contract.name)]
     info = _provenance(contract, files, settings)
     states = _staged_before(contract, night, info)
     if states is None:
-        states, seen = _read(contract, files, night, engine, settings)
-        info |= seen
+        states, counted = _read(contract, files, night, engine, settings)
+        info |= counted
     else:
         info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}
     result = {}
@@ -84,6 +87,7 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
 
 
 def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings) -> dict[str, Any]:
+    """What the manifest says of an extract: its files, and what decides on how they are read."""
     known = {column.name for column in contract.columns}
     read_by = [_VERSION, repr(contract), settings.timezone, settings.currency]
     if address_columns(contract):
@@ -98,7 +102,7 @@ def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings
 
 
 def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> dict[str, TableState] | None:
-    """What an earlier run of the same night staged, if from the same bytes in the same way."""
+    """What an earlier run of the same night staged, if it read the same bytes in the same way; else None."""
     if night.run_date not in night.lake.nights():
         return None
     tables = night.lake.manifest(night.run_date).tables
@@ -112,7 +116,7 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
 def _read(
     contract: Contract, files: list[ExtractFile], night: Night, engine: DuckDBEngine, settings: Settings
 ) -> tuple[dict[str, TableState], dict[str, Any]]:
-    """The staging tables' own parts of tonight by name, and what was seen: rows, unknown values by column."""
+    """Tonight's own data files of the staging tables by name; and what was counted: rows, unknown values by column."""
     temporary = night.temporary_folder()
     try:
         rejected: list[tuple[ExtractFile, RejectedRecord]] = []
@@ -135,10 +139,10 @@ def _read(
         duplicates = _mark_duplicates(contract, read, engine) if read else 0
         for table in staging_contracts(contract):
             if duplicates or contract.personal_columns:
-                parts = _split_off(table, read, engine) if read else ()
+                data_files = _write_columns(table, read, engine) if read else ()
             else:
-                parts = tuple(_keep(path, table.name, night) for path in read)
-            states[table.name] = TableState(data_files=parts)
+                data_files = tuple(_keep(path, table.name, night) for path in read)
+            states[table.name] = TableState(data_files=data_files)
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         counts += Counts(0, -duplicates, 0, duplicates)
         return states, {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
@@ -152,10 +156,10 @@ def _numbered_rows(read: list[Path]) -> str:
 
 
 def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine) -> int:
-    """Make table `duplicate` (file position, row) of the rows that another row of the same key beats; returns how many.
+    """Make table `duplicate` (file, row) of the rows to which another row of their key is preferred; returns how many.
 
-    The latest updated_at wins, else the last row. Rows of one key have one hash, which is cheaper to group by; whether
-    rows of one hash have one key is looked at row by row.
+    The row with the latest updated_at is kept, else the last one. Rows are first grouped by the key's hash, which is
+    cheaper; only rows whose hash is there twice are compared by the key itself.
     """
     key = ", ".join(identifier(k) for k in contract.key)
     newest = "updated_at DESC NULLS LAST, " if any(c.name == "updated_at" for c in contract.columns) else ""
@@ -166,22 +170,23 @@ def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine)
         WITH suspect AS (SELECT HASH({key}) AS code FROM {rows} GROUP BY code HAVING COUNT(*) > 1)
         SELECT filename, file_row_number FROM (
             SELECT filename, file_row_number, ROW_NUMBER() OVER (
-                PARTITION BY {key} ORDER BY {newest}filename DESC, file_row_number DESC) AS place
+                PARTITION BY {key} ORDER BY {newest}filename DESC, file_row_number DESC) AS preference
             FROM {rows} WHERE HASH({key}) IN (SELECT code FROM suspect)
-        ) WHERE place > 1
+        ) WHERE preference > 1
         """
     )
     return int(engine.rows("SELECT COUNT(*) FROM duplicate")[0][0])
 
 
 def _keep(path: Path, table: str, night: Night) -> DataFile:
-    """A file that is good as it was read."""
+    """Keep a file as it was read: it is good as a data file of the table."""
     with pq.ParquetFile(path) as file:
         rows = file.metadata.num_rows
     return night.data_file(path.rename(night.new_file(table)), rows)
 
 
-def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[DataFile, ...]:
+def _write_columns(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple[DataFile, ...]:
+    """Write a staging table's columns of what was read, without the duplicates."""
     normal = {f"{name}_normal": f"normal_{name}({name}) AS {name}_normal" for name in address_columns(table)}
     columns = ", ".join(normal.get(c.name, identifier(c.name)) for c in table.columns)
     rows = _numbered_rows(read)
@@ -195,7 +200,7 @@ def _split_off(table: Contract, read: list[Path], engine: DuckDBEngine) -> tuple
 def _write_rejected(
     contract: Contract, rejected: list[tuple[ExtractFile, RejectedRecord]], engine: DuckDBEngine
 ) -> TableState:
-    """What was rejected tonight, with the values: restricted, for the data engineer's eyes."""
+    """The rows rejected tonight, with their values: a restricted table, for data engineers alone."""
     if not rejected:
         return TableState()
     table = pa.Table.from_pylist(

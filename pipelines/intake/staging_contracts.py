@@ -17,7 +17,7 @@ def staged_columns(contract: Contract) -> tuple[Column, ...]:
 
 
 def staging_contracts(contract: Contract) -> tuple[Contract, ...]:
-    """The tables that a source becomes: itself, and its personal columns apart with normal addresses, if it has any."""
+    """The tables that a source becomes: itself, and (if any) its personal columns apart, with normal addresses."""
     columns = staged_columns(contract)
     if not contract.personal_columns:
         return (replace(contract, columns=columns),)

@@ -1,8 +1,8 @@
-"""The state of a source as of a night: which rows of earlier nights are superseded."""
+"""The state of a source as of a night: the data files it consists of, and which earlier rows are superseded."""
 
 from typing import Any
 
-from pipelines.contracts import Contract
+from pipelines.contracts import Column, Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
 from pipelines.store.lake import Night
@@ -12,45 +12,69 @@ from pipelines.store.manifest import DataFile, TableState, latest_full
 def state_as_of(
     table: Contract, own: tuple[DataFile, ...], night: Night, engine: DuckDBEngine, info: dict[str, Any]
 ) -> TableState:
-    """The state of a staging table as of tonight, from tonight's own parts and those of the nights before."""
+    """The state of a staging table as of tonight.
+
+    Args:
+        table: The staging table's contract.
+        own: Tonight's own data files of it.
+        night: Tonight; it knows what the nights before staged.
+        engine: To find the superseded rows.
+        info: What the manifest is to say of the extract; the number of superseded rows is added.
+    """
     earlier = night.earlier_files(table.name)
     if table.load == "full":
-        parts = latest_full(earlier | ({night.run_date: own} if own else {}))
-        return TableState(data_files=parts, key=table.key, info={**info, "rows_superseded": 0})
-    before = [part for _, parts in sorted(earlier.items()) for part in parts]
+        data_files = latest_full(earlier | ({night.run_date: own} if own else {}))
+        return TableState(data_files=data_files, key=table.key, info={**info, "rows_superseded": 0})
+    before = [file for _, files in sorted(earlier.items()) for file in files]
     state = TableState(data_files=(*before, *own), key=table.key, info=info)
     previous = night.previous.tables.get(table.name) if night.previous else None
     known = previous is not None and set(previous.data_files) == set(before)
-    if not before or (known and not any(part.rows for part in own)):
+    if not before or (known and not any(file.rows for file in own)):
         superseded = previous.superseded if previous and known else ()
         return state.model_copy(update={"superseded": superseded, "info": {**info, "rows_superseded": 0}})
-    columns = [column for column in table.columns if column.name in ("landing_date", *table.key)]
-    key = ", ".join(identifier(column.name) for column in columns)
     if known and previous is not None:
-        old = engine.select_of(previous, table)
-        new = engine.scan_files(own)
-        same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
-        select = f"SELECT {key} FROM ({old}) AS old SEMI JOIN {new} AS new ON {same}"
-        if previous.superseded:
-            select += f" UNION ALL SELECT {key} FROM ({engine.select_files(previous.superseded, columns)})"
-    else:  # an earlier night came late or again: which rows are superseded is worked out anew
-        rows = f"({engine.select_files(state.data_files, columns)})"
-        by = ", ".join(identifier(k) for k in table.key)
-        select = (
-            f"SELECT {key} FROM (SELECT {key}, MAX(landing_date) OVER (PARTITION BY {by}) AS newest FROM {rows}) "
-            "WHERE landing_date < newest"
-        )
-    replaced = engine.write(select, f"{table.name}_superseded")
-    kept = replaced if any(part.rows for part in replaced) else ()
-    return state.model_copy(
-        update={"superseded": kept, "info": {**info, "rows_superseded": _count_replaced(table, kept, own, engine)}}
+        select = _newly_superseded(table, own, previous, engine)
+    else:  # an earlier night came late or was run again
+        select = _superseded(table, state, engine)
+    written = engine.write(select, f"{table.name}_superseded")
+    superseded = written if any(file.rows for file in written) else ()
+    count = _count_superseded(table, superseded, own, engine)
+    return state.model_copy(update={"superseded": superseded, "info": {**info, "rows_superseded": count}})
+
+
+def _index_columns(table: Contract) -> list[Column]:
+    """The columns by which a row of a staging table is known."""
+    return [column for column in table.columns if column.name in ("landing_date", *table.key)]
+
+
+def _newly_superseded(table: Contract, own: tuple[DataFile, ...], previous: TableState, engine: DuckDBEngine) -> str:
+    """SQL of the rows that tonight's rows supersede, and of those that the last night knew to be superseded."""
+    columns = _index_columns(table)
+    index = ", ".join(identifier(column.name) for column in columns)
+    same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
+    old, new = engine.select_of(previous, table), engine.scan_files(own)
+    select = f"SELECT {index} FROM ({old}) AS old SEMI JOIN {new} AS new ON {same}"
+    if previous.superseded:
+        select += f" UNION ALL SELECT {index} FROM ({engine.select_files(previous.superseded, columns)})"
+    return select
+
+
+def _superseded(table: Contract, state: TableState, engine: DuckDBEngine) -> str:
+    """SQL of all rows whose key a later night brought again, found anew from every night's rows."""
+    columns = _index_columns(table)
+    index = ", ".join(identifier(column.name) for column in columns)
+    rows = f"({engine.select_files(state.data_files, columns)})"
+    key = ", ".join(identifier(k) for k in table.key)
+    return (
+        f"SELECT {index} FROM (SELECT {index}, MAX(landing_date) OVER (PARTITION BY {key}) AS newest FROM {rows}) "
+        "WHERE landing_date < newest"
     )
 
 
-def _count_replaced(
+def _count_superseded(
     table: Contract, superseded: tuple[DataFile, ...], own: tuple[DataFile, ...], engine: DuckDBEngine
 ) -> int:
-    """Rows of earlier nights that stood until tonight's came with their keys, which all are superseded now."""
+    """The superseded rows with a key that tonight brought: those that stood until tonight, and any before them."""
     if not own or not superseded:
         return 0
     same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)

@@ -1,4 +1,4 @@
-"""SQL that types an extract's fields and names the first rule that a row breaks."""
+"""SQL, put together from a contract, that types an extract's fields and names the first rule that a row breaks."""
 
 import re
 from collections.abc import Iterable
@@ -11,11 +11,12 @@ from pipelines.intake.extract import ExtractFile
 
 
 def identifier_of(position: int) -> str:
-    """Files' own column names never get into SQL; columns are addressed by position."""
+    """The SQL name of a file's column by position; a file's own column names never get into SQL."""
     return f"f{position}"
 
 
 def csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
+    """What to write after FROM to read a CSV file of so many columns as text; `numbered`: row_number is the first."""
     names = ["row_number"] * numbered + [identifier_of(i) for i in range(width)]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     return (
@@ -25,13 +26,13 @@ def csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
 
 
 def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) -> str:
-    """SQL for a column's value from text or from a typed Parquet column; NULL if it can't be read as its type.
+    """SQL of a column's value from text or from a typed Parquet column; NULL if it can't be read as its type.
 
-    DuckDB breaks off at a time at the end of its calendar, which `careful` takes to be unreadable.
+    With `careful` a time at the end of DuckDB's calendar is unreadable; without it DuckDB raises an error.
     """
     text = f"CAST({raw} AS VARCHAR)"
     if column.type == "VARCHAR" and column.identifier:
-        # Exact, for blanks around it and a number that passed through a spreadsheet or a float column: 17850.0, nan.
+        # Without the blanks around it, and without the trace of a spreadsheet or a float column: 17850.0, nan.
         exact = f"NULLIF(NULLIF(TRIM({text}, E' \\t\\r\\n'), ''), 'nan')"
         exact = f"REGEXP_REPLACE({exact}, '^(\\d+)\\.0+$', '\\1')"
         odd = " OR ".join(f"{text} LIKE {end}" for end in ("'%.%0'", "'% '", "E'%\\t'", "E'%\\r'", "E'%\\n'"))
@@ -58,7 +59,7 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
 
 
 def _number(raw: str, decimal_mark: str) -> str:
-    """SQL of a number with a decimal point; where the mark is another, one that has a point can't be read: NULL."""
+    """SQL of a number with a decimal point; where the mark is another, a number with a point is unreadable: NULL."""
     if decimal_mark == ".":
         return raw
     text = f"CAST({raw} AS VARCHAR)"
@@ -66,22 +67,22 @@ def _number(raw: str, decimal_mark: str) -> str:
 
 
 def _iso(raw: str, date_format: str | None) -> str:
-    """SQL of a date's text, or that of a time, with the date as ISO 8601 has it; other text stays as it is."""
+    """SQL of the text of a date or time with the date in ISO 8601; other text stays as it is."""
     if date_format is None:
         return raw
     order = re.findall("DD|MM|YYYY", date_format)
     digits = {"DD": r"(\d{1,2})", "MM": r"(\d{1,2})", "YYYY": r"(\d{4})"}
     if len(date_format) == len("DDMMYYYY"):
         digits = {"DD": r"(\d{2})", "MM": r"(\d{2})", "YYYY": r"(\d{4})"}
-    parts = (digits.get(part, re.escape(part)) for part in re.split("(DD|MM|YYYY)", date_format))
-    pattern = literal(rf"^\s*{''.join(parts)}")
-    iso = "-".join(f"\\{order.index(part) + 1}" for part in ("YYYY", "MM", "DD"))
+    patterns = (digits.get(piece, re.escape(piece)) for piece in re.split("(DD|MM|YYYY)", date_format))
+    pattern = literal(rf"^\s*{''.join(patterns)}")
+    iso = "-".join(f"\\{order.index(piece) + 1}" for piece in ("YYYY", "MM", "DD"))
     return f"REGEXP_REPLACE(CAST({raw} AS VARCHAR), {pattern}, {literal(iso)})"
 
 
 def _time(text: str, time_zone: str | None) -> str:
-    """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's if that is None."""
-    # ISO 8601 may leave the seconds out, DuckDB not before an offset; looked at only where there is no value.
+    """SQL of a point in time; without an offset it is one in `time_zone`, or in the connection's zone if that is None."""
+    # ISO 8601 may leave the seconds out, which DuckDB can't read before an offset; evaluated only if there is no value.
     with_seconds = f"REGEXP_REPLACE(CAST({text} AS VARCHAR), '([T ]\\d\\d:\\d\\d)([Z+-])', '\\1:00\\2')"
     point = f"COALESCE(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({with_seconds} AS TIMESTAMPTZ))"
     if time_zone is None:
@@ -91,7 +92,7 @@ def _time(text: str, time_zone: str | None) -> str:
     return f"CASE WHEN {has_offset} THEN {point} ELSE {here} END"
 
 
-# `never` is in it, infinity is later; a date may be as odd as a date of birth of the year 116.
+# 9999-12-31, which means never, is in the range, and infinity is not. Dates of birth of the year 116 have been seen.
 _RANGE = {
     "DATE": "'0001-01-01' AND '9999-12-31'",
     "TIMESTAMP WITH TIME ZONE": "'1000-01-01' AND '9999-12-31 23:59:59'",
@@ -99,9 +100,10 @@ _RANGE = {
 
 
 def row_rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
+    """The rules that each row of a file must keep, given the columns that are present in it."""
     for column in contract.columns:
         if column.name in present and column.type != "VARCHAR":
-            blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # looked at only where there is no value
+            blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # evaluated only if there is no value
             yield Rule(f"{column.name}_unreadable", f"CASE WHEN {column.name} IS NULL THEN {blank} END")
         if column.name in present and column.type in _RANGE:
             yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN {_RANGE[column.type]}")

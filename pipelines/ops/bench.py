@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from pipelines.catalog import Table, tables
 from pipelines.engines.sql import identifier, literal
-from pipelines.intake.extract import find_files
+from pipelines.intake.landing import find_files
 from pipelines.settings import Settings
+from pipelines.store.home import landing_folder
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import Manifest
 from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
@@ -215,7 +216,7 @@ def floors(home: Path, night: date) -> dict[str, float]:
     with duckdb.connect(config={"memory_limit": settings.memory_limit, "threads": settings.threads}) as connection:
         for table in tables().values():
             if table.kind == "source":
-                queries = _bare_copies(settings.landing_dir / f"{night}", table.name, home / "floor.parquet")
+                queries = _bare_copies(landing_folder(settings, night), table.name, home / "floor.parquet")
             elif table.kind == "sql" and not table.is_view:
                 queries = _bare_reads(table, manifest, lake)
             else:

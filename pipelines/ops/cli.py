@@ -198,7 +198,7 @@ def backtest(
     settings = _settings(home)
     from pipelines.backtests.run import committed_night, run_backtest
     from pipelines.errors import LoyaltyError
-    from pipelines.publishing.run_summary import backtest_lines
+    from pipelines.publishing.backtest_summary import backtest_lines
     from pipelines.store.lake import Lake
 
     began = time.perf_counter()
@@ -250,7 +250,9 @@ def query(
     """Query the published warehouse."""
     import duckdb
 
-    path = _settings(home).home / "warehouse.duckdb"
+    from pipelines.store.home import warehouse_path
+
+    path = warehouse_path(_settings(home).home)
     try:
         with duckdb.connect(str(path), read_only=True) as warehouse:
             print(warehouse.sql(sql))

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from pipelines.errors import BadDataError
-from pipelines.intake.extract import find_files
+from pipelines.intake.landing import find_files
 
 Snapshot = dict[str, tuple[int, int]]
 

@@ -16,6 +16,7 @@ from pipelines.contracts import sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.landing import check_landing
 from pipelines.settings import Settings, code_version, load_settings
+from pipelines.store.home import landing_folder
 from pipelines.store.lake import Lake, Night
 from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 from pipelines.store.manifest import Manifest
@@ -106,7 +107,7 @@ def open_night(run_date: date, run_id: str) -> None:
         with exclusive_home_lock(settings.home):
             lake = Lake(settings.home)
             lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
-            check_landing(settings.landing_dir / f"{run_date}", sources().values())
+            check_landing(landing_folder(settings, run_date), sources().values())
             lake.open_night(run_date, run_id)
 
 
@@ -158,13 +159,13 @@ def report(run_date: date, run_id: str) -> Path | None:
     """Write the night's report from its warehouse, unless a later night is published."""
     with _step_of("write_report", run_date, run_id) as (_, settings, _):
         from pipelines.report import write_report
-        from pipelines.store.home import published_night, warehouse_path
+        from pipelines.store.home import published_night, reports_folder, warehouse_path
 
         if published_night(settings.home) != run_date:
             return None
         return write_report(
             warehouse_path(settings.home, run_date),
-            settings.home / "reports" / f"{run_date}",
+            reports_folder(settings.home, run_date),
             mode=settings.file_mode,
             folder_mode=settings.folder_mode,
         )
@@ -181,7 +182,7 @@ def finish(run_date: date, run_id: str) -> None:
 
 def night_warnings(run_date: date) -> list[str]:
     """What people should look at after a finished night, in words without personal data."""
-    from pipelines.publishing.run_summary import warnings
+    from pipelines.publishing import night_warnings as publishing
 
     settings = load_settings()
-    return warnings(settings, Lake(settings.home).manifest(run_date))
+    return publishing.night_warnings(settings, Lake(settings.home).manifest(run_date))

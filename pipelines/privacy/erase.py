@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import add_erased, read_erased
-from pipelines.intake.extract import SUFFIXES
+from pipelines.intake.landing import SUFFIXES
 from pipelines.privacy.exports import count_in_exports, redact_exports, write_removals_of
 from pipelines.privacy.lake_files import count_in_lake, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
@@ -22,6 +22,7 @@ from pipelines.privacy.redact import Rewritten, persons_rows, redact_extract
 from pipelines.privacy.verify import Find, verify_erasure
 from pipelines.publishing.warehouse import rebuild_warehouses
 from pipelines.settings import Settings
+from pipelines.store.home import removals_folder
 from pipelines.store.lake import Lake
 from pipelines.store.locks import exclusive_home_lock
 
@@ -72,7 +73,7 @@ def erase(
         if dry_run:
             return Outcome(ids, changes, erasure.shared)
         removals = _finish(erasure, lake, settings)
-        left_out = (*not_searched, settings.home / "exports" / "erasures")  # removals hold addresses until imported
+        left_out = (*not_searched, removals_folder(settings.home))  # removals hold addresses until imported
         files, found = verify_erasure(settings, erasure.person, left_out)
         return Outcome(ids, changes, erasure.shared, removals, files, tuple(found))
 
@@ -125,7 +126,7 @@ def _finish(erasure: Erasure, lake: Lake, settings: Settings) -> Path | None:
     lake.erasures.mkdir(parents=True, exist_ok=True, mode=0o700)
     keep_open(lake, erasure)
     add_erased(lake, person.ids, person.cards)
-    removals = settings.home / "exports" / "erasures" / erasure.request
+    removals = removals_folder(settings.home) / erasure.request
     if not removals.exists():
         write_removals_of(person, lake, settings, removals)
     for path, contract in _extracts(settings):

@@ -18,6 +18,7 @@ from pipelines.privacy.person import Person, lake_files, rows_of
 from pipelines.privacy.redact import hash_of, redact_export
 from pipelines.settings import Settings
 from pipelines.store.files import write_atomically
+from pipelines.store.home import exports_folder, night_folders
 from pipelines.store.lake import Lake
 from pipelines.tables.inputs import contract_of
 
@@ -37,7 +38,7 @@ class _ExportFile:
 
 def _nights(settings: Settings) -> Iterator[tuple[Path, Json]]:
     """Every night's folder of campaign files, with its manifest."""
-    for folder in sorted((settings.home / "exports").glob("????-??-??")):
+    for folder in night_folders(exports_folder(settings.home)):
         yield folder, json.loads((folder / "manifest.json").read_bytes())
 
 
@@ -114,13 +115,13 @@ def write_removals_of(person: Person, lake: Lake, settings: Settings, folder: Pa
         con.execute(f"CREATE TABLE address AS SELECT DISTINCT customer_id, {used} FROM {rows_of(personal)}")
         removed = ", ".join(f"{_address_to_remove(name, is_theirs)} AS {name}" for name in ADDRESSES)
         con.execute(
-            f"""CREATE TABLE lists_removals AS
+            f"""CREATE TABLE list_removal AS
             SELECT DISTINCT m.campaign_id, m.channel, m.target, m.customer_id, {removed},
                 CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
             FROM list_member AS m LEFT JOIN address AS a ON a.customer_id = m.customer_id
             WHERE m.{is_theirs}"""
         )
-        if con.execute("SELECT 1 FROM lists_removals LIMIT 1").fetchone():
+        if con.execute("SELECT 1 FROM list_removal LIMIT 1").fetchone():
             folder.parent.mkdir(parents=True, exist_ok=True, mode=settings.folder_mode)
             write_removals(con, read_campaigns(settings.campaigns), settings, folder)
 

@@ -36,13 +36,12 @@ def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
         redaction = _redaction_of(path, erasure.person)
         changed, left = rows_to_redact(path, redaction)
         if changed:
-            night, run, *_ = path.name.split(".")
             unique = sha256(f"{erasure.request}:{path.name}".encode()).hexdigest()[:8]
-            new = path.with_name(f"{night}.{run}.{unique}.parquet")
+            new = lake.successor(path, unique)
             writing = new.with_suffix(".writing")
             redact_parquet(path, writing, redaction)
             writing.replace(new)
-            renamed[str(path.relative_to(lake.root))] = (str(new.relative_to(lake.root)), left)
+            renamed[lake.relative(path)] = (lake.relative(new), left)
     for manifest in map(lake.manifest, lake.nights()):
         tables = {
             name: _renamed_state(state, renamed, f"{manifest.run_date}", erasure.landing)

@@ -21,7 +21,8 @@ from pipelines.contracts import Contract, Dialect
 from pipelines.engines.duckdb import PARQUET
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.erased import person_columns, redaction_sql
-from pipelines.intake.extract import contract_names, open_utf8
+from pipelines.intake.extract import contract_names
+from pipelines.intake.utf8 import open_utf8
 from pipelines.privacy.person import Person, quoted
 from pipelines.store.files import sync
 

@@ -1,32 +1,28 @@
-"""The data dictionary: what every source and published table holds, as the contracts say it."""
+"""The data dictionary: what every published table and every source holds, in the words of the contracts."""
 
 from collections.abc import Iterable
 
-from pipelines.contracts import Contract, sources, table_contract
-from pipelines.publishing.warehouse import PUBLISHED, PUBLISHED_VIEWS
+from pipelines.contracts import TABLE_LAYERS, Contract, layer_contracts, sources
 
 HEAD = """# Data dictionary
 
-Made from the contracts in `data_contracts/` by `loyalty dictionary`; a test keeps it up to date. All published tables
-also carry `run_date`, the business date of the night that made them. Money is in the home's currency.
+Made from the contracts in `data_contracts/` by `loyalty dictionary`; a test keeps it up to date. The published tables
+come first, by layer. All of them also carry `run_date`, the business date of the night that made them. Money is in the
+home's currency.
 """
 
 
 def data_dictionary() -> str:
-    """The whole dictionary as Markdown."""
-    published = sorted({*PUBLISHED, *PUBLISHED_VIEWS, "pipeline_run"})
-    return "\n".join(
-        [
-            HEAD,
-            "## Published tables\n",
-            *_chapter(table_contract(name) for name in published),
-            "## Sources\n",
-            *_chapter(sources().values()),
-        ]
-    )
+    """The whole dictionary as Markdown: a chapter for each layer's published tables, then the sources."""
+    lines = [HEAD]
+    for layer in TABLE_LAYERS:
+        published = [contract for contract in layer_contracts(layer) if contract.published]
+        lines += [f"## Published tables: {layer}\n", *_chapter(published)]
+    return "\n".join([*lines, "## Sources\n", *_chapter(sources().values())])
 
 
 def _chapter(contracts: Iterable[Contract]) -> Iterable[str]:
+    """A table of columns for each contract."""
     for contract in contracts:
         yield f"### {contract.name}\n\n{contract.description} Grain: {contract.grain}.\n"
         yield "| column | type | meaning |\n|---|---|---|"

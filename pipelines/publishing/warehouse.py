@@ -1,7 +1,11 @@
-"""Publish: the night's tables as one read-only DuckDB file that replaces the last one with one rename."""
+"""Publish: the night's tables as one read-only DuckDB file that replaces the last one with one rename.
+
+A contract says whether its table is published, and as what: as a `table` whose rows are written into the warehouse, or
+as a `view` over the lake's files. Tables of several rows a customer are views, and so are wide ones whose gist
+customer_360 has: to write them a second time would cost seconds.
+"""
 
 import json
-import uuid
 from datetime import date
 from pathlib import Path
 
@@ -9,60 +13,19 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.catalog import tables
-from pipelines.contracts import Contract
+from pipelines.contracts import Contract, published_tables, table_contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal
 from pipelines.settings import Settings
+from pipelines.store.files import path_beside
 from pipelines.store.home import dated_warehouses, night_of_warehouse, published_night, warehouse_path
 from pipelines.store.lake import CommittedNight, Lake, Night
 from pipelines.store.manifest import Manifest
 from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import parameters
 
-# What analysts see, in the order in which they see it. Views over the lake are what has several rows a customer, and
-# the wide tables whose gist customer_360 has: written a second time, they would cost seconds. So are all other tables
-# of very many rows, unless a group is to read them, as the lake's files are its owner's alone.
-PUBLISHED = (
-    "customer_360",
-    "customer_rfm",
-    "customer_clv",
-    "customer_churn",
-    "segment_channel",
-    "category_capacity",
-    "kpi_daily",
-    "promo_performance",
-    "promotion_performance",
-    "campaign_effect",
-    "customer_identity",
-    "customer_match",
-    "identity_conflict",
-    "service_account",
-    "churn_calibration",
-    "backtest",
-    "backtest_quality",
-    "model_quality",
-    "data_quality",
-    "batch_expectation",
-    "rejected_rows",
-)
-
-
-PUBLISHED_VIEWS = (
-    "order_fact",
-    "order_line",
-    "contact",
-    "channel_log",
-    "customer_growth",
-    "customer_next_order",
-    "customer_channel",
-    "customer_segment",
-    "customer_segment_history",
-    "campaign_list",
-    "campaign_assignment",
-)
-
-
-# A table of no more rows is written into the warehouse in any case, in the order of its keys.
+# A `table` of at most so many rows is written in the order of its keys. A larger one becomes a view too, unless a group
+# reads the warehouse: the lake's files are readable by their owner alone.
 WRITTEN_ROWS = 100_000
 
 
@@ -70,7 +33,7 @@ def publish_warehouse(night: Night, settings: Settings) -> bool:
     """Build the night's warehouse beside the current one and swap it in with one rename.
 
     Returns:
-        Whether it was published: an older night than the published one is not.
+        Whether the night was published. A night that is older than the published one is not.
     """
     home = settings.home
     newest = published_night(home)
@@ -86,7 +49,7 @@ def publish_warehouse(night: Night, settings: Settings) -> bool:
 
 
 def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
-    """Build every warehouse anew from its night's manifest; one whose night is no longer kept goes."""
+    """Build every warehouse anew from its night's manifest, and remove those whose night is no longer kept."""
     home, kept = settings.home, lake.nights()
     notes = {}
     for path in dated_warehouses(home):
@@ -99,15 +62,15 @@ def rebuild_warehouses(lake: Lake, token: str, settings: Settings) -> None:
     if notes:
         _show(max(notes), home)
     else:
-        (home / "warehouse.duckdb").unlink(missing_ok=True)
+        warehouse_path(home).unlink(missing_ok=True)
     for night, note in notes.items():
         lake.forget_published(night, but=note)
 
 
 def _build(night: Night, settings: Settings) -> Path:
-    """Put the night's own warehouse in place; returns the note that keeps the files that it reads."""
+    """Put the night's own warehouse in place. Returns the note that keeps the lake's files that it reads."""
     home = settings.home
-    building = home / f".warehouse.{night.run_date}.{uuid.uuid4().hex[:8]}"
+    building = path_beside(warehouse_path(home, night.run_date))
     read = {file for table in night.tables().values() for file in table.paths()}
     note = night.lake.keep_published(night.run_date, read)
     try:
@@ -120,10 +83,10 @@ def _build(night: Night, settings: Settings) -> Path:
 
 
 def _show(night: date, home: Path) -> None:
-    """Make a night's warehouse the one that analysts see."""
-    link = home / f".warehouse.{uuid.uuid4().hex[:8]}"
+    """Make a night's warehouse the one that analysts open."""
+    link = path_beside(warehouse_path(home))
     link.hardlink_to(warehouse_path(home, night))
-    link.rename(home / "warehouse.duckdb")
+    link.rename(warehouse_path(home))
 
 
 def _fill(path: Path, night: Night, settings: Settings) -> None:
@@ -135,24 +98,24 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
         connection.execute("BEGIN")
         connection.execute("CREATE TABLE warehouse.night AS FROM night")
         connection.execute("CREATE TABLE warehouse.pipeline_run AS FROM run ORDER BY run_date")
-        _comment("TABLE", contract_of("pipeline_run"), connection)
+        _comment("TABLE", table_contract("pipeline_run"), connection)
         connection.execute("USE warehouse")
-        for name in (*PUBLISHED, *PUBLISHED_VIEWS):
-            contract = contract_of(name)
-            kind, select = _published(contract, night, engine, settings)
-            connection.execute(f"CREATE {kind} {identifier(name)} AS {select}")
-            _comment(kind, contract, connection)
+        for contract in published_tables():
+            if contract.name in tables():  # pipeline_run is no table of a night
+                kind, select = _published(contract, night, engine, settings)
+                connection.execute(f"CREATE {kind} {identifier(contract.name)} AS {select}")
+                _comment(kind, contract, connection)
         connection.execute("COMMIT")
         connection.execute("USE memory")
         connection.execute("DETACH warehouse")
 
 
 def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> tuple[str, str]:
-    """Whether a table is published as a TABLE or a VIEW, and the SELECT of it."""
+    """TABLE or VIEW, and the SELECT of what is published."""
     columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
     inner = _view_select(contract.name, night, engine)
     select = f"SELECT {columns}, DATE '{night.run_date}' AS run_date FROM ({inner})"
-    if contract.name in PUBLISHED_VIEWS:
+    if contract.published == "view":
         return "VIEW", select
     if night.table(contract.name).rows > WRITTEN_ROWS:
         return "TABLE" if settings.shared_group else "VIEW", select
@@ -161,7 +124,7 @@ def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings:
 
 
 def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
-    """A view's SELECT down to the lake's files, so that it needs nothing but them."""
+    """A table's SELECT down to the lake's files; the views of the night that it reads are written out in it."""
     table = tables()[name]
     if not table.is_view:
         return engine.select_of(night.table(name), contract_of(name))
@@ -180,7 +143,7 @@ def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnectio
 
 
 def pipeline_runs(lake: Lake, until: date) -> pa.Table:
-    """Grain: committed night up to `until`: code, settings, inputs with their hashes, seconds by task."""
+    """Grain: committed night up to `until`. Its code version, settings, hashes of input files, seconds by task."""
     manifests = [lake.manifest(night) for night in lake.nights() if night <= until]
     return pa.table(
         {

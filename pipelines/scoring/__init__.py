@@ -1,1 +1,5 @@
-"""scoring."""
+"""Models in a night: each is fitted weekly against its champion, and scores every customer every night.
+
+Imports tables, intake, engines, store and the ground, and the mathematics from models/; never campaigns or publishing.
+Start in fitting.py (what all fits share), then read clv.py: the other models' modules have the same order.
+"""

@@ -16,8 +16,7 @@ from models.churn.season import Outcomes
 from models.clv.fit import fit_clv
 from models.clv.parameters import ClvParameters, QualityRow
 from models.evaluation.drift import bin_counts, drift_rows
-from pipelines.catalog import tables
-from pipelines.contracts import table_contract
+from pipelines.catalog import query
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
     BATCH_ROWS,
@@ -25,11 +24,13 @@ from pipelines.scoring.fitting import (
     SHOPPER,
     Tables,
     cut_offs,
-    is_fitted,
-    md5_share,
+    kept_fit,
+    last_fit_day,
     model_age,
     quality_rows,
+    values_of,
 )
+from pipelines.scoring.sampling import md5_share, put_sampled_days, register_bound
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.tables.parameters import feature_dates
@@ -38,47 +39,41 @@ from pipelines.tables.recipes import FITTED_BY
 # More customers than these make no better churn model, only a slower one.
 FITTED_CUSTOMERS = 100_000
 
-
-# p_alive's parameters, and how many leave in a season, are known well enough from so many.
+# Of so many, p_alive's parameters and how many leave in a season are known well enough.
 BUYING_CUSTOMERS = 20_000
 
-
-# For seasons: dates of four years, four weeks apart, so that 13 of them are a year.
+# Seasons are learnt at dates of four years, four weeks apart, so that 13 of them are a year.
 SEASON_DATES = 52
-
-
 SEASON_DATE_DAYS = 28
 
 
 def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. Learnt at earlier cut-offs, judged at the last one whose outcome is known tonight."""
+    champion = _model(engine, "history.churn_model")
     gap = timedelta(settings.churn_lead_days + settings.churn_horizon_days)
-    judged_at, models = engine.rows(
-        "SELECT MAX(trained_through), (SELECT COUNT(*) FROM history.churn_model) FROM history.churn_fit"
-    )[0]
-    if models and is_fitted("churn_fit", night, settings, judged_at + gap):
-        names = ("churn_fit", "churn_model", "churn_calibration")
-        return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in names}
-    _sample_customers(engine, night)
+    fitted_on = _fitted_on(engine, gap)
+    if fitted_on and (kept := kept_fit("churn_fit", fitted_on, engine, night, settings)):
+        return kept
+    _sample_customers(engine)
     _sample_shopper_days(engine)
     days = cut_offs(engine, night.run_date, gap, settings)
     features, buying = _features_as_of(days, night.run_date, engine, settings)
-    now = settings.model_dump(mode="json")
     fit = fit_churn(
         features,
         SEED,
-        _churn_model(engine, "history.churn_model"),
+        champion,
         buying=buying,
-        question={name: now[name] for name in FITTED_BY},
+        question=values_of(settings, FITTED_BY),
         outcomes=_outcomes_by_date(engine, night.run_date, gap, settings),
         threads=settings.threads,
     )
-    fit_diagnostics: list[QualityRow] = [("method", None, f"{fit.method}: {fit.note}"), *fit.fit_diagnostics]
-    learnt = date.fromisoformat(fit.model.training["last_cut_off"]) if fit.model else night.run_date - gap
-    tables = [quality_rows("churn", fit_diagnostics, night.run_date - gap), quality_rows("churn", fit.quality, learnt)]
+    diagnostics: list[QualityRow] = [("method", None, f"{fit.method}: {fit.note}"), *fit.fit_diagnostics]
+    known_through = night.run_date - gap
+    learnt_through = date.fromisoformat(fit.model.training["last_cut_off"]) if fit.model else known_through
+    quality = [quality_rows("churn", diagnostics, known_through), quality_rows("churn", fit.quality, learnt_through)]
     artefacts = [to_artefact(fit.model)] if fit.model else []
     return {
-        "churn_fit": pa.concat_tables(tables),
+        "churn_fit": pa.concat_tables(quality),
         "churn_model": pa.table(
             {
                 "artefact": pa.array([trees for trees, _ in artefacts], pa.binary()),
@@ -89,107 +84,94 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     }
 
 
-def _churn_model(engine: DuckDBEngine, table: str) -> ChurnModel | None:
+def _model(engine: DuckDBEngine, table: str) -> ChurnModel | None:
     """The model that a table holds; one without parameters was written before there were any, and is not used."""
     found = engine.rows(f"SELECT artefact, parameters FROM {table} WHERE parameters IS NOT NULL")
     return from_artefact(*found[0]) if found else None
 
 
-def _sample_customers(engine: DuckDBEngine, night: Night) -> None:
-    """Make customer_day stand for a fixed random part of the customers (by md5 of their id), if there are many."""
+def _fitted_on(engine: DuckDBEngine, gap: timedelta) -> date | None:
+    """The night of the last fit, whose rows are of the last day with an outcome; None where it left no model."""
+    known_through = last_fit_day(engine, "churn_fit")
+    has_model = engine.rows("SELECT COUNT(*) FROM history.churn_model")[0][0]
+    return known_through + gap if known_through and has_model else None
+
+
+def _sample_customers(engine: DuckDBEngine) -> None:
+    """Make customer_day stand for the days of a fixed random part of the customers, if they are many."""
     customers = engine.rows("SELECT COUNT(*) FROM customer_totals")[0][0]
     if customers <= FITTED_CUSTOMERS:
         return
-    below = md5_share(FITTED_CUSTOMERS / customers)
-    engine.materialise("sampled", f"SELECT customer_id FROM customer_totals WHERE md5(customer_id)[:8] < '{below}'")
-    days = engine.select_of(night.table("customer_day"), table_contract("customer_day"))
-    engine.materialise("customer_day", f"SELECT * FROM ({days}) WHERE customer_id IN (SELECT customer_id FROM sampled)")
+    register_bound(engine, md5_share(FITTED_CUSTOMERS / customers))
+    engine.materialise("sampled_customer", query("fits/churn_customer"))
+    put_sampled_days(engine)
 
 
 def _sample_shopper_days(engine: DuckDBEngine) -> None:
     """Make shopper_day the days with an order of all shoppers or, if many, of a fixed random part of them."""
     customers = engine.rows("SELECT COUNT(DISTINCT customer_id) FROM customer_day")[0][0]
-    below = md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0))
-    engine.materialise(
-        "shopper_day",
-        f"SELECT customer_id, business_date, known_date FROM customer_day WHERE order_count > 0 AND {SHOPPER}"
-        f" AND md5(customer_id)[9:16] <= '{below}'",
-    )
+    register_bound(engine, md5_share(min(BUYING_CUSTOMERS / max(customers, 1), 1.0)))
+    engine.materialise("shopper_day", query("fits/shopper_day"))
 
 
 def _features_as_of(
     days: list[date], run_date: date, engine: DuckDBEngine, settings: Settings
 ) -> tuple[pa.Table, ClvParameters | None]:
-    """customer_features as of other days than tonight, with labels and p_alive; and p_alive's parameters of tonight."""
+    """customer_features as of past days, with labels and p_alive; and the parameters of p_alive as of tonight."""
     engine.register_arrow("feature_date", feature_dates(days, settings))
     features = engine.arrow(
-        f"SELECT * FROM ({tables()['customer_features'].sql}) WHERE {SHOPPER} ORDER BY as_of_date, customer_id"
+        f"SELECT * FROM ({query('scores/customer_features')}) WHERE {SHOPPER} ORDER BY as_of_date, customer_id"
     )
     buying = _buying_as_of([*days, run_date], engine, settings)
     if any(parameters is None for parameters in buying.values()):
         return features, None
-    parts = [with_p_alive(features.filter(pc.equal(features["as_of_date"], day)), buying[day]) for day in days]
-    return pa.concat_tables(parts), buying[run_date]
+    by_day = [with_p_alive(features.filter(pc.equal(features["as_of_date"], day)), buying[day]) for day in days]
+    return pa.concat_tables(by_day), buying[run_date]
 
 
 def _buying_as_of(days: list[date], engine: DuckDBEngine, settings: Settings) -> dict[date, ClvParameters | None]:
-    """Parameters of buying and leaving, by what was known on each day of all shoppers drawn who had ordered."""
+    """Parameters of buying and leaving by day, from what was known then of the drawn shoppers who had ordered."""
     engine.register_arrow("feature_date", feature_dates(days, settings))
-    patterns = engine.arrow(
-        "SELECT as_of_date, frequency, recency_days, age_days, COUNT(*) AS customer_count FROM ("
-        " SELECT as_of_date, COUNT(*) - 1 AS frequency, DATE_DIFF('day', MIN(business_date), as_of_date) AS age_days,"
-        " DATE_DIFF('day', MIN(business_date), MAX(business_date)) AS recency_days"
-        " FROM shopper_day INNER JOIN cut_off ON business_date <= as_of_date AND known_date <= known_by_date"
-        " GROUP BY customer_id, as_of_date"
-        ") GROUP BY as_of_date, frequency, recency_days, age_days ORDER BY ALL"
-    )
+    patterns = engine.arrow(query("fits/buying_pattern"))
     return {day: fit_clv(patterns.filter(pc.equal(patterns["as_of_date"], day)).to_pandas()).parameters for day in days}
 
 
 def _outcomes_by_date(engine: DuckDBEngine, run_date: date, gap: timedelta, settings: Settings) -> Outcomes:
-    """How many of the active left at dates with a known outcome, by days since the last order; of shoppers drawn."""
-    first: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
-    begin = first + timedelta(settings.active_days)
+    """How many of the active left at dates with a known outcome, by days since the last order; of drawn shoppers."""
+    first_day: date = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0] or run_date
+    first_date, active = first_day + timedelta(settings.active_days), timedelta(settings.active_days - 1)
     days = [run_date - timedelta(SEASON_DATE_DAYS) * n for n in range(SEASON_DATES, 0, -1)]
-    dates = feature_dates([day for day in days if begin <= day <= run_date - gap], settings)
-    engine.register_arrow("season_date", dates)
-    rows = engine.arrow(
-        "SELECT as_of_date, days_since_last_order, COUNT(*) AS customer_count,"
-        " COUNT(CASE WHEN has_churned THEN 1 END) AS churned_count FROM ("
-        " SELECT as_of_date, MAX(business_date) < MIN(label_from_date) AS has_churned,"
-        " MIN(CASE WHEN business_date <= as_of_date THEN DATE_DIFF('day', business_date, as_of_date) END)"
-        " AS days_since_last_order"
-        " FROM shopper_day INNER JOIN season_date ON business_date <= label_to_date"
-        f" AND business_date > as_of_date - {settings.active_days}"
-        " GROUP BY customer_id, as_of_date"
-        ") WHERE days_since_last_order IS NOT NULL"
-        " GROUP BY as_of_date, days_since_last_order ORDER BY as_of_date, days_since_last_order"
-    )
-    return Outcomes(rows.to_pandas(), gap, run_date)
+    days = [day for day in days if first_date <= day <= run_date - gap]
+    active_from = pa.array([day - active for day in days], pa.date32())
+    engine.register_arrow("season_date", feature_dates(days, settings).append_column("active_from_date", active_from))
+    return Outcomes(engine.arrow(query("fits/season_outcome")).to_pandas(), gap, run_date)
 
 
 def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, pa.Table | str]:
     """Grain: customer with an order in the last year. The probability to buy no more within the horizon, and why."""
-    model = _churn_model(engine, "churn_model")
-    watched = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
+    model = _model(engine, "churn_model")
+    counts = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
 
     def scored(batch: pa.Table) -> pa.Table:
-        known = with_p_alive(batch, model.buying if model else None)
-        rows, usual = _scored_churn(model, known, settings)
+        customers = with_p_alive(batch, model.buying if model else None)
+        rows, unadjusted = _scored(model, customers, settings)
         if model:
-            for name, values in scored_columns(model, known, usual).items():
-                watched[name] += bin_counts(model.bins[name], values)
+            for name, values in scored_columns(model, customers, unadjusted).items():
+                counts[name] += bin_counts(model.bins[name], values)
         return rows
 
     engine.map_batches("scored_churn", scored, "SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS)
-    drift = _drift(model, watched, night.run_date, settings) if model else []
-    learnt = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
-    return {"customer_churn": "SELECT * FROM scored_churn", "churn_drift": quality_rows("churn", drift, learnt)}
+    drift = _drift(model, counts, night.run_date, settings) if model else []
+    learnt_through = date.fromisoformat(model.training["last_cut_off"]) if model else night.run_date
+    return {
+        "customer_churn": "SELECT * FROM scored_churn",
+        "churn_drift": quality_rows("churn", drift, learnt_through),
+    }
 
 
-def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
+def _scored(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
     """Rows of customer_churn, and the scores before they were moved to the season."""
-    p_churn, usual = score_churn(model, batch, settings.threads)
+    p_churn, unadjusted = score_churn(model, batch, settings.threads)
     active = batch["is_active"]
     columns = {
         "customer_id": batch["customer_id"],
@@ -200,15 +182,15 @@ def _scored_churn(model: ChurnModel | None, batch: pa.Table, settings: Settings)
         **{f"reason_{n}": words for n, words in enumerate(churn_reasons(model, batch), 1)},
         "horizon_days": pa.repeat(pa.scalar(settings.churn_horizon_days, pa.int64()), len(batch)),
     }
-    return pa.table(columns), usual
+    return pa.table(columns), unadjusted
 
 
 def _drift(
-    model: ChurnModel, watched: dict[str, npt.NDArray[np.int64]], run_date: date, settings: Settings
+    model: ChurnModel, counts: dict[str, npt.NDArray[np.int64]], run_date: date, settings: Settings
 ) -> list[QualityRow]:
     """Rows of churn_drift: the stability of each feature and the score, and the model's age."""
-    outcome = date.fromisoformat(model.training["last_cut_off"]) + timedelta(
+    outcome_known = date.fromisoformat(model.training["last_cut_off"]) + timedelta(
         settings.churn_lead_days + settings.churn_horizon_days
     )
-    rows = drift_rows(model.bins, watched, "active customers", "the last cut-off learnt on")
-    return [*rows, model_age(outcome, run_date)]
+    rows = drift_rows(model.bins, counts, "active customers", "the last cut-off learnt on")
+    return [*rows, model_age(outcome_known, run_date)]

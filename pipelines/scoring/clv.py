@@ -1,12 +1,8 @@
-"""Tables that Python makes: models are fitted on what is small by nature, and score every customer in Arrow batches.
-
-Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
-"""
+"""CLV: its models of buying and spend are fitted weekly, and value every customer and their total every night."""
 
 import json
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import date, timedelta
 from functools import cache, partial, reduce
 from typing import Any
@@ -17,123 +13,109 @@ import pandas as pd
 import pyarrow as pa
 
 from models.clv.challenge import ChallengerResult, compare_with_champion, no_comparison
-from models.clv.fit import fit_clv
+from models.clv.fit import ClvFit, fit_clv
 from models.clv.holdout import HoldoutPeriod
 from models.clv.parameters import ClvParameters, Method, QualityRow, SpendParameters
 from models.clv.score import WATCHED, score_clv, tier_bounds, watched_columns
-from models.clv.spend import fit_spend
+from models.clv.spend import SpendFit, fit_spend
 from models.clv.total import TotalForecast, forecast_total
-from models.evaluation.drift import Bins, bin_counts, fixed_bins
+from models.evaluation.drift import Bins, bin_counts
+from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
     ARTEFACT,
     BATCH_ROWS,
+    COMPARED_DAYS,
     SEED,
     SHOPPER,
-    TRIAL_DAYS,
     Tables,
     artefact,
-    is_fitted,
+    bins_json,
+    component_drift,
+    has_target,
     kept_bins,
-    md5_share,
+    kept_fit,
+    last_fit_day,
     model_age,
-    part_drift,
+    model_components,
     quality_rows,
     values_of,
 )
+from pipelines.scoring.sampling import md5_share, register_bound
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 
-_CLV_LIBRARIES = ("autograd", "lifetimes", "numpy", "scipy")
-
-
-# Below this share of net revenue with a known cost, a margin rate would speak for too little; CLV is then on revenue.
+# If the cost of less of net revenue is known, a margin rate would stand for too little; CLV is then on revenue.
 MINIMUM_KNOWN_COST = 0.5
 
-
-# Fewer days, less than four weeks, say too little of how models forecast.
+# A shorter holdout, of less than four weeks, says too little of how models forecast.
 MIN_PAST_DAYS = 28
 
+# Champion and challenger are compared, and bins for drift made, on at most so many customers.
+COMPARED_CUSTOMERS = 20_000
 
-# On so many customers new CLV parameters are held against the last ones, and bins for drift are made.
-TRIED_CUSTOMERS = 20_000
+# Settings that define which purchases are forecast, and how; only models of the same are compared.
+_TARGET_SET_BY = ("buying_model", "amounts_include_tax", "gift_card_categories")
 
+# Settings that the bins for drift rest on, beside the parameters.
+_BINS_SET_BY = ("active_days", "clv_horizon_days")
 
-# Of FITTED_BY, what says which purchases are forecast, and how.
-_CLV_QUESTION = ("buying_model", "amounts_include_tax", "gift_card_categories")
-
-
-# What the bins of CLV's drift rest on, beside the parameters.
-_CLV_WATCHED_BY = ("active_days", "clv_horizon_days")
+_Components = dict[str, dict[str, Any]]
+_Outcomes = Callable[[int], pd.DataFrame]
 
 
 def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     """Grain: model and metric. The models of buying and of spend, and the margin that turns spend into value."""
-    earlier = {row["part"]: row for row in engine.arrow("SELECT * FROM history.clv_model").to_pylist()}
-    fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.clv_fit")[0][0]
-    if {"buying", "spend"} <= earlier.keys() and is_fitted("clv_fit", night, settings, fitted_on):
-        return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in ("clv_fit", "clv_model")}
-    patterns = engine.arrow(
-        "SELECT frequency, recency_days, age_days, COUNT(*) AS customer_count FROM customer_purchase_pattern "
-        f"WHERE frequency IS NOT NULL AND {SHOPPER} GROUP BY frequency, recency_days, age_days ORDER BY ALL"
-    ).to_pandas()
-    spends = engine.arrow(
-        "SELECT frequency, CAST(repeat_revenue AS DOUBLE) / frequency AS mean_repeat_value, COUNT(*) AS customer_count "
-        f"FROM customer_purchase_pattern WHERE frequency > 0 AND {SHOPPER} "
-        "GROUP BY frequency, mean_repeat_value ORDER BY ALL"
-    ).to_pandas()
-    first = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {SHOPPER}")[0][0]
+    champion = model_components(engine, "history.clv_model")
+    fitted_on = last_fit_day(engine, "clv_fit")
+    if {"buying", "spend"} <= champion.keys() and (kept := kept_fit("clv_fit", fitted_on, engine, night, settings)):
+        return kept
+    patterns = engine.arrow(query("fits/purchase_pattern_count")).to_pandas()
+    spends = engine.arrow(query("fits/spend_pattern_count")).to_pandas()
+    first_day = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {SHOPPER}")[0][0]
     _sample_shoppers(engine)
     outcomes = cache(partial(_outcomes, engine, night.run_date))
-    last_buying, last_spend, _ = _clv_parameters(earlier)
-    past = _past(outcomes, first, night.run_date, settings)
-    buying = fit_clv(patterns, last_buying, settings.buying_model, settings.clv_horizon_days, past)
+    last_buying, last_spend, _ = _parameters(champion)
+    holdout = _holdout(outcomes, first_day, night.run_date, settings)
+    buying = fit_clv(patterns, last_buying, settings.buying_model, settings.clv_horizon_days, holdout)
     spend = fit_spend(spends, last_spend)
     rate, known = _margin_rate(engine)
     rows: list[QualityRow] = [*buying.quality(), *spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
 
-    def fitted(part: str, parameters: str, data: npt.NDArray[np.float64]) -> dict[str, Any]:
-        row = artefact(part, parameters, [data], _CLV_LIBRARIES, first, night.run_date)
-        return row | {"question": json.dumps(values_of(settings, _CLV_QUESTION)), "bins": None}
+    def fitted(component: str, parameters: str, data: npt.NDArray[np.float64]) -> dict[str, Any]:
+        libraries = tables()["clv_fit"].libraries
+        row = artefact(component, parameters, [data], libraries, first_day, night.run_date)
+        return row | {"target_definition": _target(settings)}
 
     model = {} if rate is None else {"margin_rate": fitted("margin_rate", repr(rate), np.array([rate, known]))}
     methods: dict[str, Method] = {}
-    for part, fit, data in (("buying", buying, patterns), ("spend", spend, spends)):
+    fits: tuple[tuple[str, ClvFit | SpendFit, pd.DataFrame], ...] = (
+        ("buying", buying, patterns),
+        ("spend", spend, spends),
+    )
+    for name, fit, data in fits:
         if fit.parameters is None:
             continue
-        trial = _clv_trial(fit.parameters, earlier.get(part), outcomes, night, settings) if fit.converged else None
-        is_new = trial is not None and not trial.is_refused
-        rows += trial.quality if trial else []
-        model[part] = fitted(part, fit.parameters.to_json(), data.to_numpy(float)) if is_new else earlier[part]
-        methods[part] = fit.method if is_new else "last_good"
+        result = _compared(fit.parameters, champion.get(name), outcomes, night, settings) if fit.converged else None
+        is_new = result is not None and not result.is_refused
+        rows += result.quality if result else []
+        model[name] = fitted(name, fit.parameters.to_json(), data.to_numpy(float)) if is_new else champion[name]
+        methods[name] = fit.method if is_new else "last_good"
     _add_bins(model, engine, night, settings)
     return {
-        "clv_fit": pa.concat_tables([quality_rows("clv", rows, night.run_date), *_of_parameters(model, methods)]),
-        "clv_model": pa.Table.from_pylist([model[part] for part in sorted(model)], schema=ARTEFACT),
+        "clv_fit": pa.concat_tables([quality_rows("clv", rows, night.run_date), *_parameter_rows(model, methods)]),
+        "clv_model": pa.Table.from_pylist([model[name] for name in sorted(model)], schema=ARTEFACT),
     }
 
 
-def _past(
-    outcomes: Callable[[int], pd.DataFrame], first: date | None, run_date: date, settings: Settings
-) -> HoldoutPeriod | None:
-    """What was known before the last third of the history, or the last horizon if that is shorter.
-
-    None if that is too short, or nobody bought in it.
-    """
-    days = min((run_date - (first or run_date)).days // 3, settings.clv_horizon_days)
-    if days < MIN_PAST_DAYS:
-        return None
-    customers = outcomes(days)
-    purchases = float(customers["purchase_days"].sum())
-    return HoldoutPeriod(customers[["frequency", "recency_days", "age_days"]], days, purchases) if purchases else None
+def _target(settings: Settings) -> str:
+    return json.dumps(values_of(settings, _TARGET_SET_BY))
 
 
-def _clv_parameters(
-    model: Mapping[str, dict[str, Any]],
-) -> tuple[ClvParameters | None, SpendParameters | None, float | None]:
-    """Of buying, of spend, and the margin rate, from the rows of clv_model by part."""
-    text = {part: row["parameters"] for part, row in model.items()}
+def _parameters(model: _Components) -> tuple[ClvParameters | None, SpendParameters | None, float | None]:
+    """Of buying, of spend, and the margin rate."""
+    text = {name: row["parameters"] for name, row in model.items()}
     return (
         ClvParameters.from_json(text["buying"]) if "buying" in text else None,
         SpendParameters.from_json(text["spend"]) if "spend" in text else None,
@@ -141,89 +123,86 @@ def _clv_parameters(
     )
 
 
-def _of_parameters(model: Mapping[str, dict[str, Any]], methods: Mapping[str, Method]) -> Iterator[pa.Table]:
-    """Rows of clv_fit on the parameters in use, each of the day through which they were learnt."""
-    buying, spend, _ = _clv_parameters(model)
-    for part, parameters in (("buying", buying), ("spend", spend)):
-        if parameters:
-            yield quality_rows("clv", parameters.quality(methods[part]), model[part]["trained_through"])
-
-
 def _sample_shoppers(engine: DuckDBEngine) -> None:
-    """Make `shopper` hold all who have bought; a fixed random part of them (by md5 of their id), if they are many."""
-    shoppers = f"FROM customer_purchase_pattern WHERE frequency IS NOT NULL AND {SHOPPER}"
-    share = md5_share(min(TRIED_CUSTOMERS / max(engine.rows(f"SELECT COUNT(*) {shoppers}")[0][0], 1), 1.0))
-    columns = "customer_id, frequency, recency_days, age_days, repeat_revenue"
-    engine.materialise("shopper", f"SELECT {columns} {shoppers} AND md5(customer_id)[17:24] <= '{share}'")
-
-
-def _clv_trial(
-    new: ClvParameters | SpendParameters,
-    last: dict[str, Any] | None,
-    outcomes: Callable[[int], pd.DataFrame],
-    night: Night,
-    settings: Settings,
-) -> ChallengerResult:
-    """Tonight's parameters against the last ones (a row of clv_model), by what customers did in the last weeks."""
-    if last is None:
-        return no_comparison(new, "there is no earlier one")
-    if last["question"] is None or json.loads(last["question"]) != values_of(settings, _CLV_QUESTION):
-        return no_comparison(new, f"the earlier one was fitted by other settings ({', '.join(_CLV_QUESTION)})")
-    days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
-    return compare_with_champion(new, type(new).from_json(last["parameters"]), outcomes(days), days, SEED)
+    """Make `shopper` hold all who have bought or, if they are many, a fixed random part of them."""
+    bought = f"SELECT COUNT(*) FROM customer_purchase_pattern WHERE frequency IS NOT NULL AND {SHOPPER}"
+    register_bound(engine, md5_share(min(COMPARED_CUSTOMERS / max(engine.rows(bought)[0][0], 1), 1.0)))
+    engine.materialise("shopper", query("fits/shopper"))
 
 
 def _outcomes(engine: DuckDBEngine, tonight: date, days: int) -> pd.DataFrame:
-    """Grain: shopper known so many days ago. His history up to then, and what he bought since."""
-    known = f"d.business_date <= DATE '{tonight - timedelta(days)}'"
-    found: pd.DataFrame = engine.arrow(
-        f"""SELECT d.customer_id, COUNT(*) FILTER ({known}) - 1 AS frequency,
-            DATE_DIFF('day', MIN(d.business_date), MAX(d.business_date) FILTER ({known})) AS recency_days,
-            DATE_DIFF('day', MIN(d.business_date), DATE '{tonight - timedelta(days)}') AS age_days,
-            CAST(SUM(d.net_spend) FILTER ({known}) - ARG_MIN(d.net_spend, d.business_date) AS DOUBLE) AS repeat_revenue,
-            COUNT(*) FILTER (NOT {known}) AS purchase_days,
-            CAST(COALESCE(SUM(d.net_spend) FILTER (NOT {known}), 0) AS DOUBLE) AS spend
-        FROM customer_day AS d INNER JOIN shopper AS s ON d.customer_id = s.customer_id
-        WHERE d.net_spend > 0 GROUP BY d.customer_id HAVING MIN(d.business_date) <= DATE '{tonight - timedelta(days)}'
-        ORDER BY d.customer_id"""
-    ).to_pandas()
+    """Grain: shopper who had bought so many days ago. Their history up to then, and what they bought since."""
+    engine.register_arrow("pattern_date", pa.table({"as_of_date": [tonight - timedelta(days)]}))
+    found: pd.DataFrame = engine.arrow(query("fits/holdout_purchase")).to_pandas()
     return found
 
 
-def _add_bins(model: dict[str, dict[str, Any]], engine: DuckDBEngine, night: Night, settings: Settings) -> None:
-    """Give the parts that were fitted tonight the bins of what is watched, over tonight's shoppers."""
-    buying, spend, _ = _clv_parameters(model)
-    shoppers = engine.arrow("SELECT * FROM shopper ORDER BY customer_id")
-    scored = score_clv(shoppers, buying, spend, settings.clv_horizon_days, 0.0, None)
-    columns = watched_columns(shoppers, scored, settings.active_days)
-    for part, names in WATCHED.items():
-        if part in model and model[part]["trained_through"] == night.run_date:
-            bins = {name: asdict(fixed_bins(columns[name])) for name in names}
-            model[part]["bins"] = json.dumps(values_of(settings, _CLV_WATCHED_BY) | {"bins": bins})
+def _holdout(outcomes: _Outcomes, first_day: date | None, run_date: date, settings: Settings) -> HoldoutPeriod | None:
+    """The last third of the history, or the last horizon if that is shorter, and what was known before it.
+
+    None if that is too short, or nobody bought in it.
+    """
+    days = min((run_date - (first_day or run_date)).days // 3, settings.clv_horizon_days)
+    if days < MIN_PAST_DAYS:
+        return None
+    customers = outcomes(days)
+    purchases = float(customers["purchase_days"].sum())
+    return HoldoutPeriod(customers[["frequency", "recency_days", "age_days"]], days, purchases) if purchases else None
 
 
 def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
     """Margin / net revenue of customers' days with a known cost, None if too little is known; and the share known."""
-    margin, with_cost, total = engine.rows(
-        "SELECT SUM(gross_margin), SUM(CASE WHEN gross_margin IS NOT NULL THEN net_revenue END), SUM(net_revenue) "
-        f"FROM customer_day WHERE {SHOPPER}"
-    )[0]
-    if not with_cost or not total or with_cost < 0 or total < 0:
-        return None, 0.0
-    known = float(with_cost / total)
-    return (float(margin / with_cost) if known >= MINIMUM_KNOWN_COST else None), known
+    for margin, with_cost, total in engine.rows(query("fits/margin_rate")):
+        if with_cost and total and with_cost > 0 and total > 0:
+            known = float(with_cost / total)
+            return (float(margin / with_cost) if known >= MINIMUM_KNOWN_COST else None), known
+    return None, 0.0
+
+
+def _compared(
+    challenger: ClvParameters | SpendParameters,
+    champion: Mapping[str, Any] | None,
+    outcomes: _Outcomes,
+    night: Night,
+    settings: Settings,
+) -> ChallengerResult:
+    """Tonight's parameters against those in use (a row of clv_model), by what customers did in the last weeks."""
+    if champion is None:
+        return no_comparison(challenger, "there is no earlier one")
+    if not has_target(champion, settings, _TARGET_SET_BY):
+        reason = f"the earlier one was fitted by other settings ({', '.join(_TARGET_SET_BY)})"
+        return no_comparison(challenger, reason)
+    days = max((night.run_date - champion["trained_through"]).days, COMPARED_DAYS)
+    last = type(challenger).from_json(champion["parameters"])
+    return compare_with_champion(challenger, last, outcomes(days), days, SEED)
+
+
+def _add_bins(model: _Components, engine: DuckDBEngine, night: Night, settings: Settings) -> None:
+    """Give the components that were fitted tonight the bins of what is watched, over tonight's shoppers."""
+    buying, spend, _ = _parameters(model)
+    shoppers = engine.arrow("SELECT * FROM shopper ORDER BY customer_id")
+    scored = score_clv(shoppers, buying, spend, settings.clv_horizon_days, 0.0, None)
+    columns = watched_columns(shoppers, scored, settings.active_days)
+    for name, watched in WATCHED.items():
+        if name in model and model[name]["trained_through"] == night.run_date:
+            model[name]["bins"] = bins_json({column: columns[column] for column in watched}, settings, _BINS_SET_BY)
+
+
+def _parameter_rows(model: _Components, methods: Mapping[str, Method]) -> Iterator[pa.Table]:
+    """Rows of clv_fit on the parameters in use, each of the day through which they were learnt."""
+    buying, spend, _ = _parameters(model)
+    for name, parameters in (("buying", buying), ("spend", spend)):
+        if parameters:
+            yield quality_rows("clv", parameters.quality(methods[name]), model[name]["trained_through"])
 
 
 def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
-    model = {row["part"]: row for row in engine.arrow("SELECT * FROM clv_model").to_pylist()}
-    buying, spend, rate = _clv_parameters(model)
-    bins = {part: kept_bins(model[part], settings, _CLV_WATCHED_BY) for part in WATCHED if part in model}
-    watched = {name: np.zeros(len(kept.shares), np.int64) for of in bins.values() for name, kept in of.items()}
-    columns = (
-        f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {SHOPPER} AS is_shopper "
-        "FROM customer_purchase_pattern"
-    )
+    model = model_components(engine, "clv_model")
+    buying, spend, rate = _parameters(model)
+    bins = {name: kept_bins(model[name], settings, _BINS_SET_BY) for name in WATCHED if name in model}
+    all_bins = {column: kept for by_column in bins.values() for column, kept in by_column.items()}
+    counts = {column: np.zeros(len(kept.shares), np.int64) for column, kept in all_bins.items()}
     score = partial(
         score_clv,
         parameters=buying,
@@ -235,61 +214,44 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     totals: list[TotalForecast] = []
 
     def scored(batch: pa.Table) -> pa.Table:
+        shoppers = batch.filter(batch["is_shopper"])
         if buying:
-            shoppers = batch.filter(batch["is_shopper"])
             totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
         rows = score(batch)
-        people = batch["is_shopper"]
-        columns = watched_columns(batch.filter(people), rows.filter(people), settings.active_days) if watched else {}
-        for of in bins.values():
-            for name, kept in of.items():
-                watched[name] += bin_counts(kept, columns[name])
+        if all_bins:
+            columns = watched_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
+            for column, kept in all_bins.items():
+                counts[column] += bin_counts(kept, columns[column])
         return rows
 
-    engine.map_batches("scored_clv", scored, f"{columns} ORDER BY customer_id", BATCH_ROWS)
+    engine.map_batches("scored_clv", scored, query("fits/scored_pattern"), BATCH_ROWS)
     total = reduce(operator.add, totals) if totals else None
-    history: int = engine.rows(f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {SHOPPER}")[0][0] or 0
-    sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {SHOPPER}"
-    clv = engine.rows(sum_of_clv)[0][0]
-    bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
-    tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
-    learnt = model["buying"]["trained_through"] if "buying" in model else night.run_date
+    learnt_through = model["buying"]["trained_through"] if "buying" in model else night.run_date
+    forecast = _forecast(buying, total, engine, night.run_date, settings)
     return {
-        "customer_clv": f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier "
-        "FROM scored_clv",
-        "clv_forecast": quality_rows("clv", _forecast(buying, total, clv, history, night.run_date, settings), learnt),
-        "clv_drift": _clv_drift(model, bins, watched, night.run_date),
+        "customer_clv": _with_tiers(engine),
+        "clv_forecast": quality_rows("clv", forecast, learnt_through),
+        "clv_drift": _drift(model, bins, counts, night.run_date),
     }
 
 
-def _clv_drift(
-    model: Mapping[str, dict[str, Any]],
-    bins: Mapping[str, dict[str, Bins]],
-    watched: Mapping[str, npt.NDArray[np.int64]],
-    run_date: date,
-) -> pa.Table:
-    """Rows of clv_drift: the stability of what is watched, and the age of each part of the model."""
-    tables = []
-    for part, of in bins.items():
-        learnt = model[part]["trained_through"]
-        rows = part_drift(of, watched, WATCHED[part], _CLV_WATCHED_BY)
-        metric = "model_age_days" if part == "buying" else "spend_model_age_days"
-        rows.append(model_age(learnt, run_date, metric))
-        tables.append(quality_rows("clv", rows, learnt))
-    return pa.concat_tables(tables or [quality_rows("clv", [], run_date)])
+def _with_tiers(engine: DuckDBEngine) -> str:
+    """A SELECT of scored_clv with each customer's tier."""
+    bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
+    tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
+    return f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier FROM scored_clv"
 
 
 def _forecast(
-    buying: ClvParameters | None,
-    total: TotalForecast | None,
-    clv: float | None,
-    history_days: int,
-    run_date: date,
-    settings: Settings,
+    buying: ClvParameters | None, total: TotalForecast | None, engine: DuckDBEngine, run_date: date, settings: Settings
 ) -> list[QualityRow]:
     """Rows of clv_forecast: what all customers together are expected to do."""
     if buying is None or total is None:
         return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
+    sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {SHOPPER}"
+    clv: float | None = engine.rows(sum_of_clv)[0][0]
+    longest_age = f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {SHOPPER}"
+    history_days: int = engine.rows(longest_age)[0][0] or 0
     horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
     found = total.interval(buying) if history_days >= MIN_PAST_DAYS else None
     low, high = (round(end, 6) for end in found) if found else (None, None)
@@ -305,3 +267,20 @@ def _forecast(
         ("forecast_purchases_high", high, f"upper end {interval}"),
         ("forecast_clv", clv, f"{money}; {horizon}"),
     ]
+
+
+def _drift(
+    model: _Components,
+    bins: Mapping[str, dict[str, Bins]],
+    counts: Mapping[str, npt.NDArray[np.int64]],
+    run_date: date,
+) -> pa.Table:
+    """Rows of clv_drift: the stability of what is watched, and the age of each component of the model."""
+    made = []
+    for name, kept in bins.items():
+        learnt_through = model[name]["trained_through"]
+        rows = component_drift(kept, counts, WATCHED[name], _BINS_SET_BY)
+        metric = "model_age_days" if name == "buying" else "spend_model_age_days"
+        rows.append(model_age(learnt_through, run_date, metric))
+        made.append(quality_rows("clv", rows, learnt_through))
+    return pa.concat_tables(made or [quality_rows("clv", [], run_date)])

@@ -1,7 +1,4 @@
-"""Growth tables that Python makes: who will spend more, what categories hold, when the next order is due, best channel.
-
-Each function has the inputs that the catalog declares for it, as views of the engine, and returns tables by name.
-"""
+"""Spend growth: its model is fitted weekly on earlier cut-offs, and says every night who will spend more."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -12,7 +9,7 @@ import pyarrow as pa
 
 from models.evaluation.drift import bin_counts, drift_rows
 from models.spend_growth import SpendGrowthModel, fit_spend_growth, score_spend_growth, watched
-from pipelines.catalog import tables
+from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
     ARTEFACT,
@@ -20,20 +17,20 @@ from pipelines.scoring.fitting import (
     Tables,
     artefact,
     cut_offs,
-    is_fitted,
+    kept_fit,
+    last_fit_day,
     model_age,
+    model_components,
     quality_rows,
+    values_of,
 )
-from pipelines.scoring.habits import LIBRARIES, model_components, sample_customers
-from pipelines.scoring.headroom import category_capacity, headroom_quality, peer_group
-from pipelines.scoring.next_order import fitted_rhythm
+from pipelines.scoring.sampling import sample_customers
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.tables.parameters import feature_dates
 from pipelines.tables.recipes import FITTED_BY
 
-FITS = ("spend_growth_fit", "spend_growth_model", "category_capacity", "peer_group")
-
+COMPONENT = "spend_more"
 
 _SPEND = (
     "days_since_last_order, days_since_first_order, order_day_count_365d, revenue_365d, spend_last, spend_before, "
@@ -42,53 +39,47 @@ _SPEND = (
 
 
 def spend_growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
-    """Grain: model and metric. Models of growth and of the next order; what peers spend and categories hold."""
-    earlier = model_components(engine, "history.spend_growth_model")
-    fitted_on = engine.rows("SELECT MAX(trained_through) FROM history.spend_growth_fit")[0][0]
-    if len(earlier) == 2 and is_fitted("spend_growth_fit", night, settings, fitted_on):
-        return {name: engine.arrow(f"SELECT * FROM history.{name}") for name in FITS}
-    capacity, peers = category_capacity(engine, night.run_date), peer_group(engine)
+    """Grain: model and metric. Learnt at one cut-off, judged at the next; the last model may stay.
+
+    A refused fit leaves the rows of the last model, which bear its day: fitted_on is the night of the attempt.
+    """
+    champion = model_components(engine, "history.spend_growth_model", with_date=True).get(COMPONENT)
+    fitted_on = last_fit_day(engine, "spend_growth_fit", "fitted_on")
+    if champion and (kept := kept_fit("spend_growth_fit", fitted_on, engine, night, settings)):
+        return kept
     sample_customers(engine)
-    first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
-    horizon, now = settings.churn_horizon_days, settings.model_dump(mode="json")
+    horizon = settings.churn_horizon_days
     gap = timedelta(settings.churn_lead_days + horizon)
     train, test = (_spend_as_of(day, engine, settings) for day in cut_offs(engine, night.run_date, gap, settings)[-2:])
-    last = SpendGrowthModel.from_json(earlier["spend_more"]["parameters"]) if "spend_more" in earlier else None
-    growth = fit_spend_growth(train, test, horizon, last, {name: now[name] for name in FITTED_BY})
-    rhythm, of_rhythm = fitted_rhythm(engine, night, settings, earlier.get("rhythm"), first_day)
-    parts = [rhythm] if rhythm else []
-    if growth.model is last and last is not None:
-        parts.append(earlier["spend_more"])
-    elif growth.model is not None:
+    last = SpendGrowthModel.from_json(champion["parameters"]) if champion else None
+    fit = fit_spend_growth(train, test, horizon, last, values_of(settings, FITTED_BY))
+    model = champion if fit.model is last else None
+    if fit.model is not None and model is None:
+        first_day = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
         data = (frame.to_numpy(dtype=float) for frame in (train, test))
-        parts.append(artefact("spend_more", growth.model.to_json(), data, LIBRARIES, first_day, night.run_date))
-    learnt_through = parts[-1]["trained_through"] if growth.model else night.run_date
-    quality = (
-        quality_rows("growth", growth.quality, learnt_through),
-        quality_rows("growth", headroom_quality(capacity, peers), night.run_date),
-        *of_rhythm,
-    )
+        libraries = tables()["spend_growth_fit"].libraries
+        model = artefact(COMPONENT, fit.model.to_json(), data, libraries, first_day, night.run_date)
+    learnt_through = model["trained_through"] if model else night.run_date
+    quality = quality_rows("growth", fit.quality, learnt_through)
     return {
-        "spend_growth_fit": pa.concat_tables(quality),
-        "spend_growth_model": pa.Table.from_pylist(parts, schema=ARTEFACT),
-        "category_capacity": capacity,
-        "peer_group": peers,
+        "spend_growth_fit": quality.append_column("fitted_on", pa.array([night.run_date] * len(quality), pa.date32())),
+        "spend_growth_model": pa.Table.from_pylist([model] if model else [], schema=ARTEFACT),
     }
 
 
 def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.DataFrame:
-    """What growth is learnt from, as of another day than tonight, with what was spent then where it is known."""
+    """Grain: customer with an order in the year before a day. What was known of their spend, and what came after."""
     engine.register_arrow("feature_date", feature_dates([day], settings))
     spend: pd.DataFrame = engine.arrow(
-        f"SELECT {_SPEND} FROM ({tables()['customer_features'].sql}) ORDER BY customer_id"
+        f"SELECT {_SPEND} FROM ({query('scores/customer_features')}) ORDER BY customer_id"
     ).to_pandas()
     return spend
 
 
 def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order in the last year. The probability to spend more in the horizon than in the last."""
-    part = model_components(engine, "spend_growth_model").get("spend_more")
-    model = SpendGrowthModel.from_json(part["parameters"]) if part else None
+    row = model_components(engine, "spend_growth_model", with_date=True).get(COMPONENT)
+    model = SpendGrowthModel.from_json(row["parameters"]) if row else None
     counts = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
 
     def scored(batch: pa.Table) -> pa.Table:
@@ -106,7 +97,7 @@ def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings)
 
     select = f"SELECT customer_id, {_SPEND} FROM customer_features ORDER BY customer_id"
     engine.map_batches("scored_spend", scored, select, BATCH_ROWS)
-    learnt_through = part["trained_through"] if part else night.run_date
+    learnt_through = row["trained_through"] if row else night.run_date
     drift = drift_rows(model.bins, counts, "buyers of the last year", "the last cut-off learnt on") if model else []
     if model:
         drift.append(model_age(learnt_through, night.run_date))

@@ -5,9 +5,17 @@ import uuid
 from pathlib import Path
 
 
+def path_beside(path: Path) -> Path:
+    """A hidden name in the same folder, for what becomes `path` by a rename once it is whole.
+
+    What a killed run leaves under such a name goes when the next night opens (pipelines.store.home.remove_leftovers).
+    """
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+
+
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put `data` at `path` whole or not at all: written beside, synced, renamed."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    """Put `data` at `path` whole or not at all: written beside it, synced, renamed."""
+    temporary = path_beside(path)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)
         file.flush()

@@ -1,27 +1,93 @@
-"""Where a home's warehouses lie, and which night they show."""
+"""The layout of a home: where its lake, warehouses, exports, reports and quality pages lie.
+
+Every room asks here for a path in the home; inside the lake, the Lake knows. (Airflow's own folders are made by
+pipelines.ops, and pipelines.settings reads settings.env.)
+"""
 
 import re
+import shutil
 from datetime import date
 from pathlib import Path
 
+from pipelines.settings import Settings
 
-def published_night(home: Path) -> date | None:
-    """The night that the warehouse shows, or None before the first."""
-    if not (home / "warehouse.duckdb").exists():
-        return None
-    return max(map(night_of_warehouse, dated_warehouses(home)), default=None)
+
+def lake_folder(home: Path) -> Path:
+    return home / "lake"
+
+
+def lock_file(home: Path) -> Path:
+    return home / ".lock"
+
+
+def warehouse_path(home: Path, night: date | None = None) -> Path:
+    """The warehouse of one night; without a night the one that analysts read, which is that of the newest."""
+    return home / (f"warehouse.{night}.duckdb" if night else "warehouse.duckdb")
+
+
+def exports_folder(home: Path, night: date | None = None) -> Path:
+    """The folder of the campaign files of one night, or of all."""
+    return _of_night(home / "exports", night)
+
+
+def removals_folder(home: Path) -> Path:
+    """The folder of the removals that erasures leave for the campaign tools."""
+    return exports_folder(home) / "erasures"
+
+
+def reports_folder(home: Path, night: date | None = None) -> Path:
+    """The folder of the report of one night, or of all."""
+    return _of_night(home / "reports", night)
+
+
+def quality_folder(home: Path, night: date | None = None) -> Path:
+    """The folder of the Data Docs of one night, or of all."""
+    return _of_night(home / "quality", night)
+
+
+def landing_folder(settings: Settings, night: date) -> Path:
+    """The folder of a night's extracts as received; it may lie outside the home."""
+    return _of_night(settings.landing_dir, night)
+
+
+def _of_night(folder: Path, night: date | None) -> Path:
+    return folder / f"{night}" if night else folder
+
+
+def night_folders(parent: Path) -> list[Path]:
+    """The folders in landing, exports, reports or quality that are named after a night, oldest first."""
+    return sorted(path for path in parent.glob("????-??-??") if path.is_dir())
+
+
+def dated_warehouses(home: Path) -> list[Path]:
+    """The warehouses that are kept, oldest night first."""
+    return sorted(
+        path for path in home.glob("warehouse.*.duckdb") if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name.split(".")[1])
+    )
 
 
 def night_of_warehouse(warehouse: Path) -> date:
     return date.fromisoformat(warehouse.name.split(".")[1])
 
 
-def dated_warehouses(home: Path) -> list[Path]:
-    return sorted(
-        path for path in home.glob("warehouse.*.duckdb") if re.fullmatch(r"\d{4}-\d\d-\d\d", path.name.split(".")[1])
-    )
+def published_night(home: Path) -> date | None:
+    """The night that analysts see, or None before the first."""
+    if not warehouse_path(home).exists():
+        return None
+    return max(map(night_of_warehouse, dated_warehouses(home)), default=None)
 
 
-def warehouse_path(home: Path, night: date) -> Path:
-    """The warehouse of one night; the newest is also warehouse.duckdb."""
-    return home / f"warehouse.{night}.duckdb"
+def remove_leftovers(home: Path) -> None:
+    """Remove what a killed run had written beside the file or folder that it was to become.
+
+    Only while nobody else works in the home. A folder that had made room for its successor comes back.
+    """
+    for old in exports_folder(home).glob(".*.old"):
+        if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
+            old.rename(folder)
+    beside = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
+    for path in (path for pattern in beside for path in home.glob(pattern)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

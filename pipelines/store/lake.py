@@ -1,8 +1,8 @@
 """The lake: immutable Parquet files, and one manifest a night that names them.
 
-The only place that knows a path. A task writes new files and an entry in the night's draft; `Night.commit` turns the
-draft into the manifest with one rename, which is the night's only commit. No file is ever overwritten; a file goes
-when no manifest, no published warehouse and no open draft names it.
+Only this module knows where in the lake a file lies. A task writes new files and an entry in the night's draft;
+`Night.commit` turns the draft into the manifest with one rename, which is the night's only commit. No file is ever
+overwritten. A file is removed when no manifest, no published warehouse and no open draft names it.
 """
 
 import hashlib
@@ -18,9 +18,10 @@ from typing import Any
 
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.store.files import sync, write_atomically
+from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
 from pipelines.store.manifest import Backtest, DataFile, Manifest, TableState, latest_full, staged_files
 
-# Stands for a backtest in the names of what it may lose.
+# Stands for a backtest in the names of its temporary folders.
 BACKTEST = "backtest"
 
 
@@ -28,13 +29,22 @@ class Lake:
     """The lake of one home."""
 
     def __init__(self, home: Path) -> None:
-        self.root = home / "lake"
+        self.home = home
+        self.root = lake_folder(home)
         self._manifests = self.root / "manifests"
         self._drafts = self.root / "drafts"
         self._backtests = self.root / "backtests"
+        self._published = self.root / "published"
+        self._tables = self.root / "tables"
+        self._temporary = self.root / "tmp"
 
     def path(self, relative: str) -> Path:
+        """Where a data file lies, from the path that a manifest has of it."""
         return self.root / relative
+
+    def relative(self, path: Path) -> str:
+        """The path that a manifest has of a data file."""
+        return str(path.relative_to(self.root))
 
     @property
     def erasures(self) -> Path:
@@ -42,8 +52,13 @@ class Lake:
         return self.root / "erasures"
 
     def table_files(self) -> list[Path]:
-        """Every Parquet file of the lake; its folder has the table's name."""
-        return sorted((self.root / "tables").glob("*/*.parquet"))
+        """Every data file of the lake; its folder has the table's name."""
+        return sorted(self._tables.glob("*/*.parquet"))
+
+    def successor(self, path: Path, unique: str) -> Path:
+        """A path for what replaces a data file: of the same table, night and run."""
+        night, run, *_ = path.name.split(".")
+        return path.with_name(f"{night}.{run}.{unique}.parquet")
 
     def nights(self) -> list[date]:
         """Committed nights, oldest first."""
@@ -65,8 +80,8 @@ class Lake:
         return gone
 
     def open_backtest(self, night: date) -> "CommittedNight":
-        """A committed night, for a backtest to work on; what a backtest that was broken off left goes."""
-        for folder in (self.root / "tmp").glob(f"{BACKTEST}.*"):
+        """A committed night, for a backtest to work on. Temporary folders of a killed backtest are removed."""
+        for folder in self._temporary.glob(f"{BACKTEST}.*"):
             shutil.rmtree(folder, ignore_errors=True)
         return CommittedNight(self, night, BACKTEST)
 
@@ -99,22 +114,10 @@ class Lake:
         shutil.rmtree(self._drafts, ignore_errors=True)
 
     def remove_leftovers(self) -> None:
-        """Remove what a run that was killed had written beside the file or folder that it was to become.
-
-        Only while nobody else works in the home. A folder that had made room for its successor comes back.
-        """
-        home = self.root.parent
-        for old in home.glob("exports/.*.old"):
-            if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
-                old.rename(folder)
-        beside = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
-        for path in (path for pattern in beside for path in home.glob(pattern)):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        for note in (self.root / "published").glob("*.json"):  # of a warehouse that never came to be
-            if not (home / f"warehouse.{note.name.split('.')[0]}.duckdb").exists():
+        """Remove what a killed run left unfinished in the home. Only while nobody else works there."""
+        remove_leftovers(self.home)
+        for note in self._published.glob("*.json"):  # of a warehouse that was never finished
+            if not warehouse_path(self.home, date.fromisoformat(note.name.split(".")[0])).exists():
                 note.unlink()
 
     def latest_before(self, night: date) -> Manifest | None:
@@ -123,28 +126,23 @@ class Lake:
         return self.manifest(earlier[-1]) if earlier else None
 
     def stale_nights(self) -> list[date]:
-        """Committed nights that rest on another version of an earlier night than the one now known, oldest first."""
+        """Committed nights that rest on an outdated version of an earlier night, oldest first."""
         manifests = [self.manifest(night) for night in self.nights()]
-        stale = []
-        for position, manifest in enumerate(manifests):
-            for name, table in manifest.tables.items():
-                if not table.info.get("load"):
-                    continue
-                known = staged_files(name, manifests[: position + 1])
-                if table.info["load"] == "full":
-                    expected = set(latest_full(known))
-                else:
-                    expected = {part for parts in known.values() for part in parts}
-                if set(table.data_files) != expected:
-                    stale.append(manifest.run_date)
-                    break
-        return stale
+        return [
+            manifest.run_date
+            for position, manifest in enumerate(manifests)
+            if any(
+                set(state.data_files) != _files_as_of(name, state, manifests[: position + 1])
+                for name, state in manifest.tables.items()
+                if state.info.get("load")
+            )
+        ]
 
     def check_identity(self, identity: dict[str, str]) -> None:
-        """Refuse a home whose time zone or currency is no longer the one it was filled with.
+        """Refuse a home that was filled with another time zone or currency than the settings now have.
 
         Raises:
-            LoyaltyError: it changed; stored dates and amounts would mean something else.
+            LoyaltyError: one of them changed; stored dates and amounts would mean something else.
         """
         path = self.root / "home.json"
         if not path.exists():
@@ -154,15 +152,15 @@ class Lake:
         for name, value in json.loads(path.read_bytes()).items():
             if identity[name] != value:
                 raise LoyaltyError(
-                    f"{self.root.parent}: this home was filled with {name} {value}, the settings now say "
+                    f"{self.home}: this home was filled with {name} {value}, the settings now say "
                     f"{identity[name]}. Stored dates and amounts would change their meaning: set it back, or load "
                     "the landing folders into a new home."
                 )
 
     def open_night(self, night: date, run_id: str) -> "Night":
-        """Begin `night` anew for one run; any other night that is not finished can no longer commit.
+        """Begin `night` anew for one run; every other unfinished night can no longer commit.
 
-        So no night builds on another that changes meanwhile, and one that broke off is in nobody's way.
+        So no night builds on another that changes meanwhile, and a night that was broken off blocks nobody.
 
         Raises:
             LoyaltyError: the night before it is no longer kept.
@@ -182,7 +180,7 @@ class Lake:
         if not kept or night > kept[0]:
             return
         tables = self.manifest(kept[0]).tables.values()
-        if any(part.night < kept[0] for table in tables for part in table.data_files):
+        if any(file.night < kept[0] for table in tables for file in table.data_files):
             raise LoyaltyError(
                 f"night {night} can't be run again: the nights before {kept[0]}, on which it would build, are "
                 "no longer kept (LOYALTY_KEEP_NIGHTS_DAYS). Deliver its extracts in the folder of a later night."
@@ -203,16 +201,15 @@ class Lake:
         return Night(self, night, token)
 
     def keep_published(self, night: date, files: Iterable[str]) -> Path:
-        """Keep the files that a night's warehouse reads for as long as that is there; returns the note of it."""
-        folder = self.root / "published"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        path = folder / f"{night}.{uuid.uuid4().hex[:8]}.json"
+        """Keep the files that a night's warehouse reads, for as long as that exists; returns the note that says so."""
+        self._published.mkdir(exist_ok=True, mode=0o700)
+        path = self._published / f"{night}.{uuid.uuid4().hex[:8]}.json"
         write_atomically(path, json.dumps(sorted(files)).encode())
         return path
 
     def forget_published(self, night: date, but: Path | None = None) -> None:
-        """The night's warehouse is gone, or has been replaced by one that `but` speaks of."""
-        for path in (self.root / "published").glob(f"{night}.*.json"):
+        """Forget the notes of a night's warehouse: it was removed, or replaced by the one that the note `but` is of."""
+        for path in self._published.glob(f"{night}.*.json"):
             if path != but:
                 path.unlink()
 
@@ -221,16 +218,25 @@ class Lake:
         for folder in self._drafts.glob("*"):
             if (folder / "finished").exists():
                 shutil.rmtree(folder)
-        named = {file for night in self.nights() for t in self.manifest(night).tables.values() for file in t.paths()}
-        for path in (self.root / "published").glob("*.json"):
+        states = (state for night in self.nights() for state in self.manifest(night).tables.values())
+        named = {file for state in states for file in state.paths()}
+        for path in self._published.glob("*.json"):
             named |= set(json.loads(path.read_bytes()))
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
-        for path in (self.root / "tables").glob("*/*.parquet"):
-            if path.name.split(".")[1] not in open_tokens and str(path.relative_to(self.root)) not in named:
+        for path in self._tables.glob("*/*.parquet"):
+            if path.name.split(".")[1] not in open_tokens and self.relative(path) not in named:
                 path.unlink()
-        for folder in (self.root / "tmp").glob("*"):
+        for folder in self._temporary.glob("*"):
             if folder.name.split(".")[0] not in open_tokens:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files_as_of(source: str, state: TableState, manifests: list[Manifest]) -> set[DataFile]:
+    """The data files of which a source's state should consist as of the last of some manifests."""
+    by_night = staged_files(source, manifests)
+    if state.info["load"] == "full":
+        return set(latest_full(by_night))
+    return {file for files in by_night.values() for file in files}
 
 
 def run_token(run_id: str) -> str:
@@ -256,25 +262,26 @@ class Night:
 
     def new_file(self, table: str) -> Path:
         """A path that no file has yet, for a task to write `table` to."""
-        folder = self.lake.root / "tables" / table
+        folder = self.lake._tables / table
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / f"{self.run_date}.{self.token}.{uuid.uuid4().hex[:8]}.parquet"
 
     def temporary_folder(self) -> Path:
-        """A folder for what a task may lose (spill, cleaned input); the task removes it."""
-        folder = self.lake.root / "tmp" / f"{self.token}.{uuid.uuid4().hex[:8]}"
+        """A folder for what only this task needs (spill, cleaned input); the task removes it."""
+        folder = self.lake._temporary / f"{self.token}.{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True, mode=0o700)
         return folder
 
     def prepared_folder(self) -> Path:
         """Where the run keeps what it will publish after the commit."""
-        folder = self.lake.root / "tmp" / f"{self.token}.prepared"
+        folder = self.lake._temporary / f"{self.token}.prepared"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
     def data_file(self, path: Path, rows: int) -> DataFile:
+        """What the manifest is to say of a file that tonight wrote; makes the file durable."""
         sync(path)
-        return DataFile(path=str(path.relative_to(self.lake.root)), night=self.run_date, rows=rows)
+        return DataFile(path=self.lake.relative(path), night=self.run_date, rows=rows)
 
     def add(self, table: str, state: TableState) -> None:
         """Record `table` of tonight in the draft."""
@@ -314,13 +321,13 @@ class Night:
         return manifest
 
     def finish(self) -> None:
-        """Nothing more will be done tonight; the draft may go when the next night opens."""
+        """Say that nothing more will be done tonight; the draft is removed when the next night opens."""
         shutil.rmtree(self.prepared_folder())
         (self._folder.parent / "finished").touch()
 
 
 class CommittedNight(Night):
-    """A night as it was committed, for what reads tables of an open one."""
+    """A night as it was committed, for code that reads the tables of an open one."""
 
     @cached_property
     def _manifest(self) -> Manifest:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import HomeBusyError
+from pipelines.store.home import lock_file
 
-# Homes that this process has to itself.
-_alone: set[Path] = set()
+# Homes on which this process holds the exclusive lock.
+_exclusive: set[Path] = set()
 
 
 @contextmanager
@@ -17,23 +18,23 @@ def exclusive_home_lock(home: Path) -> Iterator[None]:
     """Keep everybody else out of a home, until the block or the process ends.
 
     Raises:
-        HomeBusyError: somebody works there.
+        HomeBusyError: another process works in the home.
     """
-    if home in _alone:
+    if home in _exclusive:
         yield
         return
     with _locked(home, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        _alone.add(home)
+        _exclusive.add(home)
         try:
             yield
         finally:
-            _alone.remove(home)
+            _exclusive.remove(home)
 
 
 @contextmanager
 def shared_home_lock(home: Path) -> Iterator[None]:
-    """Work in a home as one of several tasks of a night; waits until nobody wants to be alone there."""
-    if home in _alone:
+    """Work in a home as one of several tasks of a night; waits while another process holds the exclusive lock."""
+    if home in _exclusive:
         yield
         return
     with _locked(home, fcntl.LOCK_SH):
@@ -42,7 +43,7 @@ def shared_home_lock(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(home: Path, how: int) -> Iterator[None]:
-    descriptor = os.open(home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(lock_file(home), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, how)

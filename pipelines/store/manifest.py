@@ -18,11 +18,11 @@ class DataFile(BaseModel, frozen=True):
 class TableState(BaseModel, frozen=True):
     """A table as of one night.
 
-    Its rows are those of `data_files`, less those that `superseded` lists: (landing_date, key) of rows that a later
-    night replaced. `recipe` identifies what, besides the inputs' rows, the rows were made from.
+    Its rows are those of `data_files`, less the superseded ones: the files of `superseded` hold landing_date and key of
+    each row that a later night replaced. `recipe` identifies what, besides the inputs' rows, the rows were made from.
     """
 
-    # Manifests of earlier versions call them parts.
+    # Manifests that earlier versions wrote call them parts.
     data_files: tuple[DataFile, ...] = Field(default=(), validation_alias=AliasChoices("data_files", "parts"))
     superseded: tuple[DataFile, ...] = ()
     key: tuple[str, ...] = ()
@@ -32,16 +32,16 @@ class TableState(BaseModel, frozen=True):
 
     @property
     def rows(self) -> int:
-        return sum(part.rows for part in self.data_files)
+        return sum(file.rows for file in self.data_files)
 
     def written_by(self, night: date) -> tuple[DataFile, ...]:
-        return tuple(part for part in self.data_files if part.night == night)
+        return tuple(file for file in self.data_files if file.night == night)
 
     def written_before(self, night: date) -> frozenset[DataFile]:
-        return frozenset(part for part in self.data_files if part.night < night)
+        return frozenset(file for file in self.data_files if file.night < night)
 
     def paths(self) -> Iterator[str]:
-        yield from (part.path for part in (*self.data_files, *self.superseded))
+        yield from (file.path for file in (*self.data_files, *self.superseded))
 
 
 class Manifest(BaseModel, frozen=True):
@@ -54,7 +54,7 @@ class Manifest(BaseModel, frozen=True):
 
 
 class Backtest(BaseModel, frozen=True):
-    """How forecasts of the past turned out, as known in one night: its tables' rows, which name no customer."""
+    """How past forecasts turned out, as known in one night: the rows of its tables, which name no customer."""
 
     run_date: date
     code_version: str
@@ -69,12 +69,12 @@ def staged_files(source: str, manifests: Iterable[Manifest]) -> dict[date, tuple
     found: dict[date, tuple[DataFile, ...]] = {}
     for position, manifest in enumerate(manifests):
         state = manifest.tables.get(source, TableState())
-        nights = {manifest.run_date} if position else {part.night for part in state.data_files}
+        nights = {manifest.run_date} if position else {file.night for file in state.data_files}
         found |= {night: files for night in sorted(nights) if (files := state.written_by(night))}
     return found
 
 
 def latest_full(by_night: dict[date, tuple[DataFile, ...]]) -> tuple[DataFile, ...]:
-    """The state of a source that comes whole: its latest extract, passing over those without a row if any has one."""
+    """The state of a source that comes whole: its latest extract that has a row; the latest one if none has."""
     filled = [night for night, files in by_night.items() if any(file.rows for file in files)]
     return by_night[max(filled or by_night)] if by_night else ()

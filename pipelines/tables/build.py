@@ -1,4 +1,4 @@
-"""Build: one table of a night, from the tables before it, into new files of the lake."""
+"""Build: one table of a night, from the tables before it, into new data files of the lake."""
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
@@ -20,15 +20,16 @@ from pipelines.tables.inputs import register_inputs
 from pipelines.tables.recipes import fit_recipe
 from pipelines.tables.write import write_table
 
-# Tables by name, as Arrow or as a SELECT: the one that is made, and its splits.
+# Returns tables by name, as Arrow or as a SELECT: the table itself and its splits.
 TableMaker = Callable[[DuckDBEngine, Night, Settings], Mapping[str, pa.Table | str]]
 
 
 def make_table(name: str, night: Night, settings: Settings) -> int:
-    """Make a table of tonight and record it in the night's draft; returns its rows (0 for a view).
+    """Make a table of tonight and record it in the night's draft; returns the rows that it wrote (0 for a view).
 
     Raises:
-        BadDataError: its extract breaks the contract.
+        BadDataError: The table is a source, and its extract breaks the contract.
+        LoyaltyError: The made table breaks its contract.
     """
     table = tables()[name]
     if table.is_view:
@@ -47,7 +48,7 @@ def make_table(name: str, night: Night, settings: Settings) -> int:
             states = {name: _make_sql(table, night, engine, settings)}
     for made, state in states.items():
         night.add(made, state)
-    return sum(part.rows for part in states[name].written_by(night.run_date))
+    return sum(file.rows for file in states[name].written_by(night.run_date))
 
 
 def _make_sql(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
@@ -66,7 +67,7 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
             engine.register_arrow("made", rows)
             rows = "SELECT * FROM made"
         states[name] = TableState(data_files=write_table(name, rows, engine))
-    if table.model:
+    if table.is_fit:
         states[table.name] = states[table.name].model_copy(update={"recipe": fit_recipe(table, settings)})
     return states
 

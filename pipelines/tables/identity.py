@@ -1,7 +1,7 @@
 """Identity: which accounts of the CRM are one person, on what evidence, and what speaks against it.
 
-A function of the night's state alone: an address that a later extract changes takes a join back. It reads personal
-data, and gives customer ids and reasons only. See docs/DECISIONS.md for the rules.
+It depends on the night's state alone: when a later extract changes an address, a join is taken back. It reads personal
+data and returns only customer ids and reasons. The SELECTs are in sql/identity/; docs/DECISIONS.md explains the rules.
 """
 
 from collections import Counter, defaultdict
@@ -15,111 +15,29 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from pipelines.catalog import query
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 
-# More accounts than these that are joined by pairs only are more likely a mistake than a person.
+# A larger group of accounts that are joined only pair by pair is more likely a mistake than one person.
 MOST_ACCOUNTS = 8
 
 
-_ADDRESS = "SELECT customer_id, email_normal, phone_normal FROM crm_customers_personal"
-
-
-def _twice(rule: str) -> str:
-    """SQL of an address that several rows have; by its hash first, as most addresses are there once."""
-    hashed = f"HASH({rule}_normal)"
-    return f"""
-    SELECT '{rule}' AS rule, {rule}_normal AS evidence, customer_id FROM address
-    WHERE {rule}_normal IS NOT NULL AND {hashed} IN (
-        SELECT code FROM (SELECT {hashed} AS code FROM address WHERE {rule}_normal IS NOT NULL)
-        GROUP BY code HAVING COUNT(*) > 1
-    )
-    """
-
-
-_SUSPECT = f"{_twice('email')} UNION ALL {_twice('phone')} UNION ALL SELECT 'card', card_id, customer_id FROM card_move"
-
-
-# Accounts that may be joined: persons the CRM keeps as they are, neither deleted nor already merged.
-_LIVING = """
-SELECT c.customer_id, c.registered_at, c.gender, c.birth_date
-FROM crm_customers AS c
-CROSS JOIN night AS n
-WHERE c.registered_date <= n.run_date AND COALESCE(c.deleted_date > n.run_date, TRUE)
-    AND COALESCE(c.customer_type, 'person') = 'person'
-    AND COALESCE(c.merged_into_customer_id = c.customer_id, TRUE)
-    AND c.customer_id IN (SELECT customer_id FROM suspect)
-"""
-
-
-_SHARED = """
-SELECT rule, evidence, customer_id, COUNT(*) OVER (PARTITION BY rule, evidence) AS customer_count
-FROM suspect
-SEMI JOIN living USING (customer_id)
-QUALIFY customer_count > 1
-"""
-
-
-# Of two accounts that share something. A birth date on 1 January, or of a child or a very old person, is a
-# placeholder; a name is its words, in any order and case.
-_PROFILE = r"""
-SELECT
-    l.customer_id, l.registered_at, l.gender,
-    CASE
-        WHEN DATE_DIFF('year', l.birth_date, n.run_date) BETWEEN 14 AND 110
-            AND NOT (MONTH(l.birth_date) = 1 AND DAY(l.birth_date) = 1) THEN l.birth_date
-    END AS birth_date,
-    NULLIF(LIST_SORT(LIST_DISTINCT(REGEXP_EXTRACT_ALL(LOWER(p.name), '[\pL\pM\pN]+'))), []) AS words
-FROM living AS l
-CROSS JOIN night AS n
-INNER JOIN crm_customers_personal AS p ON p.customer_id = l.customer_id
-WHERE l.customer_id IN (SELECT customer_id FROM shared WHERE customer_count = 2)
-"""
-
-
-_PAIR = """
-SELECT
-    g.rule, g.evidence, a.customer_id AS first_customer_id, b.customer_id AS second_customer_id,
-    CASE
-        WHEN a.gender <> b.gender OR a.birth_date <> b.birth_date THEN 'contradicted'
-        WHEN NOT (LIST_HAS_ALL(a.words, b.words) OR LIST_HAS_ALL(b.words, a.words)) THEN 'contradicted'
-        WHEN g.rule = 'email' OR a.words = b.words THEN 'joined'
-        WHEN a.birth_date = b.birth_date AND (a.words IS NULL OR b.words IS NULL) THEN 'joined'
-        ELSE 'unconfirmed'
-    END AS outcome
-FROM (
-    SELECT rule, evidence, MIN(customer_id) AS first, MAX(customer_id) AS second FROM shared
-    WHERE customer_count = 2 GROUP BY rule, evidence
-) AS g
-INNER JOIN profile AS a ON a.customer_id = g.first
-INNER JOIN profile AS b ON b.customer_id = g.second
-"""
-
-
 def customer_identity(engine: DuckDBEngine, _night: Night, _settings: Settings) -> dict[str, pa.Table]:
-    """Grain: account of the CRM that is joined to another. With it: the evidence in pairs, and what is not joined."""
-    engine.materialise("address", _ADDRESS)
-    engine.materialise("suspect", _SUSPECT)
-    engine.materialise("living", _LIVING)
-    engine.materialise("shared", _SHARED)
-    engine.materialise("profile", _PROFILE)
-    pairs = engine.arrow(f"{_PAIR} ORDER BY ALL").to_pandas()
-    profiles = engine.arrow("SELECT * FROM profile ORDER BY customer_id").to_pandas().set_index("customer_id")
-    shared = engine.arrow(
-        "SELECT rule, evidence, 'shared' AS reason, customer_id FROM shared WHERE customer_count > 2 ORDER BY ALL"
-    ).to_pandas()
-    merges = engine.rows(
-        "SELECT customer_id, merged_into_customer_id FROM crm_customers WHERE merged_into_customer_id <> customer_id"
-    )
-    merged, circles = merge_targets(dict(merges))
+    """Grain: account of the CRM that is joined to another.
+
+    With it come customer_match (each pair of accounts that share evidence, and its outcome) and identity_conflict (what
+    is shared and joins nobody).
+    """
+    _materialise_evidence(engine)
+    pairs = engine.arrow(query("identity/account_pair")).to_pandas()
+    profiles = engine.arrow("SELECT * FROM account_profile").to_pandas().set_index("customer_id")
+    shared = engine.arrow(query("identity/shared_by_many")).to_pandas()
+    merged, circles = merge_targets(dict(engine.rows(query("identity/crm_merge"))))
     survivors, chains = joined_accounts(pairs, profiles, set(merged.values()))
     person = {account: survivors.get(target, target) for account, target in merged.items()} | survivors
-    joined = pairs[pairs["outcome"] == "joined"]
-    rules: defaultdict[str, set[str]] = defaultdict(set)
-    for rule, *accounts in joined[["rule", "first_customer_id", "second_customer_id"]].itertuples(index=False):
-        for account in accounts:
-            rules[account].add(rule)
+    rules = _rules_by_account(pairs)
     identity = [
         (account, survivor, "merged_into" if account in merged else ", ".join(sorted(rules[account])))
         for account, survivor in sorted(person.items())
@@ -135,8 +53,31 @@ def customer_identity(engine: DuckDBEngine, _night: Night, _settings: Settings) 
     }
 
 
+def _materialise_evidence(engine: DuckDBEngine) -> None:
+    """Make the tables that sql/identity/ reads from one another, up to account_profile."""
+    for name in ("address", "evidence", "joinable_account", "shared_evidence"):
+        engine.materialise(name, query(f"identity/{name}"))
+    # Lower case is made here, for no two engines agree on it.
+    engine.register(
+        "lower_name",
+        "SELECT customer_id, LOWER(name) AS name FROM crm_customers_personal "
+        "WHERE customer_id IN (SELECT customer_id FROM shared_evidence)",
+    )
+    engine.materialise("account_profile", query("identity/account_profile"))
+
+
+def _rules_by_account(pairs: pd.DataFrame) -> defaultdict[str, set[str]]:
+    """The rules by which each account is joined to another."""
+    joined = pairs[pairs["outcome"] == "joined"]
+    rules: defaultdict[str, set[str]] = defaultdict(set)
+    for rule, *accounts in joined[["rule", "first_customer_id", "second_customer_id"]].itertuples(index=False):
+        for account in accounts:
+            rules[account].add(rule)
+    return rules
+
+
 def merge_targets(merges: dict[str, str]) -> tuple[dict[str, str], list[list[str]]]:
-    """Where each merged account's chain of merges ends; and the accounts whose chains run in circles, which are not."""
+    """Where each merged account's chain of merges ends; and the circles of accounts whose chain never ends."""
     ends: dict[str, str | None] = {}
     circles: dict[str, list[str]] = {}
     for start in sorted(merges):
@@ -157,7 +98,7 @@ def merge_targets(merges: dict[str, str]) -> tuple[dict[str, str], list[list[str
 def joined_accounts(
     pairs: pd.DataFrame, profiles: pd.DataFrame, targets: set[str]
 ) -> tuple[dict[str, str], list[list[str]]]:
-    """The surviving account of each that is joined to another; and the chains of accounts that don't fit together.
+    """The surviving account of each account that is joined; and the chains whose accounts don't fit together.
 
     The account that others were merged into survives, else the one registered first, then the smallest id.
     """
@@ -198,7 +139,7 @@ def _conflicts(
     circles: Iterable[list[str]],
     person: dict[str, str],
 ) -> pa.Table:
-    """Grain: conflict and account. What is shared and joins nobody, unless its accounts are one person anyway."""
+    """Grain: conflict and account. Shared evidence that joins nobody, unless its accounts are one person anyway."""
     groups: list[tuple[str, str, str, list[str]]] = []
     for key, members in shared.groupby(["rule", "evidence", "reason"]):
         rule, evidence, reason = map(str, key)

@@ -1,11 +1,11 @@
-"""Tables by receipt or by customer: worked out anew only for those that a night touches."""
+"""Incremental tables: by receipt or by customer, computed again only for those that a night touches."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from sqlglot import exp
 
-from pipelines.catalog import INCREMENTAL, VIEWS, Table, parsed, tables
+from pipelines.catalog import INCREMENTAL, Table, parsed, tables, views
 from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.settings import Settings
@@ -15,15 +15,15 @@ from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 from pipelines.tables.recipes import table_recipe
 from pipelines.tables.write import write_table
 
-# An incremental table that lies in more pieces than this is written anew, so that reading it stays fast.
+# An incremental table of so many data files is written whole again, so that reading it stays fast.
 MOST_DATA_FILES = 60
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
-    """A table by receipt or by customer: worked out whole for those that tonight touches; the others stay as they were.
+    """A table by receipt or by customer, computed for those that tonight touches; the others stay as they were.
 
-    Worked out for all when the earlier nights are not the ones the last manifest rests on, when what else it is made
-    from has changed, and when it lies in too many pieces.
+    It is computed for all if the last manifest rests on other versions of the earlier nights, if what else it is made
+    from has changed (its SQL, reference data, a setting), or if it has too many data files.
     """
     key = INCREMENTAL[table.name]
     inputs = {name: night.table(name) for name in stored_inputs(table)}
@@ -53,7 +53,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
             engine.materialise(name, rows)
         else:
             engine.register(name, rows)
-    _register_views(engine, table, night, key)  # anew, on the rows left: Spark binds a view when it is made
+    _register_views(engine, table, night, key)  # again, on the touched rows: Spark binds a view when it is created
     made = write_table(table.name, table.sql, engine)
     old = engine.select_of(earlier, contract_of(table.name))
     replaced = engine.write(
@@ -69,6 +69,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
 
 
 def _register_views(engine: Engine, table: Table, night: Night, key: str) -> None:
+    """Register the views that a table reads on the touched rows of their inputs."""
     for view in (tables()[name] for name in table.inputs):
         if view.is_view:
             _register_views(engine, view, night, key)
@@ -80,18 +81,18 @@ def _register_views(engine: Engine, table: Table, night: Night, key: str) -> Non
 
 
 def _times_read(table: Table) -> Counter[str]:
-    """How often a table's SELECT, with its views written out, names each table."""
-    views = {name: parsed(tables()[name].sql) for name in VIEWS}
-    tree = exp.expand(parsed(table.sql), views)
+    """How often a table's SELECT, with its views expanded, reads each table."""
+    trees = {name: parsed(tables()[name].sql) for name in views()}
+    tree = exp.expand(parsed(table.sql), trees)
     return Counter(read.name for read in tree.find_all(exp.Table) if not read.db)
 
 
-def _filled(parts: Iterable[DataFile]) -> tuple[DataFile, ...]:
-    return tuple(part for part in parts if part.rows)
+def _filled(files: Iterable[DataFile]) -> tuple[DataFile, ...]:
+    return tuple(file for file in files if file.rows)
 
 
 def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -> bool:
-    """Whether the last manifest was made from the earlier nights' receipts as they now are."""
+    """Whether the last manifest was made from the earlier nights' extracts as they are now."""
     for name, state in inputs.items():
         if name == "customer_identity" or _is_reference(name):
             continue
@@ -103,20 +104,20 @@ def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -
 
 
 def _is_reference(name: str) -> bool:
-    """Whether a table's rows belong to no receipt and to no customer, as those of products."""
+    """Whether a table's rows belong to no receipt and no customer, as products do."""
     return not {"receipt_id", "customer_id"} & {column.name for column in contract_of(name).columns}
 
 
 def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, TableState], engine: Engine) -> bool:
-    """Whether reference data changed in a column that the table reads."""
+    """Whether reference data has changed in a column that the table reads."""
     for name, state in inputs.items():
         contract = contract_of(name)
         before = previous.tables.get(name, TableState())
         if not _is_reference(name) or before.data_files == state.data_files:
             continue
         read = ", ".join(identifier(name) for name in columns_read(table, contract) if name != "landing_date")
-        now, then = (f"SELECT {read} FROM ({engine.select_of(of, contract)})" for of in (state, before))
-        differing = f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))"
+        new, old = (f"SELECT {read} FROM ({engine.select_of(rows, contract)})" for rows in (state, before))
+        differing = f"(({new}) EXCEPT ({old})) UNION ALL (({old}) EXCEPT ({new}))"
         if engine.rows(f"SELECT COUNT(*) FROM ({differing})")[0][0]:
             return True
     return False
@@ -125,7 +126,7 @@ def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, Table
 def _touched_receipts(
     _table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
 ) -> str:
-    """SQL of the receipts that tonight's extracts name, and of those whose day has come."""
+    """SQL of the receipts that tonight's extracts name, and of earlier ones that were dated after the last night."""
     selects = [
         f"SELECT receipt_id FROM {engine.scan_files(own)}"
         for state in inputs.values()
@@ -142,15 +143,15 @@ def _touched_receipts(
 def _touched_customers(
     table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
 ) -> str:
-    """SQL of the persons whose receipts, or whose accounts' merges, changed tonight; and of all their accounts."""
-    if table.name == "customer_totals":  # made of persons' tables
+    """SQL of the persons whose receipts or joined accounts changed tonight, and of all their accounts."""
+    if table.name == "customer_totals":  # it is made of tables by person
         return f"SELECT DISTINCT customer_id FROM ({_changed_customers(inputs['customer_day'], night, engine)})"
     identity = contract_of("customer_identity")
-    now, then = (
+    new, old = (
         f"SELECT source_customer_id, customer_id FROM ({engine.select_of(state, identity)})"
         for state in (inputs["customer_identity"], previous.tables.get("customer_identity", TableState()))
     )
-    engine.materialise("merged", f"(({now}) EXCEPT ({then})) UNION ALL (({then}) EXCEPT ({now}))")
+    engine.materialise("merged", f"(({new}) EXCEPT ({old})) UNION ALL (({old}) EXCEPT ({new}))")
     changed = " UNION ALL ".join(
         _changed_customers(inputs[name], night, engine) for name in ("receipt_fact", "customer_day") if name in inputs
     )
@@ -162,27 +163,27 @@ def _touched_customers(
     engine.materialise(
         "person",
         "SELECT customer_id FROM changed UNION "
-        f"SELECT customer_id FROM ({now}) WHERE source_customer_id IN (SELECT customer_id FROM changed)",
+        f"SELECT customer_id FROM ({new}) WHERE source_customer_id IN (SELECT customer_id FROM changed)",
     )
     return (
         "SELECT customer_id FROM person UNION "
-        f"SELECT source_customer_id FROM ({now}) WHERE customer_id IN (SELECT customer_id FROM person)"
+        f"SELECT source_customer_id FROM ({new}) WHERE customer_id IN (SELECT customer_id FROM person)"
     )
 
 
 def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
-    """SQL of the customers of an incremental table's rows that are new tonight, or were replaced tonight."""
+    """SQL of the customers of an incremental table's rows that are new tonight or were superseded tonight."""
     selects = ["SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"]
     if own := state.written_by(night.run_date):
         selects.append(f"SELECT customer_id FROM {engine.scan_files(own)} WHERE customer_id IS NOT NULL")
-    gone = tuple(part for part in state.superseded if part.night == night.run_date)
+    gone = tuple(file for file in state.superseded if file.night == night.run_date)
     before = state.written_before(night.run_date)
     if gone and "customer_id" in state.key:
         selects.append(f"SELECT customer_id FROM {engine.scan_files(gone)}")
     elif gone and before:
         same = " AND ".join(f"gone.{identifier(k)} = old.{identifier(k)}" for k in ("landing_date", *state.key))
         selects.append(
-            f"SELECT old.customer_id FROM {engine.scan_files(sorted(before, key=lambda part: part.path))} AS old "
+            f"SELECT old.customer_id FROM {engine.scan_files(sorted(before, key=lambda file: file.path))} AS old "
             f"SEMI JOIN {engine.scan_files(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
         )
     return " UNION ALL ".join(selects)

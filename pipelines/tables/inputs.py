@@ -1,8 +1,8 @@
-"""Make the names that a table reads stand for rows: a table's contract, its inputs, the columns it names."""
+"""The inputs of a table: registered with an engine under the names that its SELECT reads."""
 
 from sqlglot import exp
 
-from pipelines.catalog import VIEWS, Table, parsed, tables
+from pipelines.catalog import Table, parsed, tables, views
 from pipelines.contracts import Contract, sources, table_contract
 from pipelines.engines.base import Engine
 from pipelines.intake.staging_contracts import staging_contracts
@@ -13,7 +13,7 @@ from pipelines.tables.parameters import parameters
 
 
 def contract_of(name: str) -> Contract:
-    """The contract of any table, as it lies in the lake."""
+    """The contract of any table as it lies in the lake: of a source as it is staged."""
     source = sources().get(name.removesuffix("_personal"))
     if source:
         return next(contract for contract in staging_contracts(source) if contract.name == name)
@@ -32,6 +32,7 @@ def register_inputs(engine: Engine, night: Night, settings: Settings, table: Tab
 
 
 def register_table(engine: Engine, night: Night, name: str) -> None:
+    """Make a table's name stand for its rows as of tonight; for a view, with all that it reads."""
     table = tables()[name]
     if table.is_view:
         for inner in table.inputs:
@@ -44,13 +45,13 @@ def register_table(engine: Engine, night: Night, name: str) -> None:
 
 
 def stored_inputs(table: Table) -> set[str]:
-    """What a table reads in the end: views followed down to the tables that they read."""
+    """The stored tables that a table reads, directly or through views."""
     direct = {tables()[name] for name in table.inputs}
     return {t.name for t in direct if not t.is_view} | {name for t in direct if t.is_view for name in stored_inputs(t)}
 
 
 def columns_read(table: Table, contract: Contract) -> list[str]:
-    """Columns of an input that a table, or a view that it reads, names; and the input's key."""
-    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in VIEWS)]
+    """The columns of an input that a table or one of its views names, and the input's key."""
+    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in views())]
     named = {column.name for text in texts for column in parsed(text).find_all(exp.Column)}
     return [c.name for c in contract.columns if c.name in named or c.name in contract.key]

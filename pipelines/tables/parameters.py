@@ -1,4 +1,4 @@
-"""What SQL may know of tonight beside tables: its date, its settings, the cut-offs of features."""
+"""The parameters of a night, as small tables that SQL reads: its date and settings, and the cut-offs of features."""
 
 from datetime import date, timedelta
 
@@ -8,7 +8,7 @@ from pipelines.settings import Settings
 
 
 def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
-    """What SQL may know of tonight: one row of its date and settings, the cut-off of features, gift-card categories."""
+    """The small tables `night` (one row: date and settings), `feature_date` and `gift_card_category` by name."""
     night = {
         "run_date": run_date,
         "active_days": settings.active_days,
@@ -30,7 +30,7 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
 
 
 def feature_dates(as_of: list[date], settings: Settings) -> pa.Table:
-    """Grain: cut-off. Days up to which customers are described, each with the days in which its label is decided."""
+    """Grain: cut-off. The days up to which features are known, each with the first and last day of its label."""
     lead, horizon = timedelta(settings.churn_lead_days), timedelta(settings.churn_horizon_days)
     columns = {
         "as_of_date": as_of,

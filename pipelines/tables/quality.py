@@ -1,4 +1,4 @@
-"""What a night's extracts were worth, rows by source and rows rejected; and what past forecasts were worth."""
+"""The quality of a night's extracts (rows by source, rejected rows) and of past forecasts (the latest backtest)."""
 
 from typing import Any
 
@@ -31,32 +31,32 @@ def data_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> di
 
 
 def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
-    """Grain: rejected row of tonight's extracts: where it is and which rule it breaks, without its values."""
+    """Grain: rejected row of tonight's extracts. Its file, row number and rule, without its values."""
     columns = [field for field in REJECTED if field.name != "row_values"]
     found = [pa.table({field.name: pa.array([], field.type) for field in columns})]
     for name in sources():
-        for part in night.table(f"rejected_{name}").data_files:
-            path = one_file(night.lake.path(part.path))
+        for file in night.table(f"rejected_{name}").data_files:
+            path = one_file(night.lake.path(file.path))
             found.append(engine.arrow("SELECT source, file, row_number, rule FROM read_parquet($path)", {"path": path}))
     return {"rejected_rows": pa.concat_tables(found, promote_options="permissive")}
 
 
 def backtest(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table | str]:
-    """Grain: forecast and group of customers; and metric. The latest backtest up to tonight, if there is one."""
+    """Grain: forecast and group of customers. The latest backtest up to tonight and its metrics, if there is one."""
     known = night.lake.backtest_until(night.run_date)
     rows: dict[str, list[dict[str, Any]]] = {"backtest": [], "backtest_quality": [], "backtest_latest": []}
     if known:
-        for name, of in known.tables.items():
-            rows[name] = [{"backtest_date": known.run_date, **row} for row in of]
+        for name, measured in known.tables.items():
+            rows[name] = [{"backtest_date": known.run_date, **row} for row in measured]
         rows["backtest_latest"] = _latest(known.tables["backtest_quality"])
     return {
-        name: pa.Table.from_pylist(of) if of else engine.select_of(TableState(), contract_of(name))
-        for name, of in rows.items()
+        name: pa.Table.from_pylist(of_table) if of_table else engine.select_of(TableState(), contract_of(name))
+        for name, of_table in rows.items()
     }
 
 
 def _latest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each measure, kind and window the latest forecast's metrics, each under a name that says all of that."""
+    """The metrics of the latest forecast of each kind, measure and window, which are part of the metric's name."""
     dates: dict[tuple[str, str, int], str] = {}
     for row in rows:
         forecast = row["kind"], row["measure"], row["window_days"]

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from pipelines.catalog import VIEWS, Table, tables
+from pipelines.catalog import Table, parsed, query, tables, views
 from pipelines.settings import ROOT, Settings
 
 # Settings that a fitted model rests on.
@@ -20,29 +21,45 @@ FITTED_BY = (
 
 
 def table_recipe(table: Table, settings: Settings) -> str:
-    """What besides the inputs' rows decides on the table's rows."""
-    views = [tables()[name].sql for name in sorted(VIEWS)]
-    return hashlib.sha256(json.dumps([table.sql, views, settings.amounts_include_tax]).encode()).hexdigest()
+    """SHA-256 of what, besides the inputs' rows, decides on the table's rows: its SQL, the views', and tax."""
+    of_views = [_sql(tables()[name].sql) for name in sorted(views())]
+    return _digest([_sql(table.sql), of_views, settings.amounts_include_tax])
 
 
 def fit_recipe(table: Table, settings: Settings) -> str:
-    """What besides the rows read decides on a fit: the model's code, the SQL of its inputs, libraries, settings."""
+    """SHA-256 of what, besides the rows read, decides on a fit.
+
+    That is its model's code, the SQL that it runs and that of all tables it rests on, its libraries and settings; no
+    other code, and neither comments in SQL nor how it is laid out.
+    """
     now = settings.model_dump(mode="json")
-    content = {
-        "code": [path.read_text(encoding="utf-8") for path in _code_of(table.model)],
-        "sql": [tables()[name].sql for name in sorted(_read_in_the_end(table))],
-        "libraries": {name: version(name) for name in table.libraries},
-        "settings": {name: now[name] for name in FITTED_BY},
-    }
+    return _digest(
+        {
+            "code": [path.read_text(encoding="utf-8") for path in _model_files(table.model)],
+            "queries": [_sql(query(name)) for name in table.queries],
+            "sql": [_sql(tables()[name].sql) for name in sorted(_inputs_in_the_end(table))],
+            "libraries": {name: version(name) for name in table.libraries},
+            "settings": {name: now[name] for name in FITTED_BY},
+        }
+    )
+
+
+def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _code_of(model: str) -> list[Path]:
-    """The files of a model: its module in models/, or all of its folder."""
+@lru_cache(maxsize=256)
+def _sql(text: str) -> str:
+    """A SELECT without comments, in one layout; "" for a table that has none."""
+    return parsed(text).sql(dialect="duckdb", comments=False) if text else ""
+
+
+def _model_files(model: str) -> list[Path]:
+    """The files of a model: its module in models/, or all of its folder; none for a fit without a model."""
     models = ROOT / "models"
-    return sorted([*models.glob(f"{model}.py"), *models.glob(f"{model}/**/*.py")])
+    return sorted([*models.glob(f"{model}.py"), *models.glob(f"{model}/**/*.py")]) if model else []
 
 
-def _read_in_the_end(table: Table) -> set[str]:
+def _inputs_in_the_end(table: Table) -> set[str]:
     """The names of all tables of tonight that a table rests on."""
-    return {name for read in table.inputs for name in (read, *_read_in_the_end(tables()[read]))}
+    return {name for read in table.inputs for name in (read, *_inputs_in_the_end(tables()[read]))}

@@ -1,7 +1,7 @@
-"""Write a table's rows in its contract's columns and types, and hold them against the contract."""
+"""Write a table in its contract's columns and types, and check it against the contract."""
 
 from pipelines.catalog import parsed
-from pipelines.contracts import Contract
+from pipelines.contracts import Contract, contract_path
 from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.errors import LoyaltyError
@@ -10,16 +10,20 @@ from pipelines.tables.inputs import contract_of
 
 
 def write_table(name: str, select: str, engine: Engine) -> tuple[DataFile, ...]:
-    """A table's rows in its contract's columns, order and types, held against the contract."""
+    """The new data files of a table, in its contract's columns, order and types.
+
+    Raises:
+        LoyaltyError: The table breaks its contract.
+    """
     contract = contract_of(name)
     columns = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in contract.columns)
-    parts = engine.write(f"SELECT {columns} FROM ({select}\n) AS made", name)
-    check_table(contract, engine.scan_files(parts), engine, groups_by_key=_groups_by_key(select, contract.key))
-    return parts
+    written = engine.write(f"SELECT {columns} FROM ({select}\n) AS made", name)
+    check_table(contract, engine.scan_files(written), engine, groups_by_key=_groups_by_key(select, contract.key))
+    return written
 
 
 def _groups_by_key(select: str, key: tuple[str, ...]) -> bool:
-    """Whether a SELECT can't give a key twice, because it groups by columns of it."""
+    """Whether a SELECT gives each key once because it groups by columns of the key."""
     tree = parsed(select)
     group = tree.args.get("group")
     grouped = group.expressions if group else []
@@ -29,10 +33,17 @@ def _groups_by_key(select: str, key: tuple[str, ...]) -> bool:
 
 
 def check_table(contract: Contract, rows: str, engine: Engine, *, groups_by_key: bool = False) -> None:
-    """Hold a made table against its contract: rules, required columns, one row for each key (unless it groups by it).
+    """Check a made table against its contract: rules, required columns, one row for each key.
+
+    Args:
+        contract: The table's contract.
+        rows: What to write after FROM to read the table.
+        engine: To read it.
+        groups_by_key: The table's SELECT groups by the key, so that it need not be counted.
 
     Raises:
-        LoyaltyError: it breaks it. The fault is in the code or in an extract that the source's contract lets through.
+        LoyaltyError: The table breaks the contract. The fault is in the code, or in an extract that the source's
+            contract lets through.
     """
     rules = [f"COUNT(CASE WHEN NOT ({rule.condition}) THEN 1 END)" for rule in contract.rules]
     key = "" if groups_by_key else ", ".join(identifier(k) for k in contract.key)
@@ -43,6 +54,6 @@ def check_table(contract: Contract, rows: str, engine: Engine, *, groups_by_key:
         found.append(f"{twice:,} rows have a key ({', '.join(contract.key)}) that another has too")
     if found:
         raise LoyaltyError(
-            f"table {contract.name}: {'; '.join(found)}. Nothing was published; see data_contracts/marts/"
-            f"{contract.name}.yaml, and report it with the extracts that led to it."
+            f"table {contract.name}: {'; '.join(found)}. Nothing was published; see {contract_path(contract.name)}, "
+            "and report it with the extracts that led to it."
         )

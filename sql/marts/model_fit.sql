@@ -11,9 +11,19 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM churn_drift
     UNION ALL
-    SELECT * FROM spend_growth_fit
+    SELECT
+        model,
+        metric,
+        value,
+        note,
+        trained_through
+    FROM spend_growth_fit
     UNION ALL
     SELECT * FROM spend_growth_drift
+    UNION ALL
+    SELECT * FROM headroom_fit
+    UNION ALL
+    SELECT * FROM next_order_fit
     UNION ALL
     SELECT * FROM next_order_drift
     UNION ALL

@@ -18,7 +18,7 @@ from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.errors import HomeBusyError, LoyaltyError
 from pipelines.ops import nightly
-from pipelines.publishing.run_summary import backtest_lines
+from pipelines.publishing.backtest_summary import backtest_lines
 from pipelines.settings import code_version, load_settings
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import Backtest, Manifest

@@ -22,7 +22,7 @@ from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake import batch_validation as expectations
 from pipelines.intake.batch_figures import Figure
 from pipelines.intake.control_totals import ControlTotal, read_control_totals
-from pipelines.publishing import run_summary as summary
+from pipelines.publishing.night_warnings import night_warnings
 
 NIGHTS = [f"{date(2025, 6, 30) + timedelta(n)}" for n in range(60)]  # Monday is the first
 ONLY = frozenset({*sources(), "batch_expectation"})
@@ -255,7 +255,7 @@ def test_control_totals_that_agree_are_met_and_are_no_unknown_file(retailer):
     assert judged(retailer, night, "surveys") == {
         "control_rows": ("fail", True, "0 rows were read, control_totals.csv says 0")
     }
-    assert summary.warnings(retailer.settings, night.lake.manifest(night.run_date)) == []
+    assert night_warnings(retailer.settings, night.lake.manifest(night.run_date)) == []
 
 
 def test_control_totals_that_do_not_agree_stop_the_night_with_both_figures(retailer):
@@ -333,7 +333,7 @@ def test_a_severity_raised_in_the_contract_stops_the_night(retailer, monkeypatch
 def test_what_was_not_met_is_in_the_summary(retailer):
     retailer.deliver(NIGHTS[0], receipts=receipts(NIGHTS[0], 97) + f"a,{NIGHTS[0]},?\n" * 3)
     night = load(retailer, NIGHTS[0])
-    assert summary.warnings(retailer.settings, night.lake.manifest(night.run_date))[-1:] == [
+    assert night_warnings(retailer.settings, night.lake.manifest(night.run_date))[-1:] == [
         "receipts: expectation reject_rate is not met: 3 of 100 rows are rejected. Expected: At most 1 % of the rows "
         "are rejected (rejected_share: max_value 0.01). Table rejected_rows says which rule each row breaks; have the "
         "source mend them and deliver them again.",
@@ -390,7 +390,8 @@ def test_pages_are_as_private_as_the_report_and_ask_no_other_host(
 
 
 def test_great_expectations_is_imported_by_the_task_alone():
-    code = "import sys, pipelines.summary, pipelines.expectations; sys.exit('great_expectations' in sys.modules)"
+    modules = "sys, pipelines.publishing.night_warnings, pipelines.intake.batch_validation"
+    code = f"import {modules}; sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -20,7 +20,7 @@ from models.churn.season import Season
 from models.evaluation.compare import LossDifference
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.publishing.run_summary import _models_to_doubt
+from pipelines.publishing.night_warnings import model_warnings
 from pipelines.scoring import churn as score
 from pipelines.scoring.fitting import cut_offs, md5_share, quality_rows
 from pipelines.settings import Settings
@@ -452,7 +452,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         shop.give(name, quality_rows(model, rows, NIGHT))
         states[name] = TableState(data_files=shop.engine.write(f"SELECT * FROM {name}", name))
     manifest = SimpleNamespace(tables=states)
-    assert _models_to_doubt(shop.night.lake, manifest) == [
+    assert model_warnings(shop.night.lake, manifest) == [
         "model churn, new_model_refused 1: the last one stays",
         "model churn, psi_score 0.3: moved",
         "model clv, model_age_days 36: old",
@@ -464,7 +464,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         "model next_order, model_age_days 36: old",
         "model next_order, psi_next_order_days 0.4: moved",
     ]
-    assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
+    assert model_warnings(shop.night.lake, SimpleNamespace(tables={})) == []
 
 
 # Small data

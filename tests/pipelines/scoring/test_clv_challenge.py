@@ -10,7 +10,7 @@ from conftest import Retailer, needed
 
 from models.clv.parameters import SpendParameters
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.publishing.run_summary import _models_to_doubt
+from pipelines.publishing.night_warnings import model_warnings
 from pipelines.scoring import clv as score
 from pipelines.scoring.fitting import kept_bins
 from pipelines.settings import load_settings
@@ -129,7 +129,7 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
     assert drift["model_age_days"] == (7.0, "days since the last day that the model learnt from", day(SECOND))
     assert drift["spend_model_age_days"][::2] == (0.0, day("2017-11-15"))
     assert {drift[f"psi_{name}"][2] for name in ("p_alive", "days_between_purchases")} == {day(SECOND)}
-    warnings = _models_to_doubt(night.lake, night.lake.manifest(night.run_date))
+    warnings = model_warnings(night.lake, night.lake.manifest(night.run_date))
     assert warnings == ["model clv, new_model_refused 1: the last model of purchases does better and stays"]
 
     # More than 35 days after its fit the model is flagged; the days of the trial are all since then.
@@ -139,7 +139,7 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
     assert found["r"][2] == day(SECOND)
     value, note, _ = metrics(retailer, night, "clv_drift")["model_age_days"]
     assert (value, note.startswith("alarm; "), "more than 35 days" in note) == (42.0, True, True)
-    warned = [words.split(":")[0] for words in _models_to_doubt(night.lake, night.lake.manifest(night.run_date))]
+    warned = [words.split(":")[0] for words in model_warnings(night.lake, night.lake.manifest(night.run_date))]
     assert warned == ["model clv, model_age_days 42", "model clv, new_model_refused 1"]
 
 
@@ -243,7 +243,7 @@ def test_nothing_has_moved_on_the_night_of_the_fit_and_dearer_days_are_an_alarm(
     assert moved["psi_mean_repeat_value"][1].startswith("alarm; ")
     assert any(
         words.startswith("model clv, psi_expected_purchase_day_value ")
-        for words in _models_to_doubt(Lake(retailer.home), night.lake.manifest(night.run_date))
+        for words in model_warnings(Lake(retailer.home), night.lake.manifest(night.run_date))
     )
 
 

@@ -1,0 +1,128 @@
+"""What the manifests of campaign files say: which files there are, and who is in none and why."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.campaigns.config import Campaign, Campaigns
+from pipelines.campaigns.selection import Lists
+from pipelines.campaigns.targets import Kind, export_target
+from pipelines.catalog import SQL
+
+# Where the segments' definitions are.
+SEGMENTS = SQL / "segments"
+
+
+@dataclass(frozen=True)
+class ExportFile:
+    """One file of a night, to be written or written; `path` is relative to the night's folder."""
+
+    path: str
+    campaign_id: str
+    channel: str
+    target: str
+    kind: Kind
+    rows: int = 0
+    bytes: int = 0
+    sha256: str = ""
+
+
+def campaign_manifests(
+    lists: Lists, planned: Collection[ExportFile], written: Collection[ExportFile], campaigns: Campaigns, run_date: date
+) -> list[dict[str, Any]]:
+    """The manifest of each campaign that has files, by id.
+
+    Args:
+        lists: the counts of the night.
+        planned: the lists and removals of the night.
+        written: their files; a large one was split into several.
+        campaigns: the config.
+        run_date: the business date.
+    """
+    by_id = {campaign.id: campaign for campaign in campaigns.campaigns}
+    manifests = []
+    for campaign_id in sorted({file.campaign_id for file in planned}):
+        manifest = _campaign_manifest(by_id.get(campaign_id), campaign_id, run_date)
+        manifest["channels"] = [
+            _channel_manifest(
+                lists,
+                [file for file in written if (file.campaign_id, file.channel) == (campaign_id, channel)],
+                campaign_id,
+                channel,
+            )
+            for channel in sorted({file.channel for file in planned if file.campaign_id == campaign_id})
+        ]
+        manifests.append(manifest)
+    return manifests
+
+
+def _campaign_manifest(campaign: Campaign | None, campaign_id: str, run_date: date) -> dict[str, Any]:
+    """The head of a campaign's manifest; only the id is known of a campaign that was taken out of the config."""
+    head: dict[str, Any] = {"run_date": run_date.isoformat(), "campaign_id": campaign_id}
+    if campaign is None:
+        return head
+    return head | {
+        "name": campaign.name,
+        "is_running": campaign.runs_on(run_date),
+        "priority": campaign.priority,
+        "window_days": campaign.window_days,
+        "control_share": campaign.control_share,
+        "segments": {name: _segment_definition(name) for name in campaign.segment},
+    }
+
+
+def _segment_definition(segment: str) -> str:
+    """What a segment's SQL file says of it: its header comment."""
+    lines = (SEGMENTS / f"{segment}.sql").read_text(encoding="utf-8").lstrip().splitlines()
+    comment = []
+    for line in lines:
+        if not line.startswith("--"):
+            break
+        comment.append(line.lstrip("- ").strip())
+    return " ".join(comment)
+
+
+def _channel_manifest(lists: Lists, files: list[ExportFile], campaign_id: str, channel: str) -> dict[str, Any]:
+    """What a manifest says of one campaign and channel: counts, warnings and files."""
+    rows = {kind: sum(file.rows for file in files if file.kind == kind) for kind in ("list", "removals")}
+    left_out = _counts(lists.exclusions, "reason", campaign_id, channel)
+    removed = _counts(lists.removal_counts, "target", campaign_id, channel)
+    warnings = [
+        f"{rows['list']} rows, but {target.name} takes lists of {target.minimum_rows} and more"
+        for target in {export_target(file.target) for file in files if file.kind == "list"}
+        if rows["list"] < target.minimum_rows
+    ]
+    nameless = sum(removed.values()) - rows["removals"]
+    if nameless:
+        warnings.append(
+            f"{nameless} removals are in no file: no address is known, or another customer's list entry has it"
+        )
+    return {
+        "channel": channel,
+        "candidates": rows["list"] + sum(left_out.values()),
+        "listed": rows["list"],
+        "left_out": left_out,
+        "bad_values": _counts(lists.bad_values, "address", campaign_id, channel),
+        "removed": sum(removed.values()),
+        "warnings": warnings,
+        "files": [
+            {
+                "path": file.path,
+                "kind": file.kind,
+                "target": file.target,
+                "rows": file.rows,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+            }
+            for file in files
+        ],
+    }
+
+
+def _counts(table: pa.Table, by: str, campaign_id: str, channel: str) -> dict[str, int]:
+    """customer_count by the column `by` of one campaign and channel."""
+    rows = (row for row in table.to_pylist() if (row["campaign_id"], row["channel"]) == (campaign_id, channel))
+    return {row[by]: row["customer_count"] for row in rows}

@@ -1,0 +1,24 @@
+-- How many consenting members gave an address that can't be used, also if another of the channel's can.
+-- Grain: list and address, where there are any.
+WITH bad AS (
+    SELECT
+        list_number,
+        'email' AS address
+    FROM list_candidate
+    WHERE is_bad_email
+    UNION ALL
+    SELECT
+        list_number,
+        'phone' AS address
+    FROM list_candidate
+    WHERE is_bad_phone
+)
+
+SELECT
+    channel.campaign_id,
+    channel.channel,
+    bad.address,
+    COUNT(*) AS customer_count
+FROM bad
+INNER JOIN list_channel AS channel ON bad.list_number = channel.list_number
+GROUP BY channel.campaign_id, channel.channel, bad.address

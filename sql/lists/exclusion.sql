@@ -1,0 +1,53 @@
+-- How many members are not on a list, by reason, also where nobody is left out. A member who is neither deleted nor a
+-- candidate has not consented. Grain: list and reason; reason_number is its place in the order of decisions.
+WITH member_count AS (
+    SELECT
+        campaign_number,
+        COUNT(*) AS members,
+        COUNT(CASE WHEN is_deleted THEN 1 END) AS deleted
+    FROM list_member
+    GROUP BY campaign_number
+),
+
+candidate_count AS (
+    SELECT
+        list_number,
+        COUNT(*) AS candidates
+    FROM list_candidate
+    GROUP BY list_number
+),
+
+counted AS (
+    SELECT
+        channel.list_number,
+        'suppressed' AS reason,
+        member_count.deleted AS customer_count
+    FROM list_channel AS channel
+    INNER JOIN member_count ON channel.campaign_number = member_count.campaign_number
+    UNION ALL
+    SELECT
+        channel.list_number,
+        'no_consent' AS reason,
+        member_count.members - member_count.deleted - COALESCE(candidate_count.candidates, 0) AS customer_count
+    FROM list_channel AS channel
+    INNER JOIN member_count ON channel.campaign_number = member_count.campaign_number
+    LEFT JOIN candidate_count ON channel.list_number = candidate_count.list_number
+    UNION ALL
+    SELECT
+        list_number,
+        COALESCE(reason, 'control_group') AS reason,
+        COUNT(*) AS customer_count
+    FROM list_decision
+    WHERE reason IS NOT NULL OR arm = 'control'
+    GROUP BY list_number, COALESCE(reason, 'control_group')
+)
+
+SELECT
+    channel.campaign_id,
+    channel.channel,
+    list_reason.reason,
+    list_reason.reason_number,
+    COALESCE(counted.customer_count, 0) AS customer_count
+FROM list_channel AS channel
+CROSS JOIN list_reason
+LEFT JOIN counted ON channel.list_number = counted.list_number AND list_reason.reason = counted.reason

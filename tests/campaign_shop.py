@@ -1,0 +1,188 @@
+"""A shop's night in memory for tests of campaigns: customers, what earlier nights stored, tonight's lists and files."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.campaigns.config import Campaigns
+from pipelines.campaigns.files import write_exports
+from pipelines.campaigns.manifest import ExportFile
+from pipelines.campaigns.selection import campaign_lists
+from pipelines.intake.addresses import register_functions
+from pipelines.settings import Settings
+
+NIGHT = date(2025, 3, 10)
+SETTINGS = Settings(control_salt="salt", timezone="Europe/Berlin")
+CONSENTS = ("email", "sms", "push", "messenger", "call", "ads")
+TABLES = """
+CREATE SCHEMA history;
+CREATE TABLE customer (customer_id VARCHAR, is_deleted BOOLEAN, email_consent BOOLEAN, sms_consent BOOLEAN,
+    push_consent BOOLEAN, messenger_consent BOOLEAN, call_consent BOOLEAN, ads_consent BOOLEAN);
+CREATE TABLE extract (customer_id VARCHAR, name VARCHAR, email VARCHAR, phone VARCHAR, push_token VARCHAR,
+    messenger_id VARCHAR);
+CREATE VIEW crm_customers_personal AS
+SELECT *, normal_email(email) AS email_normal, normal_phone(phone) AS phone_normal
+FROM (SELECT NULLIF(TRIM(COLUMNS(*)), '') FROM extract);
+CREATE TABLE customer_identity (source_customer_id VARCHAR, customer_id VARCHAR);
+CREATE TABLE customer_segment (customer_id VARCHAR, segment VARCHAR);
+CREATE TABLE customer_360 (customer_id VARCHAR, favourite_category VARCHAR, points_balance DECIMAL(18,2),
+    region VARCHAR, last_order_date DATE);
+CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE, window_days BIGINT);
+CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
+    assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
+CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
+    assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
+CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
+CREATE TABLE history.crm_customers_personal AS FROM crm_customers_personal;
+"""
+QUERIES = {
+    "campaign_assignment": "FROM list_assignment",
+    "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM list_entry",
+    "members": """SELECT campaign_id, channel, customer_id, arm
+        FROM list_decision JOIN list_channel USING (list_number) WHERE reason IS NULL""",
+    "listed": "SELECT * EXCLUDE (list_number) FROM list_entry",
+    "removals": "FROM list_removal",
+}
+
+
+@dataclass(frozen=True)
+class NightLists:
+    """A night's lists, taken out of the database; members are those held back as control too."""
+
+    exclusions: pa.Table
+    bad_values: pa.Table
+    removal_counts: pa.Table
+    campaign_assignment: pa.Table
+    campaign_list: pa.Table
+    members: pa.Table
+    listed: pa.Table
+    removals: pa.Table
+
+
+class CampaignShop:
+    """One night after another in memory, and the folder that they are exported to."""
+
+    def __init__(self, out_dir: Path) -> None:
+        self.con = duckdb.connect()
+        self.con.execute("SET TimeZone = 'Europe/Berlin'")
+        register_functions(self.con, "US")
+        self.con.execute(TABLES)
+        self.out_dir = out_dir
+
+    def customer(self, customer_id: str, *segments: str, is_deleted: bool = False, **values: Any) -> None:
+        """A customer who consents to everything and has every address, unless told otherwise."""
+        number = int(hashlib.md5(customer_id.encode()).hexdigest(), 16) % 10_000
+        personal = {
+            "name": None,
+            "email": f"{customer_id}@example.org",
+            "phone": f"+1 201 555 {number:04d}",
+            "push_token": f"token-{customer_id}",
+            "messenger_id": f"m-{customer_id}",
+        }
+        consents = dict.fromkeys(CONSENTS, True)
+        consents |= {name.removesuffix("_consent"): value for name, value in values.items() if "consent" in name}
+        personal |= {name: value for name, value in values.items() if name in personal}
+        known = [values.get("category", "Tea"), values.get("points", 5)]
+        self.con.execute(
+            "INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [customer_id, is_deleted, *consents.values()]
+        )
+        self.con.execute("INSERT INTO extract VALUES (?, ?, ?, ?, ?, ?)", [customer_id, *personal.values()])
+        self.con.execute("INSERT INTO customer_360 VALUES (?, ?, ?, 'East', '2025-01-31')", [customer_id, *known])
+        for segment in segments:
+            self.con.execute("INSERT INTO customer_segment VALUES (?, ?)", [customer_id, segment])
+
+    def customers(self, *rows: tuple[Any, ...]) -> None:
+        """Customers of segment 'lapsing': id, name, e-mail, phone, favourite category, points."""
+        for customer_id, name, email, phone, category, points in rows:
+            values = {"name": name, "email": email, "phone": phone, "category": category, "points": points}
+            self.customer(customer_id, "lapsing", **values)
+
+    def leave(self, customer_id: str) -> None:
+        self.con.execute("DELETE FROM customer_segment WHERE customer_id = ?", [customer_id])
+
+    def change(self, customer_id: str, **values: str | None) -> None:
+        for name, value in values.items():
+            self.con.execute(f"UPDATE extract SET {name} = ? WHERE customer_id = ?", [value, customer_id])
+
+    def lists(self, campaigns: Campaigns, night: date = NIGHT, settings: Settings = SETTINGS) -> NightLists:
+        made = campaign_lists(self.con, campaigns, settings, night)
+        tables = {name: self.con.execute(f"{query} ORDER BY ALL").to_arrow_table() for name, query in QUERIES.items()}
+        return NightLists(
+            exclusions=made.exclusions, bad_values=made.bad_values, removal_counts=made.removal_counts, **tables
+        )
+
+    def commit(self, lists: NightLists) -> None:
+        """Store a night's tables, so that the next night finds them as history."""
+        for name in ("campaign_assignment", "campaign_list"):
+            self.con.register("stored", getattr(lists, name))
+            self.con.execute(f"CREATE OR REPLACE TABLE history.{name} AS FROM stored")
+            self.con.unregister("stored")
+        self.con.execute("CREATE OR REPLACE TABLE history.crm_customers_personal AS FROM crm_customers_personal")
+
+    def listed_before(self, channel: str, target: str, *customer_ids: str) -> None:
+        """Customers were on the last list, with the addresses that they have now."""
+        self.con.execute("CREATE OR REPLACE TABLE history.crm_customers_personal AS FROM crm_customers_personal")
+        for customer_id in customer_ids:
+            self.con.execute(
+                "INSERT INTO history.campaign_list VALUES ('win_back', ?, ?, ?)", [channel, target, customer_id]
+            )
+
+    def write(self, *campaigns: dict[str, Any]) -> list[ExportFile]:
+        """Make the night's lists and their files."""
+        config = campaigns_of(*campaigns)
+        lists = campaign_lists(self.con, config, SETTINGS, NIGHT)
+        return write_exports(self.con, lists, config, SETTINGS, NIGHT, self.out_dir)
+
+    def text(self, name: str) -> str:
+        return (self.out_dir / f"{NIGHT}" / name).read_bytes().decode()
+
+    def manifest(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.text("manifest.json"))
+        return found
+
+
+def campaign(campaign_id: str = "win_back", **values: Any) -> dict[str, Any]:
+    """A campaign of segment 'lapsing' by e-mail without control, unless told otherwise."""
+    return {
+        "id": campaign_id,
+        "name": campaign_id,
+        "segment": "lapsing",
+        "priority": 1,
+        "window_days": 30,
+        "control_share": 0,
+        "channels": [{"channel": "email", "target": "unisender"}],
+    } | values
+
+
+def campaign_on(channel: str, target: str, fields: dict[str, str] | None = None, **values: Any) -> dict[str, Any]:
+    """A campaign of one channel."""
+    return campaign(channels=[{"channel": channel, "target": target, "fields": fields or {}}]) | values
+
+
+def campaigns_of(*campaigns: dict[str, Any], cap: int = 1) -> Campaigns:
+    return Campaigns.model_validate({"max_campaigns_per_night": cap, "campaigns": list(campaigns)})
+
+
+def members(lists: NightLists) -> list[tuple[str, str, str, str]]:
+    """Campaign, channel, customer and arm of those who are in a campaign tonight."""
+    return [tuple(row.values()) for row in lists.members.to_pylist()]
+
+
+def assignments(lists: NightLists) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in lists.campaign_assignment.to_pylist()]
+
+
+def is_control(campaign_id: str, customer_id: str, share: float) -> bool:
+    """The published rule of the draw."""
+    digest = hashlib.sha256(f"salt:{campaign_id}:{customer_id}".encode()).hexdigest()
+    return int(digest[:12], 16) < share * 16**12
+
+
+def sha(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()

@@ -1,0 +1,132 @@
+"""What the command line prints of a night and of a home."""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.errors import LoyaltyError
+from pipelines.publishing.run_summary import print_rejected, print_status, print_summary
+
+FIRST, SECOND = "2025-06-30", "2025-07-01"
+RECEIPTS = "receipt_id,issued_at,total_amount"
+
+
+def day(night: str) -> date:
+    return date.fromisoformat(night)
+
+
+def loaded(retailer, *nights: str):
+    """Nights of a customer and two receipts, of which one is rejected."""
+    for night in nights:
+        retailer.deliver(
+            night,
+            crm_customers="customer_id,registered_at\nc1,2025-01-01",
+            receipts=f"{RECEIPTS}\nr1,{night}T12:00:00,5\nr2,{night}T12:00:00,?",
+        )
+        retailer.load(night)
+
+
+def publish(home: Path, night: str) -> None:
+    """A warehouse with what the summary counts: two customers, one of them in two segments, nobody on a list."""
+    path = home / f"warehouse.{night}.duckdb"
+    with duckdb.connect(str(path)) as warehouse:
+        warehouse.execute("CREATE TABLE customer_360 AS SELECT UNNEST(['c1', 'c2']) AS customer_id")
+        warehouse.execute("CREATE TABLE customer_segment AS SELECT 'c1' AS customer_id, UNNEST(['a', 'b']) AS segment")
+        warehouse.execute("CREATE TABLE campaign_list AS SELECT 'c1' AS customer_id WHERE FALSE")
+    (home / "warehouse.duckdb").hardlink_to(path)
+
+
+# --- a night's end ---
+
+
+def test_a_nights_rows_are_printed_by_source_and_what_did_not_come_is_named(retailer, capsys):
+    loaded(retailer, FIRST)
+    print_summary(retailer.settings, day(FIRST), 1.25, is_last=False)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split() == ["source", "read", "loaded", "rejected", "duplicate", "superseded"]
+    assert ["receipts", "2", "1", "1", "0", "0"] in [line.split() for line in said]
+    assert said[6].startswith("  not delivered tonight: campaign_members, campaigns, ")
+    assert said[7].startswith("  look at: receipts: 1 of 2 rows rejected; ")
+
+
+def test_a_published_night_says_so_and_where_its_results_are(retailer, capsys):
+    loaded(retailer, FIRST)
+    publish(retailer.home, FIRST)
+    print_summary(retailer.settings, day(FIRST), 1.25, is_last=True)
+    said = capsys.readouterr().out
+    assert f"Night {FIRST} is published, in 1.2 s.\n" in said
+    assert "\n2 customers in 2 segments; 0 entries on tonight's campaign lists.\n" in said
+    assert f"  report     {retailer.home}/reports/{FIRST}/index.html\n" in said
+
+
+def test_an_old_night_says_that_the_warehouse_stays_and_only_the_last_of_several_says_where(retailer, capsys):
+    loaded(retailer, FIRST)
+    publish(retailer.home, SECOND)
+    print_summary(retailer.settings, day(FIRST), 1.25, is_last=False)
+    said = capsys.readouterr().out
+    assert said.endswith(f"Night {FIRST} is built, in 1.2 s. The warehouse stays that of {SECOND}; nothing was sent.\n")
+
+
+def test_a_path_is_printed_as_one_would_type_it(retailer, capsys, monkeypatch):
+    loaded(retailer, FIRST)
+    publish(retailer.home, FIRST)
+    monkeypatch.chdir(retailer.home.parent)
+    print_summary(retailer.settings, day(FIRST), 1.25, is_last=True)
+    assert "  warehouse  home/warehouse.duckdb\n" in capsys.readouterr().out
+
+
+# --- a home ---
+
+
+def test_a_home_without_a_night_says_where_extracts_go(retailer, capsys):
+    print_status(retailer.settings)
+    assert capsys.readouterr().out == (
+        f"Home {retailer.home}: time zone America/New_York, currency USD\n"
+        f"  no night yet. Landing folders: {retailer.home}/landing\n"
+    )
+
+
+def test_a_homes_nights_are_printed_with_their_state_and_folders_that_wait(retailer, capsys):
+    loaded(retailer, FIRST, SECOND)
+    publish(retailer.home, SECOND)
+    retailer.deliver(FIRST, receipts=f"{RECEIPTS}\nr3,{FIRST}T12:00:00,5")
+    retailer.load(FIRST)
+    for night in ("2025-06-29", "2025-07-02"):
+        retailer.deliver(night)
+    print_status(retailer.settings)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  night       rows read  rejected                                              state",
+        "  2025-06-30          1         0                                              built",
+        "  2025-07-01          3         1  published; run it again, an earlier night changed",
+        "  next landing folders: 2025-07-02",
+        "  never loaded: 2025-06-29",
+    ]
+
+
+# --- rejected rows ---
+
+
+def test_rejected_rows_are_printed_as_they_came_up_to_the_limit(retailer, capsys):
+    retailer.deliver(FIRST, receipts=f"{RECEIPTS}\nr1,{FIRST}T12:00:00,?\nr2,{FIRST}T12:00:00,!")
+    retailer.load(FIRST)
+    print_rejected(retailer.settings, day(FIRST), None, 1)
+    first, more = capsys.readouterr().out.splitlines()
+    assert first.startswith("receipts  receipts.csv  row 1  total_amount")
+    assert "?" in first
+    assert more == "1 more of 2; --limit shows them."
+
+
+def test_a_source_without_rejected_rows_says_so(retailer, capsys):
+    loaded(retailer, FIRST)
+    print_rejected(retailer.settings, day(FIRST), "stores", 20)
+    assert capsys.readouterr().out == f"No row was rejected in night {FIRST} of stores.\n"
+
+
+def test_a_source_or_night_that_nobody_knows_is_an_error(retailer):
+    loaded(retailer, FIRST)
+    with pytest.raises(LoyaltyError, match=r"no source is named 'shops'\. There are: crm_customers, "):
+        print_rejected(retailer.settings, day(FIRST), "shops", 20)
+    with pytest.raises(LoyaltyError, match=f"night {SECOND} was never loaded into {retailer.home}; "):
+        print_rejected(retailer.settings, day(SECOND), None, 20)
