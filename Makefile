@@ -32,7 +32,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 0 sql
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
 	$(BIN)/python -m pipelines.ops.check_campaigns config/campaigns.yaml
 	! grep -rn "FILL IN" config data_contracts sql tests/sql/cases
 

@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 
-# What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, and fits that take long. A file's
+# What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, fits and batches that take long. A file's
 # tests run in one worker, so these begin first, and in this order.
 SLOW = (
     "test_night.py",
@@ -41,7 +41,9 @@ SLOW = (
     "pipelines/scoring/test_*.py",
     "models/churn/test_fit*.py",
     "test_damage.py",
-    "test_real_data.py",
+    "test_real_*.py",
+    "pipelines/intake/test_batch_*.py",
+    "pipelines/intake/test_stage.py",
     "test_readme.py",
     "test_security.py",
     "test_small_data.py",
