@@ -28,8 +28,8 @@ HEADERS = {
 }
 
 
-# What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, fits and batches that take long. A file's
-# tests run in one worker, so these begin first, and in this order.
+# What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, fits and batches.
+# A file's tests run in one worker, so these begin first, and in this order.
 SLOW = (
     "test_night.py",
     "pipelines/privacy/test_*.py",
