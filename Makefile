@@ -1,4 +1,5 @@
-# make run: set up, make the demo data, run three nights.   make test: set up, run all tests.
+# make run: set up, make the demo data, run three nights.
+# make check: set up, run the linters and the quick half of the tests.   make test: set up, run all tests.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,14 +8,19 @@ export LOYALTY_HOME
 # Wheels are installed with their byte code, so that no start compiles it again.
 PIP_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: run test bench lint format lock clean
+.PHONY: run check test bench lint format lock clean
 
 run: $(VENV)/.run
 	$(BIN)/loyalty demo
 	$(BIN)/loyalty run --from 2017-11-30 --to 2017-12-02
 
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+check: lint
+	$(PYTEST) -m "not slow"
 
 # A cold start and an ordinary night at a million customers; BENCH_FLAGS="--customers 100000 --compare build/before.json"
 bench: $(VENV)/.run
@@ -27,6 +33,8 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
+	$(BIN)/python -m pipelines.ops.check_campaigns config/campaigns.yaml
+	! grep -rn "FILL IN" config data_contracts sql tests/sql/cases
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 settings = load_settings()
-# Named by what they are and not by where they lie, as Airflow takes one at another place for another.
+# Named by what they are, not by where they lie: Airflow would take an asset of a moved home for another one.
 WAREHOUSE = Asset("loyalty_warehouse", uri="loyalty://home/warehouse.duckdb")
 EXPORTS = Asset("loyalty_exports", uri="loyalty://home/exports")
 REPORTS = Asset("loyalty_reports", uri="loyalty://home/reports")
@@ -48,8 +48,8 @@ def _extract(source: str) -> Asset:
     return Asset(f"loyalty_extract_{source}", uri=f"loyalty://landing/{source}")
 
 
-def _checked(step: "Callable[[], T]") -> "T":
-    """Run a step; what trying again can't mend fails without retries."""
+def fail_without_retry(step: "Callable[[], T]") -> "T":
+    """Run a step. An error that a retry can't mend fails the task at once."""
     from airflow.sdk.exceptions import AirflowFailException
 
     from pipelines.errors import LoyaltyError
@@ -88,7 +88,7 @@ def business_date(context: "Context") -> date:
 
 
 class AwaitExtracts(BaseOperator):
-    """Wait, without a worker, until the night's landing folder is complete; not if a person asked for the night."""
+    """Wait, without a worker, until the night's landing folder is complete. A person's night does not wait."""
 
     def execute(self, context: "Context") -> None:
         if context["params"].get("run_date") or context["dag_run"].run_type == "backfill":
@@ -98,7 +98,7 @@ class AwaitExtracts(BaseOperator):
         from pipelines.store.home import landing_folder
 
         trigger = LandingTrigger(
-            folder=str(landing_folder(settings, _checked(lambda: business_date(context)))),
+            folder=str(landing_folder(settings, fail_without_retry(lambda: business_date(context)))),
             marker=settings.complete_marker,
             required=[name for name, contract in sources().items() if contract.required],
             settle_seconds=settings.settle_seconds,
@@ -119,15 +119,15 @@ class OpenNight(BaseSensorOperator):
     def poke(self, context: "Context") -> bool:
         if context.get("logical_date") and self._another_is_on(context):
             return False
-        return _checked(lambda: self._begin(context))
+        return fail_without_retry(lambda: self._begin(context))
 
     def _another_is_on(self, context: "Context") -> bool:
-        """Whether an earlier night runs (a backfill starts several), or the run that began the night that is open."""
+        """Whether an earlier night runs (a backfill starts several), or the run that began the open night."""
         from pipelines.store.lake import Lake
 
         owners = Lake(settings.home).open_runs()
         if context["run_id"] in owners:
-            return False  # cleared, and begun again
+            return False  # this run was cleared, and begins again
         of_another = owners and context["ti"].get_dr_count(self.dag_id, run_ids=owners, states=["running"])
         return bool(of_another or context["ti"].get_previous_dagrun(state="running"))
 
@@ -146,8 +146,8 @@ class OpenNight(BaseSensorOperator):
 class Step(BaseOperator):
     """A step of the night, by its name in pipelines.ops.nightly.
 
-    The task finds the date in its own context: to fetch it from another task and to store arguments as rendered would
-    be two more requests to Airflow for each task, besides the two that start and end it.
+    The task finds the date in its own context. Fetching it from another task and storing rendered arguments would be
+    two more requests to Airflow for each task, besides the two that start and end it.
     """
 
     def __init__(self, *, step: str, table: str | None = None, **options: Any) -> None:
@@ -159,12 +159,12 @@ class Step(BaseOperator):
         from pipelines.ops import nightly
 
         step = getattr(nightly, self.step)
-        of = () if self.table is None else (self.table,)
-        _checked(lambda: step(*of, business_date(context), context["run_id"]))
+        arguments = () if self.table is None else (self.table,)
+        fail_without_retry(lambda: step(*arguments, business_date(context), context["run_id"]))
 
 
 def _failed() -> "list[Any]":
-    """Who is told when a task fails for good; nobody unless the settings name a connection."""
+    """The notifiers of a task that failed for good; none unless the settings name a connection."""
     if settings.notify_connection is None:
         return []
     from pipelines.ops.notify import NightNotifier
@@ -173,7 +173,7 @@ def _failed() -> "list[Any]":
 
 
 def _warned() -> "list[Any]":
-    """Who is told what to look at after a night that is through, if there is anything."""
+    """The callbacks after a finished night: they tell people what to look at, if there is anything."""
     if settings.notify_connection is None:
         return []
 
@@ -189,18 +189,18 @@ def _warned() -> "list[Any]":
 
 
 def _deadline() -> "DeadlineAlert | None":
-    """Who is told when a night has not finished in time."""
+    """The alert about a night that has not finished in time; none unless the settings ask for it."""
     if settings.notify_connection is None or settings.publish_within_hours is None:
         return None
     from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
     from pipelines.ops.notify import NightNotifier
 
-    told = {"connection_id": settings.notify_connection, "to": settings.notify_to, "event": "late"}
+    arguments = {"connection_id": settings.notify_connection, "to": settings.notify_to, "event": "late"}
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=settings.publish_within_hours),
-        callback=AsyncCallback(NightNotifier, kwargs=told),
+        callback=AsyncCallback(NightNotifier, kwargs=arguments),
     )
 
 
@@ -272,7 +272,7 @@ def loyalty_nightly() -> None:
         task_id="finish",
         step="finish",
         on_success_callback=_warned(),
-        doc_md="Closes the night: its draft may go. Then tells people what to look at, if there is anything.",
+        doc_md="Closes the night, whose draft may go. Then tells people what to look at, if there is anything.",
     )
     list(made.values()) >> commit >> publish >> [export, report] >> finish
 

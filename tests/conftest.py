@@ -18,6 +18,7 @@ from pipelines.tables.build import make_table
 from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import parameters
 
+TESTS = Path(__file__).parent
 HEADERS = {
     "crm_customers": "customer_id,registered_at",
     "receipts": "receipt_id,issued_at,total_amount",
@@ -27,12 +28,42 @@ HEADERS = {
 }
 
 
-# A file's tests run in one worker, so the files that take longest begin first.
-LONGEST = ("test_night.py", "test_cases.py", "test_erase.py", "test_spark_night.py", "test_faults.py", "test_ingest.py")
+# What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, fits and batches.
+# A file's tests run in one worker, so these begin first, and in this order.
+SLOW = (
+    "test_night.py",
+    "pipelines/privacy/test_*.py",
+    "test_spark_night.py",
+    "pipelines/ops/test_demo*.py",
+    "pipelines/backtests/test_*.py",
+    "test_faults.py",
+    "models/clv/test_fit*.py",
+    "pipelines/scoring/test_*.py",
+    "models/churn/test_fit*.py",
+    "test_damage.py",
+    "test_real_*.py",
+    "pipelines/intake/test_batch_*.py",
+    "pipelines/intake/test_stage.py",
+    "test_readme.py",
+    "test_security.py",
+    "test_small_data.py",
+    "pipelines/ops/test_new.py",
+)
+
+
+def slow_files(pattern: str) -> list[Path]:
+    return sorted(TESTS.glob(pattern))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    """Mark as slow what these files hold, and every test on Spark."""
+    files = [path for pattern in SLOW for path in slow_files(pattern)]
+    order = {path: position for position, path in enumerate(files)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path in order or "spark" in parameters.values():
+            item.add_marker("slow")
 
 
 class Retailer:

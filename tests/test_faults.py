@@ -4,11 +4,9 @@ A kill is a home as it lies on the disk at one moment: the night runs once, and 
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
+from nights import copy_of, home_of, outcome, run_night, steps, table_rows
 from shop import write_shop
 
 from pipelines.catalog import tables
@@ -33,29 +32,6 @@ from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 
 FIRST, SECOND = date(2025, 6, 30), date(2025, 7, 1)
 Files = dict[str, tuple[int, int]]
-
-
-def steps(night: date, run_id: str) -> Iterator[tuple[str, Callable[[], object]]]:
-    """A night's steps by name, but Airflow."""
-    yield "open_night", lambda: nightly.open_night(night, run_id)
-    for name, table in tables().items():
-        if table.kind != "split":
-            yield name, lambda name=name: nightly.make(name, night, run_id)
-    for step in (nightly.commit, nightly.publish, nightly.export, nightly.report, nightly.finish):
-        yield step.__name__, lambda step=step: step(night, run_id)
-
-
-def run_night(night: date, run_id: str) -> None:
-    for _, step in steps(night, run_id):
-        step()
-
-
-@contextmanager
-def home_of(path: Path) -> Iterator[Path]:
-    """Work in a home."""
-    os.environ["LOYALTY_HOME"] = str(path)
-    load_settings.cache_clear()
-    yield path
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,12 +55,6 @@ def one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def copy_of(home: Path, target: Path) -> Path:
-    """A home as it is now. Files are shared: none is ever written to again, only replaced."""
-    shutil.copytree(home, target, copy_function=os.link)
-    return target
-
-
 def files(home: Path) -> Files:
     """Every file of a home: which one it is and how long; without the drafts of nights that are not finished."""
     found = {}
@@ -93,21 +63,6 @@ def files(home: Path) -> Files:
         if path.is_file() and not name.startswith(("lake/drafts", ".lock")):
             found[name] = (path.stat().st_ino, path.stat().st_size)
     return found
-
-
-def table_rows(home: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every published table's rows; pipeline_run without the seconds, which are never the same."""
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
-        names = [name for (name,) in warehouse.execute("SELECT table_name FROM information_schema.tables").fetchall()]
-        select = dict.fromkeys(names, "*") | {"pipeline_run": "run_date, code_version, settings, input_hashes"}
-        return {n: sorted(warehouse.execute(f"SELECT {select[n]} FROM {n}").fetchall(), key=repr) for n in names}
-
-
-def outcome(home: Path) -> object:
-    """What people see of a home's latest night: tables, campaign files, report."""
-    seen = [path for name in ("exports", "reports") for path in (home / name).rglob("*") if path.is_file()]
-    content = {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in seen}
-    return table_rows(home), content
 
 
 class Watch:
@@ -329,8 +284,8 @@ def test_a_folder_that_may_not_be_read_or_written_is_named(one_night):
 @contextmanager
 def another_process(home: Path, how: str) -> Iterator[None]:
     """Somebody who works in the home, until the block ends or they are killed."""
-    code = f"import sys, pathlib\nfrom pipelines.store.locks import {how} as lock\n"
-    code += "with lock(pathlib.Path(sys.argv[1])): print(1), input()"
+    code = f"from pipelines.store.locks import {how}; import sys, pathlib\n"
+    code += f"with {how}(pathlib.Path(sys.argv[1])): print(1), input()"
     with subprocess.Popen(
         [sys.executable, "-uc", code, str(home)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from nights import hashes, outcome, table_rows
 from shop import write_shop
 
 SETTINGS = {"LOYALTY_TIMEZONE": "Europe/Moscow", "LOYALTY_CURRENCY": "RUB", "LOYALTY_PHONE_REGION": "RU"}
@@ -87,22 +88,6 @@ def succeed(home: Path, *arguments: str) -> str:
     code, out, error = run(home, *arguments)
     assert code == 0, error + out
     return out
-
-
-def table_rows(home: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every published table's rows; pipeline_run without the seconds, which are never the same."""
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
-        names = [name for (name,) in warehouse.execute("SELECT table_name FROM information_schema.tables").fetchall()]
-        rows = {}
-        for name in names:
-            columns = "code_version, settings, input_hashes" if name == "pipeline_run" else "*"
-            rows[name] = sorted(warehouse.execute(f"SELECT {columns} FROM {name}").fetchall(), key=repr)
-        return rows
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -196,13 +181,8 @@ def test_the_same_nights_in_another_home_are_the_same(finished, landing, tmp_pat
     assert outcome(other) == outcome(finished[0])
 
 
-def outcome(home: Path) -> tuple[object, ...]:
-    """All that a night brings out."""
-    return table_rows(home), hashes(home / "exports"), hashes(home / "reports")
-
-
 def copy_of(home: Path, target: Path) -> Path:
-    """A home as it is, to be spoilt; it works at any place."""
+    """A home as it is, to be spoilt. Nothing is shared, because Airflow's database is written in place."""
     shutil.copytree(home, target)
     return target
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import Retailer
+from nights import run_night
 
-from pipelines.catalog import segment_files, tables
+from pipelines.catalog import segment_files
 from pipelines.errors import BadDataError
 from pipelines.intake import extract
-from pipelines.ops import nightly
 from pipelines.settings import load_settings
 from pipelines.store.lake import Lake
 
@@ -70,13 +70,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             + "".join(line(key, key, "2017-12-01", "2017-12-31") for key in PEOPLE),
             campaign_members="campaign_id,customer_id\n" + "".join(line(key, key) for key in PEOPLE),
         )
-        night, run_id = date.fromisoformat(NIGHT), "../run"
-        nightly.open_night(night, run_id)
-        for table in tables().values():
-            if table.kind != "split":
-                nightly.make(table.name, night, run_id)
-        for step in (nightly.commit, nightly.publish, nightly.export, nightly.report, nightly.finish):
-            step(night, run_id)
+        run_night(date.fromisoformat(NIGHT), "../run")
         yield home
     load_settings.cache_clear()
 

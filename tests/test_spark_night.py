@@ -2,13 +2,12 @@
 
 from datetime import date, timedelta
 
-import pytest
-from java import java_17
+from nights import run_night
 from shop import write_shop
+from spark import needs_spark
 
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.ops import nightly
 from pipelines.settings import load_settings
 from pipelines.store.lake import Lake
 from pipelines.tables.build import made_tables
@@ -26,11 +25,7 @@ def run_nights(home, landing, monkeypatch, engines: tuple[str, ...]) -> dict[str
         night += timedelta(days=1)
         monkeypatch.setenv("LOYALTY_ENGINE", engine)
         load_settings.cache_clear()
-        nightly.open_night(night, "run")
-        for table in tables().values():
-            if table.kind != "split":
-                nightly.make(table.name, night, "run")
-        nightly.commit(night, "run")
+        run_night(night, "run", without=("publish", "export", "report", "finish"))
     manifest, draft = Lake(home).manifest(night), Lake(home).night(night, "run")
     rows = {}
     with DuckDBEngine(draft, load_settings()) as duck:
@@ -41,7 +36,7 @@ def run_nights(home, landing, monkeypatch, engines: tuple[str, ...]) -> dict[str
     return rows
 
 
-@pytest.mark.skipif(not java_17(), reason="no Java 17")
+@needs_spark
 def test_a_night_on_spark_has_the_rows_of_duckdb(tmp_path, monkeypatch):
     write_shop(tmp_path / "landing", nights=2, customers=150)
     on_duckdb = run_nights(tmp_path / "duckdb", tmp_path / "landing", monkeypatch, ("duckdb", "duckdb"))

@@ -1,4 +1,4 @@
-"""The clock: synthetic extracts of any size, a cold start and an ordinary night on them, seconds and memory by task."""
+"""The benchmark: synthetic extracts of any size, a cold start and an ordinary night, seconds and memory by task."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 HISTORY_END, NEXT_DAY = date(2025, 12, 29), date(2025, 12, 30)
 
 
-DAYS = 730
+DAYS = 730  # of the history, and one more
 
 
 _START = np.datetime64("2024-01-01T00:00:00")
@@ -75,13 +75,12 @@ def _ids(prefix: str, numbers: Any) -> pa.Array:
 
 
 def _chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[str, tuple[pa.Table, Any]]:
-    """Each source's rows of `n` customers, with the day (0 the first) on which each row is delivered."""
+    """Each source's rows of `n` customers, with the day (0 the first) on which each row is delivered.
+
+    The draws come in a fixed order, so that a seed makes the same retailer for ever.
+    """
     joined = random.uniform(0, DAYS, n)
-    rate = random.gamma(1.2, 1 / 28, n)
-    lifetime = np.minimum(random.exponential(1 / np.maximum(random.gamma(0.9, 1 / 250, n), 1e-9)), DAYS - joined)
-    owner = np.repeat(np.arange(n), random.poisson(rate * lifetime) + 1)
-    day = joined[owner] + random.uniform(0, 1, len(owner)) * lifetime[owner]
-    day[np.flatnonzero(np.diff(owner, prepend=-1))] = joined
+    owner, day = _purchases(random, joined)
     lines = 1 + random.poisson(2, len(owner))
     receipt = np.repeat(np.arange(len(owner)), lines)
     product = (random.pareto(1.1, len(receipt)) * 50).astype(np.int64) % _PRODUCTS
@@ -89,25 +88,15 @@ def _chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[
     taste = np.exp(random.normal(0, 0.3, n))
     amount = np.round(price[product] * quantity * taste[owner[receipt]], 2)
     has_code = random.random(len(owner)) < 0.08
-    customer, number = first + np.arange(n), np.arange(len(owner))
-    customer_id = _ids("C", customer)
-    receipt_id = np.char.add(f"R{first // _CHUNK:03d}-", number.astype(str))
-    when = _START + (day * 86_400).astype("timedelta64[s]")
-    people = pa.table(
-        {
-            "customer_id": customer_id,
-            "registered_at": _START + (joined * 86_400).astype("timedelta64[s]"),
-            "region": _ids("region ", random.integers(1, 31, n)),
-            "email": pa.array(np.char.add(np.char.add("user", customer.astype(str)), "@example.com")),
-            "phone": pa.array(np.char.add("+7900", np.char.zfill(customer.astype(str), 7))),
-            **{f"{channel}_consent": random.random(n) < 0.6 for channel in ("email", "sms", "ads")},
-        }
-    )
+    customer_id = _ids("C", first + np.arange(n))
+    receipt_id = np.char.add(f"R{first // _CHUNK:03d}-", np.arange(len(owner)).astype(str))
+    issued_at = _START + (day * 86_400).astype("timedelta64[s]")
+    people = _customers(random, customer_id, first, joined)
     receipts = pa.table(
         {
             "receipt_id": receipt_id,
             "customer_id": customer_id.take(pa.array(owner)),
-            "issued_at": when,
+            "issued_at": issued_at,
             "sales_channel": np.where(random.random(len(owner)) < 0.3, "online", "offline"),
             "total_amount": np.round(np.bincount(receipt, amount, len(owner)), 2),
         }
@@ -122,20 +111,49 @@ def _chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[
             "cost_amount": np.round(amount * 0.7, 2),
         }
     )
-    redeemed = pa.table(
-        {
-            "promo_code": _ids("CODE", random.integers(0, 60, len(owner))),
-            "receipt_id": receipt_id,
-            "redeemed_at": when,
-            "discount_amount": np.round(random.uniform(10, 100, len(owner)), 2),
-        }
-    ).filter(pa.array(has_code))
     return {
         "crm_customers": (people, joined),
         "receipts": (receipts, day),
         "receipt_lines": (receipt_lines, day[receipt]),
-        "promo_redemptions": (redeemed, day[has_code]),
+        "promo_redemptions": (_redemptions(random, receipt_id, issued_at, has_code), day[has_code]),
     }
+
+
+def _purchases(random: np.random.Generator, joined: Any) -> tuple[Any, Any]:
+    """The customer and the day (a fraction) of each receipt; a customer's first is on the day they joined."""
+    n = len(joined)
+    rate = random.gamma(1.2, 1 / 28, n)
+    lifetime = np.minimum(random.exponential(1 / np.maximum(random.gamma(0.9, 1 / 250, n), 1e-9)), DAYS - joined)
+    owner = np.repeat(np.arange(n), random.poisson(rate * lifetime) + 1)
+    day = joined[owner] + random.uniform(0, 1, len(owner)) * lifetime[owner]
+    day[np.flatnonzero(np.diff(owner, prepend=-1))] = joined
+    return owner, day
+
+
+def _customers(random: np.random.Generator, customer_id: pa.Array, first: int, joined: Any) -> pa.Table:
+    number = (first + np.arange(len(joined))).astype(str)
+    return pa.table(
+        {
+            "customer_id": customer_id,
+            "registered_at": _START + (joined * 86_400).astype("timedelta64[s]"),
+            "region": _ids("region ", random.integers(1, 31, len(joined))),
+            "email": pa.array(np.char.add(np.char.add("user", number), "@example.com")),
+            "phone": pa.array(np.char.add("+7900", np.char.zfill(number, 7))),
+            **{f"{channel}_consent": random.random(len(joined)) < 0.6 for channel in ("email", "sms", "ads")},
+        }
+    )
+
+
+def _redemptions(random: np.random.Generator, receipt_id: Any, issued_at: Any, has_code: Any) -> pa.Table:
+    redeemed = pa.table(
+        {
+            "promo_code": _ids("CODE", random.integers(0, 60, len(receipt_id))),
+            "receipt_id": receipt_id,
+            "redeemed_at": issued_at,
+            "discount_amount": np.round(random.uniform(10, 100, len(receipt_id)), 2),
+        }
+    )
+    return redeemed.filter(pa.array(has_code))
 
 
 class Meter:
@@ -151,14 +169,14 @@ class Meter:
         _reset_peak()
 
     def result(self) -> dict[str, Any]:
-        """What was measured since the meter was made; airflow is what no step took."""
+        """What was measured since the meter was made; `airflow` is the time outside all steps."""
         seconds = time.perf_counter() - self._began
         in_steps = sum(step["seconds"] for step in self.steps)
         return {"seconds": round(seconds, 2), "airflow": round(seconds - in_steps, 2), "steps": self.steps}
 
 
 def _reset_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
+    Path("/proc/self/clear_refs").write_text("5")  # Linux resets the peak
 
 
 def _peak_mib() -> int:
@@ -222,10 +240,10 @@ def _bare_reads(table: Table, manifest: Manifest, lake: Lake) -> list[str]:
     queries = []
     key = contract_of(table.name).key
     for name in sorted(stored_inputs(table)):
-        parts = manifest.tables[name].data_files if name in manifest.tables else ()
+        data_files = manifest.tables[name].data_files if name in manifest.tables else ()
         columns = columns_read(table, contract_of(name))
-        if parts and columns:
-            files = f"read_parquet([{', '.join(literal(str(lake.path(part.path))) for part in parts)}])"
+        if data_files and columns:
+            files = f"read_parquet([{', '.join(literal(str(lake.path(file.path))) for file in data_files)}])"
             read = ", ".join(f"MAX({identifier(column)})" for column in columns)
             queries.append(f"SELECT {read} FROM {files}")
             if key and set(key) <= set(columns):
@@ -238,21 +256,30 @@ def comparison(result: dict[str, Any], other: dict[str, Any] | None) -> str:
     lines = [f"{result['customers']:,} customers, {result['rows']['receipt_lines']:,} lines, {result['machine']}"]
     for name, night in result["nights"].items():
         before = (other or {"nights": {}})["nights"].get(name)
+        lines.append(_night_line(name, night, before))
         known = {step["step"]: step for step in before["steps"]} if before else {}
-        peak = max(step["peak_mib"] for step in night["steps"])
-        total = (
-            f"\n{name}: {night['wall_seconds']:.1f} s in all, {night['airflow']:.1f} s of it Airflow, peak {peak:,} MiB"
-        )
-        if before:
-            was = max(step["peak_mib"] for step in before["steps"])
-            total += f"   (before: {before['wall_seconds']:.1f} s, {before['airflow']:.1f} s, {was:,} MiB)"
-        lines.append(total)
         for step in sorted(night["steps"], key=lambda step: -step["seconds"]):
-            if step["seconds"] >= 0.05 or (step["step"] in known and known[step["step"]]["seconds"] >= 0.05):
-                text = f"  {step['step']:28s} {step['seconds']:8.2f} s {step['peak_mib']:7,} MiB"
-                if floor := night.get("floors", {}).get(step["step"]):
-                    text += f"   {step['seconds'] / floor:5.1f} x the floor of {floor:.2f} s"
-                if step["step"] in known:
-                    text += f"   ({known[step['step']]['seconds']:.2f} s, {known[step['step']]['peak_mib']:,} MiB)"
-                lines.append(text)
+            step_before = known.get(step["step"])
+            if step["seconds"] >= 0.05 or (step_before and step_before["seconds"] >= 0.05):
+                lines.append(_step_line(step, night.get("floors", {}).get(step["step"]), step_before))
     return "\n".join(lines)
+
+
+def _night_line(name: str, night: dict[str, Any], before: dict[str, Any] | None) -> str:
+    def peak(measured: dict[str, Any]) -> int:
+        return int(max(step["peak_mib"] for step in measured["steps"]))
+
+    line = f"\n{name}: {night['wall_seconds']:.1f} s in all, {night['airflow']:.1f} s of it Airflow"
+    line += f", peak {peak(night):,} MiB"
+    if before:
+        line += f"   (before: {before['wall_seconds']:.1f} s, {before['airflow']:.1f} s, {peak(before):,} MiB)"
+    return line
+
+
+def _step_line(step: dict[str, Any], floor: float | None, before: dict[str, Any] | None) -> str:
+    line = f"  {step['step']:28s} {step['seconds']:8.2f} s {step['peak_mib']:7,} MiB"
+    if floor:
+        line += f"   {step['seconds'] / floor:5.1f} x the floor of {floor:.2f} s"
+    if before:
+        line += f"   ({before['seconds']:.2f} s, {before['peak_mib']:,} MiB)"
+    return line

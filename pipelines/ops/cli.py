@@ -1,14 +1,11 @@
-"""The command line: demo data, a night or several, backtests, and what a home holds."""
+"""The command line: demo data, nights, backtests, erasures, what a home holds, and files for something new."""
 
-import gc
 import json
 import os
 import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.ops.new import Kind, TableLayer
 from pipelines.settings import ROOT, Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -29,9 +27,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no date; write it like 2017-11-30") from None
-
-
-Day = Annotated[date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
 
 
 def _settings(home: Path | None) -> Settings:
@@ -48,108 +43,9 @@ def _settings(home: Path | None) -> Settings:
             name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
             print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
-    if settings.home != wanted:  # an import read another home's before: nothing may be done there
+    if settings.home != wanted:  # an import had read the settings of another home, where nothing may be done
         raise RuntimeError(f"the settings of {settings.home} were read before those of {wanted}")
     return settings
-
-
-@contextmanager
-def _airflow(settings: Settings) -> Iterator[Any]:
-    """The nightly DAG, in an Airflow of the home's own, while nobody else runs a night there."""
-    home = settings.home / "airflow"
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ |= {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",  # the CLI says itself what happens
-        "PYTHONWARNINGS": "ignore",
-    }
-    import warnings
-
-    import skops.io  # noqa: F401 - it looks into every module that is there: before Airflow, that is a second less
-
-    from pipelines.errors import HomeBusyError
-    from pipelines.store.locks import exclusive_home_lock
-
-    warnings.simplefilter("ignore")
-    try:
-        with exclusive_home_lock(settings.home), _no_search_for_garbage_while_loading():
-            _prepare_database(home)
-            from airflow.dag_processing.dagbag import DagBag
-
-            bag = DagBag(str(ROOT / "dags"))
-            if bag.import_errors:
-                raise RuntimeError(f"the DAG can't be read: {bag.import_errors}")
-            dag = bag.dags["loyalty_nightly"]
-            for task in dag.tasks:
-                task.retries = 0  # who waits at a terminal tries again when it suits
-                task.inlets = task.outlets = []  # for Airflow's pages, at a request to Airflow each
-                task.on_failure_callback = [*task.on_failure_callback, _note_failure]
-            yield dag
-    except HomeBusyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-
-
-def _note_failure(context: Any) -> None:
-    """Why a task failed, also where that was in Airflow and none of our steps had begun."""
-    from pipelines.ops import nightly
-
-    error = context.get("exception")
-    if isinstance(error, Exception) and not {error, error.__cause__} & {*nightly.failures}:
-        nightly.failures.append(error)
-
-
-@contextmanager
-def _no_search_for_garbage_while_loading() -> Iterator[None]:
-    """Until the first step is through, all of Airflow is made, and stays: searching that over and over takes long."""
-    from pipelines.ops import nightly
-
-    def loaded(*_: Any) -> None:
-        if not gc.isenabled():
-            gc.freeze()
-            gc.enable()
-
-    gc.disable()
-    nightly.listeners.append(loaded)
-    try:
-        yield
-    finally:
-        nightly.listeners.remove(loaded)
-        gc.enable()
-
-
-def _prepare_database(home: Path) -> None:
-    """Airflow's tables, made whole or made again, without earlier runs: a killed one would still be `running`.
-
-    Made again too when the home was moved or copied: they name things by where they were.
-    """
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    @event.listens_for(Engine, "connect")
-    def no_sync_at_each_commit(connection: Any, _: Any) -> None:
-        # Of hundreds a night. Safe in SQLite's WAL mode, which Airflow sets: losing power may lose the last commits.
-        connection.cursor().execute("PRAGMA synchronous = NORMAL")
-
-    from airflow.utils.db import initdb
-
-    ready = home / "ready"
-    if not ready.exists() or ready.read_text(encoding="utf-8") != f"{home}":
-        for left in home.glob("airflow.db*"):
-            left.unlink()
-        initdb()
-        ready.write_text(f"{home}", encoding="utf-8")
-        return
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from sqlalchemy import delete
-
-    with create_session() as session:
-        session.execute(delete(DagRun))
 
 
 class _Progress:
@@ -206,7 +102,9 @@ def run(
         raise typer.BadParameter("--to is before --from")
     nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
+    from pipelines.errors import HomeBusyError
     from pipelines.ops import nightly
+    from pipelines.ops.airflow_process import nightly_dag
     from pipelines.publishing.run_summary import print_summary
     from pipelines.store.lake import Lake
 
@@ -216,39 +114,40 @@ def run(
 
         meter = Meter()
         nightly.listeners.append(meter)
-    with _airflow(settings) as dag:
-        for left in Lake(settings.home).open_nights():
-            print(f"Night {left} was begun and not finished; that run of it ends when this one begins.")
-        for night in nights:
-            began = time.perf_counter()
-            print(f"Night {night} in {settings.home}", flush=True)
-            if not _run_night(dag, night):
-                raise typer.Exit(1)
-            print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
+    try:
+        with nightly_dag(settings) as dag:
+            for left in Lake(settings.home).open_nights():
+                print(f"Night {left} was begun and not finished; that run of it ends when this one begins.")
+            for night in nights:
+                began = time.perf_counter()
+                print(f"Night {night} in {settings.home}", flush=True)
+                if not _run_night(dag, night):
+                    raise typer.Exit(1)
+                print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
+    except HomeBusyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
     if measure and meter:
         measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
 
 
 def _run_night(dag: Any, night: date) -> bool:
+    """Run a night and say how it failed, if it did."""
     from pipelines.errors import LoyaltyError
-    from pipelines.ops import nightly
+    from pipelines.ops.airflow_process import run_night
     from pipelines.settings import load_settings
     from pipelines.store.home import published_night
 
-    progress = _Progress(len(dag.tasks))
-    nightly.listeners.append(progress)
-    nightly.failures.clear()
-    result = dag.test(logical_date=None, run_conf={"run_date": f"{night}"})
-    nightly.listeners.remove(progress)
-    if result.state == "success":
+    outcome = run_night(dag, night, _Progress(len(dag.tasks)))
+    if outcome.is_success:
         return True
-    for error in nightly.failures:
+    for error in outcome.failures:
         if not isinstance(error, LoyaltyError):
             traceback.print_exception(error)
         print(f"Error: {error}", file=sys.stderr)
-    if not nightly.failures:
-        failed = [task.task_id for task in result.get_task_instances() if task.state == "failed"]
-        print(f"Error: Airflow could not run {', '.join(failed)}, and gave no reason.", file=sys.stderr)
+    if not outcome.failures:
+        tasks = ", ".join(outcome.failed_tasks)
+        print(f"Error: Airflow could not run {tasks}, and gave no reason.", file=sys.stderr)
     shown = published_night(load_settings().home)
     stays = "its warehouse was published before that" if shown == night else "what was published before is unchanged"
     print(f"Night {night} failed; {stays}.", file=sys.stderr)
@@ -259,10 +158,10 @@ def _run_night(dag: Any, night: date) -> bool:
 def erase(
     customer: Annotated[str, typer.Option(help="The source's customer_id.")],
     dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
-    discard_night: Annotated[bool, typer.Option(help="A night that broke off; it has to be run again.")] = False,
+    discard_night: Annotated[bool, typer.Option(help="Discard a night that broke off; run it afterwards.")] = False,
     home: Home = None,
 ) -> None:
-    """Erase a person: all accounts, everywhere in the home; their receipts stay, anonymous. Then search for them."""
+    """Erase a person with all accounts, everywhere in the home, then search for them. Receipts stay, anonymous."""
     settings = _settings(home)
     from pipelines.errors import LoyaltyError
     from pipelines.privacy.erase import erase as erase_person
@@ -295,7 +194,7 @@ def backtest(
     by: Annotated[_Dimension | None, typer.Option(help="Show the latest forecasts by these groups.")] = None,
     home: Home = None,
 ) -> None:
-    """Hold past forecasts against what customers then did; nights that are run afterwards show the result."""
+    """Compare past forecasts with what customers then did. Nights that are run afterwards show the result."""
     settings = _settings(home)
     from pipelines.backtests.run import committed_night, run_backtest
     from pipelines.errors import LoyaltyError
@@ -315,7 +214,7 @@ def backtest(
 
 @app.command()
 def status(home: Home = None) -> None:
-    """What the home holds: nights, what is published, what should be run again."""
+    """Show what the home holds: nights, what is published, what should be run again."""
     settings = _settings(home)
     from pipelines.publishing.run_summary import print_status
 
@@ -331,7 +230,7 @@ def rejected(
     limit: Annotated[int, typer.Option(min=1, help="So many rows.")] = 20,
     home: Home = None,
 ) -> None:
-    """Rows of a night's extracts that were rejected: file, row number, rule, and the row as it was received."""
+    """Show rejected rows of a night's extracts: file, row number, rule, and the row as received."""
     settings = _settings(home)
     from pipelines.errors import LoyaltyError
     from pipelines.publishing.run_summary import print_rejected
@@ -348,7 +247,7 @@ def query(
     sql: Annotated[str, typer.Argument(help="A SELECT over the published tables; SHOW TABLES lists them.")],
     home: Home = None,
 ) -> None:
-    """Ask the published warehouse."""
+    """Query the published warehouse."""
     import duckdb
 
     from pipelines.store.home import warehouse_path
@@ -385,7 +284,7 @@ def bench(
 
 @app.command()
 def dictionary() -> None:
-    """Print the data dictionary (docs/DATA_DICTIONARY.md), as the contracts say it."""
+    """Print the data dictionary (docs/DATA_DICTIONARY.md) from the contracts."""
     from pipelines.publishing.dictionary import data_dictionary
 
     print(data_dictionary(), end="")
@@ -393,7 +292,7 @@ def dictionary() -> None:
 
 @app.command()
 def env(home: Home = None) -> None:
-    """Print the environment that `airflow standalone` needs to schedule this home: eval "$(loyalty env)"."""
+    """Print the environment in which `airflow standalone` schedules this home: eval "$(loyalty env)"."""
     settings = _settings(home)
     values = {
         "LOYALTY_HOME": settings.home,
@@ -405,6 +304,54 @@ def env(home: Home = None) -> None:
     for name, value in values.items():
         quoted = re.sub(r'(["\\`])', r"\\\1", str(value))
         print(f'export {name}="{quoted}"')
+
+
+new = typer.Typer(no_args_is_help=True, help="Write the files of a new source, table, segment or export target.")
+app.add_typer(new, name="new")
+Name = Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and underscores.")]
+
+
+@new.command("source")
+def new_source(name: Name) -> None:
+    """A contract for a source, data_contracts/sources/NAME.yaml."""
+    _write_scaffold(Kind.source, name)
+
+
+@new.command("table")
+def new_table(
+    name: Name, layer: Annotated[TableLayer, typer.Option(help="The layer that it belongs to.")] = TableLayer.marts
+) -> None:
+    """A SELECT for a table, its contract and a case."""
+    _write_scaffold(Kind.table, name, layer)
+
+
+@new.command("segment")
+def new_segment(name: Name) -> None:
+    """A SELECT of the customers of a segment, and a case."""
+    _write_scaffold(Kind.segment, name)
+
+
+@new.command("target")
+def new_target(name: Name) -> None:
+    """A contract for the file of a tool, data_contracts/exports/NAME.yaml."""
+    _write_scaffold(Kind.target, name)
+
+
+def _write_scaffold(kind: Kind, name: str, layer: TableLayer = TableLayer.marts) -> None:
+    from pipelines.errors import LoyaltyError
+    from pipelines.ops.new import write_scaffold
+
+    try:
+        scaffold = write_scaffold(kind, name, layer)
+    except LoyaltyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print("Written:")
+    for path in scaffold.files:
+        print(f"  {path}")
+    print("Next:")
+    for number, step in enumerate(scaffold.next_steps, 1):
+        print(f"  {number}. {step}")
 
 
 if __name__ == "__main__":

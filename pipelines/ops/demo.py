@@ -269,7 +269,7 @@ class DemoSummary:
 def write_demo(landing: Path, *, threads: int | None = None) -> DemoSummary:
     """The demo's extracts: history up to 2017-11-30 in one folder, then one folder a day up to 2017-12-07.
 
-    A folder that is complete stays as it is; the bytes depend on neither the machine nor the number of threads.
+    A complete folder stays as it is. The bytes depend on neither the machine nor the number of threads.
 
     Args:
         landing: where the folders go, made if missing.
@@ -298,7 +298,7 @@ def write_demo(landing: Path, *, threads: int | None = None) -> DemoSummary:
 
 
 def made_up_customer(household_id: int) -> dict[str, Any]:
-    """What a CRM would know of a household and the data don't say, drawn from md5: the same on every machine."""
+    """What a CRM would know of a household and the data do not say. It is drawn from md5: the same on every machine."""
 
     def share(topic: str) -> float:
         digest = hashlib.md5(f"{topic}:{household_id}".encode(), usedforsecurity=False).digest()
@@ -332,12 +332,12 @@ def _ascii(name: str) -> str:
 
 
 def _sources(day: date) -> tuple[str, ...]:
-    """Sources handed over that night; products never change, so the first night's stay valid."""
+    """Sources delivered that night. Products never change, so only the first night has them."""
     return tuple(source for source in _FILES if source != "products" or day == HISTORY_END)
 
 
 def _is_complete(folder: Path, day: date) -> bool:
-    """Whether all files of a night are there; a folder with some of them and others too is somebody else's."""
+    """Whether all files of a night are there. A folder that also holds other files is somebody else's."""
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     expected = {_FILES[source] for source in _sources(day)}
     if found >= expected:
@@ -370,13 +370,13 @@ def _prepare(con: "DuckDBPyConnection") -> None:
 
 
 def _write_night(con: "DuckDBPyConnection", landing: Path, day: date) -> None:
-    """Writes one folder beside its place and renames it, so that a killed run leaves no half one there."""
-    part, folder = landing / f".{day}.part", landing / day.isoformat()
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(mode=0o700)
+    """Write one folder under another name and rename it, so that a killed run leaves no half folder."""
+    unfinished, folder = landing / f".{day}.part", landing / day.isoformat()
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
     con.execute(f"SET VARIABLE night = DATE '{day}'")
     for source in _sources(day):
-        path, extract = part / _FILES[source], con.view(f"extract_{source}")
+        path, extract = unfinished / _FILES[source], con.view(f"extract_{source}")
         if path.suffix == ".parquet":
             extract.write_parquet(str(path), compression="zstd")
         else:
@@ -384,7 +384,7 @@ def _write_night(con: "DuckDBPyConnection", landing: Path, day: date) -> None:
         path.chmod(0o600)
     if folder.exists():
         shutil.rmtree(folder)
-    part.rename(folder)
+    unfinished.rename(folder)
 
 
 def _row_count(path: Path) -> int:

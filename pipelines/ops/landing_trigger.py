@@ -35,7 +35,7 @@ def still_missing(folder: Path, marker: str | None, required: Iterable[str]) -> 
 def _has(folder: Path, source: str) -> bool:
     try:
         return bool(find_files(folder, source))
-    except BadDataError:  # delivered twice, or an empty folder of parts: the night will say so
+    except BadDataError:  # delivered twice, or an empty folder of parts: the night itself will say so
         return True
 
 
@@ -44,11 +44,11 @@ class LandingTrigger(BaseTrigger):  # type: ignore[misc]  # Airflow loads it laz
 
     Args:
         folder: the night's landing folder.
-        marker: name of the file that says that all is there; None: all required sources are, and for `settle_seconds`
-            no file came, went or changed.
+        marker: name of the file that says that the folder is complete; None: it is complete when all required sources
+            are there and no file came, went or changed for `settle_seconds`.
         required: names of the sources without which no night begins.
         settle_seconds: between two looks.
-        looks: after so many the trigger gives up.
+        looks: how many looks the trigger takes before it gives up.
     """
 
     def __init__(self, folder: str, marker: str | None, required: list[str], settle_seconds: float, looks: int) -> None:
@@ -64,7 +64,7 @@ class LandingTrigger(BaseTrigger):  # type: ignore[misc]  # Airflow loads it laz
         return "pipelines.ops.landing_trigger.LandingTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: its payload is None if the folder is complete, else what is wrong, for people to read."""
+        """One event. Its payload is None if the folder is complete, else says what is wrong."""
         folder = Path(self.folder)
         before: Snapshot | None = None
         changed: list[str] = []

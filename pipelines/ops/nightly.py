@@ -22,18 +22,18 @@ from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 from pipelines.store.manifest import Manifest
 from pipelines.tables.build import made_tables, make_table
 
-# Who wants to know of each finished step: its name, rows (None where there are none to count) and seconds.
+# Called after each finished step with its name, rows (None if it has none to count) and seconds.
 Listener = Callable[[str, int | None, float], None]
 
 
 listeners: list[Listener] = []
 
 
-# What went wrong, for whoever runs a night in this process.
+# Errors of the night's steps, for code that runs a night in this process.
 failures: list[Exception] = []
 
 
-# Settings that decide on the numbers; the others only on where and how fast.
+# Settings that do not change the numbers, so that a night's manifest does not record them.
 _NOT_RECORDED = {
     "home",
     "landing",
@@ -57,7 +57,7 @@ _NOT_RECORDED = {
 }
 
 
-# What the system says when there is no room for a file (a full disk, a quota, a limit), and when it is not allowed.
+# The system's errors when a file has no room (a full disk, a quota, a limit), and when access is not allowed.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -66,7 +66,7 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 @contextmanager
 def _step(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
-    """Private files, a time, a word to whoever listens; and in words what the disk has against it."""
+    """Run a step with private files; time it, tell the listeners, and say in words what is wrong with the disk."""
     umask = os.umask(0o077)
     began = time.perf_counter()
     outcome: dict[str, Any] = {"rows": None}
@@ -83,8 +83,8 @@ def _step(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _trouble_with_files(error: Exception, home: Path) -> str | None:
-    """What is wrong with the disk and what to do, if that is what an error is about."""
-    said = str(error)  # DuckDB gives no code, but the system's words
+    """What is wrong with the disk and what to do; None if the error is about something else."""
+    said = str(error)  # DuckDB gives no error code, but the system's words
     if any(os.strerror(code) in said for code in _NO_ROOM):
         free = shutil.disk_usage(home).free >> 20
         return f"there is no room for a file ({said}); {free:,} MiB are free in {home}. Make room on the disk"
@@ -113,7 +113,7 @@ def open_night(run_date: date, run_id: str) -> None:
 
 @contextmanager
 def _step_of(name: str, run_date: date, run_id: str) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
-    """A step of a night that is open for this run: the night, the settings, and where to say how many rows it made."""
+    """A step of a night that is open for this run: the night, the settings, and the outcome to put its rows in."""
     settings = load_settings()
     with _step(name, settings) as outcome, shared_home_lock(settings.home):
         yield Lake(settings.home).night(run_date, run_id), settings, outcome
@@ -172,7 +172,7 @@ def report(run_date: date, run_id: str) -> Path | None:
 
 
 def finish(run_date: date, run_id: str) -> None:
-    """Nothing more will be done tonight; what the home need not keep any longer goes."""
+    """Close the night, and remove what the home need not keep any longer."""
     with _step_of("finish", run_date, run_id) as (night, settings, _):
         from pipelines.store.retention import apply_retention
 
@@ -181,7 +181,7 @@ def finish(run_date: date, run_id: str) -> None:
 
 
 def night_warnings(run_date: date) -> list[str]:
-    """What people should look at after a night that is through, in words; none of it is of a person."""
+    """What people should look at after a finished night, in words without personal data."""
     from pipelines.publishing import night_warnings as publishing
 
     settings = load_settings()

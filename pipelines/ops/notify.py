@@ -19,10 +19,10 @@ class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it laz
     Args:
         connection_id: the Airflow connection to send over.
         to: receivers of the e-mail; a webhook has its own.
-        event: failed: a task failed for good; late: the night has not published in time; warned: it is through, and
+        event: failed: a task failed for good; late: the night has not published in time; warned: it is finished, and
             there is something to look at.
         context: of the run, where Airflow gives it beforehand (deadlines).
-        found: what to look at after a night that is through, in words.
+        found: what to look at after a finished night, in words.
     """
 
     template_fields: Sequence[str] = ()
@@ -58,7 +58,7 @@ class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it laz
         else:
             try:
                 httpx.post(_url(connection), json={"text": f"{subject}\n{text}"}, timeout=10).raise_for_status()
-            except httpx.HTTPError as error:  # its text holds the address, which is a secret
+            except httpx.HTTPError as error:  # its text holds the address, and that is a secret
                 raise LoyaltyError(
                     f"connection {self.connection_id}: {type(error).__name__}, nobody was told"
                 ) from None
@@ -69,7 +69,7 @@ class NightNotifier(BaseNotifier):  # type: ignore[misc]  # Airflow loads it laz
 
 
 def _url(connection: Connection) -> str:
-    """A webhook's address: the whole of it as the connection's host, or put together from its parts."""
+    """A webhook's address: the connection's host if that is a whole address, else put together from its parts."""
     host = connection.host or ""
     if "://" in host:
         return host
@@ -77,7 +77,7 @@ def _url(connection: Connection) -> str:
     return f"{connection.conn_type}://{host}{port}/{connection.schema or ''}"
 
 
-# What comes after analysts see the night.
+# Tasks that run after analysts see the night.
 AFTER_PUBLISHING = ("export_campaigns", "write_report", "finish")
 
 

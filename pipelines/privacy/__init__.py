@@ -1,1 +1,5 @@
-"""privacy."""
+"""Erasing a person from a home, and the search that shows that nothing of them is left.
+
+Imports tables, campaigns, publishing and all below them; only ops and the DAG loyalty_erase import it.
+Start at erase.erase; then person (who they are), redact (files without them), verify (the search afterwards).
+"""

@@ -1,4 +1,4 @@
-"""A person as the home knows them: every id, card, address and name, and how to tell that a value is theirs."""
+"""A person as the home knows them: all ids, cards, addresses and names, and how to recognise a value as theirs."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,12 @@ from pipelines.store.manifest import TableState
 PERSONAL = (*ADDRESSES, "name")
 
 
-_SHORTEST_TEXT = 5  # a shorter name or token is found in too much that is not about the person
+_SHORTEST_TEXT = 5  # a shorter name or token is found in much that is not about the person
+
+
+def quoted(name: str) -> str:
+    """A column name as a file has it, for SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def exact_id(value: str) -> str:
@@ -29,7 +34,7 @@ def exact_id(value: str) -> str:
 
 
 def is_distinctive(identifier: str) -> bool:
-    """Whether an id can be nothing else, so that it is looked for everywhere and not only where ids stand."""
+    """Whether an id can be nothing else. It is then searched for everywhere, not only in columns of ids."""
     return len(identifier) >= (10 if identifier.isdigit() else 6)
 
 
@@ -37,8 +42,8 @@ def is_distinctive(identifier: str) -> bool:
 class Person:
     """All accounts of one person.
 
-    `texts` are in lower case: what is theirs wherever it stands. Names, addresses in every spelling and as hashes for
-    tools, ids that can be nothing else; not what another customer of the home has too.
+    `texts`, in lower case, are theirs wherever they stand: names, addresses in every spelling and as hashes for tools,
+    ids that can be nothing else. What another customer of the home has too is not among them.
     """
 
     ids: frozenset[str]
@@ -59,9 +64,9 @@ class Person:
     def is_named(self, column: str, value: str) -> bool:
         return exact_id(value) in self.known_as(column)
 
-    def names(self, column: str, quoted: str) -> str:
-        """SQL of whether a column, quoted, names the person."""
-        text = f"REGEXP_REPLACE(TRIM(CAST({quoted} AS VARCHAR)), '^(\\d+)\\.0+$', '\\1')"
+    def names(self, column: str, value: str) -> str:
+        """SQL of whether a column of ids or cards names the person; `value` is SQL of its value."""
+        text = f"REGEXP_REPLACE(TRIM(CAST({value} AS VARCHAR)), '^(\\d+)\\.0+$', '\\1')"
         return f"{text} IN {in_list(self.known_as(column))}"
 
     @cached_property
@@ -69,10 +74,10 @@ class Person:
         """Finds the texts, as whole words."""
         return re.compile(rf"(?<!\w)(?:{self._alternatives})(?!\w)", re.IGNORECASE)
 
-    def has_text(self, quoted: str) -> str:
-        """SQL of whether a text, quoted, holds one of the texts."""
+    def has_text(self, value: str) -> str:
+        """SQL of whether a text holds one of the person's texts; `value` is SQL of the text."""
         found = rf"(?i)(?:^|[^\w])(?:{self._alternatives})(?:$|[^\w])"
-        return f"REGEXP_MATCHES({quoted}, {literal(found)})" if self.texts else "FALSE"
+        return f"REGEXP_MATCHES({value}, {literal(found)})" if self.texts else "FALSE"
 
     @property
     def _alternatives(self) -> str:
@@ -83,7 +88,7 @@ def lake_files(lake: Lake, table: str) -> list[str]:
     """Every file that a night names for a table."""
     nights = map(lake.manifest, lake.nights())
     states = [manifest.tables[table] for manifest in nights if table in manifest.tables]
-    return sorted({str(lake.path(part.path)) for state in states for part in state.data_files})
+    return sorted({str(lake.path(file.path)) for state in states for file in state.data_files})
 
 
 def rows_of(files: Iterable[str]) -> str:
@@ -94,11 +99,11 @@ def rows_of(files: Iterable[str]) -> str:
 def accounts(customer: str, lake: Lake) -> frozenset[str]:
     """All ids of the person that a customer is, by the identity of the latest night."""
     nights = lake.nights()
-    parts = lake.manifest(nights[-1]).tables.get("customer_identity", TableState()).data_files if nights else ()
+    latest = lake.manifest(nights[-1]).tables.get("customer_identity", TableState()).data_files if nights else ()
     pairs: list[tuple[str, str]] = []
-    if parts:
-        files = rows_of(str(lake.path(part.path)) for part in parts)
-        pairs = duckdb.sql(f"SELECT source_customer_id, customer_id FROM {files}").fetchall()
+    if latest:
+        rows = rows_of(str(lake.path(file.path)) for file in latest)
+        pairs = duckdb.sql(f"SELECT source_customer_id, customer_id FROM {rows}").fetchall()
     person = dict(pairs).get(customer, customer)
     return frozenset({customer, person, *(source for source, joined in pairs if joined == person)})
 
@@ -115,43 +120,59 @@ def cards_of(ids: frozenset[str], lake: Lake) -> frozenset[str]:
 def describe(
     ids: frozenset[str], lake: Lake, delivered: Iterable[Mapping[str, Any]], settings: Settings
 ) -> tuple[Person, int]:
-    """The person with these ids; and how many of their values are not looked for, as another customer has them too.
+    """The person with these ids, and how many of their values are left out because another customer has them too.
 
     Args:
         ids: from accounts.
         lake: where earlier nights keep addresses.
-        delivered: the person's rows in landing folders, as not all of them need be loaded.
+        delivered: the person's rows in landing folders, which need not all be loaded.
         settings: the region of phone numbers.
     """
-    values: set[tuple[str, str]] = {
-        (name, str(row[name])) for row in delivered for name in PERSONAL if row.get(name) not in (None, "")
-    }
-    files = lake_files(lake, "crm_customers_personal")
-    shared: set[str] = set()
-    if files:
-        rows, own = rows_of(files), f"customer_id IN {in_list(ids)}"
-        for name in PERSONAL:
-            found = duckdb.sql(f"SELECT DISTINCT {name} FROM {rows} WHERE {own} AND {name} IS NOT NULL").fetchall()
-            values |= {(name, value) for (value,) in found}
-        forms = {form for name, value in values for form in _spellings(name, value, settings)}
-        parts = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].data_files
-        latest = [str(lake.path(part.path)) for part in parts]
-        for name in (*PERSONAL, "email_normal", "phone_normal"):
-            of_others = f"SELECT DISTINCT LOWER(TRIM({name})) FROM {rows_of(latest)} WHERE NOT {own}"
-            shared |= {
-                value for (value,) in duckdb.sql(f"{of_others} AND LOWER(TRIM({name})) IN {in_list(forms)}").fetchall()
-            }
-    texts = {text.lower() for text in (*ids, *cards_of(ids, lake)) if is_distinctive(text)}
-    left = 0
-    for name, value in values:
-        spellings = _spellings(name, value, settings)
-        if spellings & shared:
-            left += 1
+    values = {(name, str(row[name])) for row in delivered for name in PERSONAL if row.get(name) not in (None, "")}
+    values |= _values_in_lake(ids, lake)
+    spellings = {value: _spellings(*value, settings) for value in values}
+    shared = _of_others(ids, set().union(*spellings.values()), lake)
+    cards = cards_of(ids, lake)
+    texts = {text.lower() for text in (*ids, *cards) if is_distinctive(text)}
+    left_out = 0
+    for (name, _), forms in spellings.items():
+        if forms & shared:
+            left_out += 1
         else:
-            texts |= {text for text in spellings if len(text) >= _SHORTEST_TEXT}
+            texts |= {text for text in forms if len(text) >= _SHORTEST_TEXT}
             if name != "name":
-                texts |= _hashes(spellings)
-    return Person(ids, cards_of(ids, lake), frozenset(texts)), left
+                texts |= _hashes(forms)
+    return Person(ids, cards, frozenset(texts)), left_out
+
+
+def _values_in_lake(ids: frozenset[str], lake: Lake) -> set[tuple[str, str]]:
+    """The person's addresses and names in any night, each with its column."""
+    files = lake_files(lake, "crm_customers_personal")
+    if not files:
+        return set()
+    is_theirs = f"customer_id IN {in_list(ids)}"
+    return {
+        (name, value)
+        for name in PERSONAL
+        for (value,) in duckdb.sql(
+            f"SELECT DISTINCT {name} FROM {rows_of(files)} WHERE {is_theirs} AND {name} IS NOT NULL"
+        ).fetchall()
+    }
+
+
+def _of_others(ids: frozenset[str], forms: set[str], lake: Lake) -> set[str]:
+    """Which of these spellings are another customer's too, as of the latest night."""
+    if not lake_files(lake, "crm_customers_personal"):
+        return set()
+    files = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].data_files
+    rows = rows_of(str(lake.path(file.path)) for file in files)
+    is_anothers = f"NOT customer_id IN {in_list(ids)}"
+    found: set[str] = set()
+    for name in (*PERSONAL, "email_normal", "phone_normal"):
+        value = f"LOWER(TRIM({name}))"
+        query = f"SELECT DISTINCT {value} FROM {rows} WHERE {is_anothers} AND {value} IN {in_list(forms)}"
+        found |= {text for (text,) in duckdb.sql(query).fetchall()}
+    return found
 
 
 def _spellings(name: str, value: str, settings: Settings) -> set[str]:
@@ -164,7 +185,7 @@ def _spellings(name: str, value: str, settings: Settings) -> set[str]:
 
 
 def _hashes(spellings: set[str]) -> set[str]:
-    """What tools get in their place."""
+    """The hashes that tools get instead of the values."""
     forms = [sql.format("value") for name, sql in FORMS.items() if name.startswith("sha256")]
     query = f"SELECT {', '.join(forms)} FROM (SELECT UNNEST($values) AS value)"
     rows = duckdb.execute(query, {"values": sorted(spellings)}).fetchall()

@@ -23,16 +23,16 @@ from pipelines.engines.sql import literal, one_file
 from pipelines.intake.erased import person_columns, redaction_sql
 from pipelines.intake.extract import contract_names
 from pipelines.intake.utf8 import open_utf8
-from pipelines.privacy.person import Person
+from pipelines.privacy.person import Person, quoted
 from pipelines.store.files import sync
 
 csv.field_size_limit(sys.maxsize)
 
 
-_LONGEST_RECORD = 1000  # lines; a quote that is open for longer was never meant
+_LONGEST_RECORD = 1000  # lines; a quote that stays open for longer is damage
 
 
-# What becomes of a record: the bytes that stand in its place (none if it goes), and whether they are other bytes.
+# A record after redaction: its bytes (none if it is removed), and whether they differ from what was received.
 Redacted = tuple[bytes, bool]
 
 
@@ -46,11 +46,6 @@ class Rewritten:
     records: int
 
 
-def quoted(name: str) -> str:
-    """A column name as a file has it, for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def hash_of(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
@@ -58,7 +53,7 @@ def hash_of(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write a file's new content to; it takes the file's place, mode and time when it is whole."""
+    """A path for a file's new content. When it is whole it takes the file's place, mode and time."""
     beside = path.with_name(f".{path.name}.erasing")
     beside.unlink(missing_ok=True)
     try:
@@ -88,7 +83,7 @@ def _header(first: bytes, contract: Contract) -> tuple[str, ...]:
 
 
 def _records(lines: Iterator[bytes], width: int, contract: Contract) -> Iterator[tuple[bytes, list[str]]]:
-    """Records as they are in the file, in UTF-8, with their fields; a quote never closed costs its own line only."""
+    """Records as received, in UTF-8, with their fields. A quote that is never closed spoils its own line only."""
     waiting: list[bytes] = []
     while line := (waiting.pop() if waiting else next(lines, b"")):
         fields = _fields(line, contract)
@@ -110,10 +105,10 @@ def _records(lines: Iterator[bytes], width: int, contract: Contract) -> Iterator
 
 
 def _without(person: Person, contract: Contract, header: tuple[str, ...], fields: list[str]) -> list[str] | None:
-    """A record's fields without the person; None if it goes whole."""
+    """A record's fields without the person; None if the whole record is removed."""
     columns = person_columns(contract)
-    if len(fields) != len(header):  # damaged: nobody reads it, so nothing is lost with it
-        is_theirs = any(exact in person.ids | person.cards for exact in map(str.strip, fields)) if columns else False
+    if len(fields) != len(header):  # damaged: no night loads it, so it may be removed whole
+        is_theirs = any(field in person.ids | person.cards for field in map(str.strip, fields)) if columns else False
         return None if is_theirs or any(map(person.pattern.search, fields)) else fields
     cells = dict(zip(header, fields, strict=True))
     named = {column for column in columns if column in cells and person.is_named(column, cells[column])}
@@ -172,7 +167,7 @@ def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dic
 
 @contextmanager
 def _writing_text(path: Path, dialect: Dialect) -> Iterator[Callable[[bytes], object]]:
-    """What takes UTF-8 and writes it as the dialect has it, packed if the file is."""
+    """A function that takes UTF-8 and writes it in the dialect's encoding, packed if the file is."""
     encoder = codecs.getincrementalencoder(dialect.encoding)("surrogateescape")
     with path.open("wb") as file:
         packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.name.endswith(".gz.erasing") else None
@@ -185,19 +180,19 @@ def _writing_text(path: Path, dialect: Dialect) -> Iterator[Callable[[bytes], ob
             packed.close()
 
 
-def redact_extract(path: Path, contract: Contract, person: Person, changes: Callable[[Rewritten], None] | None) -> int:
-    """Take the person out of an extract; returns the records that are changed or gone.
+def redact_extract(path: Path, contract: Contract, person: Person, keep: Callable[[Rewritten], None] | None) -> int:
+    """Take the person out of an extract; returns how many records are changed or removed.
 
     Args:
         path: the file.
         contract: how it is written, and which columns name customers.
         person: whom to take out.
-        changes: told of the new file just before it takes the old one's place; None to change nothing and only count.
+        keep: gets the new file's figures just before it takes the old one's place; None only counts.
     """
     if path.suffix == ".parquet":
-        return _redact_parquet_extract(path, contract, person, changes)
+        return _redact_parquet_extract(path, contract, person, keep)
     changed = sum(is_changed for _, is_changed in redacted_text(path, contract, person))
-    if not changed or changes is None:
+    if not changed or keep is None:
         return changed
     lines, last = 0, b"\n"
     with replacing(path) as beside:
@@ -206,34 +201,45 @@ def redact_extract(path: Path, contract: Contract, person: Person, changes: Call
                 write(raw)
                 lines, last = lines + raw.count(b"\n"), raw[-1:] or last
         records = lines - 1 if last == b"\n" else lines
-        changes(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), records))
+        keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), records))
     return changed
 
 
 # --- Parquet ---
 
 
-def rows_to_redact(path: Path, goes: str, blank: dict[str, str]) -> tuple[int, int]:
-    """How many rows of a Parquet file are changed or go, and how many are left.
+@dataclass(frozen=True)
+class Redaction:
+    """What is removed from a Parquet file, as SQL over its rows; file_row_number is a row's number.
 
-    Args:
-        path: the file; its number of a row is file_row_number.
-        goes: SQL of whether a row goes.
-        blank: by column, quoted, SQL of whether its value goes.
+    Attributes:
+        row_goes: whether a row is removed.
+        value_goes: by column, quoted, whether its value is removed while the row stays.
+        replacement: what stands in a removed value's place.
     """
-    some = " OR ".join([goes, *blank.values()])
-    counts = f"COUNT(*) FILTER ({some}), COUNT(*) FILTER (NOT ({goes}))"
+
+    row_goes: str
+    value_goes: dict[str, str]
+    replacement: str = "NULL"
+
+
+def rows_to_redact(path: Path, redaction: Redaction) -> tuple[int, int]:
+    """How many rows of a Parquet file would be changed or removed, and how many would be left."""
+    is_touched = " OR ".join([redaction.row_goes, *redaction.value_goes.values()])
+    counts = f"COUNT(*) FILTER ({is_touched}), COUNT(*) FILTER (NOT ({redaction.row_goes}))"
     ((changed, left),) = duckdb.sql(f"SELECT {counts} FROM {_numbered(path)}").fetchall()
     return changed, left
 
 
-def redact_parquet(path: Path, target: Path, goes: str, blank: dict[str, str], instead: str = "NULL") -> None:
-    """Write a Parquet file without what goes to `target`; where a value goes, `instead` stands."""
-    values = ", ".join(f"CASE WHEN {sql} THEN {instead} ELSE {name} END AS {name}" for name, sql in blank.items())
-    columns = f"* EXCLUDE (file_row_number){f' REPLACE ({values})' if values else ''}"
-    duckdb.sql(
-        f"COPY (SELECT {columns} FROM {_numbered(path)} WHERE NOT ({goes})) TO {literal(str(target))} ({PARQUET})"
+def redact_parquet(path: Path, target: Path, redaction: Redaction) -> None:
+    """Write a Parquet file without what is removed to `target`."""
+    values = ", ".join(
+        f"CASE WHEN {sql} THEN {redaction.replacement} ELSE {name} END AS {name}"
+        for name, sql in redaction.value_goes.items()
     )
+    columns = f"* EXCLUDE (file_row_number){f' REPLACE ({values})' if values else ''}"
+    kept = f"SELECT {columns} FROM {_numbered(path)} WHERE NOT ({redaction.row_goes})"
+    duckdb.sql(f"COPY ({kept}) TO {literal(str(target))} ({PARQUET})")
     target.chmod(0o600)
 
 
@@ -242,22 +248,23 @@ def _numbered(path: Path) -> str:
 
 
 def _redact_parquet_extract(
-    path: Path, contract: Contract, person: Person, changes: Callable[[Rewritten], None] | None
+    path: Path, contract: Contract, person: Person, keep: Callable[[Rewritten], None] | None
 ) -> int:
     table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
     own = dict(zip(contract_names(tuple(table.columns), contract), table.columns, strict=True))
     columns = {name: required for name, required in person_columns(contract).items() if name in own}
-    goes, blank = redaction_sql(columns, lambda column: person.names(column, quoted(own[column])))
-    cells = {quoted(own[column]): sql for column, sql in blank.items()}
+    row_goes, blank = redaction_sql(columns, lambda column: person.names(column, quoted(own[column])))
+    value_goes = {quoted(own[column]): sql for column, sql in blank.items()}
     if not contract.personal_columns:
         for name, kind in zip(map(quoted, table.columns), table.types, strict=True):
             if str(kind) == "VARCHAR":
-                cells[name] = f"{cells.get(name, 'FALSE')} OR COALESCE({person.has_text(name)}, FALSE)"
-    changed, left = rows_to_redact(path, goes, cells)
-    if changed and changes:
+                value_goes[name] = f"{value_goes.get(name, 'FALSE')} OR COALESCE({person.has_text(name)}, FALSE)"
+    redaction = Redaction(row_goes, value_goes)
+    changed, left = rows_to_redact(path, redaction)
+    if changed and keep:
         with replacing(path) as beside:
-            redact_parquet(path, beside, goes, cells)
-            changes(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), left))
+            redact_parquet(path, beside, redaction)
+            keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), left))
     return changed
 
 
@@ -265,12 +272,12 @@ def _redact_parquet_extract(
 
 
 def redact_export(path: Path, delimiter: str, id_headers: set[str], person: Person) -> tuple[bytes, int]:
-    """A campaign file's content without the person, and how many of its records went.
+    """A campaign file's content without the person, and how many of its records were removed.
 
     Args:
         path: CSV or JSON Lines; a record is one line.
         delimiter: of CSV.
-        id_headers: columns that hold the customer's id.
+        id_headers: columns that hold a customer's id.
         person: whom to take out.
     """
     lines = path.read_bytes().splitlines(keepends=True)

@@ -1,8 +1,7 @@
-"""The proof of an erasure: a search of every file of a home, which knows nothing of how files were rewritten.
+"""The search after an erasure: every file of a home, read without knowing how files were rewritten.
 
-Names, addresses, their hashes and ids that can be nothing else are looked for everywhere: in the bytes, in what is
-packed, in every text of Parquet and DuckDB files. A short id is looked for where a customer's id stands: in columns of
-that name.
+Names, addresses, their hashes and ids that can be nothing else are searched for everywhere: in the bytes, in packed
+content, in every text of Parquet and DuckDB files. A short id is searched for only in columns of customers' ids.
 """
 
 import csv
@@ -19,8 +18,7 @@ from pipelines.campaigns.targets import export_target, target_names
 from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.extract import contract_names
-from pipelines.privacy.person import Person
-from pipelines.privacy.redact import quoted
+from pipelines.privacy.person import Person, quoted
 from pipelines.settings import Settings
 
 _BLOCK = 1 << 24
@@ -31,13 +29,13 @@ _OVERLAP = 1 << 12
 
 @dataclass(frozen=True)
 class Find:
-    """A place where something of the person still is."""
+    """A file that still holds something of the person, and where in it."""
 
     path: Path
     what: str
 
 
-def search(settings: Settings, person: Person, left_out: tuple[Path, ...] = ()) -> tuple[int, list[Find]]:
+def verify_erasure(settings: Settings, person: Person, left_out: tuple[Path, ...] = ()) -> tuple[int, list[Find]]:
     """Look for a person in all files of a home and of its landing folder.
 
     Args:
@@ -46,7 +44,7 @@ def search(settings: Settings, person: Person, left_out: tuple[Path, ...] = ()) 
         left_out: folders not to look in.
 
     Returns:
-        How many files were looked at, and what was found.
+        How many files were searched, and what was found.
     """
     paths = {
         path
@@ -130,9 +128,9 @@ def _found_in_csv(path: Path, person: Person) -> Iterator[str]:
             named = contract_names(tuple(header), contract)
         else:
             named = tuple("customer_id" if name in _export_headers() else name for name in header)
-        places = [(i, name) for i, name in enumerate(named) if _is_id_column(name)]
+        id_columns = [(i, name) for i, name in enumerate(named) if _is_id_column(name)]
         for fields in csv.reader(lines, delimiter=delimiter):
-            for i, name in places:
+            for i, name in id_columns:
                 if i < len(fields) and person.is_named(name, fields[i]):
                     yield f"in column {header[i]}"
 

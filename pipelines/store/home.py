@@ -1,7 +1,7 @@
 """The layout of a home: where its lake, warehouses, exports, reports and quality pages lie.
 
 Every room asks here for a path in the home; inside the lake, the Lake knows. (Airflow's own folders are made by
-pipelines.ops.cli, and pipelines.settings reads settings.env.)
+pipelines.ops, and pipelines.settings reads settings.env.)
 """
 
 import re

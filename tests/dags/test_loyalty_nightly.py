@@ -113,9 +113,9 @@ def test_bad_data_fails_without_retries_and_other_trouble_is_tried_again(load_da
         raise OSError("disk")
 
     with pytest.raises(AirflowFailException, match=r"receipts\.csv: broken"):
-        module._checked(bad)
+        module.fail_without_retry(bad)
     with pytest.raises(OSError, match="disk"):
-        module._checked(unlucky)
+        module.fail_without_retry(unlucky)
 
 
 def test_nobody_is_told_anything_unless_a_connection_is_named(load_dag_file, monkeypatch):

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 import sqlglot
 import yaml
-from java import java_17
+from spark import needs_spark
 from sqlglot import exp
 
 from pipelines.engines.base import Engine
@@ -130,7 +130,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(name, path, id=f"{name}/{path.stem}")
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.skipif(not java_17(), reason="no Java 17"))])
+@pytest.fixture(params=["duckdb", pytest.param("spark", marks=needs_spark)])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     settings = Settings(home=tmp_path, engine=request.param, memory_limit="1GB", threads=1, spark_master="local[1]")
     night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")

@@ -8,7 +8,7 @@ from batches import NIGHTS, judged, load, receipts
 
 from pipelines.errors import BadDataError
 from pipelines.intake.control_totals import ControlTotal, read_control_totals
-from pipelines.publishing import run_summary as summary
+from pipelines.publishing.night_warnings import night_warnings
 
 
 def test_control_totals_that_agree_are_met_and_are_no_unknown_file(retailer):
@@ -23,7 +23,7 @@ def test_control_totals_that_agree_are_met_and_are_no_unknown_file(retailer):
     assert judged(retailer, night, "surveys") == {
         "control_rows": ("fail", True, "0 rows were read, control_totals.csv says 0")
     }
-    assert summary.warnings(retailer.settings, night.lake.manifest(night.run_date)) == []
+    assert night_warnings(retailer.settings, night.lake.manifest(night.run_date)) == []
 
 
 def test_control_totals_that_do_not_agree_stop_the_night_with_both_figures(retailer):

@@ -1,15 +1,14 @@
-"""Commands work in the home that they are given, and in no other."""
+"""Commands work in the home that they are given and in no other; each says what it is for."""
 
 import os
 import subprocess
 import sys
-from datetime import date
-from types import SimpleNamespace
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from pipelines.errors import BadDataError
-from pipelines.ops import cli, nightly
+from pipelines.ops.cli import app
 from pipelines.settings import ROOT
 
 COMMANDS = (("status",), ("rejected", "--date", "2017-12-01"), ("erase", "--customer", "1"), ("env",), ("backtest",))
@@ -35,36 +34,33 @@ def test_a_command_works_in_the_home_that_it_is_given(command, tmp_path):
     assert list(other.iterdir()) == []
 
 
-@pytest.fixture
-def dag():
-    """A DAG of one task, which fails."""
-    yield SimpleNamespace(tasks=[SimpleNamespace(task_id="publish_warehouse", state="failed")])
-    nightly.failures.clear()
+def commands(group: typer.Typer = app) -> dict[str, typer.core.TyperCommand]:
+    """Every command by its words, those of groups too."""
+    found = {}
+
+    def add(command, words: tuple[str, ...]) -> None:
+        for name, inner in command.commands.items():
+            if hasattr(inner, "commands"):
+                add(inner, (*words, name))
+            else:
+                found[" ".join((*words, name))] = inner
+
+    add(typer.main.get_command(group), ())
+    return found
 
 
-def fails(dag, because):
-    def test(**_):
-        because()
-        return SimpleNamespace(state="failed", get_task_instances=lambda: dag.tasks)
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_help_and_so_has_each_of_its_options(name):
+    command = commands()[name]
+    assert command.help
+    assert [p.name for p in command.params if p.name != "help" and not p.help] == []
+    shown = CliRunner().invoke(app, [*name.split(), "--help"])
+    assert shown.exit_code == 0
+    assert command.help.split(".")[0].split(",")[0] in " ".join(shown.output.split())
 
-    dag.test = test
-    assert cli._run_night(dag, date(2017, 12, 1)) is False
 
-
-def test_what_goes_wrong_within_airflow_is_said_and_what_our_steps_say_is_said_once(dag, capsys):
-    def in_airflow():
-        cli._note_failure({"exception": RuntimeError("asset loyalty_warehouse is inactive")})
-
-    def in_a_step():
-        cause = BadDataError("receipts.csv: broken")
-        nightly.failures.append(cause)
-        reported = RuntimeError("receipts.csv: broken")
-        reported.__cause__ = cause
-        cli._note_failure({"exception": reported})
-
-    fails(dag, in_airflow)
-    assert "Error: asset loyalty_warehouse is inactive" in capsys.readouterr().err
-    fails(dag, in_a_step)
-    assert capsys.readouterr().err.count("receipts.csv: broken") == 1
-    fails(dag, lambda: None)
-    assert "Error: Airflow could not run publish_warehouse, and gave no reason." in capsys.readouterr().err
+@pytest.mark.parametrize("name", commands())
+def test_every_command_stands_in_the_readme(name):
+    words = name.split()
+    readme = (ROOT / "README.md").read_text()
+    assert f"loyalty {name}" in readme or (words[0] == "new" and "loyalty new" in readme and words[1] in readme)

@@ -1,0 +1,117 @@
+"""The lake without a person: data files written anew, and manifests that name the new ones."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.contracts import sources
+from pipelines.engines.sql import identifier
+from pipelines.intake.erased import NO_VALUES, person_columns, redaction_sql
+from pipelines.privacy.person import Person, exact_id, rows_of
+from pipelines.privacy.record import Erasure
+from pipelines.privacy.redact import Redaction, Rewritten, redact_parquet, rows_to_redact
+from pipelines.store.lake import Lake
+from pipelines.store.manifest import DataFile, TableState
+from pipelines.tables.inputs import contract_of
+
+
+def count_in_lake(person: Person, lake: Lake) -> dict[str, int]:
+    """Rows to be changed or removed, by data file."""
+    home = lake.root.parent
+    return {
+        str(path.relative_to(home)): rows_to_redact(path, _redaction_of(path, person))[0] for path in lake.table_files()
+    }
+
+
+def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
+    """Write new data files for those that name the person, and let the manifests name the new ones.
+
+    A new name depends only on the old one and the request, so manifests agree also after a break.
+    """
+    renamed: dict[str, tuple[str, int]] = {}
+    for path in lake.table_files():
+        redaction = _redaction_of(path, erasure.person)
+        changed, left = rows_to_redact(path, redaction)
+        if changed:
+            unique = sha256(f"{erasure.request}:{path.name}".encode()).hexdigest()[:8]
+            new = lake.successor(path, unique)
+            writing = new.with_suffix(".writing")
+            redact_parquet(path, writing, redaction)
+            writing.replace(new)
+            renamed[lake.relative(path)] = (lake.relative(new), left)
+    for manifest in map(lake.manifest, lake.nights()):
+        tables = {
+            name: _renamed_state(state, renamed, f"{manifest.run_date}", erasure.landing)
+            for name, state in manifest.tables.items()
+        }
+        if tables != manifest.tables:
+            lake.replace_manifest(manifest.model_copy(update={"tables": tables}))
+
+
+def _redaction_of(path: Path, person: Person) -> Redaction:
+    """What is removed from a data file of the lake."""
+    table = path.parent.name
+    if table.startswith("rejected_") and table != "rejected_rows":
+        rows = ", ".join(map(str, _rejected_rows(path, table.removeprefix("rejected_"), person))) or "NULL"
+        return Redaction("FALSE", {"row_values": f"COALESCE(file_row_number IN ({rows}), FALSE)"}, f"'{NO_VALUES}'")
+    try:
+        columns = person_columns(contract_of(table.removesuffix("_superseded")))
+    except FileNotFoundError:  # a table of an earlier version, which nobody reads now
+        columns = {}
+    table_rows = duckdb.sql(f"FROM {rows_of([str(path)])}")
+    in_file = table_rows.columns
+    columns |= {name: True for name in in_file if name.endswith("customer_id") and name not in columns}
+    columns = {name: required for name, required in columns.items() if name in in_file}
+    row_goes, value_goes = redaction_sql(columns, lambda column: person.names(column, identifier(column)))
+    if table != "crm_customers_personal":  # a text in another customer's row there is their own
+        for name, kind in zip(in_file, table_rows.types, strict=True):
+            if str(kind) == "VARCHAR" and name not in columns:
+                value_goes[name] = f"COALESCE({person.has_text(identifier(name))}, FALSE)"
+    return Redaction(row_goes, {identifier(column): sql for column, sql in value_goes.items()})
+
+
+def _rejected_rows(path: Path, source: str, person: Person) -> list[int]:
+    """Numbers of a file's rejected rows whose values name the person."""
+    contract = sources().get(source)
+    ids = person.ids | person.cards if contract is None or person_columns(contract) else frozenset()
+    rows = duckdb.sql(f"SELECT row_values FROM {rows_of([str(path)])}").fetchall()
+    found = []
+    for number, (text,) in enumerate(rows):
+        values = list(map(str, json.loads(text)))
+        if any(exact_id(value) in ids or person.pattern.search(value) for value in values):
+            found.append(number)
+    return found
+
+
+def _renamed_state(
+    state: TableState, renamed: dict[str, tuple[str, int]], night: str, landing: dict[str, Rewritten]
+) -> TableState:
+    """A table's state with the new data files, and with its extract's files as they now are."""
+
+    def new_file(file: DataFile) -> DataFile:
+        path, rows = renamed.get(file.path, (file.path, file.rows))
+        return file.model_copy(update={"path": path, "rows": rows})
+
+    return state.model_copy(
+        update={
+            "data_files": tuple(map(new_file, state.data_files)),
+            "superseded": tuple(map(new_file, state.superseded)),
+            "info": _updated_info(state, night, landing),
+        }
+    )
+
+
+def _updated_info(state: TableState, night: str, landing: dict[str, Rewritten]) -> dict[str, Any]:
+    """What a state says of its extract's files. It follows the rewritten files, so that no night reads them again."""
+    if "files" not in state.info:
+        return state.info
+    files = []
+    for file in state.info["files"]:
+        new = landing.get(f"{night}/{file['file']}")
+        if new and new.old_sha256 == file["sha256"]:
+            file = file | {"size": new.size, "sha256": new.sha256, "records": new.records}
+        files.append(file)
+    return state.info | {"files": files}

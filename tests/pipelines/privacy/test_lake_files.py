@@ -1,0 +1,64 @@
+"""The lake after an erasure: nights that are run again or later, and manifests that agree."""
+
+from datetime import date
+
+import pytest
+from conftest import Retailer
+from two_people import DAYS, RECEIPTS, run_day, warehouse
+
+from pipelines.privacy.erase import erase
+from pipelines.settings import load_settings
+from pipelines.store.lake import Lake
+
+
+def test_a_night_run_again_reads_nothing_anew_and_comes_out_the_same(shop):
+    erase("12", shop.settings)
+    lake = Lake(shop.home)
+    before = lake.manifest(date(2017, 12, 2)).tables
+    rows = warehouse(shop, "SELECT * FROM customer_360"), warehouse(shop, "SELECT * FROM data_quality ORDER BY ALL")
+    run_day(DAYS[1])
+    after = lake.manifest(date(2017, 12, 2)).tables
+    assert [after[name].data_files for name in ("receipts", "crm_customers", "contacts")] == [
+        before[name].data_files for name in ("receipts", "crm_customers", "contacts")
+    ]
+    assert lake.stale_nights() == []
+    assert warehouse(shop, "SELECT * FROM customer_360") == rows[0]
+    assert warehouse(shop, "SELECT * FROM data_quality ORDER BY ALL") == rows[1]
+
+
+def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path, monkeypatch):
+    erase("12", shop.settings)
+    shop.deliver(DAYS[2], receipts=RECEIPTS + "r5,2,2017-12-03,4,\n")
+    run_day(DAYS[2])
+    query = "SELECT * EXCLUDE (run_date) FROM {} ORDER BY ALL"
+    names = ("customer_360", "order_fact", "kpi_daily", "customer_rfm", "customer_segment", "contact")
+    found = {name: warehouse(shop, query.format(name)) for name in names}
+    other = Retailer(tmp_path / "other")
+    (other.home).mkdir()
+    (shop.home / "landing").rename(other.home / "landing")
+    monkeypatch.setenv("LOYALTY_HOME", str(other.home))
+    load_settings.cache_clear()
+    for day in DAYS:
+        run_day(day)
+    assert {name: warehouse(other, query.format(name)) for name in names} == found
+
+
+def test_a_break_between_two_manifests_leaves_them_in_agreement(shop, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "replace_manifest", _only_once(Lake.replace_manifest))
+        with pytest.raises(KeyboardInterrupt):
+            erase("12", shop.settings)
+    assert erase("12", shop.settings).found == ()
+    assert Lake(shop.home).stale_nights() == []
+
+
+def _only_once(function):
+    calls = []
+
+    def once(*arguments):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return function(*arguments)
+
+    return once

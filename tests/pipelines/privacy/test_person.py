@@ -1,0 +1,10 @@
+"""What is a person's own, and what another customer has too."""
+
+from two_people import DAYS, landing
+
+from pipelines.privacy.erase import erase
+
+
+def test_what_another_customer_has_too_stays_with_them(shop):
+    erase("12", shop.settings)
+    assert "(201) 555-0123" in landing(shop, DAYS[0], "crm_customers.csv")[1]

@@ -1,0 +1,21 @@
+"""Whether tests can run on Spark here: it needs Java 17 and PySpark."""
+
+import importlib.util
+import shutil
+import subprocess
+
+import pytest
+
+
+def why_no_spark() -> str | None:
+    """What is missing, in words; None if nothing is."""
+    if importlib.util.find_spec("pyspark") is None:
+        return "no PySpark"
+    java = shutil.which("java")
+    if java is None:
+        return "no Java 17"
+    version = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    return None if '"17' in version else "another Java than 17"
+
+
+needs_spark = pytest.mark.skipif(why_no_spark() is not None, reason=f"{why_no_spark()}")
