@@ -1,4 +1,4 @@
-"""campaign_effect: what campaigns changed, as far as that can be told."""
+"""Campaign effects: what campaigns changed, worked out every night from the outcomes of their arms."""
 
 import pandas as pd
 import pyarrow as pa
@@ -11,6 +11,6 @@ from pipelines.store.lake import Night
 
 
 def campaign_effect(engine: DuckDBEngine, _night: Night, _settings: Settings) -> Tables:
-    """Grain: campaign, metric and segment. What campaigns changed, as far as that can be told."""
+    """Grain: campaign, metric and segment. What campaigns changed, with the verdict."""
     outcomes: pd.DataFrame = engine.arrow("SELECT * FROM campaign_outcome ORDER BY ALL").to_pandas()
     return {"campaign_effect": pa.Table.from_pandas(campaign_effects(outcomes), preserve_index=False)}

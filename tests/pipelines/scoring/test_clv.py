@@ -67,7 +67,7 @@ def test_models_do_not_learn_from_a_service_account(retailer, shop):
     columns = ["customer_id", "frequency", "recency_days", "age_days"]
     patterns = pd.DataFrame(retailer.rows(night, "customer_purchase_pattern", ", ".join(columns)), columns=columns)
     assert "till" in set(patterns["customer_id"])
-    used = ClvParameters.from_json(retailer.rows(night, "clv_model", "parameters, part")[0][0])
+    used = ClvParameters.from_json(retailer.rows(night, "clv_model", "parameters, component")[0][0])
     expected = fit_clv(patterns[patterns["customer_id"] != "till"], model=used.model).parameters
     assert used.values == expected.values
     found = quality(retailer, night)
@@ -89,9 +89,9 @@ def test_models_are_chosen_by_what_the_last_third_of_the_history_brought(retaile
             engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
         score._sample_shoppers(engine)
         outcomes = partial(score._outcomes, engine, shop.run_date)
-        past = score._past(outcomes, FIRST, shop.run_date, retailer.settings)
-        assert score._past(outcomes, FIRST, FIRST + timedelta(60), retailer.settings) is None  # 20 days are too few
-        assert score._past(outcomes, None, shop.run_date, retailer.settings) is None  # nobody ever bought
+        past = score._holdout(outcomes, FIRST, shop.run_date, retailer.settings)
+        assert score._holdout(outcomes, FIRST, FIRST + timedelta(60), retailer.settings) is None  # 20 days are too few
+        assert score._holdout(outcomes, None, shop.run_date, retailer.settings) is None  # nobody ever bought
     assert (past.days, past.purchases) == (days, sum(day > then for on in known for day in on))
     before = [[day for day in on if day <= then] for on in known]
     expected = sorted((len(on) - 1, on[-1] - on[0], then - on[0]) for on in before)
@@ -102,7 +102,7 @@ def test_models_are_chosen_by_what_the_last_third_of_the_history_brought(retaile
 
 
 def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
-    columns = "part, trained_from, trained_through, libraries, data_fingerprint, parameters"
+    columns = "component, trained_from, trained_through, libraries, data_fingerprint, parameters"
     rows = {row[0]: row[1:] for row in retailer.rows(shop, "clv_model", columns)}
     assert set(rows) == {"buying", "spend"}
     for trained_from, trained_through, libraries, fingerprint, parameters in rows.values():
@@ -115,7 +115,7 @@ def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
 def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer, shop, tmp_path):
     retailer.deliver("2017-12-09", receipts=receipts({"new": [300, 330], "c5": [333]}))
     later = load(retailer, "2017-12-09")
-    fingerprints = [retailer.rows(night, "clv_model", "part, data_fingerprint") for night in (shop, later)]
+    fingerprints = [retailer.rows(night, "clv_model", "component, data_fingerprint") for night in (shop, later)]
     assert not set(fingerprints[0]) & set(fingerprints[1])
     manifest = shop.lake.manifest(shop.run_date)
     before = {name: manifest.tables[name].data_files[0] for name in ("customer_clv", "clv_forecast")}

@@ -54,7 +54,7 @@ def day(text: str) -> date:
 
 @pytest.fixture(scope="module")
 def retailer(tmp_path_factory):
-    home = tmp_path_factory.mktemp("trial") / "home"
+    home = tmp_path_factory.mktemp("challenge") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOYALTY_HOME", str(home))
         patch.setenv("LOYALTY_BUYING_MODEL", "mbg/nbd")
@@ -94,8 +94,8 @@ def test_a_new_model_that_is_not_worse_is_published(retailer, first, second):
     assert "customers spent a day in the last 28 days: " in found["spend_deviance_less_last_model"][1]
     assert not {"new_model_refused", "spend_new_model_refused"} & found.keys()
     assert {through for _, _, through in found.values()} == {day(SECOND)}
-    rows = [retailer.rows(night, "clv_model", "part, trained_through") for night in (first, second)]
-    assert rows == [[(part, day(night)) for part in ("buying", "spend")] for night in (FIRST, SECOND)]
+    rows = [retailer.rows(night, "clv_model", "component, trained_through") for night in (first, second)]
+    assert rows == [[(component, day(night)) for component in ("buying", "spend")] for night in (FIRST, SECOND)]
 
 
 def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer, first, second, monkeypatch):
@@ -132,7 +132,7 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
     warnings = model_warnings(night.lake, night.lake.manifest(night.run_date))
     assert warnings == ["model clv, new_model_refused 1: the last model of purchases does better and stays"]
 
-    # More than 35 days after its fit the model is flagged; the days of the trial are all since then.
+    # More than 35 days after its fit the model is flagged; the comparison is on all days since then.
     night = deliver_and_load(retailer, LATER)
     found = metrics(retailer, night)
     assert "customers bought in the last 42 days: " in found["deviance_less_last_model"][1]
@@ -160,28 +160,28 @@ def test_a_refused_model_of_spend_leaves_the_last_one(retailer, second, monkeypa
     assert metrics(retailer, night, "clv_drift")["spend_model_age_days"][0] == 1.0
 
 
-def test_a_model_of_another_question_is_not_compared(retailer, first, second, monkeypatch):
+def test_a_model_of_another_target_is_not_compared(retailer, first, second, monkeypatch):
     monkeypatch.setenv("LOYALTY_GIFT_CARD_CATEGORIES", '["gift"]')
     load_settings.cache_clear()
     night = deliver_and_load(retailer, "2017-11-11")
-    found, told = metrics(retailer, night), "the new model is published without being held against an earlier one: "
+    found, taken = metrics(retailer, night), "the new model is published without being held against an earlier one: "
     settings = "buying_model, amounts_include_tax, gift_card_categories"
     assert found["deviance_less_last_model"][:2] == (
         None,
-        f"{told}the earlier one was fitted by other settings ({settings})",
+        f"{taken}the earlier one was fitted by other settings ({settings})",
     )
     assert found["r"][2] == day("2017-11-11")
     monkeypatch.undo()
     load_settings.cache_clear()
 
 
-def test_an_artefact_of_before_there_were_questions_and_bins_is_neither_compared_nor_watched(retailer, first):
+def test_an_artefact_of_before_there_were_targets_and_bins_is_neither_compared_nor_watched(retailer, first):
     spend = SpendParameters(p=2.0, q=4.0, v=60.0)
-    old = {"parameters": spend.to_json(), "trained_through": FIRST_DAY, "question": None, "bins": None}
-    trial = score._clv_trial(spend, old, lambda _: pd.DataFrame(), first, retailer.settings)
-    assert (trial.is_refused, trial.quality[0][1]) == (False, None)
-    assert "the earlier one was fitted by other settings" in trial.quality[0][2]
-    assert kept_bins(old, retailer.settings, score._CLV_WATCHED_BY) == {}
+    old = {"parameters": spend.to_json(), "trained_through": FIRST_DAY, "target_definition": None, "bins": None}
+    result = score._compared(spend, old, lambda _: pd.DataFrame(), first, retailer.settings)
+    assert (result.is_refused, result.quality[0][1]) == (False, None)
+    assert "the earlier one was fitted by other settings" in result.quality[0][2]
+    assert kept_bins(old, retailer.settings, score._BINS_SET_BY) == {}
 
 
 def test_outcomes_are_of_those_who_were_known_and_by_what_was_known(retailer, first):
@@ -202,7 +202,7 @@ def test_outcomes_are_of_those_who_were_known_and_by_what_was_known(retailer, fi
 
 
 def test_many_customers_are_compared_on_a_fixed_part(retailer, first, second, monkeypatch):
-    monkeypatch.setattr("pipelines.scoring.clv.TRIED_CUSTOMERS", 45)
+    monkeypatch.setattr("pipelines.scoring.clv.COMPARED_CUSTOMERS", 45)
     drawn = []
     for night in (first, second):
         with DuckDBEngine(night, retailer.settings) as engine:
