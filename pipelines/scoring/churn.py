@@ -8,14 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.churn.artefact import from_artefact, to_artefact
-from models.churn.columns import Floats
+from models.churn.drift import drift_columns
 from models.churn.fit import fit_churn
 from models.churn.model import ChurnModel
-from models.churn.score import churn_reasons, churn_tier, score_churn, scored_columns, with_p_alive
+from models.churn.score import churn_reasons, churn_tier, score_churn, with_p_alive
 from models.churn.season import Outcomes
 from models.clv.fit import fit_clv
-from models.clv.parameters import ClvParameters, QualityRow
+from models.clv.parameters import ClvParameters
 from models.evaluation.drift import bin_counts, drift_rows
+from models.types import Floats, QualityRow
 from pipelines.catalog import tables
 from pipelines.contracts import table_contract
 from pipelines.engines.duckdb import DuckDBEngine
@@ -69,7 +70,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         SEED,
         _churn_model(engine, "history.churn_model"),
         buying=buying,
-        question={name: now[name] for name in FITTED_BY},
+        target_definition={name: now[name] for name in FITTED_BY},
         outcomes=_outcomes_by_date(engine, night.run_date, gap, settings),
         threads=settings.threads,
     )
@@ -177,7 +178,7 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
         known = with_p_alive(batch, model.buying if model else None)
         rows, usual = _scored_churn(model, known, settings)
         if model:
-            for name, values in scored_columns(model, known, usual).items():
+            for name, values in drift_columns(model, known, usual).items():
                 watched[name] += bin_counts(model.bins[name], values)
         return rows
 

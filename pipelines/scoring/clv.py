@@ -16,14 +16,17 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from models.clv.challenge import ChallengerResult, compare_with_champion, no_comparison
+from models.clv.challenge import compare_with_champion, difference_metric
+from models.clv.drift import DRIFT_COLUMNS, drift_columns
 from models.clv.fit import fit_clv
 from models.clv.holdout import HoldoutPeriod
-from models.clv.parameters import ClvParameters, Method, QualityRow, SpendParameters
-from models.clv.score import WATCHED, score_clv, tier_bounds, watched_columns
+from models.clv.parameters import ClvParameters, Method, SpendParameters
+from models.clv.score import score_clv, tier_bounds
 from models.clv.spend import fit_spend
 from models.clv.total import TotalForecast, forecast_total
+from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import Bins, bin_counts, fixed_bins
+from models.types import QualityRow
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
     ARTEFACT,
@@ -166,9 +169,11 @@ def _clv_trial(
 ) -> ChallengerResult:
     """Tonight's parameters against the last ones (a row of clv_model), by what customers did in the last weeks."""
     if last is None:
-        return no_comparison(new, "there is no earlier one")
+        return no_comparison(difference_metric(new), "there is no earlier one")
     if last["question"] is None or json.loads(last["question"]) != values_of(settings, _CLV_QUESTION):
-        return no_comparison(new, f"the earlier one was fitted by other settings ({', '.join(_CLV_QUESTION)})")
+        return no_comparison(
+            difference_metric(new), f"the earlier one was fitted by other settings ({', '.join(_CLV_QUESTION)})"
+        )
     days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
     return compare_with_champion(new, type(new).from_json(last["parameters"]), outcomes(days), days, SEED)
 
@@ -195,8 +200,8 @@ def _add_bins(model: dict[str, dict[str, Any]], engine: DuckDBEngine, night: Nig
     buying, spend, _ = _clv_parameters(model)
     shoppers = engine.arrow("SELECT * FROM shopper ORDER BY customer_id")
     scored = score_clv(shoppers, buying, spend, settings.clv_horizon_days, 0.0, None)
-    columns = watched_columns(shoppers, scored, settings.active_days)
-    for part, names in WATCHED.items():
+    columns = drift_columns(shoppers, scored, settings.active_days)
+    for part, names in DRIFT_COLUMNS.items():
         if part in model and model[part]["trained_through"] == night.run_date:
             bins = {name: asdict(fixed_bins(columns[name])) for name in names}
             model[part]["bins"] = json.dumps(values_of(settings, _CLV_WATCHED_BY) | {"bins": bins})
@@ -218,7 +223,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
     model = {row["part"]: row for row in engine.arrow("SELECT * FROM clv_model").to_pylist()}
     buying, spend, rate = _clv_parameters(model)
-    bins = {part: kept_bins(model[part], settings, _CLV_WATCHED_BY) for part in WATCHED if part in model}
+    bins = {part: kept_bins(model[part], settings, _CLV_WATCHED_BY) for part in DRIFT_COLUMNS if part in model}
     watched = {name: np.zeros(len(kept.shares), np.int64) for of in bins.values() for name, kept in of.items()}
     columns = (
         f"SELECT customer_id, frequency, recency_days, age_days, repeat_revenue, {SHOPPER} AS is_shopper "
@@ -240,7 +245,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
             totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
         rows = score(batch)
         people = batch["is_shopper"]
-        columns = watched_columns(batch.filter(people), rows.filter(people), settings.active_days) if watched else {}
+        columns = drift_columns(batch.filter(people), rows.filter(people), settings.active_days) if watched else {}
         for of in bins.values():
             for name, kept in of.items():
                 watched[name] += bin_counts(kept, columns[name])
@@ -272,7 +277,7 @@ def _clv_drift(
     tables = []
     for part, of in bins.items():
         learnt = model[part]["trained_through"]
-        rows = part_drift(of, watched, WATCHED[part], _CLV_WATCHED_BY)
+        rows = part_drift(of, watched, DRIFT_COLUMNS[part], _CLV_WATCHED_BY)
         metric = "model_age_days" if part == "buying" else "spend_model_age_days"
         rows.append(model_age(learnt, run_date, metric))
         tables.append(quality_rows("clv", rows, learnt))

@@ -11,12 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.clv.challenge import ChallengerResult
+from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import bin_counts, fixed_bins
-from models.next_order.challenge import compare_with_champion, no_comparison
+from models.next_order.challenge import DIFFERENCE_METRIC, compare_with_champion
+from models.next_order.drift import DRIFT_COLUMNS, drift_columns
 from models.next_order.fit import NextOrderFit, fit_next_order, regularity
-from models.next_order.parameters import NextOrderParameters, QualityRow
-from models.next_order.score import WATCHED, evaluate_next_order, score_next_order, watched_columns
+from models.next_order.holdout import evaluate_next_order
+from models.next_order.parameters import NextOrderParameters
+from models.next_order.score import score_next_order
+from models.types import QualityRow
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
     BATCH_ROWS,
@@ -119,9 +122,11 @@ def _rhythm_trial(
 ) -> ChallengerResult:
     """Tonight's parameters against the last ones (a row of spend_growth_model), by when customers ordered since."""
     if last is None:
-        return no_comparison("there is no earlier one")
+        return no_comparison(DIFFERENCE_METRIC, "there is no earlier one")
     if json.loads(last["question"] or "{}") != values_of(settings, _RHYTHM_QUESTION):
-        return no_comparison(f"the earlier one was fitted by other settings ({', '.join(_RHYTHM_QUESTION)})")
+        return no_comparison(
+            DIFFERENCE_METRIC, f"the earlier one was fitted by other settings ({', '.join(_RHYTHM_QUESTION)})"
+        )
     days = max((night.run_date - last["trained_through"]).days, TRIAL_DAYS)
     customers = _patterns_as_of(engine, night.run_date - timedelta(days))
     return compare_with_champion(new, NextOrderParameters.from_json(last["parameters"]), customers, days, SEED)
@@ -131,7 +136,7 @@ def _rhythm_bins(engine: DuckDBEngine, tonight: date, parameters: NextOrderParam
     """Bins of what is watched, over all sampled customers: more than are fitted on, as few of them may be active."""
     patterns = _patterns_as_of(engine, tonight, "(SELECT * FROM sampled_day WHERE net_spend > 0)")
     customers = pa.Table.from_pandas(patterns, preserve_index=False)
-    columns = watched_columns(customers, score_next_order(customers, parameters), settings.active_days)
+    columns = drift_columns(customers, score_next_order(customers, parameters), settings.active_days)
     bins = {name: asdict(fixed_bins(values)) for name, values in columns.items()}
     return json.dumps(values_of(settings, _RHYTHM_WATCHED_BY) | {"bins": bins})
 
@@ -151,7 +156,7 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
             people = batch["is_shopper"]
             known = batch.select(["frequency", "recency_days", "age_days"]).filter(people)
             made = rows.select(["p_order_again", "next_days"]).filter(people)
-            for name, values in watched_columns(known, made, settings.active_days).items():
+            for name, values in drift_columns(known, made, settings.active_days).items():
                 counts[name] += bin_counts(bins[name], values)
         dates = {name: pc.add(rows[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
         return pa.table({name: rows[name] for name in ("customer_id", "p_order_again", "method", "reason")} | dates)
@@ -162,7 +167,7 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
     drift: list[QualityRow] = []
     learnt_through = part["trained_through"] if part else night.run_date
     if part:
-        drift = part_drift(bins, counts, WATCHED, _RHYTHM_WATCHED_BY)
+        drift = part_drift(bins, counts, DRIFT_COLUMNS, _RHYTHM_WATCHED_BY)
         drift.append(model_age(learnt_through, night.run_date))
     return {
         "customer_next_order": "SELECT * FROM scored_rhythm",

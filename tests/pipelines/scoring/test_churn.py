@@ -359,7 +359,9 @@ def test_a_fit_and_its_scores_come_out_and_the_next_fit_knows_them(shop, days):
     model = from_artefact(*(first["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
     curve = Scorer(("p_alive",), Curve((0.0, 1.0), (0.9, 0.1)))
     standing = ChampionState("p_alive", "gradient_boosting", 1)
-    other = to_artefact(replace(model, method="p_alive", published=curve, judged=curve, standing=standing))
+    other = to_artefact(
+        replace(model, method="p_alive", published=curve, holdout_scorer=curve, champion_state=standing)
+    )
     shop.give("history.churn_fit", first["churn_fit"])
     shop.give("history.churn_model", pa.table({"artefact": [other[0]], "parameters": [other[1]]}))
     again = shop.fit()
@@ -390,7 +392,7 @@ def test_a_kept_models_numbers_have_its_own_day_and_the_attempts_have_tonights(s
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.churn.fit.paired_bootstrap", lambda *_: LossDifference(0.2, 0.1, 0.3))
+        patch.setattr("models.evaluation.challenge.paired_bootstrap", lambda *_: LossDifference(0.2, 0.1, 0.3))
         refused = days_of(shop.fit())
     assert refused.keys() == {before, CUT_OFFS[-1]}
     assert {"training_rows", "reasons_explain", "auc", "brier", "calibration_slope", "customers"} <= refused[before]

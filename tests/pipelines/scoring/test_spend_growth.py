@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from conftest import Retailer
 
-from models.spend_growth import Regression, SpendGrowthModel
+from models.spend_growth.artefact import Regression, SpendGrowthModel
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.publishing.run_summary import _models_to_doubt
