@@ -215,7 +215,7 @@ def test_rates_are_of_all_customers_though_only_some_tell_how_much_they_differ(k
     some = frame[frame["customer_id"] < "c02000"]
     part = fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), some)
     assert part.model.rates.equals(fit.model.rates)
-    assert part.model.usual_signs == fit.model.usual_signs
+    assert part.model.sign_rates == fit.model.sign_rates
     assert part.model.customer_concentration == pytest.approx(fit.model.customer_concentration, rel=0.5)
     assert part.model.customer_concentration != fit.model.customer_concentration
 

@@ -67,7 +67,7 @@ def test_artefact_with_a_foreign_type_is_refused(fit):
 
 
 def test_an_artefact_with_the_keys_of_earlier_versions_is_the_same_model(fit, later):
-    trees, parameters = to_artefact(fit.model)
+    _, parameters = to_artefact(fit.model)
     content = json.loads(parameters)
     former = {"holdout_scorer": "judged", "target_definition": "question", "champion_state": "standing"}
     old = json.dumps({former.get(name, name): value for name, value in content.items()})

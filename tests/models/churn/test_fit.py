@@ -71,8 +71,8 @@ def test_the_judged_scorer_never_saw_the_last_cut_off_and_the_published_did(fit,
     for name in (*BASELINES, "gradient_boosting"):
         # The same predictions, held against the opposite.
         assert quality(again)[f"auc_{name}"] == pytest.approx(1 - quality(fit)[f"auc_{name}"], abs=2e-6)
-    judged = replace(fit.model, published=fit.model.holdout_scorer)
-    assert not np.allclose(score_churn(judged, later)[0], score_churn(fit.model, later)[0])
+    at_holdout = replace(fit.model, published=fit.model.holdout_scorer)
+    assert not np.allclose(score_churn(at_holdout, later)[0], score_churn(fit.model, later)[0])
 
 
 def test_row_and_column_order_are_without_effect(fit, features):

@@ -41,13 +41,13 @@ def test_a_forecast_is_moved_to_its_season_and_nothing_else(fit, features, later
     assert score_churn(found.model, later)[0] == pytest.approx(moved(plain, shift).clip(0.001, 0.999), abs=2e-6)
     assert churn_reasons(found.model, later) == churn_reasons(fit.model, later)
     assert quality(found)["season_shift"] == shift
-    # A season is no drift: what is watched is the score before it was moved, in the bins of such scores.
+    # A season is no drift: drift is measured on unadjusted scores, in the bins of such scores.
     assert (score_churn(found.model, later)[1] == plain).all()
     assert found.model.bins["score"] == fit.model.bins["score"]
     assert 0.5 < quality(found)["season_slope"] < 1
     assert quality(fit)["season_shift"] == 0
     assert "season_slope" not in quality(fit)
-    # The last cut-off was at another time of the year: it is judged as before, near enough.
+    # The last cut-off was at another time of the year: its forecast is nearly as before.
     assert abs(found.model.holdout_scorer.shift) < 0.2
 
 

@@ -40,10 +40,10 @@ def test_p_order_again_is_calibrated(simulated, fit):
 def test_the_median_is_as_often_too_early_as_too_late(simulated, fit):
     patterns, _, following = simulated
     found = score_next_order(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
-    judged = (found["high_days"] <= 150).to_numpy() & np.isfinite(following)
-    days = found["next_days"][judged]
-    assert (following[judged] < days).mean() < 0.55
-    assert (following[judged] > days).mean() < 0.55
+    ended = (found["high_days"] <= 150).to_numpy() & np.isfinite(following)
+    days = found["next_days"][ended]
+    assert (following[ended] < days).mean() < 0.55
+    assert (following[ended] > days).mean() < 0.55
 
 
 @settings(max_examples=60, deadline=None)
