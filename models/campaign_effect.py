@@ -67,13 +67,13 @@ _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
 def campaign_effects(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """One row per campaign, metric and segment: what the campaign caused, and whether that can be told.
+    """One row per campaign, metric and segment: what the campaign caused, and whether that can be known.
 
     With a control arm (method `randomised`) effect = treated mean - control mean. Without one (`before_after`) it is
-    the treated in the window less the same customers in the pre-period, with a paired interval: season and everything
-    else is in it, so it gets no profit and no ROI. incremental_profit = effect on margin x treated customers, and
-    roi = (incremental_profit - cost_amount) / cost_amount, stand in the row of margin_per_customer only, lest they be
-    added up over metrics; NaN where margin or cost is unknown or the cost is 0.
+    the treated in the window less the same customers in the pre-period, with a paired interval. Season and everything
+    else is in that, so it gets no profit and no ROI. incremental_profit = effect on margin x treated customers, and
+    roi = (incremental_profit - cost_amount) / cost_amount. They stand in the row of margin_per_customer only, so that
+    nobody adds them up over metrics; NaN where margin or cost is unknown or the cost is 0.
 
     Args:
         outcomes: campaign_outcome: exact sums per campaign_id, arm, segment and metric. A sum is None where the value
@@ -93,11 +93,11 @@ def campaign_effects(outcomes: pd.DataFrame) -> pd.DataFrame:
 def mean_difference(treated: Sample, control: Sample) -> Estimate:
     """Difference treated - control with Welch's 95 % interval (NaN where an arm has fewer than two customers)."""
     effect = treated.mean - control.mean
-    of_treated, of_control = treated.variance / max(treated.n, 1), control.variance / max(control.n, 1)
-    squared_error = of_treated + of_control
+    treated_error, control_error = treated.variance / max(treated.n, 1), control.variance / max(control.n, 1)
+    squared_error = treated_error + control_error
     if math.isnan(squared_error) or squared_error == 0:  # unknown; or all alike in both arms
         return Estimate(effect, effect + squared_error, effect + squared_error)
-    freedom = squared_error**2 / (of_treated**2 / (treated.n - 1) + of_control**2 / (control.n - 1))
+    freedom = squared_error**2 / (treated_error**2 / (treated.n - 1) + control_error**2 / (control.n - 1))
     return _symmetric(effect, squared_error, freedom)
 
 
@@ -179,7 +179,7 @@ def _effect_row(
 
 
 def _verdict(estimate: Estimate, method: str, is_complete: bool, buyers: int) -> str:
-    """In words; who looks daily at an unfinished campaign finds effects that are not there, so it gets none."""
+    """In words; an unfinished campaign gets none, as daily looks at it would find effects that are not there."""
     if not is_complete:
         return "not finished yet"
     if method == "before_after":

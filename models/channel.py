@@ -1,31 +1,30 @@
 """Best channel: on which a customer is likeliest to buy within 7 days of a delivery, learnt from few contacts each.
 
 Three levels, each shrunk towards the one above by empirical Bayes: a channel in the population, in a segment, for a
-customer. What a customer did on one channel tells also how much he buys at all, so his expectation on a channel is the
-segment's times how he did on the *other* channels (a gamma-Poisson ratio); on it follow his own contacts there (a
-beta-binomial). Without the first step a frequent buyer's only channel would always seem his best.
+customer. What customers did on one channel also says how much they buy at all. So the expectation of a customer on a
+channel is the segment's times how they did on the *other* channels (a gamma-Poisson ratio). Their own contacts there
+then move it (a beta-binomial). Without the first step a frequent buyer's only channel would always seem their best.
 
-Opens and clicks are weaker signs: one without a purchase counts as that part of a purchase with which the customers'
-purchases on other channels are foretold best. Probabilities are of buying after a delivery, not because of it.
+Opens and clicks are weaker signs. One without a purchase counts as a share of a purchase: the share that forecasts the
+customers' purchases on other channels best. Probabilities are of buying after a delivery, not because of it.
 """
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import betaln, gammaln
 
-Floats = npt.NDArray[np.float64]
-QualityRow = tuple[str, float | None, str]
+from models.types import Booleans, Floats, Integers, QualityRow
+
 Method = Literal["explored", "observational"]
 
 CHANNELS = ("ads", "call", "email", "messenger", "push", "sms")
 MIN_DELIVERED = 100
 MIN_LOGGED = 100
-# Own contacts weigh against this many expected ones; the bounds of what the data may say.
+# Bounds of the number of expected contacts against which a customer's own contacts weigh.
 CONCENTRATION = (0.5, 10_000.0)
 HIGHEST_RATE = 0.95
 SIGN_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -37,14 +36,18 @@ SEED = 7
 class ChannelModel:
     """What is known of channels before a customer's own contacts.
 
-    rates: grain segment and channel: segment, channel, delivered_count, purchase_count, p_purchase (shrunk).
-    usual_signs: by channel, the share of contacts without a purchase that were clicked; and that were opened only.
-    sign_weights: of a purchase, for which a click without one counts, and an open.
+    Attributes:
+        method: whether channels were drawn at random (explored) or not.
+        rates: grain segment and channel: segment, channel, delivered_count, purchase_count, p_purchase (shrunk).
+        sign_rates: by channel, the share of contacts without a purchase that were clicked; and that were opened only.
+        sign_weights: the shares of a purchase as which a click without one counts, and an open.
+        customer_concentration: contacts that the expectation of a customer weighs.
+        ratio_concentration: expected purchases that a customer's overall level weighs.
     """
 
     method: Method
     rates: pd.DataFrame
-    usual_signs: tuple[dict[str, float], dict[str, float]]
+    sign_rates: tuple[dict[str, float], dict[str, float]]
     sign_weights: tuple[float, float]
     customer_concentration: float
     ratio_concentration: float
@@ -66,8 +69,8 @@ def fit_channel(counts: pd.DataFrame, responses: pd.DataFrame) -> ChannelFit:
             clicked_count, purchase_count, opened_purchase_count (opened but not clicked), clicked_purchase_count, and
             of contacts on a channel that was chosen with a known probability logged_count, logged_weight (the sum of
             1 / probability) and logged_purchase_weight (of those with a purchase).
-        responses: grain customer and channel, sorted: customer_id and the same, without the logged ones. Of a random
-            part of the customers, all on their channels: they tell how much customers differ.
+        responses: grain customer and channel, sorted: customer_id and the same, without the logged ones; all channels
+            of a random part of the customers. They show how much customers differ.
     """
     total = counts.groupby("channel", sort=True)["delivered_count"].sum()
     used = total.index[total >= MIN_DELIVERED]
@@ -82,7 +85,7 @@ def fit_channel(counts: pd.DataFrame, responses: pd.DataFrame) -> ChannelFit:
         )
     logged = sums.groupby("channel")["logged_count"].sum()
     method: Method = "explored" if len(used) > 1 and (logged >= MIN_LOGGED).all() else "observational"
-    plain = ChannelModel(method, _segment_rates(sums, method), _usual_signs(sums), (0.0, 0.0), 1.0, 1.0)
+    plain = ChannelModel(method, _segment_rates(sums, method), _sign_rates(sums), (0.0, 0.0), 1.0, 1.0)
     rows = responses[responses["channel"].isin(used)]
     model = _with_sign_weights(_with_concentrations(plain, rows), rows)
     why = {
@@ -109,7 +112,7 @@ def score_channel(model: ChannelModel | None, segments: pd.Series, responses: pd
     Args:
         model: of fit_channel.
         segments: segment by customer_id, one for each customer wanted.
-        responses: as for fit_channel, of these customers; of others, it is without effect.
+        responses: as for fit_channel, of these customers; rows of others are without effect.
     """
     p = pd.DataFrame(np.nan, index=segments.index, columns=list(CHANNELS))
     if model is None:
@@ -119,18 +122,19 @@ def score_channel(model: ChannelModel | None, segments: pd.Series, responses: pd
     own = responses[responses["customer_id"].isin(segments.index) & responses["channel"].isin(model.rates["channel"])]
     if own.empty:
         return p.round(6)
-    place = segments.index.get_indexer(pd.Index(own["customer_id"].unique()))
-    delivered, did = _wide(own, "delivered_count"), _wide(own.assign(did=_did(model, own)), "did")
-    p.iloc[place] = _posterior(model, expected[place], delivered, did)
+    number = segments.index.get_indexer(pd.Index(own["customer_id"].unique()))
+    delivered, activity = _wide(own, "delivered_count"), _wide(own.assign(activity=_activity(model, own)), "activity")
+    p.iloc[number] = _posterior(model, expected[number], delivered, activity)
     return p.round(6)
 
 
 def choose_channel(
-    p: Floats, is_allowed: npt.NDArray[np.bool_], draws: Floats, exploration: float
-) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.bool_]]:
+    p: Floats, is_allowed: Booleans, draws: Floats, exploration: float
+) -> tuple[Integers, Floats, Booleans]:
     """A channel for each customer (-1: none is allowed), the probability with which it was chosen, and if it was drawn.
 
-    With probability `exploration` any allowed channel, each alike; else the best of them; without a best, any.
+    With probability `exploration` each allowed channel is as likely; else the best of them is chosen; without a best,
+    each is as likely.
 
     Args:
         p: customer x channel, NaN where unknown.
@@ -156,35 +160,35 @@ def _rate(sums: pd.DataFrame) -> float:
 
 
 def _with_sign_weights(model: ChannelModel, rows: pd.DataFrame) -> ChannelModel:
-    """The weights of a click and an open that best foretell purchases on the customers' other channels; 0 if none does.
+    """The weights of a click and an open that best forecast purchases on the customers' other channels; 0 if none does.
 
-    What a sign says of the very contact would count too much: who buys after a message often opened it for that.
+    A sign's own contact would count too much: customers who buy after a message often opened it in order to buy.
     """
     ids = rows["customer_id"].unique()
     drawn = np.random.default_rng(SEED).permutation(ids)[:MAX_SIGN_CUSTOMERS]
     some = rows[rows["customer_id"].isin(drawn)]
     expected = _expected(model, some.drop_duplicates("customer_id")["segment"])
     delivered, bought = _wide(some, "delivered_count"), _wide(some, "purchase_count")
-    there = delivered > 0
+    is_used = delivered > 0
 
     def loss(candidate: ChannelModel) -> float:
-        did = _wide(some.assign(did=_did(candidate, some)), "did")
-        prior = _prior(expected, delivered, did, candidate.ratio_concentration)[there]
-        return _beta_binomial_loss(candidate.customer_concentration, delivered[there], bought[there], prior)
+        activity = _wide(some.assign(activity=_activity(candidate, some)), "activity")
+        prior = _prior(expected, delivered, activity, candidate.ratio_concentration)[is_used]
+        return _beta_binomial_loss(candidate.customer_concentration, delivered[is_used], bought[is_used], prior)
 
-    for place in range(2):
-        of_click, of_open = model.sign_weights
-        tried = [(weight, of_open) if place == 0 else (of_click, weight) for weight in SIGN_WEIGHTS]
+    for number in range(2):
+        click, opened = model.sign_weights
+        tried = [(weight, opened) if number == 0 else (click, weight) for weight in SIGN_WEIGHTS]
         model = min((replace(model, sign_weights=weights) for weights in tried), key=loss)
     return model
 
 
-def _did(model: ChannelModel, rows: pd.DataFrame) -> pd.Series:
-    """Purchases, and the weighted signs without one beyond what is usual on the channel; one per row, 0 or more."""
-    did = rows["purchase_count"].astype(float)
-    for weight, usual, signs in zip(model.sign_weights, model.usual_signs, _signs(rows), strict=True):
-        did += weight * (signs - rows["channel"].map(usual) * (rows["delivered_count"] - rows["purchase_count"]))
-    return did.clip(lower=0.0)
+def _activity(model: ChannelModel, rows: pd.DataFrame) -> pd.Series:
+    """Purchases, and the weighted signs without one beyond the channel's rate of them; one per row, 0 or more."""
+    activity = rows["purchase_count"].astype(float)
+    for weight, rates, signs in zip(model.sign_weights, model.sign_rates, _signs(rows), strict=True):
+        activity += weight * (signs - rows["channel"].map(rates) * (rows["delivered_count"] - rows["purchase_count"]))
+    return activity.clip(lower=0.0)
 
 
 def _signs(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -194,11 +198,11 @@ def _signs(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return clicked, opened
 
 
-def _usual_signs(sums: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
+def _sign_rates(sums: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
     """By channel: the share of contacts without a purchase that were clicked, and that were opened only."""
     silent = (sums["delivered_count"] - sums["purchase_count"]).groupby(sums["channel"], sort=True).sum()
     shares = ((signs.groupby(sums["channel"]).sum() / silent).fillna(0.0) for signs in _signs(sums))
-    clicked, opened = ({str(channel): float(share) for channel, share in of.items()} for of in shares)
+    clicked, opened = ({str(channel): float(share) for channel, share in rates.items()} for rates in shares)
     return clicked, opened
 
 
@@ -215,7 +219,7 @@ def _segment_rates(sums: pd.DataFrame, method: Method) -> pd.DataFrame:
         s = (n * counts["logged_purchase_weight"] / counts["logged_weight"]).fillna(0.0)
     by_channel = s.groupby("channel").sum() / n.groupby("channel").sum()
     rate = by_channel.reindex(pairs.get_level_values("channel")).to_numpy()
-    # One purchase more on both sides: a segment that never bought after a contact may still do.
+    # One purchase more on both sides: a segment that never bought after a contact may still do so.
     level = (s.groupby("segment").sum() + 1) / ((n * rate).groupby("segment").sum() + 1)
     expected = np.clip(rate * level.reindex(pairs.get_level_values("segment")).to_numpy(), 1e-6, HIGHEST_RATE)
     weight = _concentration(n.to_numpy(), s.to_numpy(), expected)
@@ -238,23 +242,23 @@ def _with_concentrations(model: ChannelModel, rows: pd.DataFrame) -> ChannelMode
     bounds = tuple(np.log(CONCENTRATION))
     ratio = float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
     prior = _prior(expected, delivered, bought, ratio)
-    there = delivered > 0
-    own = _concentration(delivered[there], bought[there], prior[there])
+    is_used = delivered > 0
+    own = _concentration(delivered[is_used], bought[is_used], prior[is_used])
     return replace(model, customer_concentration=own, ratio_concentration=ratio)
 
 
-def _prior(expected: Floats, delivered: Floats, did: Floats, ratio: float) -> Floats:
+def _prior(expected: Floats, delivered: Floats, activity: Floats, ratio: float) -> Floats:
     """Customer x channel: the segment's rate times how the customer did on the other channels."""
     due = np.nan_to_num(delivered * expected)
     other_due = due.sum(axis=1, keepdims=True) - due
-    other_did = did.sum(axis=1, keepdims=True) - did
-    return np.asarray(np.clip(expected * (other_did + ratio) / (other_due + ratio), 1e-6, HIGHEST_RATE))
+    other_activity = activity.sum(axis=1, keepdims=True) - activity
+    return np.asarray(np.clip(expected * (other_activity + ratio) / (other_due + ratio), 1e-6, HIGHEST_RATE))
 
 
-def _posterior(model: ChannelModel, expected: Floats, delivered: Floats, did: Floats) -> Floats:
-    prior = _prior(expected, delivered, did, model.ratio_concentration)
+def _posterior(model: ChannelModel, expected: Floats, delivered: Floats, activity: Floats) -> Floats:
+    prior = _prior(expected, delivered, activity, model.ratio_concentration)
     weight = model.customer_concentration
-    return np.asarray(np.minimum((did + weight * prior) / (delivered + weight), 1.0))
+    return np.asarray(np.minimum((activity + weight * prior) / (delivered + weight), 1.0))
 
 
 def _concentration(n: Floats, s: Floats, expected: Floats) -> float:
@@ -275,9 +279,9 @@ def _expected(model: ChannelModel, segments: pd.Series) -> Floats:
     """Customer x CHANNELS: the segment's rates; of a segment in which nobody was contacted, all customers'."""
     rates = model.rates.pivot(index="segment", columns="channel", values="p_purchase").reindex(columns=list(CHANNELS))
     total = model.rates.groupby("channel")[["delivered_count", "purchase_count"]].sum()
-    usual = (total["purchase_count"] / total["delivered_count"]).reindex(list(CHANNELS))
-    place = rates.index.get_indexer(pd.Index(segments))
-    return np.vstack([rates.to_numpy(dtype=float), usual.to_numpy(dtype=float)])[place]
+    of_all = (total["purchase_count"] / total["delivered_count"]).reindex(list(CHANNELS))
+    number = rates.index.get_indexer(pd.Index(segments))  # -1, the last row, for a segment without contacts
+    return np.vstack([rates.to_numpy(dtype=float), of_all.to_numpy(dtype=float)])[number]
 
 
 def _wide(rows: pd.DataFrame, column: str) -> Floats:

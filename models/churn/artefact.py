@@ -3,11 +3,16 @@
 import json
 import zipfile
 from dataclasses import asdict
+from typing import Any
 
 from models.churn.model import ChampionState, ChurnModel, Curve, Scorer
 from models.churn.reasons import Effects
 from models.clv.parameters import ClvParameters
 from models.evaluation.drift import Bins
+
+# Keys of artefacts that were written before their parts had today's names.
+_FORMER_KEYS = {"judged": "holdout_scorer", "question": "target_definition", "standing": "champion_state"}
+
 
 # What an artefact may hold beyond numbers, text and the estimators that skops trusts by itself.
 _TRUSTED = [
@@ -19,7 +24,7 @@ _TRUSTED = [
 
 def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
     """The model as a skops archive of its trees (None for a baseline) and JSON of everything else: data, no code."""
-    scorers = {"published": model.published, "judged": model.judged}
+    scorers = {"published": model.published, "holdout_scorer": model.holdout_scorer}
     trees = {name: s.estimator for name, s in scorers.items() if not isinstance(s.estimator, Curve)}
     content = {
         "method": model.method,
@@ -34,13 +39,13 @@ def to_artefact(model: ChurnModel) -> tuple[bytes | None, str]:
         "buying": json.loads(model.buying.to_json()) if model.buying else None,
         "effects": model.effects.to_dict(),
         "bins": {name: asdict(bins) for name, bins in model.bins.items()},
-        "question": model.question,
+        "target_definition": model.target_definition,
         "training": model.training,
-        "standing": asdict(model.standing),
+        "champion_state": asdict(model.champion_state),
     }
     data = None
     if trees:
-        import skops.io  # slow, see from_artefact
+        import skops.io  # slow: see from_artefact
 
         data = bytes(skops.io.dumps(trees, compression=zipfile.ZIP_DEFLATED))
     return data, json.dumps(content, allow_nan=False)
@@ -53,12 +58,12 @@ def from_artefact(trees: bytes | None, parameters: str) -> ChurnModel:
         skops.io.exceptions.UntrustedTypesFoundException: it holds a type that such a model has no use for.
         KeyError: the two do not belong together.
     """
-    content = json.loads(parameters)
+    content = _renamed(json.loads(parameters))
     estimators = {}
     if trees is not None:
         import skops.io  # slow: it imports all of scikit-learn, for its list of what can be trusted
 
-        estimators = skops.io.loads(trees, trusted=_TRUSTED)
+        estimators = _renamed(skops.io.loads(trees, trusted=_TRUSTED))
 
     def scorer(name: str) -> Scorer:
         curve = content[name]["curve"]
@@ -68,11 +73,15 @@ def from_artefact(trees: bytes | None, parameters: str) -> ChurnModel:
     return ChurnModel(
         content["method"],
         scorer("published"),
-        scorer("judged"),
+        scorer("holdout_scorer"),
         ClvParameters.from_json(json.dumps(content["buying"])) if content["buying"] else None,
         Effects.from_dict(content["effects"]),
         {name: Bins(tuple(bins["edges"]), tuple(bins["shares"])) for name, bins in content["bins"].items()},
-        content["question"],
+        content["target_definition"],
         content["training"],
-        ChampionState(**content["standing"]),
+        ChampionState(**content["champion_state"]),
     )
+
+
+def _renamed(content: dict[str, Any]) -> dict[str, Any]:
+    return {_FORMER_KEYS.get(key, key): value for key, value in content.items()}

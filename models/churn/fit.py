@@ -1,15 +1,12 @@
-"""Churn: the probability that a customer buys nothing in the horizon after a cut-off.
+"""The fit of churn: the probability that a customer buys nothing in the horizon after a cut-off.
 
 Three methods compete: calibrated gradient boosting, and two baselines of one column each (days since the last order,
-p_alive). They learn on the customers of several cut-offs and are judged on the active of a later one, as they will be
-used: the world drifts between cut-offs, so a random split would flatter them. Who has long gone needs no forecast.
+p_alive). They learn from the customers of several cut-offs. The holdout is the active customers of a later one, as that
+is how a model is used: the world drifts between cut-offs, so that a random split would flatter it. Customers who left
+long ago need no forecast. models.churn.challenge has the rule of who wins.
 
-The rule. Whose AUC is more than .01 below the better baseline's can't win a fit. Boosting wins if its squared error is
-below that of either baseline beyond chance (paired bootstrap, 95 %), else the baseline with the lower squared error
-does. The winner of the first fit is published; after that another method is published once it has won three fits in a
-row. The recipe that was judged learns again with the last cut-off: what is published knows the latest outcomes.
-
-A forecast is moved to its season (models.season), the judged one by what was known at the last cut-off.
+The winning recipe is then fitted again with the last cut-off, so that the published model knows the latest outcomes. A
+forecast is moved to its season (models.churn.season), that of the holdout by what was known at the last cut-off.
 """
 
 import hashlib
@@ -23,10 +20,10 @@ import pandas as pd
 import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
-from models.churn.columns import Booleans, Features, Floats, as_booleans, feature_matrix
+from models.churn.challenge import best_method, champion_scores, champion_state, compare_with_champion
 from models.churn.methods import fit_method, seasonal_scores, unadjusted_scores
-from models.churn.model import BASELINES, ChampionState, ChurnModel, Method, Scorer
-from models.churn.reasons import fit_effects, floats
+from models.churn.model import ChampionState, ChurnModel, Method, Scorer
+from models.churn.reasons import fit_effects
 from models.churn.sample import (
     MAX_TRAINING_ROWS,
     Sample,
@@ -38,29 +35,26 @@ from models.churn.sample import (
 )
 from models.churn.season import Outcomes, Season
 from models.clv.parameters import ClvParameters
-from models.evaluation.compare import LossDifference, paired_bootstrap
+from models.columns import booleans, feature_matrix, floats
+from models.evaluation.challenge import ChallengerResult
+from models.evaluation.compare import LossDifference
 from models.evaluation.drift import fixed_bins
-from models.evaluation.probability import auc, calibration_by_decile, measures, no_deciles
-
-QualityRow = tuple[str, float | None, str]
-
-
-AUC_MARGIN = 0.01
-
+from models.evaluation.probability import calibration_by_decile, measures, no_deciles
+from models.types import Booleans, Floats, QualityRow, Rows
 
 _LIBRARIES = ("lifetimes", "numpy", "pyarrow", "scikit-learn", "skops")
 
 
 @dataclass(frozen=True)
 class ChurnFit:
-    """What was learnt and how good it is.
+    """A fit and how good it is.
 
     Attributes:
         model: what to publish; None: refused, and the note says why.
-        quality: (metric, value, note) for model_quality of the published model, which may be an earlier one; judged on
-            the active customers of the last cut-off.
-        fit_diagnostics: the same of what was learnt now: who won, how it compares with the baselines and the last
-            model, and with a method's name behind the metric how each method does alone.
+        quality: (metric, value, note) for model_quality of the published model, which may be the champion; measured on
+            the holdout, the active customers of the last cut-off.
+        fit_diagnostics: the same of tonight's fit: which method won, how it compares with the baselines and the
+            champion, and with a method's name behind the metric how each method does alone.
         calibration: one row per decile of risk (1 the highest; equal scores share one): decile, customers, predicted
             and actual share of churned, standard_error of the actual share.
         note: in a marketer's words.
@@ -78,114 +72,216 @@ class ChurnFit:
         return self.model.method if self.model else "none"
 
 
+@dataclass(frozen=True)
+class _Split:
+    """The labelled customers of a fit.
+
+    Attributes:
+        training: those of the earlier cut-offs.
+        training_dates: these cut-offs, ascending.
+        last: those of the last cut-off.
+        holdout: the active ones of the last cut-off.
+        whole: training and last, in the stable order of all.
+    """
+
+    training: Sample
+    training_dates: list[date]
+    last: Sample
+    holdout: Sample
+    whole: Sample
+
+
 def fit_churn(
-    features: Features,
+    features: Rows,
     seed: int,
-    previous: ChurnModel | None = None,
+    champion: ChurnModel | None = None,
     *,
     buying: ClvParameters | None = None,
-    question: Mapping[str, Any] | None = None,
+    target_definition: Mapping[str, Any] | None = None,
     outcomes: Outcomes | None = None,
     threads: int | None = None,
 ) -> ChurnFit:
-    """A churn model learnt on the earlier cut-offs, judged on the last one, and learnt again with it for publishing.
+    """A churn model fitted on the earlier cut-offs, measured on the last one, and fitted again with it for publishing.
 
-    The new model and the previous one are held against the same customers, with labels that neither learnt from. The
-    new one is refused only if the 95 % interval of the difference of squared errors is wholly on its worse side.
+    The new model and the champion forecast the same customers, with labels that neither learnt from. The new one is
+    refused only if the 95 % interval of the difference of squared errors is wholly on its worse side.
 
-    Of more than 60,000 rows those of a fixed random part of the customers (by md5 of seed and customer_id) are learnt
-    from. The order of rows is without effect. A feature that tells the outcome almost by itself (AUC .98) is left out.
+    Of more than 60,000 rows a fit takes those of a fixed random part of the customers (by md5 of seed and customer_id).
+    The order of rows is without effect. A feature that predicts the outcome almost by itself (AUC .98) is left out.
 
     Args:
         features: customers of two or more cut-offs: customer_id, as_of_date, is_active, has_churned (NULL: its window
             is not over; such rows are left out) and features, which are all other numeric columns.
         seed: of the sample, the fit and the bootstrap.
-        previous: what was published last.
+        champion: what was published last.
         buying: parameters of p_alive as of tonight, if p_alive is a feature.
-        question: settings that the label rests on.
-        outcomes: of many dates, to move forecasts to their season; None: they are not.
+        target_definition: settings that the label rests on; a champion with other ones counts for nothing.
+        outcomes: of many dates, to move forecasts to their season; None: they are not moved.
         threads: for scoring at most so many; by default the cores this process may use.
     """
-    everything = labelled_sample(features, seed)
-    dates = sorted(pc.unique(everything.table["as_of_date"]).to_pylist())
-    asked = dict(question or {})
-    last = previous if previous is not None and previous.question == asked else None
-    if last is not None and outcomes is not None and dates:
-        last = _seasonal(last, outcomes, dates[-1])
-    by_date = [everything.of(day) for day in dates]
-    earlier = [part for part in by_date[:-1] if is_enough(part)]
+    labelled = labelled_sample(features, seed)
+    dates = _dates(labelled)
+    definition = dict(target_definition or {})
+    champion = _comparable(champion, definition, outcomes, dates)
+    split = _split(labelled, dates)
+    if isinstance(split, str):
+        return _unchanged(champion, split)
+    contest = _contest(split, champion, outcomes, seed, threads)
+    churned, scores = split.holdout.churned, contest.predicted[contest.state.published]
+    old_scores = champion_scores(champion, split.holdout, threads)
+    result = None if old_scores is None else compare_with_champion(scores, old_scores, churned, seed)
+    if champion is not None and old_scores is not None and result is not None and result.is_refused:
+        kept_state = replace(champion.champion_state, published=champion.method)
+        model, scores = replace(champion, champion_state=kept_state), old_scores
+        end = "the last model was better and stays"
+    else:
+        model = _refitted(contest, split.whole, seed, buying, definition, threads)
+        end = "published is the same recipe, learnt with that date too"
+    days = ", ".join(str(day) for day in split.training_dates)
+    note = f"learnt at {days}, judged at {dates[-1]} on {len(churned)} active ones; {end}"
+    quality = [*_model_rows(model), *_quality(churned, scores)]
+    diagnostics = _fit_diagnostics(contest, churned, result)
+    return ChurnFit(model, quality, diagnostics, calibration_by_decile(churned, scores), note)
+
+
+def _dates(sample: Sample) -> list[date]:
+    return sorted(pc.unique(sample.table["as_of_date"]).to_pylist())
+
+
+def _comparable(
+    champion: ChurnModel | None, definition: dict[str, Any], outcomes: Outcomes | None, dates: list[date]
+) -> ChurnModel | None:
+    """The champion, if it forecasts the same; moved from the time of the year when it was fitted to that of now."""
+    if champion is None or champion.target_definition != definition:
+        return None
+    if outcomes is None or not dates:
+        return champion
+    fitted_at = [date.fromisoformat(day) for day in champion.training["cut_offs"]]
+    at_holdout, now = outcomes.season(dates[-1], fitted_at[:-1]), outcomes.season(outcomes.night, fitted_at)
+    return replace(
+        champion,
+        holdout_scorer=replace(champion.holdout_scorer, shift=at_holdout.shift),
+        published=replace(champion.published, shift=now.shift),
+    )
+
+
+def _split(labelled: Sample, dates: list[date]) -> _Split | str:
+    """Training and holdout, or why there can be no fit."""
+    by_date = [labelled.of(day) for day in dates]
+    earlier = [sample for sample in by_date[:-1] if is_enough(sample)]
     problem = sample_problem(by_date, earlier)
     if problem is not None:
-        note = f"no new churn forecast: {problem}; the last one stays" if last else f"no churn forecast: {problem}"
-        return ChurnFit(last, _model_rows(last) if last else [], [], no_deciles(), note)
-    later, learnt_dates = by_date[-1], [part.date for part in earlier]
-    learnt = everything.of(*learnt_dates)
-    judged = later.only(later.active)
-    names, leaks = usable_features(learnt)
-    then = outcomes.season(later.date, learnt_dates) if outcomes else Season()
-    now = outcomes.season(outcomes.night, [*learnt_dates, later.date]) if outcomes else Season()
-    methods = possible_methods(names, learnt, later)
-    scorers = {method: replace(fit_method(method, learnt, names, seed), shift=then.shift) for method in methods}
-    predicted = {method: seasonal_scores(scorer, judged.table, threads) for method, scorer in scorers.items()}
-    winner, against_baseline = _winner(judged.churned, predicted, seed)
-    standing = _standing(last, winner, scorers)
-    scores = predicted[standing.published]
-    old, against_last = _against_last(last, judged, scores, seed, threads)
-    refused = against_last is not None and against_last.is_worse
-    if refused and last is not None and old is not None:
-        model, scores = replace(last, standing=replace(standing, published=last.method)), old
-    else:
-        whole = everything.of(*learnt_dates, dates[-1])
-        judge = scorers[standing.published]
-        model = _published(standing, judge, whole, names, seed, buying, asked, now.shift, threads)
-
-    fit_diagnostics = _fit_diagnostics(winner, standing, leaks, now, against_baseline, against_last)
-    for name, p in predicted.items():
-        told = measures(judged.churned, p)
-        fit_diagnostics += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in told]
-    end = (
-        "the last model was better and stays" if refused else "published is the same recipe, learnt with that date too"
+        return problem
+    last, training_dates = by_date[-1], [sample.date for sample in earlier]
+    return _Split(
+        labelled.of(*training_dates),
+        training_dates,
+        last,
+        last.only(last.active),
+        labelled.of(*training_dates, dates[-1]),
     )
-    days = ", ".join(map(str, learnt_dates))
-    note = f"learnt at {days}, judged at {dates[-1]} on {len(judged.table)} active ones; {end}"
-    quality = [*_model_rows(model), *_quality(judged.churned, scores)]
-    return ChurnFit(model, quality, fit_diagnostics, calibration_by_decile(judged.churned, scores), note)
 
 
-def _fit_diagnostics(
-    winner: Method,
-    standing: ChampionState,
-    leaks: Sequence[str],
-    season: Season,
-    against_baseline: LossDifference | None,
-    against_last: LossDifference | None,
-) -> list[QualityRow]:
+def _unchanged(champion: ChurnModel | None, problem: str) -> ChurnFit:
+    """The champion, if there is one, as nothing could be fitted."""
+    if champion is None:
+        return ChurnFit(None, [], [], no_deciles(), f"no churn forecast: {problem}")
+    note = f"no new churn forecast: {problem}; the last one stays"
+    return ChurnFit(champion, _model_rows(champion), [], no_deciles(), note)
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """The methods of tonight's fit, fitted on the earlier cut-offs, and which of them is to be published.
+
+    Attributes:
+        features: of boosting.
+        leaks: features that were left out.
+        season: of tonight's forecast.
+        scorers: by method.
+        predicted: by method, probabilities of the holdout.
+        winner: of this fit.
+        against_baseline: boosting's squared error less that of the better baseline, None if one of them is missing.
+        state: after this fit.
+    """
+
+    features: tuple[str, ...]
+    leaks: Sequence[str]
+    season: Season
+    scorers: Mapping[Method, Scorer]
+    predicted: Mapping[Method, Floats]
+    winner: Method
+    against_baseline: LossDifference | None
+    state: ChampionState
+
+
+def _contest(
+    split: _Split, champion: ChurnModel | None, outcomes: Outcomes | None, seed: int, threads: int | None
+) -> _Contest:
+    names, leaks = usable_features(split.training)
+    dates, last = split.training_dates, split.last.date
+    at_holdout = outcomes.season(last, dates) if outcomes else Season()
+    now = outcomes.season(outcomes.night, [*dates, last]) if outcomes else Season()
+    methods = possible_methods(names, split.training, split.last)
+    scorers = {
+        method: replace(fit_method(method, split.training, names, seed), shift=at_holdout.shift) for method in methods
+    }
+    predicted = {method: seasonal_scores(scorer, split.holdout.table, threads) for method, scorer in scorers.items()}
+    winner, against_baseline = best_method(split.holdout.churned, predicted, seed)
+    state = champion_state(champion, winner, scorers)
+    return _Contest(names, leaks, now, scorers, predicted, winner, against_baseline, state)
+
+
+def _refitted(
+    contest: _Contest,
+    whole: Sample,
+    seed: int,
+    buying: ClvParameters | None,
+    definition: dict[str, Any],
+    threads: int | None,
+) -> ChurnModel:
+    """The recipe to be published, fitted again with the last cut-off, with its reasons and the bins of its drift."""
+    method, holdout_scorer = contest.state.published, contest.scorers[contest.state.published]
+    scorer = replace(fit_method(method, whole, contest.features, seed), shift=contest.season.shift)
+    dates = _dates(whole)
+    last = whole.of(dates[-1])
+    active = last.only(last.active)
+    p = unadjusted_scores(scorer, active.table, threads)
+    with threadpool_limits(limits=1):  # the same bits on any number of cores
+        effects = fit_effects(scorer.features, feature_matrix(active.table, scorer.features), p)
+    columns = sorted({*contest.features, *scorer.features})
+    training = {
+        "cut_offs": [str(day) for day in dates],
+        "last_cut_off": str(dates[-1]),
+        "rows": min(len(whole.table), MAX_TRAINING_ROWS),
+        "fingerprint": _fingerprint(whole, columns),
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
+    bins = {name: fixed_bins(active.column(name)) for name in columns} | {"score": fixed_bins(p)}
+    return ChurnModel(method, scorer, holdout_scorer, buying, effects, bins, definition, training, contest.state)
+
+
+def _fit_diagnostics(contest: _Contest, churned: Booleans, result: ChallengerResult | None) -> list[QualityRow]:
     """What a fit says of itself, whichever model it leads to."""
-    refused = against_last is not None and against_last.is_worse
-    fit_diagnostics: list[QualityRow] = [("winner", None, f"{winner} is the best of this fit")]
-    if standing.challenger:
-        fit_diagnostics.append(
-            ("wins_in_a_row", float(standing.wins), f"of {standing.challenger}; three make it published")
+    state, season = contest.state, contest.season
+    rows: list[QualityRow] = [("winner", None, f"{contest.winner} is the best of this fit")]
+    if state.challenger:
+        rows.append(("wins_in_a_row", float(state.wins), f"of {state.challenger}; three make it published"))
+    if contest.leaks:
+        rows.append(
+            ("left_out_features", float(len(contest.leaks)), f"they know the outcome: {', '.join(contest.leaks)}")
         )
-    if leaks:
-        fit_diagnostics.append(("left_out_features", float(len(leaks)), f"they know the outcome: {', '.join(leaks)}"))
     if season.dates:
         note = "by how much the level of the year before foretells a date's (log-odds); 1: fully"
-        fit_diagnostics.append(
-            ("season_slope", season.slope, f"{note}; learnt from {season.dates} dates, pulled towards 0")
-        )
-    if against_baseline is not None:
-        note = f"boosting's squared error less that of the better baseline: {against_baseline}"
-        fit_diagnostics.append(("brier_less_baseline", round(against_baseline.mean, 6), note))
-    if against_last is not None:
-        told = (
-            "worse beyond chance, so the last one stays" if refused else "not worse beyond chance, so it is published"
-        )
-        note = f"squared error of the new model less the last one's: {against_last}; the new one is {told}"
-        fit_diagnostics.append(("brier_less_last_model", round(against_last.mean, 6), note))
-    if refused:
-        fit_diagnostics.append(("new_model_refused", 1.0, "alarm; the last churn model predicts better and stays"))
-    return fit_diagnostics
+        rows.append(("season_slope", season.slope, f"{note}; learnt from {season.dates} dates, pulled towards 0"))
+    if contest.against_baseline is not None:
+        note = f"boosting's squared error less that of the better baseline: {contest.against_baseline}"
+        rows.append(("brier_less_baseline", round(contest.against_baseline.mean, 6), note))
+    if result is not None:
+        rows += result.quality
+    for name, p in contest.predicted.items():
+        rows += [(f"{metric}_{name}", value, f"{name} alone: {note}") for metric, value, note in measures(churned, p)]
+    return rows
 
 
 def _quality(churned: Booleans, predicted: Floats) -> list[QualityRow]:
@@ -194,78 +290,6 @@ def _quality(churned: Booleans, predicted: Floats) -> list[QualityRow]:
         ("base_rate", round(float(churned.mean()), 6), "share of them that churned"),
         *measures(churned, predicted),
     ]
-
-
-def _winner(churned: Booleans, predicted: Mapping[Method, Floats], seed: int) -> tuple[Method, LossDifference | None]:
-    """The method to publish by this fit alone, and boosting's squared error less that of the better baseline."""
-    losses = {method: (p - churned) ** 2 for method, p in predicted.items()}
-    areas = {method: auc(churned, p)[0] for method, p in predicted.items()}
-    baselines = [method for method in BASELINES if method in losses]
-    if not baselines:
-        return "gradient_boosting", None
-    enough = max(areas[method] for method in baselines) - AUC_MARGIN
-    best = min((method for method in baselines if areas[method] >= enough), key=lambda name: float(losses[name].mean()))
-    if "gradient_boosting" not in losses:
-        return best, None
-    differences = {name: paired_bootstrap(losses["gradient_boosting"], losses[name], seed) for name in baselines}
-    wins = areas["gradient_boosting"] >= enough and all(found.is_better for found in differences.values())
-    return ("gradient_boosting" if wins else best), differences[best]
-
-
-def _standing(previous: ChurnModel | None, winner: Method, scorers: Mapping[Method, Scorer]) -> ChampionState:
-    """The standing after this fit; a published method that can't be learnt any more gives way at once."""
-    if previous is None or previous.standing.published not in scorers:
-        return ChampionState(winner)
-    return previous.standing.after(winner)
-
-
-def _seasonal(model: ChurnModel, outcomes: Outcomes, judged_at: date) -> ChurnModel:
-    """The model, which may be of another time of the year, with the shifts of now."""
-    learnt_at = [date.fromisoformat(day) for day in model.training["cut_offs"]]
-    then, now = outcomes.season(judged_at, learnt_at[:-1]), outcomes.season(outcomes.night, learnt_at)
-    judged, published = replace(model.judged, shift=then.shift), replace(model.published, shift=now.shift)
-    return replace(model, judged=judged, published=published)
-
-
-def _against_last(
-    last: ChurnModel | None, judged: Sample, scores: Floats, seed: int, threads: int | None
-) -> tuple[Floats | None, LossDifference | None]:
-    """The last model's scores of the judged, and the new squared error less the last one's; None if it can't score."""
-    if last is None or not set(last.judged.features) <= set(judged.table.column_names):
-        return None, None
-    old = seasonal_scores(last.judged, judged.table, threads)
-    return old, paired_bootstrap((scores - judged.churned) ** 2, (old - judged.churned) ** 2, seed)
-
-
-def _published(
-    standing: ChampionState,
-    judged: Scorer,
-    whole: Sample,
-    names: tuple[str, ...],
-    seed: int,
-    buying: ClvParameters | None,
-    question: dict[str, Any],
-    shift: float,
-    threads: int | None,
-) -> ChurnModel:
-    """The judged recipe learnt again with the last cut-off, with what explains and watches it."""
-    scorer = replace(fit_method(standing.published, whole, names, seed), shift=shift)
-    dates = sorted(pc.unique(whole.table["as_of_date"]).to_pylist())
-    latest = whole.of(dates[-1])
-    active = latest.only(latest.active)
-    p = unadjusted_scores(scorer, active.table, threads)
-    with threadpool_limits(limits=1):  # the same bits on any number of cores
-        effects = fit_effects(scorer.features, feature_matrix(active.table, scorer.features), p)
-    watched = sorted({*names, *scorer.features})
-    training = {
-        "cut_offs": [str(day) for day in dates],
-        "last_cut_off": str(dates[-1]),
-        "rows": min(len(whole.table), MAX_TRAINING_ROWS),
-        "fingerprint": _fingerprint(whole, watched),
-        "versions": {name: version(name) for name in _LIBRARIES},
-    }
-    bins = {name: fixed_bins(active.column(name)) for name in watched} | {"score": fixed_bins(p)}
-    return ChurnModel(standing.published, scorer, judged, buying, effects, bins, question, training, standing)
 
 
 def _model_rows(model: ChurnModel) -> list[QualityRow]:
@@ -279,10 +303,10 @@ def _model_rows(model: ChurnModel) -> list[QualityRow]:
 
 
 def _fingerprint(sample: Sample, names: list[str]) -> str:
-    """SHA-256 of what is learnt from, in the sample's own order."""
+    """SHA-256 of the rows and features of a fit, in the sample's own order."""
     digest = hashlib.sha256(",".join(names).encode())
-    part = sample.table.slice(0, MAX_TRAINING_ROWS)
+    table = sample.table.slice(0, MAX_TRAINING_ROWS)
     for name in names:
-        digest.update(floats(part[name]).tobytes())
-    digest.update(as_booleans(part["has_churned"]).tobytes())
+        digest.update(floats(table[name]).tobytes())
+    digest.update(booleans(table["has_churned"]).tobytes())
     return digest.hexdigest()

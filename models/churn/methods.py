@@ -10,10 +10,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import threadpool_limits
 
-from models.churn.columns import Floats, as_booleans, feature_matrix
 from models.churn.model import BASELINES, Curve, Method, Scorer
 from models.churn.sample import MAX_TRAINING_ROWS, Sample
-from models.evaluation.probability import fit_logistic
+from models.columns import booleans, feature_matrix
+from models.evaluation.probability import fit_logistic, log_odds, published_probability
+from models.types import Floats
 
 ISOTONIC_FROM = 2_000
 
@@ -28,10 +29,11 @@ def move_to_season(p_churn: Floats, shift: float) -> Floats:
     """Probabilities, their log-odds moved by a shift, to 6 digits and within .001 and .999."""
     if not shift:
         return p_churn
-    return np.asarray(np.clip(1 / (1 + (1 - p_churn) / p_churn * np.exp(-shift)), 0.001, 0.999).round(6), dtype=float)
+    return published_probability(1 / (1 + (1 - p_churn) / p_churn * np.exp(-shift)))
 
 
 def fit_method(method: Method, sample: Sample, features: tuple[str, ...], seed: int) -> Scorer:
+    """A scorer without a season; features: those of boosting, a baseline has its own."""
     if method in BASELINES:
         return Scorer((method,), _curve(sample, method))
     return Scorer(features, _trees(sample, features, seed))
@@ -39,8 +41,8 @@ def fit_method(method: Method, sample: Sample, features: tuple[str, ...], seed: 
 
 def _trees(sample: Sample, features: tuple[str, ...], seed: int) -> CalibratedClassifierCV:
     """Small boosted trees (large ones were overconfident), calibrated out of fold: isotonic for many, else sigmoid."""
-    part = sample.table.slice(0, MAX_TRAINING_ROWS)
-    churned = as_booleans(part["has_churned"])
+    table = sample.table.slice(0, MAX_TRAINING_ROWS)
+    churned = booleans(table["has_churned"])
     trees = HistGradientBoostingClassifier(
         learning_rate=0.1,
         max_iter=50,
@@ -51,18 +53,18 @@ def _trees(sample: Sample, features: tuple[str, ...], seed: int) -> CalibratedCl
         random_state=seed,
     )
     many = min(churned.sum(), (~churned).sum()) >= ISOTONIC_FROM
-    # Folds need no shuffling: the sample is in md5 order of customers, whose rows so stay in one fold.
+    # Folds need no shuffling: the sample is in md5 order of customers, so that a customer's rows stay in one fold.
     model = CalibratedClassifierCV(trees, method="isotonic" if many else "sigmoid", cv=3, ensemble=False)
     # OpenMP's threads wait for each other at every level of a tree: on busy cores two took 22 s where one takes 1 s.
     with threadpool_limits(limits=1, user_api="openmp"):
-        model.fit(feature_matrix(part, features), churned)
+        model.fit(feature_matrix(table, features), churned)
     return model
 
 
 def _curve(sample: Sample, name: str) -> Curve:
     """P(churned) by one column: isotonic for many, else logistic (in the log-odds, where the column is a probability).
 
-    Learnt on the active; by days since the last order, which alone set the others apart, isotonic steps on all.
+    Fitted on the active; isotonic steps by days since the last order, which alone set the others apart, on all.
     """
     x, churned, active = sample.column(name), sample.churned, sample.active
     if sample.least_of_a_class() >= CURVE_ISOTONIC_FROM:
@@ -70,13 +72,12 @@ def _curve(sample: Sample, name: str) -> Curve:
         steps = IsotonicRegression(increasing=name != "p_alive").fit(x[rows], churned[rows])
         return Curve(_numbers(steps.X_thresholds_), _numbers(steps.y_thresholds_))
     points = np.unique(np.quantile(x, np.linspace(0, 1, 512)))
-    scale = log_odds if name == "p_alive" else np.asarray
+    scale = _clipped_log_odds if name == "p_alive" else np.asarray
     return Curve(_numbers(points), _numbers(fit_logistic(scale(x[active]), churned[active]).probability(scale(points))))
 
 
-def log_odds(p: Floats) -> Floats:
-    inside = p.clip(1e-4, 1 - 1e-4)
-    return np.asarray(np.log(inside / (1 - inside)))
+def _clipped_log_odds(p: Floats) -> Floats:
+    return log_odds(p.clip(1e-4, 1 - 1e-4))
 
 
 def _numbers(values: Floats) -> tuple[float, ...]:
@@ -84,10 +85,16 @@ def _numbers(values: Floats) -> tuple[float, ...]:
 
 
 def seasonal_scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
+    """Probabilities, one per row, moved to the season of the scorer."""
     return move_to_season(unadjusted_scores(scorer, table, threads), scorer.shift)
 
 
 def unadjusted_scores(scorer: Scorer, table: pa.Table, threads: int | None) -> Floats:
+    """Probabilities, one per row, not moved to a season.
+
+    Raises:
+        ValueError: a feature is missing; the message names it.
+    """
     missing = [name for name in scorer.features if name not in table.column_names]
     if missing:
         raise ValueError(f"the churn model needs features that are not there: {', '.join(missing)}")
@@ -101,8 +108,9 @@ def unadjusted_scores(scorer: Scorer, table: pa.Table, threads: int | None) -> F
 
     with ThreadPoolExecutor(threads or one_thread_a_core()) as pool:
         scores = list(pool.map(batch_scores, range(0, len(table), BATCH_ROWS)))
-    return np.asarray(np.clip(np.concatenate([*scores, np.empty(0)]), 0.001, 0.999).round(6), dtype=float)
+    return published_probability(np.concatenate([*scores, np.empty(0)]))
 
 
 def one_thread_a_core() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0))

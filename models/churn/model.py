@@ -45,7 +45,7 @@ class ChampionState:
     wins: int = 0
 
     def after(self, winner: Method) -> "ChampionState":
-        """The standing after one more fit: a challenger takes over with its third win in a row."""
+        """The state after one more fit: a challenger takes over with its third win in a row."""
         if winner == self.published:
             return ChampionState(winner)
         wins = self.wins + 1 if winner == self.challenger else 1
@@ -54,26 +54,26 @@ class ChampionState:
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """What scores a night, and all that is needed to judge, explain and watch it later.
+    """What scores a night, and what comparisons, reasons and drift of later nights need.
 
     Attributes:
         method: which of the three.
-        published: learnt on all cut-offs; gives the probabilities.
-        judged: the same recipe learnt without the last cut-off; what a later fit is compared with.
+        published: fitted on all cut-offs; gives the probabilities.
+        holdout_scorer: the same recipe fitted without the last cut-off; what a later fit is compared with.
         buying: parameters of p_alive as of the night of the fit, None if it is not used.
         effects: of the features, for reasons.
         bins: of each feature and the score (named score), over the active of the last cut-off.
-        question: settings that say what is forecast; models of different questions are not compared.
+        target_definition: settings that say what is forecast; models with different ones are not compared.
         training: first and last cut-off, rows, fingerprint of the data, versions of the libraries.
-        standing: who won the last fits.
+        champion_state: which methods won the last fits.
     """
 
     method: Method
     published: Scorer
-    judged: Scorer
+    holdout_scorer: Scorer
     buying: ClvParameters | None
     effects: Effects
     bins: dict[str, Bins]
-    question: dict[str, Any]
+    target_definition: dict[str, Any]
     training: dict[str, Any]
-    standing: ChampionState
+    champion_state: ChampionState

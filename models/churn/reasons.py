@@ -1,9 +1,9 @@
 """Why a customer's risk is high, in words a marketer reads.
 
 The trees are approximated by a sum: for each feature a step function over its bins, fitted to the model's log-odds by
-ridge regression. A customer's reasons are the topics whose features together raise his log-odds most above an average
-active customer's. That is a description of the model (`explained` says of how much of it), not of causes: what is done
-about a reason need not change the outcome.
+ridge regression. A customer's reasons are the topics whose features together raise their log-odds most above an average
+active customer's. That describes the model (`explained` says how much of it), not causes: an action on a reason need
+not change the outcome.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.columns import floats
 from models.evaluation.drift import bin_of, quantile_edges
-
-Floats = npt.NDArray[np.float64]
-
+from models.evaluation.probability import log_odds
+from models.types import Booleans, Floats
 
 Typical = dict[str, float]
 
@@ -75,9 +75,9 @@ def fit_effects(features: tuple[str, ...], matrix: Floats, p_churn: Floats) -> E
     """
     matrix, p = matrix[:FITTED_ROWS], p_churn[:FITTED_ROWS]
     edges = tuple(quantile_edges(column, BINS) for column in matrix.T)
-    places = [bin_of(edge, column) for edge, column in zip(edges, matrix.T, strict=True)]
-    design = np.concatenate([np.eye(len(edge) + 2)[place] for edge, place in zip(edges, places, strict=True)], axis=1)
-    target = np.log(p / (1 - p))
+    bins = [bin_of(edge, column) for edge, column in zip(edges, matrix.T, strict=True)]
+    design = np.concatenate([np.eye(len(edge) + 2)[number] for edge, number in zip(edges, bins, strict=True)], axis=1)
+    target = log_odds(p)
     centre = design.mean(axis=0)
     centred = design - centre
     weights = np.linalg.solve(centred.T @ centred + RIDGE * np.eye(len(centre)), centred.T @ (target - target.mean()))
@@ -103,7 +103,7 @@ def reasons(effects: Effects, customers: pa.Table) -> list[pa.Array]:
     Args:
         effects: of the model that gave the probability.
         customers: its features and what the topics' words need; a topic whose columns are not all there is left out,
-            and its features speak for themselves.
+            and each of its features is a topic of its own.
     """
     topics = _topics(effects.features, customers)
     typical = dict(zip(effects.features, effects.typical, strict=True))
@@ -114,21 +114,14 @@ def reasons(effects: Effects, customers: pa.Table) -> list[pa.Array]:
             rise[number][~topic.applies(*(floats(customers[name]) for name in topic.needs), typical)] = 0.0
     # A stable sort: of equally strong topics the first named comes first.
     order = np.argsort(-rise, axis=0, kind="stable")[:REASONS]
-    found = [np.full(len(customers), None, dtype=object) for _ in range(REASONS)]
+    texts_by_rank = [np.full(len(customers), None, dtype=object) for _ in range(REASONS)]
     for number, topic in enumerate(topics):
-        here = [(place == number) & (rise[number] >= LEAST_RISE) for place in order]
-        if any(rows.any() for rows in here):
+        has_topic = [(rank == number) & (rise[number] >= LEAST_RISE) for rank in order]
+        if any(rows.any() for rows in has_topic):
             texts = _texts(topic, customers)
-            for column, rows in zip(found, here, strict=False):
+            for column, rows in zip(texts_by_rank, has_topic, strict=False):
                 column[rows] = texts[rows]
-    return [pa.array(column, pa.string()) for column in found]
-
-
-def floats(column: pa.ChunkedArray) -> Floats:
-    """A numeric or boolean column, NaN for NULL."""
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+    return [pa.array(column, pa.string()) for column in texts_by_rank]
 
 
 @dataclass(frozen=True)
@@ -140,25 +133,25 @@ class _Topic:
         needs: columns that the words are about.
         words: of those columns' values as whole numbers (None for NULL), after `shown`.
         shown: what the words show of the columns; by default their values.
-        applies: who the words are true of; a topic is no reason for the others. By default for everybody.
+        applies: for whom the words are true; a topic is no reason for the others. By default for everybody.
     """
 
     features: tuple[str, ...]
     needs: tuple[str, ...]
     words: Callable[..., str]
     shown: Callable[..., tuple[Floats, ...]] = lambda *columns: columns
-    applies: Callable[..., npt.NDArray[np.bool_]] | None = None
+    applies: Callable[..., Booleans] | None = None
 
 
-def _silence(days: int, usual: int | None) -> str:
-    if usual is None:
+def _silence(days: int, mean_days: int | None) -> str:
+    if mean_days is None:
         return f"no order for {days} days since the first one"
-    return f"no order for {days} days (usually every {max(usual, 1)})"
+    return f"no order for {days} days (usually every {max(mean_days, 1)})"
 
 
-def _is_silent(days: Floats, usual: Floats, typical: Typical) -> npt.NDArray[np.bool_]:
-    """For longer than is usual for the customer or, where nothing is usual yet, for others."""
-    return days > np.where(np.isnan(usual), typical.get("days_since_last_order", 0.0), usual)
+def _is_silent(days: Floats, mean_days: Floats, typical: Typical) -> Booleans:
+    """For longer than the customer's mean days between orders or, without any, than others typically are."""
+    return days > np.where(np.isnan(mean_days), typical.get("days_since_last_order", 0.0), mean_days)
 
 
 def _year_share(lately: Floats, year: Floats) -> tuple[Floats]:
@@ -248,7 +241,7 @@ def _texts(topic: _Topic, customers: pa.Table) -> npt.NDArray[Any]:
         whole = np.where(np.isnan(shown), none, np.rint(shown).clip(none + 1, -none - 1)).astype(np.int64)
         columns.append(whole)
         key = key * 2**32 + whole
-    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    _, first, number = np.unique(key, return_index=True, return_inverse=True)
     different = zip(*(column[first].tolist() for column in columns), strict=True)
     texts = [topic.words(*(None if value == none else value for value in values)) for values in different]
-    return np.array(texts, dtype=object)[place]
+    return np.array(texts, dtype=object)[number]

@@ -1,4 +1,4 @@
-"""The rows that churn is learnt from: which features are usable, and whether they are enough."""
+"""The rows that churn is fitted on: which features are usable, and whether there are enough rows."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.metrics import roc_auc_score
 
-from models.churn.columns import Booleans, Features, Floats, as_booleans, as_table, is_numeric
 from models.churn.model import BASELINES, Method
-from models.churn.reasons import floats
+from models.columns import as_table, booleans, floats, is_numeric
+from models.types import Booleans, Floats, Rows
 
 NOT_FEATURES = (
     *("customer_id", "as_of_date", "run_date", "is_active"),
     *("has_churned", "spend_next", "spend_last_complete"),  # what came later
-    *("order_day_count_365d", "spend_last", "spend_before"),  # growth's; churn has as much in other windows
+    *("order_day_count_365d", "spend_last", "spend_before"),  # of spend growth; churn has as much in other windows
 )
 
 
@@ -27,7 +27,7 @@ MIN_OF_EACH_CLASS = 20
 MAX_TRAINING_ROWS = 60_000
 
 
-# A feature that tells the outcome almost by itself knows the future.
+# A feature that predicts the outcome almost by itself knows the future.
 LEAK_AUC = 0.98
 
 
@@ -42,11 +42,11 @@ class Sample:
 
     @property
     def churned(self) -> Booleans:
-        return as_booleans(self.table["has_churned"])
+        return booleans(self.table["has_churned"])
 
     @property
     def active(self) -> Booleans:
-        return as_booleans(self.table["is_active"].fill_null(False))
+        return booleans(self.table["is_active"].fill_null(False))
 
     @property
     def date(self) -> Any:
@@ -69,7 +69,7 @@ class Sample:
         return int(min(labels.sum(), (~labels).sum()))
 
 
-def labelled_sample(features: Features, seed: int) -> Sample:
+def labelled_sample(features: Rows, seed: int) -> Sample:
     """The labelled rows, by md5 of seed and customer, a customer's by date."""
     table = as_table(features)
     table = table.filter(table["has_churned"].is_valid())
@@ -85,25 +85,25 @@ def labelled_sample(features: Features, seed: int) -> Sample:
 
 
 def usable_features(sample: Sample) -> tuple[tuple[str, ...], list[str]]:
-    """All numeric and boolean columns that are not keys or labels, by name; and those left out as they know the label.
+    """All numeric and boolean columns but keys and labels, by name; and those left out as they know the label.
 
-    One that is hardly ever known is left out, too: the trees can't take a column of NULLs. The baselines' columns are
-    trusted: what they know is known to be of the past.
+    A column that is hardly ever known is left out, too: the trees can't take a column of NULLs. The baselines' columns
+    are trusted to know the past alone.
     """
-    part = sample.table.slice(0, MAX_TRAINING_ROWS)
+    table = sample.table.slice(0, MAX_TRAINING_ROWS)
     names = sorted(
         item.name
-        for item in part.schema
+        for item in table.schema
         if item.name not in NOT_FEATURES
         and is_numeric(item.type)
-        and np.isfinite(floats(part[item.name])).sum() >= MIN_OF_EACH_CLASS
+        and np.isfinite(floats(table[item.name])).sum() >= MIN_OF_EACH_CLASS
     )
-    active = Sample(part.filter(part["is_active"]).slice(0, LEAK_ROWS))
-    leaks = [name for name in names if name not in BASELINES and _tells(active.column(name), active.churned)]
+    active = Sample(table.filter(table["is_active"]).slice(0, LEAK_ROWS))
+    leaks = [name for name in names if name not in BASELINES and _is_leak(active.column(name), active.churned)]
     return tuple(name for name in names if name not in leaks), leaks
 
 
-def _tells(values: Floats, churned: Booleans) -> bool:
+def _is_leak(values: Floats, churned: Booleans) -> bool:
     if churned.all() or not churned.any():
         return False
     area = float(roc_auc_score(churned, np.where(np.isnan(values), -np.inf, values).clip(-1e300, 1e300)))
@@ -111,20 +111,27 @@ def _tells(values: Floats, churned: Booleans) -> bool:
 
 
 def possible_methods(names: tuple[str, ...], *samples: Sample) -> list[Method]:
-    """The methods that can be learnt: a baseline whose column is known of everybody, boosting if it has features."""
-    found: list[Method] = [
+    """The methods that can be fitted: a baseline whose column is known of everybody, boosting if it has features."""
+    baselines: list[Method] = [
         name
         for name in BASELINES
-        if all(name in part.table.column_names and np.isfinite(part.column(name)).all() for part in samples)
+        if all(name in sample.table.column_names and np.isfinite(sample.column(name)).all() for sample in samples)
     ]
-    return [*found, "gradient_boosting"] if names else found
+    return [*baselines, "gradient_boosting"] if names else baselines
 
 
 def is_enough(sample: Sample) -> bool:
+    """Whether active customers of either outcome are enough to learn from."""
     return len(sample.table) > 0 and sample.least_of_a_class() >= MIN_OF_EACH_CLASS
 
 
 def sample_problem(by_date: list[Sample], earlier: list[Sample]) -> str | None:
+    """Why nothing can be fitted, in words.
+
+    Args:
+        by_date: one sample a cut-off, ascending.
+        earlier: those before the last that are enough.
+    """
     if len(by_date) < 2:
         return "the history is too short for two dates with a known outcome"
     later = by_date[-1]

@@ -4,20 +4,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.churn.columns import Features, Floats, as_booleans, as_table
 from models.churn.methods import move_to_season, unadjusted_scores
 from models.churn.model import ChurnModel
-from models.churn.reasons import floats, reasons
+from models.churn.reasons import reasons
 from models.clv.parameters import ClvParameters
 from models.clv.score import alive_probability
+from models.columns import as_table, floats
+from models.types import Floats, Rows
 
 TIERS = ((0.6, "high"), (0.3, "medium"), (0.0, "low"))
 
 
-def with_p_alive(features: Features, buying: ClvParameters | None) -> pa.Table:
+def with_p_alive(features: Rows, buying: ClvParameters | None) -> pa.Table:
     """The table with a column p_alive: the probability that a customer has not left for good; none without parameters.
 
-    Worked out from days with an order up to the cut-off; the parameters must be of that day, too.
+    It comes from days with an order up to the cut-off; the parameters must be of that day, too.
 
     Args:
         features: with order_day_count, days_since_first_order and days_since_last_order.
@@ -32,8 +33,8 @@ def with_p_alive(features: Features, buying: ClvParameters | None) -> pa.Table:
     return table.append_column("p_alive", pa.array(alive_probability(buying, days - 1, first - last, first)))
 
 
-def score_churn(model: ChurnModel | None, features: Features, threads: int | None = None) -> tuple[Floats, Floats]:
-    """Probability of churn, and as it was before it was moved to the season, which is no drift.
+def score_churn(model: ChurnModel | None, features: Rows, threads: int | None = None) -> tuple[Floats, Floats]:
+    """Probability of churn, and the unadjusted one, before it was moved to its season.
 
     One per row in the order given, to 6 digits and within .001 and .999; NaN without a model. A row depends on its own
     values only, so batches give the same.
@@ -44,11 +45,11 @@ def score_churn(model: ChurnModel | None, features: Features, threads: int | Non
     table = as_table(features)
     if model is None:
         return np.full(len(table), np.nan), np.full(len(table), np.nan)
-    usual = unadjusted_scores(model.published, with_model_features(model, table), threads)
-    return move_to_season(usual, model.published.shift), usual
+    unadjusted = unadjusted_scores(model.published, with_model_features(model, table), threads)
+    return move_to_season(unadjusted, model.published.shift), unadjusted
 
 
-def churn_reasons(model: ChurnModel | None, features: Features) -> list[pa.Array]:
+def churn_reasons(model: ChurnModel | None, features: Rows) -> list[pa.Array]:
     """The three reasons that raise the risk most, an array each, in words; NULL where there is none, or no model."""
     table = as_table(features)
     if model is None:
@@ -56,26 +57,19 @@ def churn_reasons(model: ChurnModel | None, features: Features) -> list[pa.Array
     return reasons(model.effects, with_model_features(model, table))
 
 
-def scored_columns(model: ChurnModel, features: Features, usual: Floats) -> dict[str, Floats]:
-    """What drift is watched on, by the name of its bins: the active customers' features, and usual scores."""
-    table = with_model_features(model, as_table(features))
-    active = as_booleans(table["is_active"].fill_null(False))
-    columns = {name: floats(table[name])[active] for name in model.bins if name in table.column_names}
-    return columns | {"score": usual[active]}
-
-
 def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | None]:
     """One tier per customer: high from .6, medium from .3, low below.
 
     The bounds are absolute, as the probabilities are calibrated: a tier means the same every night, and a night on
-    which many are at risk shows it. None for who is not active or has no probability.
+    which many are at risk shows it. None for customers who are not active or have no probability.
     """
     p = np.asarray(p_churn, dtype=float)
     active = np.asarray(is_active, dtype=bool)
     tiers = np.array([*(name for _, name in TIERS), None], dtype=object)
-    place = np.argmax([*(active & (p >= bound) for bound, _ in TIERS), np.ones(len(p), dtype=bool)], axis=0)
-    return list(tiers[place])
+    number = np.argmax([*(active & (p >= bound) for bound, _ in TIERS), np.ones(len(p), dtype=bool)], axis=0)
+    return list(tiers[number])
 
 
 def with_model_features(model: ChurnModel, table: pa.Table) -> pa.Table:
+    """The table with p_alive, by the parameters that the model keeps, if it has none yet."""
     return table if "p_alive" in table.column_names else with_p_alive(table, model.buying)

@@ -1,10 +1,10 @@
 """What the time of the year does to how many leave, as far as the year before foretold it in the past.
 
-A fit has four cut-offs, a year at most: it can't tell a season from chance. But to know how many left at a date takes
-no features, so there can be many dates. At each the log-odds of leaving are held against those of customers who had
-been silent for as long, at any date: the difference is the level of the date. By how much the level of the year before
-foretells a level is learnt from the past (a slope, shrunk to nothing where there is little to go by), and a forecast is
-moved by that: recalibration in the large (Steyerberg et al. 2004), to the season.
+A fit has four cut-offs, a year at most: it can't tell a season from chance. But how many left at a date takes no
+features to know, so there can be many dates. At each, the log-odds of leaving are compared with those of customers who
+had been silent for as long, at any date: the difference is the level of the date. A slope, shrunk towards 0 where there
+is little data, says how well the level of the year before foretells a level. A forecast is moved by slope and level:
+recalibration in the large (Steyerberg et al. 2004), to the season.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-
+from models.evaluation.probability import log_odds
+from models.types import Floats, Integers
 
 YEAR_DAYS = 364  # 52 weeks: the same weekdays
 
@@ -37,7 +36,7 @@ class Season:
     Attributes:
         shift: added to the log-odds of leaving.
         slope: by how much the level of the year before foretells a level, 0 to 1.
-        dates: that the slope was learnt from.
+        dates: how many the slope was learnt from.
     """
 
     shift: float = 0.0
@@ -61,7 +60,7 @@ class Outcomes:
     night: date
 
     def season(self, day: date, learnt_at: Sequence[date]) -> Season:
-        """The season of a forecast made on a day, by what was known then, for a model learnt at some cut-offs.
+        """The season of a forecast made on a day, by what was known then, for a model fitted at some cut-offs.
 
         There is none, and the shift is 0, where no date lies a year before the day or no two a year from each other.
         """
@@ -71,27 +70,24 @@ class Outcomes:
         pairs = dates - YEAR_DAYS >= dates[:1]  # of no date there is none
         if not learnt_at or not pairs.any() or last_year < dates[0] or self.window.days > YEAR_DAYS:
             return Season()
-        # From the median, not the mean: that one closed quarter would move, and make all others look alike.
-        usual = np.median(level)
-        before, after = np.interp(dates[pairs] - YEAR_DAYS, dates, level) - usual, level[pairs] - usual
+        # From the median: a closed quarter would move the mean, and make all others look alike.
+        median = np.median(level)
+        before, after = np.interp(dates[pairs] - YEAR_DAYS, dates, level) - median, level[pairs] - median
         slope = float(np.clip(before @ after / (before @ before + RIDGE), 0, 1))
-        learnt = float(np.interp([cut_off.toordinal() for cut_off in learnt_at], dates, level).mean())
-        shift = slope * (float(np.interp(last_year, dates, level)) - learnt)
+        level_at_fit = float(np.interp([cut_off.toordinal() for cut_off in learnt_at], dates, level).mean())
+        shift = slope * (float(np.interp(last_year, dates, level)) - level_at_fit)
         return Season(round(shift, 6) + 0.0, round(slope, 6), int(pairs.sum()))
 
 
-def _levels(rows: pd.DataFrame) -> tuple[npt.NDArray[np.int64], Floats]:
+def _levels(rows: pd.DataFrame) -> tuple[Integers, Floats]:
     """Days, ascending, and the log-odds of leaving at each less those expected by days since the last order."""
     counts = ["customer_count", "churned_count"]
-    alike = rows.groupby("days_since_last_order")[counts].transform("sum")
-    expected = rows["customer_count"] * alike["churned_count"] / alike["customer_count"]
+    as_silent = rows.groupby("days_since_last_order")[counts].transform("sum")
+    expected = rows["customer_count"] * as_silent["churned_count"] / as_silent["customer_count"]
     by_day = rows.assign(expected_count=expected).groupby("day")[[*counts, "expected_count"]].sum()
     stayed = by_day["customer_count"] - by_day["churned_count"]
     by_day = by_day[np.minimum(by_day["churned_count"], stayed) >= MIN_OF_EACH_OUTCOME]
-    actual, usual = (by_day[name] / by_day["customer_count"] for name in ("churned_count", "expected_count"))
-    return by_day.index.to_numpy(dtype=np.int64), _log_odds(actual) - _log_odds(usual)
-
-
-def _log_odds(share: "pd.Series[float]") -> Floats:
-    p = share.to_numpy(dtype=float)
-    return np.asarray(np.log(p / (1 - p)))
+    actual, expected_share = (
+        (by_day[name] / by_day["customer_count"]).to_numpy(dtype=float) for name in ("churned_count", "expected_count")
+    )
+    return by_day.index.to_numpy(dtype=np.int64), log_odds(actual) - log_odds(expected_share)

@@ -1,6 +1,6 @@
-"""Customer lifetime value: who comes back how often (MBG/NBD), what a purchase day brings (Gamma-Gamma): the fits.
+"""The fit of buying: the parameters of a population, and which of three models they are of.
 
-models.clv_score makes scores of customers from the parameters that are found here.
+models.clv.spend fits what a purchase day brings; models.clv.score makes scores of customers from the parameters.
 
 Sources: Batislam, Denizel and Filiztekin 2007 (MBG/NBD), Fader, Hardie and Lee 2005 (BG/NBD), Schmittlein, Morrison
 and Colombo 1987 (Pareto/NBD), Fader and Hardie 2013, brucehardie.com/notes/025 (Gamma-Gamma).
@@ -13,23 +13,24 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from models.clv.bounds import likelihood_bounds
 from models.clv.buying import (
     PENALISERS,
     buying_likelihood,
     fit_buying,
     grouped_patterns,
-    likelihood_bounds,
     pattern_columns,
     too_little,
     without_warnings,
 )
 from models.clv.holdout import HoldoutPeriod, holdout_error, holdout_fits, nearest_models
-from models.clv.parameters import BuyingModel, ClvParameters, Floats, Method, QualityRow
+from models.clv.parameters import BuyingModel, ClvParameters, Method
+from models.types import Floats, QualityRow
 
 BuyingChoice = Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"]
 
 
-# BG/NBD, the standard, gives way to a model whose log-likelihood is higher by more (an AIC lower by 4).
+# BG/NBD, the standard, gives way to a model whose log-likelihood is higher by more than this (an AIC lower by 4).
 CLEARLY_LIKELIER = 2.0
 
 
@@ -39,11 +40,20 @@ MIN_WEIGHT = 0.01
 
 @dataclass(frozen=True)
 class ClvFit:
-    """One fit of the buying model: what was used, on whom, and why (note, in a marketer's words).
+    """One fit of the model of buying.
 
-    log_likelihood: of all customers, on days. compared: the same of each model that was fitted, most likely first.
-    gradient_norm: of the mean log-likelihood of a customer by the logarithms of the parameters; 0 at its maximum.
-    held_out: forecast / actual purchase days of each model that was fitted on the past.
+    Attributes:
+        model: which of the three.
+        method: how the parameters were found.
+        parameters: None: refused.
+        log_likelihood: of all customers, on days.
+        customers: that it was fitted on.
+        repeat_customers: those of them with a second purchase day.
+        converged: whether tonight's fit did.
+        note: why, in a marketer's words.
+        gradient_norm: of the mean log-likelihood of a customer by the logarithms of the parameters; 0 at its maximum.
+        compared: log_likelihood of each model that was fitted, most likely first.
+        held_out: forecast / actual purchase days in the holdout, of each model that was fitted before it.
     """
 
     model: BuyingModel
@@ -62,8 +72,8 @@ class ClvFit:
         """(metric, value, note) for model_quality, but for those of the parameters."""
         rows: list[QualityRow] = [("customers", float(self.customers), self.note)]
         if self.log_likelihood is not None:
-            whose = "; of the parameters of an earlier night" if self.method == "last_good" else ""
-            rows.append(("log_likelihood", self.log_likelihood, f"on days, not rescaled{whose}"))
+            origin = "; of the parameters of an earlier night" if self.method == "last_good" else ""
+            rows.append(("log_likelihood", self.log_likelihood, f"on days, not rescaled{origin}"))
         for model, likelihood in self.compared if len(self.compared) > 1 else ():
             # All have four parameters, so that AIC and BIC rank as the likelihood does.
             aic, bic = 8 - 2 * likelihood, 4 * np.log(self.customers) - 2 * likelihood
@@ -82,9 +92,9 @@ def fit_clv(
     last_good: ClvParameters | None = None,
     model: BuyingChoice = "mbg/nbd",
     horizon_days: float | None = None,
-    past: HoldoutPeriod | None = None,
+    holdout: HoldoutPeriod | None = None,
 ) -> ClvFit:
-    """The buying model of a population.
+    """The model of buying of a population.
 
     A fit that does not converge is tried again with a growing penaliser, then last_good is used, then it is refused:
     parameters is None and the note says why. Of more customers than MAX_FITTED_CUSTOMERS every k-th in the order of
@@ -93,11 +103,11 @@ def fit_clv(
     Args:
         patterns: one row per distinct pattern: frequency, recency_days, age_days, customer_count.
         last_good: the parameters of an earlier night, of any of the models.
-        model: one of them, or 'best': all three. Of those whose forecast from the past came nearest to what followed,
-            as far as chance lets tell, the likeliest is used, or BG/NBD unless another is clearly likelier. BG/NBD says
-            that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
+        model: one of them, or 'best': all three are fitted. Those whose forecast of the holdout came nearest, give or
+            take chance, are candidates. The likeliest of them is used, or BG/NBD unless another is clearly likelier.
+            BG/NBD says that all one-time buyers are still there, so MBG/NBD is fitted along for p_alive.
         horizon_days: of the total forecast whose bounds are wanted; None: none.
-        past: to choose the best model by, and to see how far off the forecast can be; without it all are as near.
+        holdout: to choose the best model by, and to see how far off a forecast can be; None: all models are candidates.
 
     Raises:
         ValueError: a pattern can't be (recency above age, negative days, repeat purchases on the first day).
@@ -118,7 +128,7 @@ def fit_clv(
         problem = "all history is of one day"
     if problem is None:
         for penaliser in PENALISERS:
-            fit = _fitted(patterns, columns, model, penaliser, horizon_days, past)
+            fit = _fitted(patterns, columns, model, penaliser, horizon_days, holdout)
             if fit is not None:
                 more = {"gradient_norm": fit.gradient_norm, "compared": fit.compared, "held_out": fit.held_out}
                 return result("penalised" if penaliser else "fitted", fit.parameters, fit.note, **more)
@@ -145,9 +155,9 @@ def _fitted(
     model: BuyingChoice,
     penaliser: float,
     horizon_days: float | None,
-    past: HoldoutPeriod | None,
+    holdout: HoldoutPeriod | None,
 ) -> _Fitted | None:
-    """The model that is wanted, or the best one, with all that fit_clv tells of it; None if none converges."""
+    """The model that is wanted, or the best one, with all that fit_clv says of it; None if none converges."""
     wanted = get_args(BuyingModel) if model == "best" else (model,)
     fits = {name: fit for name in wanted if (fit := without_warnings(partial(fit_buying, name, columns, penaliser)))}
     if not fits:
@@ -156,32 +166,32 @@ def _fitted(
         ((buying_likelihood(columns, parameters), parameters) for parameters, _, _ in fits.values()),
         key=lambda row: -row[0],
     )
-    held_out = holdout_fits(past, tuple(fits), penaliser) if past is not None else {}
-    near = nearest_models(held_out) or tuple(fits)
-    parameters = _most_credible(compared, near)
+    held_out = holdout_fits(holdout, tuple(fits), penaliser) if holdout is not None else {}
+    nearest = nearest_models(held_out) or tuple(fits)
+    parameters = _most_credible(compared, nearest)
     _, norm, step = fits[parameters.model]
     if parameters.model == "bg/nbd":
         alive = fits["mbg/nbd"][0] if "mbg/nbd" in fits else fit_clv(patterns).parameters
         parameters = replace(parameters, alive=alive)
     if horizon_days is not None:
         parameters = _bounded(parameters, columns, horizon_days)
-        if past is not None and parameters.model in held_out:
-            error = holdout_error(past, held_out[parameters.model])
+        if holdout is not None and parameters.model in held_out:
+            error = holdout_error(holdout, held_out[parameters.model])
             parameters = replace(parameters, held_out_error=error)
     ranks = tuple((other.model, value) for value, other in compared)
     note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
     note += f"; fitted on one customer in {step}" if step > 1 else ""
     if model == "best":
         note += f"; {parameters.model} used, by likelihood the models rank {', '.join(name for name, _ in ranks)}"
-        if past is not None and held_out:
-            note += f", and no other forecasts the last {past.days} days better than {' and '.join(near)}"
+        if holdout is not None and held_out:
+            note += f", and no other forecasts the last {holdout.days} days better than {' and '.join(nearest)}"
     ratios = tuple((name, forecast.ratio) for name, forecast in held_out.items())
     return _Fitted(parameters, note, norm, ranks, ratios)
 
 
-def _most_credible(compared: list[tuple[float, ClvParameters]], near: tuple[BuyingModel, ...]) -> ClvParameters:
-    """Of near models the likeliest, or the standard if that is nearly as likely; with the rivals that are left."""
-    able = [row for row in compared if row[1].model in near]
+def _most_credible(compared: list[tuple[float, ClvParameters]], candidates: tuple[BuyingModel, ...]) -> ClvParameters:
+    """The likeliest candidate, or the standard if that is nearly as likely; with the rivals that are left."""
+    able = [row for row in compared if row[1].model in candidates]
     used = next((row for row in able if row[1].model == "bg/nbd" and able[0][0] - row[0] <= CLEARLY_LIKELIER), able[0])
     weighed = (
         replace(other, weight=float(np.exp(min(value - used[0], 0.0))))

@@ -1,15 +1,13 @@
-"""How often a customer is expected to buy in the horizon, by the parameters of buying."""
+"""How often customers are expected to buy in the horizon, by the parameters of buying."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 from scipy.special import boxcox1p, ndtri
 
-from models.clv.parameters import FITTERS, ClvParameters, Floats
+from models.clv.parameters import FITTERS, ClvParameters
+from models.types import Floats, Indices, Integers
 
 DAYS_A_YEAR = 365
 
@@ -21,17 +19,17 @@ Z = float(ndtri((1 + COVERAGE) / 2))
 
 
 def still_there(parameters: ClvParameters, frequency: Floats, recency_days: Floats, age_days: Floats) -> Floats:
-    """The model's own probability that a customer has not left, on which its forecast of purchases rests."""
+    """The model's own probability that a customer has not left, which its forecast of purchases rests on."""
     fitter = FITTERS[parameters.model]()
     fitter.params_ = pd.Series(parameters.values, index=["r", "alpha", "a", "b"])
-    # Overflow stands for odds of thousands of digits against the customer: the answer, 0, is right.
+    # Odds against the customer may have thousands of digits and overflow: the answer, 0, is right.
     with np.errstate(over="ignore"):
-        parts = [
+        batches = [
             fitter.conditional_probability_alive(*(column[start : start + 20_000] for column in columns))
             for columns in [(frequency, recency_days, age_days)]
             for start in range(0, max(len(frequency), 1), 20_000)
         ]
-    return np.concatenate(parts).astype(float)
+    return np.concatenate(batches).astype(float)
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,10 @@ class Future:
 
 def futures(
     parameters: ClvParameters, frequency: Floats, age: Floats, horizon: float, discount_rate: float
-) -> tuple[Future, npt.NDArray[np.intp]]:
+) -> tuple[Future, Indices]:
     """Future per distinct (frequency, age), and each customer's place in it."""
-    ages, age_place = np.unique(age, return_inverse=True)
-    keys, cell = np.unique(frequency.astype(np.int64) * len(ages) + age_place, return_inverse=True)
+    ages, age_number = np.unique(age, return_inverse=True)
+    keys, cell = np.unique(frequency.astype(np.int64) * len(ages) + age_number, return_inverse=True)
     x, t = keys // len(ages), ages[keys % len(ages)]
     outlook = _pareto_outlook if parameters.model == "pareto/nbd" else _geometric_outlook
     # ∫ d(s) dE(s) by parts is d(h) E(h) + ln(1 + rate)/365 ∫ d(s) E(s) ds; five Gauss-Legendre points are plenty.
@@ -59,21 +57,21 @@ def futures(
     days = np.append((points + 1) / 2, 1.0) * horizon
     discount = (1 + discount_rate) ** (-days / DAYS_A_YEAR)
     weights = np.append(np.log1p(discount_rate) / DAYS_A_YEAR * horizon * weights / 2, 1.0) * discount
-    parts = []
+    batches = []
     for start in range(0, max(len(keys), 1), 20_000):
         mean, pairs, none = outlook(parameters, x[start : start + 20_000], t[start : start + 20_000], days)
-        parts.append((mean[:, -1], (mean * weights).sum(axis=1), pairs, none))
-    return Future(x.astype(float), t, *(np.concatenate(column) for column in zip(*parts, strict=True))), cell
+        batches.append((mean[:, -1], (mean * weights).sum(axis=1), pairs, none))
+    return Future(x.astype(float), t, *(np.concatenate(column) for column in zip(*batches, strict=True))), cell
 
 
 def _geometric_outlook(
-    parameters: ClvParameters, x: npt.NDArray[np.int64], age: Floats, days: Floats
+    parameters: ClvParameters, x: Integers, age: Floats, days: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """E[N(day)] per (cell, day); E[N (N - 1)] and P(N = 0) at the last day per cell; MBG/NBD and BG/NBD.
 
     Given λ and p, a customer is still there at s with e^(-λps) and has then bought Poisson(λ (1 - p) s) times, so
     E[N] = ∫ λ e^(-λps) ds and E[N (N - 1)] = 2 ∫ λ² (1 - p) s e^(-λps) ds. λ is integrated exactly, p ~ Beta(a, b +
-    chances to leave that he let pass) by Gauss-Jacobi points: unlike the published 2F1 form this has no pole at a = 1.
+    chances to leave that passed) by Gauss-Jacobi points: unlike the published 2F1 form this has no pole at a = 1.
     """
     p, w = leaving_points(parameters, x)
     mean = geometric_mean(parameters, x, age, days, (p, w))
@@ -88,34 +86,32 @@ def _geometric_outlook(
     return mean, pairs, none
 
 
-def leaving_points(parameters: ClvParameters, x: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+def leaving_points(parameters: ClvParameters, x: Integers) -> tuple[Floats, Floats]:
     """Points and weights of the chance to leave after a purchase, by customer, MBG/NBD and BG/NBD."""
     passed = x + 1 if parameters.model == "mbg/nbd" else x
-    chances, place = np.unique(passed, return_inverse=True)
+    chances, number = np.unique(passed, return_inverse=True)
     points, weights = _beta_points(parameters.a, np.asarray(parameters.b + chances, dtype=float))
-    return points[place], weights[place]
+    return points[number], weights[number]
 
 
 def geometric_mean(
-    parameters: ClvParameters, x: npt.NDArray[Any], age: Floats, days: Floats, leaving: tuple[Floats, Floats]
+    parameters: ClvParameters, x: Integers | Floats, age: Floats, days: Floats, leaving: tuple[Floats, Floats]
 ) -> Floats:
-    """E[N(day)] per (customer, day) of who is still there, MBG/NBD and BG/NBD; leaving: points and weights."""
+    """E[N(day)] per (customer, day) of those still there, MBG/NBD and BG/NBD; leaving: points and weights."""
     p, w = leaving
     shape, scale = (parameters.r + x)[:, None], (parameters.alpha + age)[:, None]
     return np.stack([(w * -np.expm1(-shape * np.log1p(p * day / scale)) / p).sum(axis=1) for day in days], axis=1)
 
 
-def pareto_mean(parameters: ClvParameters, x: npt.NDArray[Any], age: Floats, days: Floats) -> Floats:
-    """E[N(day)] per (customer, day) of who is still there, Pareto/NBD; by Box-Cox without a pole where s is 1."""
+def pareto_mean(parameters: ClvParameters, x: Integers | Floats, age: Floats, days: Floats) -> Floats:
+    """E[N(day)] per (customer, day) of those still there, Pareto/NBD; no pole where s is 1, by Box-Cox."""
     base = (parameters.b + age)[:, None]
     rate = ((parameters.r + x) / (parameters.alpha + age))[:, None]
     return np.asarray(rate * base * boxcox1p(days / base, 1 - parameters.a))
 
 
-def _pareto_outlook(
-    parameters: ClvParameters, x: npt.NDArray[np.int64], age: Floats, days: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """As _geometric_outlook for Pareto/NBD: he leaves at his own rate a day, μ ~ Gamma(s, beta + age) while there.
+def _pareto_outlook(parameters: ClvParameters, x: Integers, age: Floats, days: Floats) -> tuple[Floats, Floats, Floats]:
+    """As _geometric_outlook for Pareto/NBD: customers leave at a rate of their own a day, μ ~ Gamma(s, beta + age).
 
     All are integrals over the days of P(still there) = (B / (B + t))^s. E[N] and E[N (N - 1)] are closed, by Box-Cox
     without a pole where s is 1 or 2; P(N = 0) is by 48 Gauss-Legendre points in log(t).
@@ -152,7 +148,3 @@ def _beta_points(a: float, b: Floats, size: int = 16) -> tuple[Floats, Floats]:
     matrix[:, k[1:], k[:-1]] = np.sqrt(off[:, 1:])
     values, vectors = np.linalg.eigh(matrix, UPLO="L")
     return np.clip((1 + values) / 2, 1e-12, 1.0), vectors[:, 0, :] ** 2
-
-
-def floats(column: pa.ChunkedArray) -> Floats:
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)

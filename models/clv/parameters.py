@@ -1,6 +1,6 @@
-"""Customer lifetime value: the models' parameters, as they are fitted, kept and scored with.
+"""The parameters of CLV, as they are fitted, kept (as JSON) and scored with.
 
-Sources: as for models.clv, which fits them; models.clv_score makes scores of customers from them.
+Sources: as for models.clv.fit, which finds them.
 """
 
 import json
@@ -9,14 +9,12 @@ from typing import Any, Literal, TypeVar, get_args
 
 import autograd.numpy as anp
 import numpy as np
-import numpy.typing as npt
 from autograd.scipy.special import gammaln
 from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter
 
+from models.types import Floats, QualityRow
+
 P = TypeVar("P")
-
-
-Floats = npt.NDArray[np.float64]
 
 
 BuyingModel = Literal["mbg/nbd", "bg/nbd", "pareto/nbd"]
@@ -32,9 +30,6 @@ Values = tuple[float, float, float, float]
 
 
 Bounds = tuple[Values, Values]
-
-
-QualityRow = tuple[str, float | None, str]
 
 
 class ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
@@ -87,13 +82,13 @@ class ClvParameters:
     r, alpha: buying rates a day are Gamma(r, alpha). a, b: the chance to leave after a purchase is Beta(a, b); for
     Pareto/NBD they hold s and beta: the rates of leaving a day are Gamma(s, beta).
     covariance: of the logarithms of r, alpha, a and b as they were estimated; None if unknown.
-    bounds: r, alpha, a and b with which fewest and most purchases are expected of all customers together, of those that
-    the data allow (95 % profile likelihood); None if unknown.
-    alive: what p_alive is worked out with where this model has none to publish (BG/NBD: one-time buyers never leave).
+    bounds: of the parameters that the data allow (95 % profile likelihood), those with which fewest and most purchases
+    are expected of all customers together; None if unknown.
+    alive: parameters of p_alive where this model has none to publish (BG/NBD: one-time buyers never leave).
     rivals: other models that the data allow too; weight: a rival's likelihood relative to that of the model in
     use, at most 1.
-    held_out_error: how far the model's forecast of the last part of the history, learnt before it, was off, on the log
-    scale, beyond its own interval; None if that is unknown.
+    held_out_error: how far the model's forecast of the holdout was off, on the log scale, beyond its own interval; None
+    if that is unknown.
     """
 
     model: BuyingModel
@@ -113,7 +108,7 @@ class ClvParameters:
         return (self.r, self.alpha, self.a, self.b)
 
     def quality(self, method: Method) -> list[QualityRow]:
-        """(metric, value, note) for model_quality; method: how they were come by."""
+        """(metric, value, note) for model_quality; method: how the parameters were found."""
         error = self.held_out_error
         note = "of a forecast of the last part of the history, log scale, beyond its interval; it widens the total's"
         if error is None:
@@ -166,11 +161,11 @@ class SpendParameters:
 
     @property
     def population_mean(self) -> float:
-        """Expected net spend on a purchase day of a customer of whom nothing is known."""
+        """Expected net spend on a purchase day of a customer without history."""
         return self.p * self.v / (self.q - 1)
 
     def quality(self, method: Method) -> list[QualityRow]:
-        """(metric, value, note) for model_quality; method: how they were come by."""
+        """(metric, value, note) for model_quality; method: how the parameters were found."""
         mean = ("population_mean_spend", self.population_mean, "expected of a one-time buyer")
         return [*_parameter_rows(("p", "q", "v"), self, method), mean]
 
@@ -190,7 +185,7 @@ class SpendParameters:
 
 
 def _pareto_paths(values: Any, x: Floats, recency: Floats, age: Floats) -> tuple[Any, Any]:
-    """Likelihood that a customer, last seen at recency, is there still, and that he left since, in like units.
+    """Likelihood that a customer, last seen at recency, is there still, and that they left since, in like units.
 
     The second is the integral of s / (beta + t) ((alpha + recency) / (alpha + t))^(r + x)
     ((beta + recency) / (beta + t))^s over t from recency to age, by Gauss-Legendre points in log(t - recency + unit),
@@ -211,10 +206,10 @@ def _pareto_paths(values: Any, x: Floats, recency: Floats, age: Floats) -> tuple
 
 
 def checked(parameters: P, values: tuple[float, ...]) -> P:
-    """Parameters whose values can be some.
+    """The parameters, if all their values are positive numbers.
 
     Raises:
-        ValueError: one is not a positive number.
+        ValueError: one is not.
     """
     if not all(np.isfinite(value) and value > 0 for value in values):
         raise ValueError(f"not a set of parameters: {parameters}")

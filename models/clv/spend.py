@@ -1,4 +1,7 @@
-"""The Gamma-Gamma model of spend per purchase day."""
+"""The fit of spend: the Gamma-Gamma model of what a purchase day brings.
+
+Source: Fader and Hardie 2013, brucehardie.com/notes/025.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +11,8 @@ import pandas as pd
 from lifetimes import GammaGammaFitter
 
 from models.clv.buying import PENALISERS, grouped_patterns, standard_uncertainty, too_little, without_warnings
-from models.clv.parameters import Floats, Method, QualityRow, SpendParameters, checked
+from models.clv.parameters import Method, SpendParameters, checked
+from models.types import Floats, QualityRow
 
 MAX_SPEND_ROWS = 200_000
 
@@ -43,8 +47,8 @@ def fit_spend(patterns: pd.DataFrame, last_good: SpendParameters | None = None) 
     """The spend model of a population (Gamma-Gamma), from its repeat buyers.
 
     Of more than 200,000 distinct rows every k-th in the order of frequency and spend is used, and the note says so.
-    Parameters whose population mean is out of all proportion to the data (less than a third of the median, more than
-    three times the mean) are no fit: they come from a few huge spenders. Fallbacks as in fit_clv.
+    Parameters are refused if their population mean is less than a third of the data's median or more than three times
+    the mean: they come from a few huge spenders. Fallbacks as in fit_clv.
 
     Args:
         patterns: one row per customer or per distinct pattern: frequency, mean_repeat_value (net spend per later

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from models.clv.outlook import COVERAGE, Z, floats, futures, geometric_mean, leaving_points, pareto_mean, still_there
-from models.clv.parameters import ClvParameters, Floats
+from models.clv.outlook import COVERAGE, Z, futures, geometric_mean, leaving_points, pareto_mean, still_there
+from models.clv.parameters import ClvParameters
+from models.columns import as_table, floats
+from models.types import Floats, Rows
 
-# How a total moves with the parameters is told by so many rows, of those that are forecast at once.
+# So many rows, of those that are forecast at once, show how a total moves with the parameters.
 MAX_SENSITIVITY_ROWS = 5_000
 
 
@@ -19,8 +19,12 @@ MAX_SENSITIVITY_ROWS = 5_000
 class TotalForecast:
     """What a group of customers is expected to do in the horizon; the forecasts of two groups without overlap add up.
 
-    By model, the one in use and then its rivals: expected purchase days; their variance, were the parameters known;
-    the fewest and the most expected purchase days with parameters that the data allow, NaN if those are unknown.
+    Attributes (arrays have an entry a model: the one in use, then its rivals):
+        customers: how many they are.
+        expected: purchase days.
+        variance: of the purchase days, if the parameters were known.
+        fewest: expected purchase days at the lower bound of the parameters, NaN if that is unknown.
+        most: the same at the upper bound.
     """
 
     customers: int
@@ -57,8 +61,8 @@ class TotalForecast:
     def interval(self, parameters: ClvParameters) -> tuple[float, float] | None:
         """Lowest and highest of the 95 % predictive interval of purchases, None if the fit's bounds are unknown.
 
-        By one model purchases are normal on either side of what it expects, as far off as its deviations and its error
-        on the held-out part of the history say; by all a mixture (Hoeting and others 1999).
+        By one model purchases are normal on either side of what it expects, with the spread of its deviations and its
+        error on the holdout. By all models they are a mixture (Hoeting and others 1999).
         """
         if not np.isfinite(self.fewest).all():
             return None
@@ -66,7 +70,7 @@ class TotalForecast:
             return self.purchases, self.purchases  # of nobody
         weights = np.array([model.weight for model in (parameters, *parameters.rivals)])
         error = Z * (parameters.held_out_error or 0.0)
-        missed = 1 - np.exp(-error), np.exp(error) - 1  # of what is expected, at most
+        missed = 1 - np.exp(-error), np.exp(error) - 1  # at most, as shares of what is expected
         below, above = (
             np.hypot(deviation, self.expected * share / Z)
             for deviation, share in zip(self.deviations(), missed, strict=True)
@@ -81,22 +85,22 @@ class TotalForecast:
         return max(min(low, self.purchases), 0.0), max(high, self.purchases)
 
 
-def forecast_total(customers: pa.Table | pd.DataFrame, parameters: ClvParameters, horizon_days: float) -> TotalForecast:
+def forecast_total(customers: Rows, parameters: ClvParameters, horizon_days: float) -> TotalForecast:
     """Purchase days of all customers together in the horizon.
 
     Args:
         customers: frequency, recency_days, age_days, one row per customer; or per pattern, with customer_count.
-        parameters: of fit_clv; the forecast's interval wants them too.
+        parameters: of fit_clv; the forecast's interval needs them too.
         horizon_days: how far to look ahead.
     """
-    table = customers if isinstance(customers, pa.Table) else pa.Table.from_pandas(customers, preserve_index=False)
+    table = as_table(customers)
     x, recency, age = (floats(table[name]) for name in ("frequency", "recency_days", "age_days"))
     count = floats(table["customer_count"]) if "customer_count" in table.column_names else np.ones(len(x))
     known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
     x, recency, age, count = (column[known] for column in (x, recency, age, count))
     models = (parameters, *parameters.rivals)
-    found = [_moments(model, (x, recency, age, count), horizon_days) for model in models]
-    return TotalForecast(int(count.sum()), *np.array(found).T)
+    moments = [_moments(model, (x, recency, age, count), horizon_days) for model in models]
+    return TotalForecast(int(count.sum()), *np.array(moments).T)
 
 
 def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: float) -> tuple[float, ...]:
@@ -107,14 +111,16 @@ def _moments(parameters: ClvParameters, columns: tuple[Floats, ...], horizon: fl
     expected = p_alive * future.mean[cell]
     variance = p_alive * (future.pairs + future.mean)[cell] - expected**2
     total = float((count * expected).sum())
-    # How the total moves with the parameters is told well enough by every k-th row.
+    # Every k-th row shows well enough how the total moves with the parameters.
     rows = slice(None, None, max(-(-len(x) // MAX_SENSITIVITY_ROWS), 1))
-    usual = float((count * expected)[rows].sum())
+    expected_of_rows = float((count * expected)[rows].sum())
     ends = [np.nan, np.nan]
     if parameters.bounds is not None:
-        part = tuple(column[rows] for column in columns)
+        some = tuple(column[rows] for column in columns)
         moved = (ClvParameters(parameters.model, *values) for values in parameters.bounds)
-        ends = [total * expected_total(one, part, horizon) / usual if usual else 0.0 for one in moved]
+        ends = [
+            total * expected_total(one, some, horizon) / expected_of_rows if expected_of_rows else 0.0 for one in moved
+        ]
     return total, float((count * variance).sum()), *ends
 
 

@@ -1,8 +1,7 @@
 """Backtests: what was forecast of customers against what they then did, and against a naive forecast.
 
 A forecast is an amount (purchase days, revenue), or a probability (to leave, to spend more, to order within an
-interval). The baseline is what a person would have guessed without a model; a model that does not beat it does not earn
-its keep.
+interval). The baseline is what a person would guess without a model. A model that does not beat it is of no use.
 """
 
 from collections.abc import Iterator
@@ -10,18 +9,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-Floats = npt.NDArray[np.float64]
-
+from models.evaluation.probability import decile
+from models.types import Floats
 
 Scale = Literal["amount", "probability"]
 
 
-# Means of fewer customers say more of one customer than of the group.
+# A mean of fewer customers says more of one customer than of the group.
 LEAST_CUSTOMERS = 5
 
 
@@ -73,12 +71,6 @@ METRICS = {
 _VALUES = ("predicted", "actual", "baseline", "low", "high", "date_days", "guessed_days", "order_days")
 
 
-def decile(forecast: Floats) -> npt.NDArray[np.int64]:
-    """Tenth of each forecast, 1 the highest: 1 + floor(10 x share strictly higher), so equal values share one."""
-    higher = len(forecast) - np.searchsorted(np.sort(forecast), forecast, side="right")
-    return 1 + (10 * higher) // max(len(forecast), 1)
-
-
 def by_group(outcomes: pd.DataFrame) -> pd.DataFrame:
     """One row per dimension and group of customers: what was forecast and what happened, per customer.
 
@@ -95,9 +87,9 @@ def by_group(outcomes: pd.DataFrame) -> pd.DataFrame:
     dimensions = [name for name in outcomes.columns if name not in _VALUES]
     groups = {"all": pd.Series("all", outcomes.index), **{name: outcomes[name] for name in dimensions}}
     groups["decile"] = pd.Series([f"{n:02d}" for n in decile(outcomes["predicted"].to_numpy(float))], outcomes.index)
-    found = []
-    for dimension, value in groups.items():
-        rows = outcomes.assign(dimension=dimension, dimension_value=value.fillna("unknown"))
+    means_by_dimension = []
+    for dimension, group in groups.items():
+        rows = outcomes.assign(dimension=dimension, dimension_value=group.fillna("unknown"))
         means = rows.groupby(["dimension", "dimension_value"], as_index=False, sort=True).agg(
             customers=("actual", "size"),
             predicted=("predicted", "mean"),
@@ -105,27 +97,27 @@ def by_group(outcomes: pd.DataFrame) -> pd.DataFrame:
             baseline=("baseline", "mean"),
         )
         means.loc[means["customers"] < LEAST_CUSTOMERS, ["predicted", "actual", "baseline"]] = np.nan
-        found.append(means)
-    return pd.concat(found, ignore_index=True).round(dict.fromkeys(("predicted", "actual", "baseline"), DIGITS))
+        means_by_dimension.append(means)
+    all_means = pd.concat(means_by_dimension, ignore_index=True)
+    return all_means.round(dict.fromkeys(("predicted", "actual", "baseline"), DIGITS))
 
 
 def metrics(outcomes: pd.DataFrame, scale: Scale) -> list[Measured]:
     """How good a forecast is, metric by metric, beside its baseline.
 
-    Of an amount: ratio of totals, mean absolute error, decile error, Spearman's rank correlation and, where there are
-    columns low and high, the share of customers within their interval. Of a probability: ratio, AUC, Brier score and
-    decile error.
-    Of dates also: the share of orders within their interval, and how far off the dates were.
+    Amounts have the ratio of totals, the mean absolute error, the decile error, Spearman's rank correlation and, with
+    columns low and high, the share of customers within their interval. Probabilities have the ratio, the AUC, the Brier
+    score and the decile error. Dates also have the share of orders within their interval, and how far off they were.
 
     Args:
         outcomes: one row per customer: predicted, actual (0 or 1 for a probability), baseline (NaN: there is none);
-            low and high, if the forecast has an interval; if it is of dates, date_days (days to the one forecast),
-            guessed_days (to the one guessed without a model) and order_days (to what happened, NaN if nothing did).
+            low and high, if the forecast has an interval; if it is of dates, date_days (days to the forecast date),
+            guessed_days (to the date guessed without a model) and order_days (to the order, NaN if none came).
         scale: what is forecast.
     """
     actual = outcomes["actual"].to_numpy(float)
     forecast, baseline = outcomes["predicted"].to_numpy(float), outcomes["baseline"].to_numpy(float)
-    ours = dict(_values(forecast, actual, scale))
+    by_metric = dict(_values(forecast, actual, scale))
     naive: dict[str, float | None] = {}
     if np.isfinite(baseline).all():
         naive = dict(_values(baseline, actual, scale))
@@ -133,13 +125,13 @@ def metrics(outcomes: pd.DataFrame, scale: Scale) -> list[Measured]:
         low, high = (outcomes[name].to_numpy(float) for name in ("low", "high"))
         known = np.isfinite(low) & np.isfinite(high)
         within = (low <= actual) & (actual <= high)
-        ours["interval_coverage"] = float(within[known].mean()) if known.any() else None
+        by_metric["interval_coverage"] = float(within[known].mean()) if known.any() else None
     if "order_days" in outcomes.columns and len(outcomes):
-        came = outcomes[outcomes["order_days"].notna()]
-        ours["coverage_of_orders"] = float(came["actual"].mean()) if len(came) >= LEAST_CUSTOMERS else None
-        ours["median_error_days"] = _median_error(came, "date_days")
-        naive["median_error_days"] = _median_error(came, "guessed_days")
-    return [_measured(name, value, naive.get(name)) for name, value in ours.items()]
+        ordered = outcomes[outcomes["order_days"].notna()]
+        by_metric["coverage_of_orders"] = float(ordered["actual"].mean()) if len(ordered) >= LEAST_CUSTOMERS else None
+        by_metric["median_error_days"] = _median_error(ordered, "date_days")
+        naive["median_error_days"] = _median_error(ordered, "guessed_days")
+    return [_measured(name, value, naive.get(name)) for name, value in by_metric.items()]
 
 
 def _measured(metric: str, value: float | None, baseline: float | None) -> Measured:
@@ -149,11 +141,11 @@ def _measured(metric: str, value: float | None, baseline: float | None) -> Measu
     return Measured(metric, _rounded(value), _rounded(baseline), better, METRICS[metric].note)
 
 
-def _median_error(came: pd.DataFrame, days: str) -> float | None:
+def _median_error(ordered: pd.DataFrame, days: str) -> float | None:
     """Half of the dates are at most so many days off, either way; None for few, or where one is not known."""
-    if len(came) < LEAST_CUSTOMERS or came[days].isna().any():
+    if len(ordered) < LEAST_CUSTOMERS or ordered[days].isna().any():
         return None
-    return float((came[days] - came["order_days"]).abs().median())
+    return float((ordered[days] - ordered["order_days"]).abs().median())
 
 
 def _rounded(value: float | None) -> float | None:
@@ -161,7 +153,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _distance(metric: str, value: float) -> float:
-    """How far from right; twice as much is as far off as half as much."""
+    """How far a value is from the right one; a ratio of 2 is as far off as one of 1/2."""
     if metric == "forecast_ratio":
         return float(abs(np.log(value))) if value > 0 else float("inf")
     return abs(METRICS[metric].best - value)

@@ -13,7 +13,7 @@ REPLICATES = 1_000
 
 @dataclass(frozen=True)
 class LossDifference:
-    """Mean loss of the new forecast less that of the old one, with its 95 % interval; below 0 the new one is better."""
+    """Mean loss of the challenger less the champion's, with its 95 % interval; below 0 the challenger is better."""
 
     mean: float
     low: float
@@ -21,36 +21,36 @@ class LossDifference:
 
     @property
     def is_better(self) -> bool:
-        """The new one is better, beyond chance."""
+        """The challenger is better, beyond chance."""
         return self.high < 0
 
     @property
     def is_worse(self) -> bool:
-        """The new one is worse, beyond chance."""
+        """The challenger is worse, beyond chance."""
         return self.low > 0
 
     def __str__(self) -> str:
         return f"{self.mean:+.5f}, 95 % interval {self.low:+.5f} to {self.high:+.5f}"
 
 
-def paired_bootstrap(loss_new: npt.ArrayLike, loss_old: npt.ArrayLike, seed: int) -> LossDifference:
+def paired_bootstrap(challenger_loss: npt.ArrayLike, champion_loss: npt.ArrayLike, seed: int) -> LossDifference:
     """Percentile bootstrap of the mean difference of two losses on the same customers (Efron and Tibshirani 1993).
 
-    More than 1,000 customers are first put into 1,000 random groups of almost one size, which are then drawn whole:
-    the same distribution, at a cost that does not grow. The same losses, order and seed give the same interval.
+    More than 1,000 customers are first put into 1,000 random groups of almost one size, and groups are drawn whole.
+    The distribution is the same, and the cost does not grow. The same losses, order and seed give the same interval.
 
     Args:
-        loss_new: one loss per customer.
-        loss_old: of the same customers, in the same order.
+        challenger_loss: one per customer.
+        champion_loss: of the same customers, in the same order.
         seed: of the groups and draws.
 
     Raises:
-        ValueError: the two differ in length, are empty or hold a value that is no number.
+        ValueError: the two differ in length, are empty or hold NaN or infinity.
     """
-    new, old = np.asarray(loss_new, dtype=float), np.asarray(loss_old, dtype=float)
-    if new.shape != old.shape or new.ndim != 1 or not len(new):
-        raise ValueError(f"losses of the same customers are needed, not {new.shape} and {old.shape}")
-    difference = new - old
+    challenger, champion = np.asarray(challenger_loss, dtype=float), np.asarray(champion_loss, dtype=float)
+    if challenger.shape != champion.shape or challenger.ndim != 1 or not len(challenger):
+        raise ValueError(f"losses of the same customers are needed, not {challenger.shape} and {champion.shape}")
+    difference = challenger - champion
     if not np.isfinite(difference).all():
         raise ValueError("a loss is no number")
     random = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
-"""Drift: how far tonight's customers and scores have moved from those that a model was learnt on.
+"""Drift: how far tonight's customers and scores have moved from those that a model learnt from.
 
 The population stability index over bins fixed at training: the sum over bins of (tonight - training) x ln(tonight /
-training), shares each (Siddiqi 2006, Credit Risk Scorecards). Counts per bin add up over batches, so memory does not
+training), shares each (Siddiqi 2006, Credit Risk Scorecards). Integers per bin add up over batches, so memory does not
 grow with the number of customers.
 """
 
@@ -10,16 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-
-
-Counts = npt.NDArray[np.int64]
-
-
-QualityRow = tuple[str, float | None, str]
-
+from models.types import Floats, Indices, Integers, QualityRow
 
 BINS = 10
 
@@ -46,19 +38,19 @@ class Bins:
 
 
 def quantile_edges(values: Floats, bins: int) -> tuple[float, ...]:
-    """At most bins - 1 values that cut the others into parts of almost one size; equal values are not torn apart."""
+    """At most bins - 1 values that cut all into bins of almost one size; equal values stay in one bin."""
     known = np.sort(values[~np.isnan(values)])
     if not len(known):
         return ()
-    places = np.arange(1, bins) * len(known) // bins
-    edges = np.unique(known[places])
+    ranks = np.arange(1, bins) * len(known) // bins
+    edges = np.unique(known[ranks])
     return tuple(float(edge) for edge in edges[edges < known[-1]])
 
 
-def bin_of(edges: tuple[float, ...], values: Floats) -> npt.NDArray[np.intp]:
+def bin_of(edges: tuple[float, ...], values: Floats) -> Indices:
     """The bin of each value, len(edges) + 1 for NaN."""
-    place = np.searchsorted(np.asarray(edges, dtype=float), values, side="left")
-    return np.where(np.isnan(values), len(edges) + 1, place)
+    number = np.searchsorted(np.asarray(edges, dtype=float), values, side="left")
+    return np.where(np.isnan(values), len(edges) + 1, number)
 
 
 def fixed_bins(values: Floats) -> Bins:
@@ -68,12 +60,12 @@ def fixed_bins(values: Floats) -> Bins:
     return Bins(edges, tuple(float(share) for share in counts / max(len(values), 1)))
 
 
-def bin_counts(bins: Bins, values: Floats) -> Counts:
+def bin_counts(bins: Bins, values: Floats) -> Integers:
     """How many of the values lie in each bin; of several batches these add up."""
     return np.bincount(bin_of(bins.edges, values), minlength=len(bins.shares)).astype(np.int64)
 
 
-def stability_index(bins: Bins, counts: Counts) -> float | None:
+def stability_index(bins: Bins, counts: Integers) -> float | None:
     """Population stability index of tonight's counts against the training's shares; None for fewer than 2,000."""
     if counts.sum() < MIN_CUSTOMERS:
         return None
@@ -90,21 +82,21 @@ def stability_level(index: float) -> Literal["stable", "warning", "alarm"]:
 
 
 def drift_rows(
-    bins: Mapping[str, Bins], counts: Mapping[str, Counts], customers: str, training: str
+    bins: Mapping[str, Bins], counts: Mapping[str, Integers], customers: str, training: str
 ) -> list[QualityRow]:
     """(metric, value, note) for model_quality, one row per name of the counts: how far tonight's customers have moved.
 
     Args:
         bins: of the training, by name.
         counts: of tonight's customers, by name.
-        customers: whom they are of, in words.
-        training: when the bins are of, in words.
+        customers: who is counted, in words.
+        training: what the bins were made on, in words.
     """
     rows: list[QualityRow] = []
-    for name, counted in sorted(counts.items()):
-        index = stability_index(bins[name], counted)
+    for name, bin_count in sorted(counts.items()):
+        index = stability_index(bins[name], bin_count)
         if index is None:
-            rows.append((f"psi_{name}", None, f"{counted.sum():,} {customers} tonight; {MIN_CUSTOMERS:,} are needed"))
+            rows.append((f"psi_{name}", None, f"{bin_count.sum():,} {customers} tonight; {MIN_CUSTOMERS:,} are needed"))
         else:
             note = f"population stability index of {customers} against {training}"
             rows.append((f"psi_{name}", round(index, 6), f"{stability_level(index)}; {note}"))

@@ -3,14 +3,27 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-Floats = npt.NDArray[np.float64]
+from models.types import Booleans, Floats, Integers
+
+LEAST_PROBABILITY, HIGHEST_PROBABILITY = 0.001, 0.999
 
 
-Booleans = npt.NDArray[np.bool_]
+def published_probability(p: Floats) -> Floats:
+    """Probabilities as they are published: to 6 digits, within .001 and .999."""
+    return np.asarray(np.clip(p, LEAST_PROBABILITY, HIGHEST_PROBABILITY).round(6), dtype=float)
+
+
+def log_odds(p: Floats) -> Floats:
+    """ln(p / (1 - p)), of probabilities that are neither 0 nor 1."""
+    return np.asarray(np.log(p / (1 - p)))
+
+
+def logistic(score: Floats) -> Floats:
+    """1 / (1 + e^-score), without overflow: the probability whose log-odds are the score."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(score, -500, 500))))
 
 
 @dataclass(frozen=True)
@@ -22,18 +35,18 @@ class Logistic:
     slope_error: float = field(default=np.nan)
 
     def probability(self, x: Floats) -> Floats:
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.intercept + self.slope * x, -500, 500))))
+        return logistic(self.intercept + self.slope * x)
 
 
 def fit_logistic(x: Floats, y: Booleans) -> Logistic:
-    """Logistic regression on one feature by Newton's method; a hair of ridge keeps separable data finite."""
+    """Logistic regression on one feature by Newton's method; a tiny ridge keeps separable data finite."""
     center, spread = float(x.mean()), float(x.std()) or 1.0
     design = np.column_stack([np.ones(len(x)), (x - center) / spread])
     ridge = np.diag([0.0, 1e-9 * len(x)])
     weights = np.array([np.log((y.sum() + 0.5) / ((~y).sum() + 0.5)), 0.0])
     information = np.eye(2)
     for _ in range(100):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -500, 500)))
+        p = logistic(design @ weights)
         information = (design * (p * (1 - p))[:, None]).T @ design + ridge + np.eye(2) * 1e-12
         step = np.linalg.solve(information, design.T @ (y - p) - ridge @ weights)
         weights = weights + np.clip(step, -5, 5)
@@ -61,7 +74,7 @@ def brier(happened: Booleans, predicted: Floats) -> tuple[float, float]:
 
 def calibration_by_decile(happened: Booleans, predicted: Floats) -> pd.DataFrame:
     """One row per decile of risk, 1 the highest: decile, customers, predicted, actual, standard_error of actual."""
-    frame = pd.DataFrame({"decile": _decile(predicted), "predicted": predicted, "actual": happened.astype(float)})
+    frame = pd.DataFrame({"decile": decile(predicted), "predicted": predicted, "actual": happened.astype(float)})
     table = frame.groupby("decile", as_index=False).agg(
         customers=("actual", "size"), predicted=("predicted", "mean"), actual=("actual", "mean")
     )
@@ -70,17 +83,18 @@ def calibration_by_decile(happened: Booleans, predicted: Floats) -> pd.DataFrame
 
 
 def no_deciles() -> pd.DataFrame:
+    """The empty table of calibration_by_decile."""
     return pd.DataFrame(columns=["decile", "customers", "predicted", "actual", "standard_error"])
 
 
 def measures(happened: Booleans, predicted: Floats) -> list[tuple[str, float, str]]:
-    """AUC, Brier score, calibration and lift of one method."""
+    """(metric, value, note): AUC, Brier score, calibration and lift of one method."""
     base_rate = float(happened.mean())
     area, area_error = auc(happened, predicted)
     score, score_error = brier(happened, predicted)
-    line = fit_logistic(np.log(predicted / (1 - predicted)), happened)
+    line = fit_logistic(log_odds(predicted), happened)
     shift_error = float(np.sqrt((predicted * (1 - predicted)).sum())) / len(happened)
-    top = happened[_decile(predicted) == 1]
+    top = happened[decile(predicted) == 1]
     rows = [
         ("auc", area, _error(area_error)),
         ("brier", score, _error(score_error)),
@@ -99,10 +113,10 @@ def measures(happened: Booleans, predicted: Floats) -> list[tuple[str, float, st
     return [(metric, round(value, 6), note) for metric, value, note in rows]
 
 
-def _decile(predicted: Floats) -> npt.NDArray[np.int64]:
-    """1 + floor(10 x share strictly higher): 1 is the highest risk, equal scores share a decile."""
-    higher = len(predicted) - np.searchsorted(np.sort(predicted), predicted, side="right")
-    return 1 + (10 * higher) // max(len(predicted), 1)
+def decile(forecast: Floats) -> Integers:
+    """Decile of each forecast, 1 the highest: 1 + floor(10 x share strictly higher), so equal values share one."""
+    higher = len(forecast) - np.searchsorted(np.sort(forecast), forecast, side="right")
+    return 1 + (10 * higher) // max(len(forecast), 1)
 
 
 def _error(value: float) -> str:

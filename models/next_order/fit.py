@@ -1,4 +1,4 @@
-"""The next order's fit: regularity of intervals, then MBG/CNBD-k by maximum likelihood."""
+"""The fit of the next order: how regular intervals are, then MBG/CNBD-k by maximum likelihood."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ import pandas as pd
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import betaincc, betaln, gammaln
 
-from models.next_order.parameters import HALF_A_DAY, Floats, NextOrderParameters, QualityRow
+from models.next_order.parameters import HALF_A_DAY, NextOrderParameters
+from models.types import Floats, QualityRow
 
 MIN_REPEAT_CUSTOMERS = 30
 
@@ -17,7 +18,7 @@ K_BOUNDS = (0.1, 20.0)
 
 @dataclass(frozen=True)
 class NextOrderFit:
-    """One fit: parameters, None if refused, and why (note, in a marketer's words).
+    """One fit: its parameters, None if refused, and why (note, in a marketer's words).
 
     log_likelihood is that of buying and leaving given k, without (k - 1) Σ log(days), which no parameter changes.
     """
@@ -29,7 +30,7 @@ class NextOrderFit:
     note: str
 
     def quality(self) -> list[QualityRow]:
-        """(metric, value, note) for model_quality, without the parameters'."""
+        """(metric, value, note) for model_quality, without those of the parameters."""
         rows: list[QualityRow] = [("customers", float(self.customers), self.note)]
         if self.parameters is not None:
             rows.append(("log_likelihood", self.log_likelihood, "of buying and leaving, given k"))
@@ -49,13 +50,13 @@ def regularity(intervals: pd.DataFrame, rounding: float = HALF_A_DAY) -> float |
     """
     days = intervals["interval_days"] - rounding
     rows = intervals.assign(days=days * intervals["interval_count"], logs=np.log(days) * intervals["interval_count"])
-    own = rows.groupby("customer_id", sort=True)[["interval_count", "days", "logs"]].sum()
-    own = own[own["interval_count"] > 1]
-    if len(own) < MIN_REPEAT_CUSTOMERS:
+    by_customer = rows.groupby("customer_id", sort=True)[["interval_count", "days", "logs"]].sum()
+    by_customer = by_customer[by_customer["interval_count"] > 1]
+    if len(by_customer) < MIN_REPEAT_CUSTOMERS:
         return None
-    count, customers = np.unique(own["interval_count"].to_numpy(dtype=float), return_counts=True)
+    count, customers = np.unique(by_customer["interval_count"].to_numpy(dtype=float), return_counts=True)
     total = float(count @ customers)
-    log_shares = float((own["logs"] - own["interval_count"] * np.log(own["days"])).sum())
+    log_shares = float((by_customer["logs"] - by_customer["interval_count"] * np.log(by_customer["days"])).sum())
 
     def loss(log_k: float) -> float:
         k = np.exp(log_k)
@@ -71,9 +72,9 @@ def fit_next_order(
     """Parameters by maximum likelihood for a given k.
 
     Args:
-        patterns: frequency (later purchase days), recency_days (first to last purchase day), age_days (first to the
-            night) and customer_count, the customers who share them; the order of rows is without effect.
-        k: see regularity; None: it can't be told.
+        patterns: frequency (later purchase days), recency_days (first to last purchase day), age_days (first purchase
+            day to the night) and customer_count, of a pattern; the order of rows is without effect.
+        k: see regularity; None: unknown.
         start: where to begin the search, such as the last fit.
         rounding: as in regularity.
 
@@ -102,7 +103,7 @@ def fit_next_order(
 
     mean_age = float(weight @ age) / customers
     first = start or NextOrderParameters(k, 1.0, max(mean_age / 10, 1.0), 0.5, 2.0)
-    # Bounds that no shop comes near; at a = b = 0 nobody would ever leave and the data could not say so.
+    # No shop comes near these bounds; at a = b = 0 nobody would ever leave, and the data could not say so.
     bounds = [(-7.0, 7.0), (-7.0, 12.0), (-7.0, 7.0), (-7.0, 9.0)]
     guess = np.clip(np.log([first.r, first.alpha, first.a, first.b]), *np.transpose(bounds))
     found = minimize(loss, guess, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-8})

@@ -1,32 +1,27 @@
-"""Parameters of the next order's model."""
+"""The parameters of the next order, as they are fitted, kept (as JSON) and scored with."""
 
 import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-
-
-QualityRow = tuple[str, float | None, str]
-
+from models.types import QualityRow
 
 COVERAGE = 0.8
 
 
-# Less likely than this to order again: no date is named, as any would more likely be wrong than right.
+# Customers less likely than this to order again get no date, as any would more likely be wrong than right.
 PRESUMED_GONE = 0.5
 
 
-# Of what lies further ahead nothing is known; where few buy often, single intervals would reach thousands of years.
+# Nothing is known of what lies further ahead; where few buy often, some intervals would reach thousands of years.
 FURTHEST_DAYS = 3_650
 
 
 HALF_A_DAY = 0.5
 
 
-# Log-odds between which an interval's distribution is tabulated: from one in ten million to less than one in 10^12.
+# An interval's distribution is tabulated at these log-odds: from one in ten million to less than one in 10^12.
 LOG_ODDS = np.linspace(16.0, -28.0, 353)
 
 

@@ -8,14 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.churn.artefact import from_artefact, to_artefact
-from models.churn.columns import Floats
+from models.churn.drift import drift_columns
 from models.churn.fit import fit_churn
 from models.churn.model import ChurnModel
-from models.churn.score import churn_reasons, churn_tier, score_churn, scored_columns, with_p_alive
+from models.churn.score import churn_reasons, churn_tier, score_churn, with_p_alive
 from models.churn.season import Outcomes
 from models.clv.fit import fit_clv
-from models.clv.parameters import ClvParameters, QualityRow
+from models.clv.parameters import ClvParameters
 from models.evaluation.drift import bin_counts, drift_rows
+from models.types import Floats, QualityRow
 from pipelines.catalog import query
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
@@ -63,7 +64,7 @@ def churn_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         SEED,
         champion,
         buying=buying,
-        question=values_of(settings, FITTED_BY),
+        target_definition=values_of(settings, FITTED_BY),
         outcomes=_outcomes_by_date(engine, night.run_date, gap, settings),
         threads=settings.threads,
     )
@@ -156,7 +157,7 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
         customers = with_p_alive(batch, model.buying if model else None)
         rows, unadjusted = _scored(model, customers, settings)
         if model:
-            for name, values in scored_columns(model, customers, unadjusted).items():
+            for name, values in drift_columns(model, customers, unadjusted).items():
                 counts[name] += bin_counts(model.bins[name], values)
         return rows
 

@@ -12,14 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from models.clv.challenge import ChallengerResult, compare_with_champion, no_comparison
+from models.clv.challenge import compare_with_champion, difference_metric
+from models.clv.drift import DRIFT_COLUMNS, drift_columns
 from models.clv.fit import ClvFit, fit_clv
 from models.clv.holdout import HoldoutPeriod
-from models.clv.parameters import ClvParameters, Method, QualityRow, SpendParameters
-from models.clv.score import WATCHED, score_clv, tier_bounds, watched_columns
+from models.clv.parameters import ClvParameters, Method, SpendParameters
+from models.clv.score import score_clv, tier_bounds
 from models.clv.spend import SpendFit, fit_spend
 from models.clv.total import TotalForecast, forecast_total
+from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import Bins, bin_counts
+from models.types import QualityRow
 from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
@@ -168,10 +171,10 @@ def _compared(
 ) -> ChallengerResult:
     """Tonight's parameters against those in use (a row of clv_model), by what customers did in the last weeks."""
     if champion is None:
-        return no_comparison(challenger, "there is no earlier one")
+        return no_comparison(difference_metric(challenger), "there is no earlier one")
     if not has_target(champion, settings, _TARGET_SET_BY):
         reason = f"the earlier one was fitted by other settings ({', '.join(_TARGET_SET_BY)})"
-        return no_comparison(challenger, reason)
+        return no_comparison(difference_metric(challenger), reason)
     days = max((night.run_date - champion["trained_through"]).days, COMPARED_DAYS)
     last = type(challenger).from_json(champion["parameters"])
     return compare_with_champion(challenger, last, outcomes(days), days, SEED)
@@ -182,8 +185,8 @@ def _add_bins(model: _Components, engine: DuckDBEngine, night: Night, settings: 
     buying, spend, _ = _parameters(model)
     shoppers = engine.arrow("SELECT * FROM shopper ORDER BY customer_id")
     scored = score_clv(shoppers, buying, spend, settings.clv_horizon_days, 0.0, None)
-    columns = watched_columns(shoppers, scored, settings.active_days)
-    for name, watched in WATCHED.items():
+    columns = drift_columns(shoppers, scored, settings.active_days)
+    for name, watched in DRIFT_COLUMNS.items():
         if name in model and model[name]["trained_through"] == night.run_date:
             model[name]["bins"] = bins_json({column: columns[column] for column in watched}, settings, _BINS_SET_BY)
 
@@ -200,7 +203,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
     model = model_components(engine, "clv_model")
     buying, spend, rate = _parameters(model)
-    bins = {name: kept_bins(model[name], settings, _BINS_SET_BY) for name in WATCHED if name in model}
+    bins = {name: kept_bins(model[name], settings, _BINS_SET_BY) for name in DRIFT_COLUMNS if name in model}
     all_bins = {column: kept for by_column in bins.values() for column, kept in by_column.items()}
     counts = {column: np.zeros(len(kept.shares), np.int64) for column, kept in all_bins.items()}
     score = partial(
@@ -219,7 +222,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
             totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
         rows = score(batch)
         if all_bins:
-            columns = watched_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
+            columns = drift_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
             for column, kept in all_bins.items():
                 counts[column] += bin_counts(kept, columns[column])
         return rows
@@ -279,7 +282,7 @@ def _drift(
     made = []
     for name, kept in bins.items():
         learnt_through = model[name]["trained_through"]
-        rows = component_drift(kept, counts, WATCHED[name], _BINS_SET_BY)
+        rows = component_drift(kept, counts, DRIFT_COLUMNS[name], _BINS_SET_BY)
         metric = "model_age_days" if name == "buying" else "spend_model_age_days"
         rows.append(model_age(learnt_through, run_date, metric))
         made.append(quality_rows("clv", rows, learnt_through))

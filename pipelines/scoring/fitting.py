@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.clv.parameters import QualityRow
 from models.evaluation.drift import Bins, drift_rows, fixed_bins
+from models.types import QualityRow
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.settings import Settings

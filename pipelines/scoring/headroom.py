@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from models.clv.parameters import QualityRow
+from models.types import QualityRow
 from pipelines.catalog import query
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import Tables, kept_fit, last_fit_day, quality_rows

@@ -11,12 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.clv.challenge import ChallengerResult
+from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import bin_counts
-from models.next_order.challenge import compare_with_champion, no_comparison
+from models.next_order.challenge import DIFFERENCE_METRIC, compare_with_champion
+from models.next_order.drift import DRIFT_COLUMNS, drift_columns
 from models.next_order.fit import NextOrderFit, fit_next_order, regularity
-from models.next_order.parameters import NextOrderParameters, QualityRow
-from models.next_order.score import WATCHED, evaluate_next_order, score_next_order, watched_columns
+from models.next_order.holdout import evaluate_next_order
+from models.next_order.parameters import NextOrderParameters
+from models.next_order.score import score_next_order
+from models.types import QualityRow
 from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
@@ -124,9 +127,11 @@ def _compared(
 ) -> ChallengerResult:
     """Tonight's parameters against those in use (a row of next_order_model), by when customers ordered since."""
     if champion is None:
-        return no_comparison("there is no earlier one")
+        return no_comparison(DIFFERENCE_METRIC, "there is no earlier one")
     if not has_target(champion, settings, _TARGET_SET_BY):
-        return no_comparison(f"the earlier one was fitted by other settings ({', '.join(_TARGET_SET_BY)})")
+        return no_comparison(
+            DIFFERENCE_METRIC, f"the earlier one was fitted by other settings ({', '.join(_TARGET_SET_BY)})"
+        )
     days = max((night.run_date - champion["trained_through"]).days, COMPARED_DAYS)
     customers = _patterns_as_of(engine, night.run_date - timedelta(days), "SELECT * FROM purchase_day")
     last = NextOrderParameters.from_json(champion["parameters"])
@@ -137,7 +142,7 @@ def _bins(engine: DuckDBEngine, tonight: date, parameters: NextOrderParameters, 
     """Bins of what is watched, over all sampled customers: more than are fitted on, as few of them may be active."""
     patterns = _patterns_as_of(engine, tonight, "SELECT * FROM sampled_day WHERE net_spend > 0")
     customers = pa.Table.from_pandas(patterns, preserve_index=False)
-    columns = watched_columns(customers, score_next_order(customers, parameters), settings.active_days)
+    columns = drift_columns(customers, score_next_order(customers, parameters), settings.active_days)
     return bins_json(columns, settings, _BINS_SET_BY)
 
 
@@ -152,7 +157,7 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
         rows = score_next_order(batch, parameters)
         if bins:
             shoppers, forecasts = batch.filter(batch["is_shopper"]), rows.filter(batch["is_shopper"])
-            for name, values in watched_columns(shoppers, forecasts, settings.active_days).items():
+            for name, values in drift_columns(shoppers, forecasts, settings.active_days).items():
                 counts[name] += bin_counts(bins[name], values)
         return _dated(rows, night.run_date)
 
@@ -160,7 +165,7 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
     drift: list[QualityRow] = []
     learnt_through = model["trained_through"] if model else night.run_date
     if model:
-        drift = component_drift(bins, counts, WATCHED, _BINS_SET_BY)
+        drift = component_drift(bins, counts, DRIFT_COLUMNS, _BINS_SET_BY)
         drift.append(model_age(learnt_through, night.run_date))
     return {
         "customer_next_order": "SELECT * FROM scored_next_order",

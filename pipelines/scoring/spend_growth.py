@@ -8,7 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from models.evaluation.drift import bin_counts, drift_rows
-from models.spend_growth import SpendGrowthModel, fit_spend_growth, score_spend_growth, watched
+from models.spend_growth.artefact import SpendGrowthModel
+from models.spend_growth.drift import drift_columns
+from models.spend_growth.fit import fit_spend_growth
+from models.spend_growth.score import score_spend_growth
 from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.fitting import (
@@ -86,7 +89,7 @@ def customer_spend_more(engine: DuckDBEngine, night: Night, _settings: Settings)
         customers = batch.drop_columns("customer_id").to_pandas()
         p = score_spend_growth(model, customers)
         if model:
-            for name, values in watched(customers, p):
+            for name, values in drift_columns(customers, p).items():
                 counts[name] += bin_counts(model.bins[name], values)
         columns = {
             "customer_id": batch["customer_id"],

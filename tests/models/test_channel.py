@@ -115,9 +115,9 @@ def test_clicks_that_go_with_buying_count_and_clicks_that_do_not_hardly_do(known
 def test_a_frequent_buyer_reached_on_one_channel_is_expected_to_buy_more_on_all(known):
     fit = known[2]
     own = responses({"customer_id": "new", "channel": "push", "delivered_count": 4, "purchase_count": 2})
-    new, usual = score_channel(fit.model, pd.Series("loyal", index=["new", "usual"]), own)[list(BASE)].to_numpy()
-    assert (new > usual).all()
-    assert usual == pytest.approx(list(BASE.values()), abs=0.02)
+    new, silent = score_channel(fit.model, pd.Series("loyal", index=["new", "silent"]), own)[list(BASE)].to_numpy()
+    assert (new > silent).all()
+    assert silent == pytest.approx(list(BASE.values()), abs=0.02)
 
 
 def test_many_own_contacts_decide_and_few_do_not(known):
@@ -215,7 +215,7 @@ def test_rates_are_of_all_customers_though_only_some_tell_how_much_they_differ(k
     some = frame[frame["customer_id"] < "c02000"]
     part = fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), some)
     assert part.model.rates.equals(fit.model.rates)
-    assert part.model.usual_signs == fit.model.usual_signs
+    assert part.model.sign_rates == fit.model.sign_rates
     assert part.model.customer_concentration == pytest.approx(fit.model.customer_concentration, rel=0.5)
     assert part.model.customer_concentration != fit.model.customer_concentration
 

@@ -46,7 +46,7 @@ def test_the_strongest_topic_comes_first_and_three_at_most():
 def test_words_are_given_only_where_they_are_true():
     assert [row[0] for row in words(effects(days_since_last_order=1.0))] == [
         "no order for 74 days (usually every 21)",
-        None,  # nothing is usual yet, and 74 days are no more than others' median
+        None,  # without mean days yet, and 74 days are no more than others' median
         None,  # 10 days are no silence for who orders every 21
         "no order for 300 days (usually every 1)",
         "no order for 20 days (usually every 1)",

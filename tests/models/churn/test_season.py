@@ -58,7 +58,7 @@ def test_between_two_dates_a_level_is_on_the_line_between_them():
 
 @pytest.mark.parametrize("before", [500, 250])
 def test_what_the_year_before_did_not_foretell_moves_nothing(before):
-    # Last year's level is high once more, but the year before that it was usual, or low.
+    # Last year's level is high once more, but the year before that it was ordinary, or low.
     churned = yearly(range(3, 40)) | {day(26): before, day(39): before}
     found = outcomes(churned).season(NIGHT, CUT_OFFS)
     assert found.slope == 0
@@ -66,7 +66,7 @@ def test_what_the_year_before_did_not_foretell_moves_nothing(before):
 
 
 def test_one_closed_quarter_moves_nothing_in_the_year_in_which_it_is_known():
-    # It is no like of the usual year before, and the usual quarters after it are no like of it.
+    # The ordinary year before did not foretell it, and it does not foretell the ordinary quarters after it.
     churned = dict.fromkeys(map(day, range(3, 30)), 500) | {day(n): 900 for n in (4, 5, 6)}
     assert outcomes(churned).season(NIGHT, CUT_OFFS) == Season(0.0, 0.0, 14)
 
@@ -98,20 +98,20 @@ def test_who_has_been_silent_for_long_is_expected_to_leave_more_often():
 
 def test_what_is_not_known_on_the_day_of_the_forecast_has_no_effect():
     churned = yearly(range(3, 40))
-    judged_at = CUT_OFFS[-1]
-    later = {at: 900 for at in churned if at > judged_at - WINDOW}
+    holdout_at = CUT_OFFS[-1]
+    later = {at: 900 for at in churned if at > holdout_at - WINDOW}
     assert len(later) == 3
-    before = outcomes(churned).season(judged_at, CUT_OFFS[:-1])
-    assert outcomes(churned | later).season(judged_at, CUT_OFFS[:-1]) == before
+    before = outcomes(churned).season(holdout_at, CUT_OFFS[:-1])
+    assert outcomes(churned | later).season(holdout_at, CUT_OFFS[:-1]) == before
     assert before.dates == 21
 
 
 def test_dates_with_few_of_an_outcome_are_left_out():
     few = MIN_OF_EACH_OUTCOME - 1
-    usual = outcomes({at: count for at, count in yearly(range(3, 40)).items() if at != day(20)})
-    expected = usual.season(NIGHT, CUT_OFFS)
+    complete = outcomes({at: count for at, count in yearly(range(3, 40)).items() if at != day(20)})
+    expected = complete.season(NIGHT, CUT_OFFS)
     for count in (few, 1000 - few):
-        rows = pd.concat([usual.rows, outcomes({day(20): count}).rows.assign(days_since_last_order=6)])
+        rows = pd.concat([complete.rows, outcomes({day(20): count}).rows.assign(days_since_last_order=6)])
         assert Outcomes(rows, WINDOW, NIGHT).season(NIGHT, CUT_OFFS) == expected
 
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance
 
-from models.clv.challenge import compare_with_champion, no_comparison, purchase_deviance, spend_deviance
+from models.clv.challenge import compare_with_champion, difference_metric, purchase_deviance, spend_deviance
 from models.clv.parameters import ClvParameters, SpendParameters
 from models.clv.score import expected_spend, score_clv
+from models.evaluation.challenge import no_comparison
 
 BUYING = ClvParameters("mbg/nbd", r=0.9, alpha=30.0, a=0.5, b=4.0)
 SPEND = SpendParameters(p=2.0, q=4.0, v=60.0)
@@ -69,9 +70,9 @@ def test_what_expects_too_much_or_too_little_beyond_chance_is_refused(customers,
     prefix = "" if field == "alpha" else "spend_"
     for factor in (0.4, 2.5):
         wrong = replace(true, **{field: factor * getattr(true, field)})
-        trial = compare_with_champion(wrong, true, customers, WINDOW, seed=1)
-        assert trial.is_refused
-        (metric, value, note), refusal = trial.quality
+        result = compare_with_champion(wrong, true, customers, WINDOW, seed=1)
+        assert result.is_refused
+        (metric, value, note), refusal = result.quality
         assert metric == f"{prefix}deviance_less_last_model"
         assert value > 0
         by = " by 1 % of the loss," if prefix else ""
@@ -99,9 +100,9 @@ def test_spend_that_is_worse_beyond_chance_by_less_than_a_hundredth_of_the_loss_
     near = replace(SPEND, v=1.04 * SPEND.v, p=0.97 * SPEND.p)
     even = customers.assign(spend=expected_spend(SPEND, customers["frequency"], customers["repeat_revenue"]))
     even["spend"] *= even["purchase_days"] * np.where(np.arange(len(even)) % 2, 1.9, 0.1)  # no chance in it
-    trial = compare_with_champion(near, SPEND, even, WINDOW, seed=1)
-    (_, value, note) = trial.quality[0]
-    assert not trial.is_refused
+    result = compare_with_champion(near, SPEND, even, WINDOW, seed=1)
+    (_, value, note) = result.quality[0]
+    assert not result.is_refused
     low = float(note.split("interval ")[1].split(" to ")[0])
     assert 0 < low < value < 0.01 * spend_deviance(SPEND, even).mean()
 
@@ -138,9 +139,9 @@ def test_with_fewer_than_30_buyers_nothing_is_held_against_anything(customers):
     idle = customers[customers["purchase_days"] == 0]
     few = pd.concat([idle, customers[customers["purchase_days"] > 0].iloc[:29]])
     for nobody, count in ((few, 29), (idle, 0), (customers.iloc[:0], 0)):
-        trial = compare_with_champion(wrong, BUYING, nobody, WINDOW, seed=1)
-        assert not trial.is_refused
-        assert trial.quality == [
+        result = compare_with_champion(wrong, BUYING, nobody, WINDOW, seed=1)
+        assert not result.is_refused
+        assert result.quality == [
             (
                 "deviance_less_last_model",
                 None,
@@ -153,9 +154,9 @@ def test_with_fewer_than_30_buyers_nothing_is_held_against_anything(customers):
 
 
 def test_without_an_earlier_model_the_reason_is_told():
-    trial = no_comparison(SPEND, "there is no earlier one")
-    assert not trial.is_refused
-    assert trial.quality == [
+    result = no_comparison(difference_metric(SPEND), "there is no earlier one")
+    assert not result.is_refused
+    assert result.quality == [
         (
             "spend_deviance_less_last_model",
             None,

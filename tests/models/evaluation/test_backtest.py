@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluation.backtest import Measured, by_group, decile, metrics
+from models.evaluation.backtest import Measured, by_group, metrics
+from models.evaluation.probability import decile
 
 
 def outcomes(predicted, actual, baseline=None, **columns):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.next_order.challenge import compare_with_champion, no_comparison, waiting_loss
+from models.evaluation.challenge import no_comparison
+from models.next_order.challenge import DIFFERENCE_METRIC, compare_with_champion, waiting_loss
 from models.next_order.parameters import NextOrderParameters
 
 TRUE = NextOrderParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
@@ -80,9 +81,9 @@ def test_who_orders_on_a_day_held_impossible_is_no_infinite_loss():
     ids=["too late", "too early", "too sure", "nobody leaves", "all leave"],
 )
 def test_what_is_worse_beyond_chance_is_refused_and_never_the_other_way_round(customers, wrong):
-    trial = compare_with_champion(wrong, TRUE, customers, DAYS, seed=1)
-    assert trial.is_refused
-    (metric, value, note), refusal = trial.quality
+    result = compare_with_champion(wrong, TRUE, customers, DAYS, seed=1)
+    assert result.is_refused
+    (metric, value, note), refusal = result.quality
     assert metric == "log_loss_less_last_model"
     assert value > 0
     assert note.startswith("minus log probability by the new model less that by the last one, of when 3,000 customers ")
@@ -121,13 +122,17 @@ def test_too_few_to_tell_and_the_new_one_is_taken(customers):
     silent, wrong = customers[~ordered], replace(TRUE, alpha=900.0)
     few = pd.concat([silent, customers[ordered].iloc[:29]])
     for known, count in ((few, 29), (silent, 0), (customers.iloc[:0], 0)):
-        trial = compare_with_champion(wrong, TRUE, known, DAYS, seed=1)
-        assert trial == no_comparison(f"{count} customers known before ordered in the last 28 days, and 30 are needed")
-        assert not trial.is_refused
+        result = compare_with_champion(wrong, TRUE, known, DAYS, seed=1)
+        assert result == no_comparison(
+            DIFFERENCE_METRIC, f"{count} customers known before ordered in the last 28 days, and 30 are needed"
+        )
+        assert not result.is_refused
     enough = pd.concat([silent, customers[ordered].iloc[:30]])
     assert compare_with_champion(wrong, TRUE, enough, DAYS, seed=1).quality[0][1] is not None
 
 
 def test_without_an_earlier_model_the_reason_is_told():
-    told = "the new model is published without being held against an earlier one: there is no earlier one"
-    assert no_comparison("there is no earlier one").quality == [("log_loss_less_last_model", None, told)]
+    note = "the new model is published without being held against an earlier one: there is no earlier one"
+    assert no_comparison(DIFFERENCE_METRIC, "there is no earlier one").quality == [
+        ("log_loss_less_last_model", None, note)
+    ]

@@ -1,143 +1,15 @@
-"""Next order: the published parameters, intervals that hold what they promise, and no date where none is honest."""
+"""The next order: intervals that hold what they promise, and no date where none is honest."""
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lifetimes.datasets import load_cdnow_summary
+from next_order_customers import POPULATION, customers
 from scipy.special import betaincc, betainccinv
 
-from models.next_order.fit import fit_next_order, regularity
 from models.next_order.parameters import NextOrderParameters
-from models.next_order.score import (
-    MIN_JUDGED,
-    WATCHED,
-    evaluate_next_order,
-    interval_probability,
-    score_next_order,
-    watched_columns,
-)
-
-POPULATION = NextOrderParameters(k=1.4, r=1.3, alpha=12.0, a=0.6, b=5.0)
-NIGHT = 500
-
-
-def bought_days(customers: int, k: float, seed: int, last_day: int = 700) -> list[np.ndarray]:
-    """Purchase days by customer: he joins on a day, has his own rate and chance to leave, intervals are Gamma(k)."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(customers):
-        rate, leaves = rng.gamma(1.3, 1 / 12), rng.beta(0.6, 5)
-        day, days = rng.uniform(0, NIGHT), []
-        while day < last_day:
-            days.append(int(day))
-            if rng.random() < leaves:
-                break
-            day += rng.gamma(k, 1 / rate)
-        found.append(np.unique(days).astype(int))
-    return found
-
-
-def patterns_of(days: list[np.ndarray]) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """What is known on the night: patterns, lengths of intervals; and the days to each next purchase day after it."""
-    rows, intervals, following = [], [], []
-    for number, own in enumerate(days):
-        past, later = own[own <= NIGHT], own[own > NIGHT]
-        if len(past):
-            name = f"c{number:05d}"
-            rows.append((name, len(past) - 1, past[-1] - past[0], NIGHT - past[0], 1))
-            intervals += [(name, length, 1) for length in np.diff(past)]
-            following.append(later[0] - NIGHT if len(later) else np.nan)
-    patterns = pd.DataFrame(rows, columns=["customer_id", "frequency", "recency_days", "age_days", "customer_count"])
-    lengths = pd.DataFrame(intervals, columns=["customer_id", "interval_days", "interval_count"])
-    return patterns, lengths, np.array(following)
-
-
-@pytest.fixture(scope="module")
-def simulated():
-    return patterns_of(bought_days(4000, k=2.0, seed=3))
-
-
-@pytest.fixture(scope="module")
-def fit(simulated):
-    patterns, intervals, _ = simulated
-    return fit_next_order(patterns, regularity(intervals))
-
-
-def customers(*rows: tuple[float | None, float | None, float | None]) -> pa.Table:
-    x, recency, age = zip(*rows, strict=True)
-    columns = {"frequency": x, "recency_days": recency, "age_days": age}
-    ids = {"customer_id": pa.array([f"c{i}" for i in range(len(rows))])}
-    return pa.table(ids | {name: pa.array(values, pa.int64()) for name, values in columns.items()})
-
-
-# What is learnt
-
-
-def test_with_k_1_cdnow_gives_the_published_parameters_of_mbg_nbd():
-    """Batislam, Denizel and Filiztekin 2007."""
-    cdnow = load_cdnow_summary().rename(columns={"recency": "recency_days", "T": "age_days"})
-    fit = fit_next_order(cdnow.assign(customer_count=1), k=1.0, rounding=0.0)
-    found = fit.parameters
-    assert (found.r, found.alpha) == pytest.approx((0.525, 6.183), abs=0.0005)
-    assert (found.a, found.b) == pytest.approx((0.891, 1.614), abs=0.0005)
-    assert fit.log_likelihood == pytest.approx(-9582.1, abs=0.5)
-    assert (fit.customers, fit.repeat_customers) == (2357, 946)
-
-
-@pytest.mark.parametrize(("k", "bounds"), [(1.0, (0.9, 1.2)), (2.0, (1.7, 2.2)), (6.0, (5.0, 6.6))])
-def test_regularity_is_found_whatever_the_customers_rates(k, bounds):
-    _, intervals, _ = patterns_of(bought_days(1500, k=k, seed=11))
-    assert bounds[0] < regularity(intervals) < bounds[1]
-
-
-def test_interval_counts_stand_for_as_many_intervals(simulated):
-    _, intervals, _ = simulated
-    some = intervals.head(5000)
-    grouped = some.groupby(["customer_id", "interval_days"], as_index=False)["interval_count"].sum()
-    assert regularity(grouped) == pytest.approx(regularity(some))
-
-
-def test_customers_and_order_of_rows_are_without_effect(simulated):
-    patterns, intervals, _ = simulated
-    some = patterns.head(400)
-    k = regularity(intervals)
-    grouped = some.groupby(["frequency", "recency_days", "age_days"], as_index=False)["customer_count"].sum()
-    shuffled = fit_next_order(some.sample(frac=1, random_state=5), k)
-    assert shuffled == fit_next_order(some, k) == fit_next_order(grouped, k)
-
-
-def test_too_few_repeat_buyers_are_refused_with_the_reason():
-    patterns = pd.DataFrame({"frequency": [0, 1], "recency_days": [0, 5], "age_days": [9, 9], "customer_count": [7, 2]})
-    fit = fit_next_order(patterns, None)
-    assert fit.parameters is None
-    assert fit.note.startswith("no model of the next order: 2 of 9 customers bought again; 30 ")
-    assert fit.quality() == [("customers", 9.0, fit.note)]
-
-
-def test_no_customers_are_refused_and_have_no_regularity():
-    nobody = pd.DataFrame(columns=["customer_id", "interval_days", "interval_count"], dtype=float)
-    assert regularity(nobody) is None
-    none = pd.DataFrame(columns=["frequency", "recency_days", "age_days", "customer_count"], dtype=float)
-    assert fit_next_order(none, None).customers == 0
-
-
-@pytest.mark.parametrize("row", [(2, 1, 9), (1, 5, 4), (-1, 0, 4)])
-def test_a_pattern_that_cannot_be_is_refused(row):
-    patterns = pd.DataFrame([(*row, 1)], columns=["frequency", "recency_days", "age_days", "customer_count"])
-    with pytest.raises(ValueError, match="can't be"):
-        fit_next_order(patterns, 1.0)
-
-
-def test_parameters_are_kept_as_json():
-    assert NextOrderParameters.from_json(POPULATION.to_json()) == POPULATION
-    with pytest.raises(ValueError, match="not a set of parameters"):
-        NextOrderParameters.from_json('{"k": 1, "r": 1, "alpha": -1, "a": 1, "b": 1}')
-
-
-# What is forecast
+from models.next_order.score import interval_probability, score_next_order
 
 
 def test_intervals_hold_four_of_five_orders(simulated, fit):
@@ -168,10 +40,10 @@ def test_p_order_again_is_calibrated(simulated, fit):
 def test_the_median_is_as_often_too_early_as_too_late(simulated, fit):
     patterns, _, following = simulated
     found = score_next_order(pa.Table.from_pandas(patterns), fit.parameters).to_pandas()
-    judged = (found["high_days"] <= 150).to_numpy() & np.isfinite(following)
-    days = found["next_days"][judged]
-    assert (following[judged] < days).mean() < 0.55
-    assert (following[judged] > days).mean() < 0.55
+    ended = (found["high_days"] <= 150).to_numpy() & np.isfinite(following)
+    days = found["next_days"][ended]
+    assert (following[ended] < days).mean() < 0.55
+    assert (following[ended] > days).mean() < 0.55
 
 
 @settings(max_examples=60, deadline=None)
@@ -225,56 +97,6 @@ def test_batches_and_order_are_without_effect(simulated, fit):
     assert backwards[::-1] == whole
 
 
-def test_drift_is_watched_of_the_active_on_what_does_not_grow_by_itself():
-    known = customers((4, 60, 65), (0, 0, 9), (3, 30, 120), (None, None, None), (20, 60, 140))
-    scored = score_next_order(known, POPULATION)
-    found = watched_columns(known, scored, active_days=90)
-    p, days = (np.array(scored[name].to_pylist(), dtype=float)[[0, 1, 4]] for name in ("p_order_again", "next_days"))
-    expected = {
-        "days_between_purchases": [15, np.nan, 3],
-        "days_since_last_purchase": [5, 9, 80],
-        "p_order_again": p,
-        "next_order_days": days,
-    }
-    assert tuple(found) == WATCHED
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values)
-    assert np.isnan(days).tolist() == [False, False, True]
-
-
-# How it is judged
-
-
-def test_judged_is_who_ordered_after_an_interval_that_has_ended():
-    count = MIN_JUDGED
-    columns = {"p_order_again": 0.8, "low_days": 2, "next_days": 5, "high_days": 10}
-    rows = {name: pa.array([value] * (3 * count)) for name, value in columns.items()}
-    rows["high_days"] = pa.array([10] * (2 * count) + [31] * count)
-    # A quarter comes too early, three in ten never, of the last third the interval is still open.
-    half = np.where(np.arange(2 * count) % 4 == 0, 1.0, 7.0)
-    half[np.arange(2 * count) % 10 > 6] = np.nan
-    found = {
-        name: (value, note)
-        for name, value, note in evaluate_next_order(
-            pa.table(rows), np.concatenate([half, np.full(count, 7.0)]), follow_up_days=30
-        )
-    }
-    came = np.isfinite(half)
-    assert found["coverage"][0] == pytest.approx((half[came] == 7).mean())
-    assert found["coverage_of_all"][0] == pytest.approx((half == 7).mean())
-    assert found["ordered_again"][0] == pytest.approx(came.mean())
-    assert "stated 0.640" in found["coverage_of_all"][1]
-    assert found["median_error_days"][0] == 2
-    assert found["late_share"][0] == pytest.approx((half[came] == 7).mean())
-
-
-def test_too_few_to_judge_is_said_and_nothing_measured():
-    forecast = score_next_order(customers((3, 30, 40)), None)
-    [(metric, value, note)] = evaluate_next_order(forecast, [4.0], 180)
-    assert (metric, value) == ("coverage", None)
-    assert note == "0 intervals of 180 days ago can be judged; 100 are needed"
-
-
 def test_what_lies_more_than_ten_years_ahead_is_no_date():
     few_buy_often = NextOrderParameters(1.0, 0.05, 20.0, 0.1, 50.0)
     rows = pa.table({"customer_id": ["a"], "frequency": [0], "recency_days": [0], "age_days": [600]})
@@ -283,9 +105,6 @@ def test_what_lies_more_than_ten_years_ahead_is_no_date():
     some = NextOrderParameters(1.0, 0.5, 20.0, 0.1, 50.0)
     (row,) = score_next_order(rows, some).to_pylist()
     assert row["next_days"] < row["high_days"] == 3650
-
-
-# The probability of an interval
 
 
 def with_intervals(known: pa.Table, parameters: NextOrderParameters) -> pa.Table:

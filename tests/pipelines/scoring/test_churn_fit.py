@@ -14,7 +14,7 @@ from models.churn.artefact import from_artefact, to_artefact
 from models.churn.model import ChampionState, Curve, Scorer
 from models.churn.score import score_churn
 from models.evaluation.compare import LossDifference
-from pipelines.publishing.run_summary import _models_to_doubt
+from pipelines.publishing.night_warnings import model_warnings
 from pipelines.scoring import churn as score
 from pipelines.scoring.fitting import quality_rows
 from pipelines.store.manifest import TableState
@@ -77,7 +77,7 @@ def test_a_kept_models_numbers_have_its_own_day_and_the_attempts_have_tonights(s
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.churn.fit.paired_bootstrap", lambda *_: LossDifference(0.2, 0.1, 0.3))
+        patch.setattr("models.evaluation.challenge.paired_bootstrap", lambda *_: LossDifference(0.2, 0.1, 0.3))
         refused = days_of(shop.fit())
     assert refused.keys() == {before, CUT_OFFS[-1]}
     assert {"training_rows", "reasons_explain", "auc", "brier", "calibration_slope", "customers"} <= refused[before]
@@ -139,7 +139,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         shop.give(name, quality_rows(model, rows, NIGHT))
         states[name] = TableState(data_files=shop.engine.write(f"SELECT * FROM {name}", name))
     manifest = SimpleNamespace(tables=states)
-    assert _models_to_doubt(shop.night.lake, manifest) == [
+    assert model_warnings(shop.night.lake, manifest) == [
         "model churn, new_model_refused 1: the last one stays",
         "model churn, psi_score 0.3: moved",
         "model clv, model_age_days 36: old",
@@ -151,7 +151,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         "model next_order, model_age_days 36: old",
         "model next_order, psi_next_order_days 0.4: moved",
     ]
-    assert _models_to_doubt(shop.night.lake, SimpleNamespace(tables={})) == []
+    assert model_warnings(shop.night.lake, SimpleNamespace(tables={})) == []
 
 
 # Small data

@@ -13,7 +13,7 @@ from regulars import NIGHT, Till, load
 
 from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.publishing.run_summary import _models_to_doubt
+from pipelines.publishing.night_warnings import model_warnings
 from pipelines.scoring import fitting
 from pipelines.scoring import next_order as due
 from pipelines.tables.inputs import contract_of
@@ -275,7 +275,7 @@ def test_a_home_holds_its_second_week_against_the_first(retailer, monkeypatch):
     assert {found[2][name] for name in ("k", "r")} == {found[1][name] for name in ("k", "r")}
     ages = [dict(retailer.rows(night, "next_order_drift", "metric, value"))["model_age_days"] for night in nights]
     assert ages == [0.0, 0.0, 36.0]
-    warned = [_models_to_doubt(night.lake, night.lake.manifest(night.run_date)) for night in nights]
+    warned = [model_warnings(night.lake, night.lake.manifest(night.run_date)) for night in nights]
     assert warned[:2] == [[], []]
     assert [words.split(":")[0] for words in warned[2]] == [
         "model next_order, model_age_days 36",

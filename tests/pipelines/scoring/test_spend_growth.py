@@ -10,7 +10,7 @@ import pytest
 from order_days import metrics
 from regulars import NIGHT, load
 
-from models.spend_growth import Regression, SpendGrowthModel
+from models.spend_growth.artefact import Regression, SpendGrowthModel
 from pipelines.scoring import fitting
 from pipelines.scoring import spend_growth as growth
 
