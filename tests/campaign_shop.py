@@ -69,7 +69,7 @@ class CampaignShop:
     """One night after another in memory, and the folder that they are exported to."""
 
     def __init__(self, out_dir: Path) -> None:
-        self.con = duckdb.connect()
+        self.con = duckdb.connect(config={"threads": 1})
         self.con.execute("SET TimeZone = 'Europe/Berlin'")
         register_functions(self.con, "US")
         self.con.execute(TABLES)

@@ -1,6 +1,7 @@
 """A small retailer for tests: deliver extracts, load nights without Airflow, look at tables."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -27,6 +28,8 @@ HEADERS = {
     "promo_redemptions": "promo_code,receipt_id",
 }
 
+# A marketer edits the shipped campaigns; the tests' nights have their own.
+os.environ["LOYALTY_CAMPAIGNS"] = str(Path(__file__).parent / "campaigns.yaml")
 
 # What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, fits and batches.
 # A file's tests run in one worker, so these begin first, and in this order.

@@ -13,7 +13,12 @@ import pytest
 from nights import hashes, outcome, table_rows
 from shop import write_shop
 
-SETTINGS = {"LOYALTY_TIMEZONE": "Europe/Moscow", "LOYALTY_CURRENCY": "RUB", "LOYALTY_PHONE_REGION": "RU"}
+SETTINGS = {
+    "LOYALTY_TIMEZONE": "Europe/Moscow",
+    "LOYALTY_CURRENCY": "RUB",
+    "LOYALTY_PHONE_REGION": "RU",
+    "LOYALTY_CAMPAIGNS": str(Path(__file__).parent / "campaigns.yaml"),
+}
 COLUMNS = {
     "customer_360": (
         "customer_id registered_at acquisition_channel region first_order_date last_order_date order_count "
