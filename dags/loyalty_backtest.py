@@ -1,8 +1,8 @@
 """### The backtest: are the forecasts worth anything?
 
-Once a week, holds what the models forecast in the past against what customers then did, by decile, cohort and segment:
-what earlier nights published, and what today's models would have said at dates of the past. It looks at the last night
-that was committed before the end of its interval; the nights after it show the result in the tables `backtest`,
+Once a week, compares what the models forecast in the past with what customers then did, by decile, cohort and segment:
+what earlier nights published, and what today's models would have said at past dates. It looks at the last night that
+was committed before the end of its interval. The nights after it show the result in the tables `backtest`,
 `backtest_quality` and `model_quality`, and in the report.
 
 Started by hand it needs the parameter `run_date`, a night that was run.
@@ -43,7 +43,7 @@ def last_day(context: "Context") -> date:
 
 
 class Backtest(BaseOperator):
-    """Judge past forecasts by what the night knows, and keep the result for later nights to show."""
+    """Compare past forecasts with what the night knows, and keep the result for later nights to show."""
 
     def execute(self, context: "Context") -> None:
         import os

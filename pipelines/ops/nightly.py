@@ -158,7 +158,7 @@ def export(run_date: date, run_id: str) -> bool:
 def report(run_date: date, run_id: str) -> Path | None:
     """Write the night's report from its warehouse, unless a later night is published."""
     with _step_of("write_report", run_date, run_id) as (_, settings, _):
-        from pipelines.report import write_report
+        from pipelines.report.write import write_report
         from pipelines.store.home import published_night, reports_folder, warehouse_path
 
         if published_night(settings.home) != run_date:

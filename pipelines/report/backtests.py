@@ -1,4 +1,4 @@
-"""How far the forecasts can be trusted: what was forecast at past dates, and what then happened."""
+"""How far the forecasts can be trusted: what was forecast at past dates, beside the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from pipelines.report.words import Row, Show, compact, counted, day, number, per
 
 @dataclass(frozen=True)
 class _Measure:
-    """What is forecast, in words, and how it and its customer-by-customer errors are shown."""
+    """What is forecast, in words, and how the forecast and its errors are shown.
+
+    error, order: the metrics of distance and of order, customer by customer. guess: what is said without a model.
+    """
 
     name: str
     title: str
@@ -22,7 +25,7 @@ class _Measure:
     guess: str
 
 
-_AS_BEFORE = "each customer does as in as many days before"
+_AS_BEFORE = "each customer buys as much as in the same number of days before"
 _MEASURES = (
     _Measure(
         "purchase_days", "Purchase days per customer", "purchase days", compact, "hundredths",
@@ -34,15 +37,15 @@ _MEASURES = (
     ),
     _Measure(
         "churned", "Active customers that left", "share that left", whole_percent, "share",
-        "brier", "auc", "as many leave as did last time, of those with as many weeks since their last order",
+        "brier", "auc", "the same share leaves as last time, among customers with as many weeks since their last order",
     ),
     _Measure(
         "spent_more", "Customers that spent more", "share that spent more", whole_percent, "share",
-        "brier", "auc", "as many spend more as did last time, of those whose spend had moved alike before",
+        "brier", "auc", "the same share spends more as last time, among customers with the same trend of spend",
     ),
     _Measure(
         "ordered_in_interval", "Ended intervals that held the next order", "share within it", whole_percent, "share",
-        "median_error_days", "auc", "each orders as long after the last purchase as is usual for him",
+        "median_error_days", "auc", "each customer orders again after their usual number of days",
     ),
 )  # fmt: skip
 
@@ -72,7 +75,7 @@ WHERE measure = $measure AND dimension = $dimension AND predicted IS NOT NULL
 ORDER BY dimension_value
 """
 
-_NOT_JUDGED = """
+_WITHOUT_FORECAST = """
 SELECT DISTINCT as_of_date, REPLACE(note, '_', ' ') AS note
 FROM backtest_quality
 WHERE metric = 'customers' AND value = 0
@@ -93,26 +96,27 @@ def backtests(warehouse: Warehouse) -> Section:
         forecasts = warehouse.rows(_FORECASTS, **asked)
         if forecasts:
             _add(section, warehouse, measure, forecasts)
-    section.takeaways += [f"Not judged: {row['note']}." for row in warehouse.rows(_NOT_JUDGED)]
+    section.takeaways += [f"Not compared: {row['note']}." for row in warehouse.rows(_WITHOUT_FORECAST)]
     return section
 
 
 def _add(section: Section, warehouse: Warehouse, measure: _Measure, forecasts: Sequence[Row]) -> None:
-    """A measure's words, pictures (not of revenue, which goes as the purchase days do) and tables."""
+    """Add a measure's sentence, charts (none of revenue, which follows the purchase days) and tables."""
     latest = forecasts[-1]
     section.takeaways.append(_words(measure, forecasts))
 
     def groups(dimension: str) -> list[Row]:
-        which = {"as_of": latest["Forecast of"], "days": latest["Days"], "kind": latest["Kind"]}
-        return warehouse.rows(_GROUPS, measure=measure.name, dimension=dimension, **which)
+        keys = {"as_of": latest["Forecast of"], "days": latest["Days"], "kind": latest["Kind"]}
+        return warehouse.rows(_GROUPS, measure=measure.name, dimension=dimension, **keys)
 
-    of = f"forecast of {day(latest['Forecast of'])} for {counted(latest['Days'], 'day')}"
+    which = f"forecast of {day(latest['Forecast of'])} for {counted(latest['Days'], 'day')}"
     if measure.name != "revenue":
         same_window = [row for row in forecasts if row["Days"] == latest["Days"]]
-        dated = f"{measure.title} by date of the forecast, for {counted(latest['Days'], 'day')}"
+        by_decile = f"{measure.title} by decile, {which}"
+        by_date = f"{measure.title} by date of the forecast, for {counted(latest['Days'], 'day')}"
         for key, title, draw, rows, about in (
-            ("deciles", f"{measure.title} by decile, {of}", draw_forecast_by_decile, groups("decile"), _decile_words),
-            ("dates", dated, draw_forecast_over_time, same_window, _range_words),
+            ("deciles", by_decile, draw_forecast_by_decile, groups("decile"), _decile_words),
+            ("dates", by_date, draw_forecast_over_time, same_window, _range_words),
         ):
             if rows:
                 picture = chart(
@@ -131,43 +135,43 @@ def _add(section: Section, warehouse: Warehouse, measure: _Measure, forecasts: S
         rows = groups(dimension)
         if rows:
             shapes = f"name, count, {shape}, {shape}, {shape}"
-            section.tables.append(warehouse.table(f"{measure.title} by {name}, {of}", shapes, rows, folded=True))
+            section.tables.append(warehouse.table(f"{measure.title} by {name}, {which}", shapes, rows, folded=True))
 
 
 def _words(measure: _Measure, forecasts: Sequence[Row]) -> str:
-    """The latest forecast of each window, and how often one was nearer than what is said without a model."""
+    """The latest forecast of each window, and how often a forecast came nearer than the guess without a model."""
     latest = {row["Days"]: row for row in forecasts}
     parts = []
     for days, row in sorted(latest.items()):
-        off = _off(row)
-        apart = f" ({off})" if off else ""
+        gap = _gap_words(row)
+        difference = f" ({gap})" if gap else ""
         parts.append(
             f"the forecast of {day(row['Forecast of'])} for {counted(days, 'day')} was"
-            f" {_shown(measure, row['Forecast'])} and {_shown(measure, row['Actual'])} came{apart}"
+            f" {_shown(measure, row['Forecast'])} and the outcome was {_shown(measure, row['Actual'])}{difference}"
         )
     words = f"{measure.title}: {'; '.join(parts)}."
-    judged = [row["is_better"] for row in forecasts if row["is_better"] is not None]
-    if judged:
+    compared = [row["is_better"] for row in forecasts if row["is_better"] is not None]
+    if compared:
         words += (
-            f" Customer by customer, {number(sum(judged))} of {counted(len(judged), 'forecast')} came nearer than the"
-            f" guess that {measure.guess}."
+            f" Customer by customer, {number(sum(compared))} of {counted(len(compared), 'forecast')} came nearer than"
+            f" the guess that {measure.guess}."
         )
     return words
 
 
-def _off(row: Row) -> str:
-    """How far a forecast was from what happened, in words; nothing where that can't be a share."""
-    off = ratio(row["Forecast"] - row["Actual"], row["Actual"])
-    if off is None:
+def _gap_words(row: Row) -> str:
+    """How far a forecast was from the outcome, in words; nothing if the outcome is not positive."""
+    gap = ratio(row["Forecast"] - row["Actual"], row["Actual"])
+    if gap is None:
         return ""
-    return f"{percent(abs(off))} too {'high' if off > 0 else 'low'}" if abs(off) >= 0.0005 else "as forecast"
+    return f"{percent(abs(gap))} too {'high' if gap > 0 else 'low'}" if abs(gap) >= 0.0005 else "as forecast"
 
 
 def _range_words(rows: Sequence[Row], measure: _Measure) -> str:
     known = sorted((row for row in rows if row["Actual"] > 0), key=lambda row: row["Forecast"] / row["Actual"])
     if not known:
-        return f"Nothing to compare with: {measure.unit} came to nothing."
-    lowest, highest = _off(known[0]), _off(known[-1])
+        return f"Nothing to compare with: {measure.unit} is zero in every window."
+    lowest, highest = _gap_words(known[0]), _gap_words(known[-1])
     return (
         f"All customers together: {lowest}."
         if lowest == highest

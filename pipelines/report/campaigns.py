@@ -1,4 +1,4 @@
-"""What promo codes and campaigns did, and who is on tonight's lists."""
+"""What promo codes and campaigns achieved, and who is on tonight's lists."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -20,8 +20,8 @@ from pipelines.report.words import (
 )
 
 METHODS = {
-    "randomised": "randomised: against a control group drawn by lot",
-    "before_after": "before/after: against the same customers earlier; a change and not its cause, so no ROI",
+    "randomised": "randomised: against a randomly drawn control group",
+    "before_after": "before/after: against the same customers earlier; this shows a change, not its cause: no ROI",
 }
 METRICS = {
     "margin_per_customer": "margin per customer",
@@ -114,7 +114,7 @@ def _promo_table(warehouse: Warehouse, what: str, table: str, rows: Sequence[Row
 
 
 def _method_note(methods: Iterable[str]) -> str:
-    """What the methods that occur mean."""
+    """What the methods that occur mean, in one sentence."""
     present = set(methods)
     words = "; ".join(text for method, text in METHODS.items() if method in present)
     return words[:1].upper() + words[1:] + ("." if words else "")
@@ -127,7 +127,7 @@ def campaigns(warehouse: Warehouse) -> Section:
     )
     metric = _main_metric(rows)
     main = [row for row in rows if row["metric"] == metric]
-    # Before and after hold season and all else too: they stand in the table, and prove nothing.
+    # A before/after change includes season and everything else. It stands in the table, but not in the chart.
     drawn = [row for row in main if _has_interval(row) and row["method"] != "before_after"]
     done = [row for row in drawn if row["is_complete"] and row["campaign_id"] != "programme"]
     section = Section(takeaways=[_campaign_words(drawn, done, metric)])
@@ -138,7 +138,7 @@ def campaigns(warehouse: Warehouse) -> Section:
     if drawn:
         section.charts.append(_effect_chart(warehouse, drawn, metric))
     if not all(row["is_complete"] for row in drawn):
-        words = "Hollow dots are still open: look at them when the window has closed, early looks mislead."
+        words = "Hollow dots are campaigns whose window is still open: early figures mislead."
         section.takeaways.append(words)
     single = warehouse.one("SELECT COUNT(*) AS rows FROM campaign_effect WHERE segment <> 'all'")["rows"]
     if single:
@@ -175,7 +175,7 @@ def _show(warehouse: Warehouse, metric: str) -> Show:
 
 def _campaign_words(drawn: Sequence[Row], done: Sequence[Row], metric: str) -> str:
     if not drawn:
-        return "No campaign has a control group and an effect with an interval yet: what campaigns add is not known."
+        return "No campaign has a control group and an effect with an interval yet: it is not known what campaigns add."
     if not done:
         return f"No campaign's window has closed yet; {counted(len(drawn), 'effect')} so far, none final."
     up, down = sum(row["ci_low"] > 0 for row in done), sum(row["ci_high"] < 0 for row in done)
@@ -202,7 +202,7 @@ def _effect_chart(warehouse: Warehouse, drawn: Sequence[Row], metric: str) -> Ch
 def _effect_table(
     warehouse: Warehouse, caption: str, rows: Sequence[Row], note: str = "", folded: bool = False
 ) -> Table:
-    """Effects of one figure, or (folded) of several, which are then named."""
+    """Effects on one figure; without a note on several figures, with a column that names them."""
     cells = []
     for row in rows:
         show = _show(warehouse, row["metric"])
@@ -227,7 +227,7 @@ def _effect_table(
 
 
 def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
-    """What campaigns cost and earned, once for each campaign though all its metrics say it."""
+    """Cost, profit and ROI, one row a campaign: each of its metrics repeats them."""
     cells: dict[tuple[str, ...], None] = {}
     for row in rows:
         roi, (low, high) = (
@@ -262,7 +262,7 @@ def exports(warehouse: Warehouse) -> Section:
     if held:
         takeaways.append(
             f"{counted(held, 'assignment')} of {number(everyone)} ({percent(ratio(held, everyone))}) are control:"
-            " they get nothing, so that the effect can be measured."
+            " they receive nothing, so that the effect can be measured."
         )
     controlled = {row["Campaign"] for row in rows if row["Control so far"]}
     without = sorted({name_of(row["Campaign"], 40) for row in listed if row["Campaign"] not in controlled})

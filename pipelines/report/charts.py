@@ -1,6 +1,6 @@
-"""Pictures: matplotlib to SVG that stands inside the page.
+"""Charts: drawn by matplotlib, as SVG inside the page.
 
-A picture is serialised from an XML tree, so that names from data can't become markup, and carries no random id.
+A chart is serialised from an XML tree, so that names from data cannot become markup. It carries no random id.
 """
 
 import io
@@ -27,7 +27,7 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "loyalty",
     "text.parse_math": False,
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so text measures alike everywhere; CSS sets the font seen
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: text is as wide everywhere; CSS sets the visible font
     "font.size": 10.0,
     "text.color": INK,
     "grid.color": GRID,
@@ -44,7 +44,7 @@ XLINK = "{http://www.w3.org/1999/xlink}href"
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture; the takeaway is its caption and what a screen reader says."""
+    """A picture. The takeaway is its caption, and what a screen reader says."""
 
     title: str
     takeaway: str
@@ -55,14 +55,14 @@ def chart(key: str, title: str, takeaway: str, height: float, draw: Callable[...
     """A chart that `draw` makes of data, 4.6 inches wide (legible on a phone without zooming)."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.6, height))
-        FigureCanvasSVG(figure)  # which measures the text
+        FigureCanvasSVG(figure)  # measures the text
         draw(figure.subplots(), *data)
-        ConstrainedLayoutEngine().execute(figure)  # once; a figure that has an engine draws itself twice
+        ConstrainedLayoutEngine().execute(figure)  # once: a figure with an engine of its own draws itself twice
         return Chart(title, takeaway, _inline_svg(figure, key, f"{title}. {takeaway}"))
 
 
 def _inline_svg(figure: Figure, key: str, label: str) -> Markup:
-    """The figure as an <svg> element: no prolog, style sheet or metadata; ids that no other picture has."""
+    """The figure as an <svg> element without prolog, style sheet and metadata; its ids are unique on the page."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 (matplotlib's own output)
@@ -119,7 +119,7 @@ def _date_ticks(axes: Any, dates: Sequence[date]) -> None:
 
 
 def draw_trend(axes: Any, dates: Sequence[date], daily: Sequence[float], smooth: Sequence[float] | None) -> None:
-    """A line, over the pale daily values where it is smoothed; its last value written at its end."""
+    """A line with its last value at its end; a smoothed line lies over the pale daily values."""
     line = smooth or daily
     if smooth:
         axes.plot(dates, daily, color=PALE, linewidth=0.7)
@@ -142,7 +142,7 @@ def draw_trend(axes: Any, dates: Sequence[date], daily: Sequence[float], smooth:
 
 
 def draw_shares(axes: Any, names: Sequence[str], customers: Sequence[float], revenue: Sequence[float]) -> None:
-    """A dumbbell a segment: share of customers (hollow) and of revenue (full)."""
+    """Per segment a dumbbell: share of customers (hollow) and share of revenue (full)."""
     for i, (of_customers, of_revenue) in enumerate(zip(customers, revenue, strict=True)):
         axes.plot([of_customers, of_revenue], [i, i], color=PALE, linewidth=3, zorder=1, solid_capstyle="round")
         axes.plot(of_customers, i, "o", color="white", markeredgecolor=MUTED, markeredgewidth=1.5, markersize=7)
@@ -164,7 +164,7 @@ def draw_shares(axes: Any, names: Sequence[str], customers: Sequence[float], rev
 
 
 def draw_concentration(axes: Any, points: Sequence[tuple[float, float]], marked: Sequence[tuple[float, float]]) -> None:
-    """Cumulative share of CLV over the share of customers, best first, against equality."""
+    """Cumulative share of CLV over the share of customers, most valuable first, beside the line of equality."""
     x, y = zip(*points, strict=True)
     axes.plot([0, 1], [0, 1], color=EDGE, linewidth=1, linestyle=(0, (4, 3)))
     axes.text(0.62, 0.55, "if all were worth the same", color=MUTED, fontsize=9, ha="left", va="top")
@@ -214,7 +214,7 @@ def draw_forecast_by_decile(axes: Any, deciles: Sequence[Row], show: Show, unit:
 
 
 def draw_forecast_over_time(axes: Any, forecasts: Sequence[Row], show: Show, unit: str) -> None:
-    """Per date of a forecast, oldest first: forecast, actual, and without a model, each a line with its points."""
+    """By date of the forecast, oldest first: forecast, actual, and without a model, each a line with points."""
     for key, color, style in (("Without a model", MUTED, "o:"), ("Forecast", ORANGE, "_-"), ("Actual", BLUE, "o-")):
         known = [(row["Forecast of"], row[key]) for row in forecasts if row[key] is not None]
         if known:
@@ -232,7 +232,7 @@ def draw_forecast_over_time(axes: Any, forecasts: Sequence[Row], show: Show, uni
 
 
 def _forecast_axes(axes: Any, rows: Sequence[Row], show: Show, unit: str) -> None:
-    """From 0 up, with room for the words that say what is what."""
+    """An axis from 0, with space for the legend."""
     values = [row[key] for row in rows for key in ("Forecast", "Actual", "Without a model") if row[key] is not None]
     axes.set_ylim(0, (max(values) or 1) * 1.45)
     legend = [(0.99, "— forecast", ORANGE), (0.91, "● what happened", BLUE)]
@@ -245,8 +245,8 @@ def _forecast_axes(axes: Any, rows: Sequence[Row], show: Show, unit: str) -> Non
     axes.grid(axis="y")
 
 
-def draw_room(axes: Any, names: Sequence[str], rooms: Sequence[float]) -> None:
-    """A bar a name with its amount."""
+def draw_headroom(axes: Any, names: Sequence[str], rooms: Sequence[float]) -> None:
+    """Per category a bar with its amount."""
     axes.barh(range(len(names)), [float(room) for room in rooms], color=BLUE, height=0.6)
     reach = float(max(rooms)) or 1.0
     for i, room in enumerate(rooms):
@@ -258,14 +258,14 @@ def draw_room(axes: Any, names: Sequence[str], rooms: Sequence[float]) -> None:
 
 
 def draw_due(axes: Any, starts: Sequence[date], weeks: Sequence[tuple[int, float]]) -> None:
-    """Per week a pale bar of the customers who are due, and in it a full one of those expected to order again."""
-    places = range(len(weeks))
-    axes.bar(places, [due for due, _ in weeks], color=PALE, width=0.8)
-    axes.bar(places, [float(orders) for _, orders in weeks], color=BLUE, width=0.8)
+    """Per week a pale bar of the customers who are due, and in it a full bar of those expected to order again."""
+    positions = range(len(weeks))
+    axes.bar(positions, [due for due, _ in weeks], color=PALE, width=0.8)
+    axes.bar(positions, [float(orders) for _, orders in weeks], color=BLUE, width=0.8)
     axes.set_ylim(0, (max(due for due, _ in weeks) or 1) * 1.3)
     for height, text, color in ((0.99, "■ due", EDGE), (0.91, "■ expected to order again", BLUE)):
         axes.text(0.98, height, text, transform=axes.transAxes, color=color, weight="bold", va="top", ha="right")
-    axes.set_xticks(places[::4], [f"{start.day} {MONTHS[start.month - 1]}" for start in starts[::4]])
+    axes.set_xticks(positions[::4], [f"{start.day} {MONTHS[start.month - 1]}" for start in starts[::4]])
     axes.set_xlabel("week that begins on")
     axes.set_ylabel("customers")
     _ticks(axes.yaxis, compact)
@@ -273,7 +273,7 @@ def draw_due(axes: Any, starts: Sequence[date], weeks: Sequence[tuple[int, float
 
 
 def draw_movement(axes: Any, names: Sequence[str], entered: Sequence[int], left: Sequence[int]) -> None:
-    """Bars to the right for who came, to the left for who went."""
+    """Per segment a bar to the right for customers who entered, and one to the left for those who left."""
     axes.barh(range(len(names)), entered, color=BLUE, height=0.62)
     axes.barh(range(len(names)), [-v for v in left], color=TAN, height=0.62)
     reach = max(1, *entered, *left)
@@ -288,7 +288,7 @@ def draw_movement(axes: Any, names: Sequence[str], entered: Sequence[int], left:
 
 
 def draw_promo(axes: Any, names: Sequence[str], revenue: Sequence[float], discount: Sequence[float]) -> None:
-    """Revenue a code (thick) with the discount given (thin) below it."""
+    """Per code a thick bar of revenue, and below it a thin bar of the discount given."""
     axes.barh([i - 0.14 for i in range(len(names))], revenue, color=BLUE, height=0.42)
     axes.barh([i + 0.24 for i in range(len(names))], discount, color=TAN, height=0.2)
     low, high = min(0.0, *revenue), max(0.0, *revenue, *discount)

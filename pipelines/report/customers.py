@@ -17,20 +17,22 @@ GROUP BY rfm_segment
 ORDER BY "Revenue" DESC, "Segment"
 """
 
-# The most valuable first, in hundredths of all customers.
+# All customers in a hundred parts of equal size, the most valuable first.
 _CONCENTRATION = """
 WITH ranked AS (
-    SELECT exact(clv) AS clv, ROW_NUMBER() OVER (ORDER BY clv DESC) AS place, COUNT(*) OVER () AS customers
+    SELECT exact(clv) AS clv, ROW_NUMBER() OVER (ORDER BY clv DESC) AS position, COUNT(*) OVER () AS customers
     FROM customer_clv
     WHERE clv IS NOT NULL
 ),
 hundredth AS (
-    SELECT MAX(place) AS place, SUM(clv) AS clv FROM ranked GROUP BY (place * 100 + customers - 1) // customers
+    SELECT MAX(position) AS position, SUM(clv) AS clv
+    FROM ranked
+    GROUP BY (position * 100 + customers - 1) // customers
 )
-SELECT place / MAX(place) OVER () AS "Top", place AS "Customers",
-    ratio(SUM(clv) OVER (ORDER BY place), SUM(clv) OVER ()) AS "Share of CLV"
+SELECT position / MAX(position) OVER () AS "Top", position AS "Customers",
+    ratio(SUM(clv) OVER (ORDER BY position), SUM(clv) OVER ()) AS "Share of CLV"
 FROM hundredth
-ORDER BY place
+ORDER BY position
 """
 
 _CLV_TIERS = """
@@ -58,17 +60,17 @@ GROUP BY churn_tier
 ORDER BY "Mean probability" DESC, "Risk"
 """
 
-# A reason holds a customer's own figures: N the first, M what is usual for him.
+# A reason holds the customer's own figures: N stands for the first, M for the usual number of days between orders.
 _REASONS = """
-WITH said AS (
-    SELECT UNNEST([reason_1, reason_2, reason_3]) AS reason, UNNEST([1, 2, 3]) AS place
+WITH given AS (
+    SELECT UNNEST([reason_1, reason_2, reason_3]) AS reason, UNNEST([1, 2, 3]) AS rank
     FROM customer_churn
     WHERE is_active AND churn_tier = 'high'
 ),
 counted AS (
-    SELECT reason, COUNT(*) AS customers, COUNT(*) FILTER (place = 1) AS strongest,
+    SELECT reason, COUNT(*) AS customers, COUNT(*) FILTER (rank = 1) AS strongest,
         TRY_CAST(REGEXP_EXTRACT(reason, '-?[0-9]+') AS BIGINT) AS own
-    FROM said
+    FROM given
     WHERE reason IS NOT NULL
     GROUP BY reason
 ),
@@ -88,7 +90,7 @@ ORDER BY "Customers" DESC, "Reason"
 LIMIT $listed
 """
 
-# Stays that began and ended after $since, which is NULL where the history has one night only.
+# Memberships that began or ended after $since, which is NULL if the history has one night only.
 _SEGMENTS = """
 WITH size AS (SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY segment),
 moved AS (
@@ -116,7 +118,7 @@ def rfm(warehouse: Warehouse) -> Section:
     revenue = sum(row["revenue"] for row in scored)
 
     def corner(recency: tuple[int, int]) -> tuple[int, str]:
-        """Frequent buyers of some recency: how many, and their revenue in words."""
+        """Frequent buyers with some recency scores: how many, and their revenue in words."""
         rows = [row for (r, f), row in scores.items() if r in recency and f in (4, 5)]
         theirs = sum((row["revenue"] for row in rows), Decimal(0))
         share = ratio(theirs, revenue)
@@ -156,7 +158,7 @@ def _grid(scores: dict[tuple[int, int], Row]) -> list[tuple[str, list[tuple[str,
     grid = []
     for recency, label in ((5, "5 (latest)"), (4, "4"), (3, "3"), (2, "2"), (1, "1 (oldest)")):
         row = [scores.get((recency, frequency), nobody) for frequency in (1, 2, 3, 4, 5)]
-        # Square root: else the one crowded cell leaves all others white. Below .5 so that text keeps its contrast.
+        # The square root keeps cells visible beside a crowded one. Below .5, text keeps its contrast.
         shades = [f"{0.48 * math.sqrt(cell['customers'] / most):.3f}" for cell in row]
         cells = [(number(c["customers"]), compact(c["revenue"]), s) for c, s in zip(row, shades, strict=True)]
         grid.append((label, cells))
@@ -204,23 +206,23 @@ def clv(warehouse: Warehouse) -> Section:
 
 
 def _total_words(warehouse: Warehouse) -> list[str]:
-    """What all customers together are expected to do, and whether the model's last forecast of that came true."""
-    said = {
+    """Purchases expected of all customers together, and how far such a forecast missed the last part of the history."""
+    quality = {
         row["metric"]: row["value"]
         for row in warehouse.rows("SELECT metric, value FROM model_quality WHERE model = 'clv' ORDER BY metric")
     }
-    total, low, high = (said.get(f"forecast_purchases{end}") for end in ("", "_low", "_high"))
+    total, low, high = (quality.get(f"forecast_purchases{end}") for end in ("", "_low", "_high"))
     words = []
     if low is not None:
         words.append(
             f"Together they are expected to buy on {number(total)} days,"
             f" with 95% certainty on {number(low)} to {number(high)}."
         )
-    if error := said.get("held_out_error"):
+    if error := quality.get("held_out_error"):
         words.append(
-            "Learnt before the last part of the history, the model missed the purchases that came in it by a factor of"
-            f" {number(math.exp(error), 2)} more than chance explains: seasons, growth or a closure are nothing that it"
-            " knows of. What it expects now may be as far off."
+            "Fitted without the last part of the history, the model missed the purchases of that part by a factor of"
+            f" {number(math.exp(error), 2)} more than chance explains: it knows nothing of seasons, growth or closures."
+            " The forecast above may be as far off."
         )
     return words
 
@@ -241,14 +243,14 @@ def wilson(share: float, size: int) -> tuple[float, float]:
 
 def churn(warehouse: Warehouse) -> Section:
     base = warehouse.one(
-        "SELECT COUNT(*) AS active, COUNT(p_churn) AS judged, SUM(exact(p_churn)) AS leavers,"
+        "SELECT COUNT(*) AS active, COUNT(p_churn) AS scored, SUM(exact(p_churn)) AS leavers,"
         " MAX(horizon_days) AS days, COUNT(*) FILTER (churn_tier = 'high') AS high FROM customer_churn WHERE is_active"
     )
     section = Section()
-    if base["judged"]:
+    if base["scored"]:
         words = (
-            f"Of {counted(base['judged'], 'active customer')} about {number(base['leavers'])}"
-            f" ({percent(ratio(base['leavers'], base['judged']))}) are expected not to buy in the next"
+            f"Of {counted(base['scored'], 'active customer')} about {number(base['leavers'])}"
+            f" ({percent(ratio(base['leavers'], base['scored']))}) are expected not to buy in the next"
             f" {number(base['days'])} days."
         )
         section.tiles.append(Tile("Active customers expected to leave", number(base["leavers"]), words))
@@ -274,24 +276,24 @@ def churn(warehouse: Warehouse) -> Section:
         shapes = "name, count, share, count, money"
         tiers = warehouse.rows(_CHURN_TIERS)
         section.tables.append(warehouse.table("Active customers by risk of leaving", shapes, tiers))
-    if base["judged"]:
+    if base["scored"]:
         _add_reasons(section, warehouse, base["high"])
     return section
 
 
 def _add_reasons(section: Section, warehouse: Warehouse, at_risk: int) -> None:
-    """How often each reason is behind a high risk."""
+    """How often each reason contributes to a high risk."""
     rows = warehouse.rows(_REASONS, listed=LISTED)
     if not at_risk:
         section.takeaways.append("No active customer is at high risk tonight.")
     elif rows:
         section.takeaways.append(
-            f"What is behind the high risk of {counted(at_risk, 'active customer')}: most often"
+            f"The most frequent reason for the high risk of {counted(at_risk, 'active customer')} is"
             f" “{name_of(rows[0]['Reason'])}” ({percent(rows[0]['Share'])} of them)."
         )
         note = (
-            "Up to three reasons each; N and M stand for the customer's own figures. They describe the forecast and are"
-            " no proof of a cause."
+            "Up to three reasons each; N and M stand for the customer's own figures. Reasons describe the forecast;"
+            " they do not prove a cause."
         )
         shapes = "long, count, share, count, tenths"
         section.tables.append(warehouse.table("Why active customers are at high risk", shapes, rows, note))

@@ -1,44 +1,44 @@
-"""Who may spend more, how much room there is for it, and when the next orders are due."""
+"""Who may spend more, how much headroom there is, and when the next orders are due."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from pipelines.report.charts import chart, draw_due, draw_room
+from pipelines.report.charts import chart, draw_due, draw_headroom
 from pipelines.report.page import DRAWN, FEW, LISTED, Section, Tile, Warehouse
 from pipelines.report.words import Number, Row, counted, day, name_of, number, percent, ratio
 
-# Dates further ahead than these weeks are counted, not drawn.
+# Due dates further ahead than this are counted, but not drawn.
 WEEKS = 13
 WHY_NO_DATE = {
     "presumed_gone": "more likely gone than not",
-    "no_purchase": "brought back all that was bought",
-    "no_model": "the rhythm of purchases is not known yet",
+    "no_purchase": "returned everything they had bought",
+    "no_model": "their purchase cadence is not known yet",
     "far_off": "due in more than ten years, if at all",
 }
 
-# The one pass over customers: what is said of all is summed from its segments.
+# The only pass over customers: figures of all customers are sums of these segments.
 _BY_SEGMENT = """
 SELECT COALESCE(rfm_segment, 'none') AS segment, COUNT(*) AS customers, MAX(horizon_days) AS days,
-    COUNT(p_spend_more) AS judged, SUM(exact(p_spend_more)) AS more, SUM(spend_last) AS spent,
+    COUNT(p_spend_more) AS scored, SUM(exact(p_spend_more)) AS more, SUM(spend_last) AS spent,
     COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room, SUM(headroom) AS room
 FROM customer_growth LEFT JOIN customer_rfm USING (customer_id)
 GROUP BY rfm_segment
-ORDER BY more / judged DESC NULLS LAST, segment
+ORDER BY more / scored DESC NULLS LAST, segment
 """
 
 _BY_CATEGORY = """
 SELECT headroom_category AS "Category", COUNT(*) AS "Customers",
-    of_many(COUNT(*), SUM(headroom_category_amount)) AS "Room a year",
+    of_many(COUNT(*), SUM(headroom_category_amount)) AS "Headroom a year",
     of_many(COUNT(*), SUM(headroom_category_amount) / COUNT(*)) AS "Each",
-    MAX(capacity_amount) AS "What a household takes at most"
+    MAX(capacity_amount) AS "What a household buys at most"
 FROM customer_growth LEFT JOIN category_capacity ON category = headroom_category
 WHERE headroom_category IS NOT NULL
 GROUP BY headroom_category
-ORDER BY "Room a year" DESC NULLS LAST, "Category"
+ORDER BY "Headroom a year" DESC NULLS LAST, "Category"
 LIMIT $listed
 """
 
-# Of the night the next day is the first that can be due.
+# The first day on which an order can be due is the day after the night.
 _DUE = """
 SELECT CASE WHEN next_order_date IS NOT NULL
         THEN LEAST((DATE_DIFF('day', $night, next_order_date) - 1) // 7, $weeks) END AS week,
@@ -50,47 +50,49 @@ ORDER BY week, reason
 
 
 def growth(warehouse: Warehouse) -> Section:
-    said = {
+    quality = {
         (row["model"], row["metric"]): row
         for row in warehouse.rows("SELECT model, metric, value, note FROM model_quality ORDER BY model, metric")
     }
     section = Section()
-    _add_propensity(section, warehouse, said)
-    _add_due(section, warehouse, said)
+    _add_propensity(section, warehouse, quality)
+    _add_due(section, warehouse, quality)
     return section
 
 
-def _add_propensity(section: Section, warehouse: Warehouse, said: dict[tuple[str, str], Row]) -> None:
-    """Who may spend more, and the room that there is for it."""
+def _add_propensity(section: Section, warehouse: Warehouse, quality: dict[tuple[str, str], Row]) -> None:
+    """Who may spend more, and the headroom."""
     segments = warehouse.rows(_BY_SEGMENT)
-    customers, judged, compared = (sum(row[key] for row in segments) for key in ("customers", "judged", "compared"))
+    customers, scored, compared = (sum(row[key] for row in segments) for key in ("customers", "scored", "compared"))
     days = number(segments[0]["days"])
     whom = counted(customers, "customer") + " with an order in the last year"
-    if judged:
+    if scored:
         more = sum(row["more"] or 0 for row in segments)
         words = (
-            f"Of {whom} about {number(more)} ({percent(ratio(more, judged))}) are expected to spend more in the next"
+            f"Of {whom} about {number(more)} ({percent(ratio(more, scored))}) are expected to spend more in the next"
             f" {days} days than in the last {days}."
         )
         section.tiles.append(Tile("Customers expected to spend more", number(more), words))
-        area = said.get(("growth", "auc"))
-        if area and area["value"] is not None:
+        auc = quality.get(("growth", "auc"))
+        if auc and auc["value"] is not None:
             words += (
-                " Given one who then spent more and one who did not, the model ranks the first higher"
-                f" {percent(area['value'], 0)} of the time (AUC {number(area['value'], 3)}; chance is 0.5)."
+                " Given one customer who then spent more and one who did not, the model ranks the first higher"
+                f" {percent(auc['value'], 0)} of the time (AUC {number(auc['value'], 3)}; chance is 0.5)."
             )
         section.takeaways.append(words)
     else:
-        section.takeaways.append(f"{whom}, but no probability to spend more for any{_why(said, 'growth', 'method')}.")
+        section.takeaways.append(
+            f"{whom}, but no probability to spend more for any{_why(quality, 'growth', 'method')}."
+        )
     if compared:
         with_room, room = (sum(row[key] or 0 for row in segments) for key in ("with_room", "room"))
         section.takeaways.append(
-            f"{counted(with_room, 'customer')} could spend more, {warehouse.money(room)} a year in all, until they"
-            " spend as much as a quarter of comparable customers do and take as much of their categories as a tenth of"
-            " households do. That is room, not a forecast."
+            f"{counted(with_room, 'customer')} could spend more, {warehouse.money(room)} a year in all: up to"
+            " what the top quarter of comparable customers spend, and to what the top tenth of households buy in their"
+            " categories. This is headroom, not a forecast."
         )
     else:
-        section.takeaways.append(f"Room for more is not known{_why(said, 'growth', 'categories_with_capacity')}.")
+        section.takeaways.append(f"Headroom is not known{_why(quality, 'growth', 'categories_with_capacity')}.")
     note = (
         f"Likely to spend more: mean probability. Spent lately: net revenue of the last {days} days. Amounts of fewer"
         f" than {FEW} customers are not shown."
@@ -98,23 +100,25 @@ def _add_propensity(section: Section, warehouse: Warehouse, said: dict[tuple[str
     shapes = "name, count, share, count, money, money"
     section.tables.append(warehouse.table("Who may spend more", shapes, [_segment(row) for row in segments], note))
     categories = warehouse.rows(_BY_CATEGORY, listed=LISTED)
-    drawn = [row for row in categories if row["Room a year"]][:DRAWN]
+    drawn = [row for row in categories if row["Headroom a year"]][:DRAWN]
     if drawn:
         first = drawn[0]
         words = (
-            f"Most in {name_of(first['Category'], 40)}: {warehouse.money(first['Room a year'])} a year with"
+            f"Most in {name_of(first['Category'], 40)}: {warehouse.money(first['Headroom a year'])} a year with"
             f" {counted(first['Customers'], 'customer')}."
         )
-        names, rooms = ([row[key] for row in drawn] for key in ("Category", "Room a year"))
-        title, height = f"Room for more by category, {warehouse.currency} a year", 0.8 + 0.3 * len(drawn)
-        section.charts.append(chart("room", title, words, height, draw_room, names, rooms))
+        names, rooms = ([row[key] for row in drawn] for key in ("Category", "Headroom a year"))
+        title, height = f"Headroom by category, {warehouse.currency} a year", 0.8 + 0.3 * len(drawn)
+        section.charts.append(chart("room", title, words, height, draw_headroom, names, rooms))
     if categories:
         note = (
-            "Each customer counts in the category with the most room for him, customers of one household each. What a"
-            " household takes at most: what nine of ten take a year or less."
+            "Each customer counts once, in the category with most headroom; members of one household count separately."
+            " What a household buys at most: nine of ten households buy this much a year or less."
         )
         shapes = "name, count, money, money, money"
-        section.tables.append(warehouse.table("Room by category", shapes, categories, note, folded=len(categories) > 8))
+        section.tables.append(
+            warehouse.table("Headroom by category", shapes, categories, note, folded=len(categories) > 8)
+        )
 
 
 def _segment(row: Row) -> Row:
@@ -126,19 +130,19 @@ def _segment(row: Row) -> Row:
     return {
         "RFM segment": row["segment"],
         "Customers": row["customers"],
-        "Likely to spend more": of_many(row["judged"], ratio(row["more"], row["judged"])),
-        "Expected to": of_many(row["judged"], row["more"]),
+        "Likely to spend more": of_many(row["scored"], ratio(row["more"], row["scored"])),
+        "Expected to": of_many(row["scored"], row["more"]),
         "Spent lately": of_many(row["customers"], row["spent"]),
-        "Room a year": of_many(row["compared"], row["room"]),
+        "Headroom a year": of_many(row["compared"], row["room"]),
     }
 
 
-def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str], Row]) -> None:
+def _add_due(section: Section, warehouse: Warehouse, quality: dict[tuple[str, str], Row]) -> None:
     """When the next orders are due, and why some have no date."""
     rows = warehouse.rows(_DUE, night=warehouse.run_date, weeks=WEEKS)
     dated = [row for row in rows if row["week"] is not None]
     if not dated:
-        section.takeaways.append(f"Nobody's next order has a date{_why(said, 'next_order', 'customers')}.")
+        section.takeaways.append(f"No customer's next order has a date{_why(quality, 'next_order', 'customers')}.")
         return
     soon, month = (_due_within(dated, weeks) for weeks in (1, 4))
     words = (
@@ -146,8 +150,8 @@ def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str],
         f" of those {number(month[1])} are expected to order again at all."
     )
     section.takeaways.append(
-        "An order is due on the day by which it has come with 50%: a day to write before. Weeks count such dates, not"
-        " the orders to come."
+        "An order is due on the day by which it comes with a probability of 50%; write to the customer before that day."
+        " The chart counts these due dates by week, not the orders to come."
     )
     drawn = [(row["customers"], row["orders"]) for row in _every_week(dated)]
     starts = [warehouse.run_date + timedelta(1 + 7 * week) for week in range(WEEKS)]
@@ -158,16 +162,16 @@ def _add_due(section: Section, warehouse: Warehouse, said: dict[tuple[str, str],
         reasons = "; ".join(f"{number(row['customers'])} {_why_undated(row)}" for row in undated)
         without = counted(sum(row["customers"] for row in undated), "customer")
         section.takeaways.append(f"Without a date: {without} ({reasons}).")
-    coverage, error = (said.get(("next_order", metric)) for metric in ("coverage", "median_error_days"))
+    coverage, error = (quality.get(("next_order", metric)) for metric in ("coverage", "median_error_days"))
     if coverage and error and coverage["value"] is not None and error["value"] is not None:
         section.takeaways.append(
-            f"Of earlier dates half were at most {counted(round(error['value']), 'day')} off, and"
-            f" {percent(coverage['value'])} of the orders came within their interval (80% or somewhat more are right)."
+            f"Half of the earlier dates were at most {counted(round(error['value']), 'day')} off, and"
+            f" {percent(coverage['value'])} of the orders came within their interval (80% or slightly more is right)."
         )
 
 
 def _due_within(dated: Sequence[Row], weeks: int) -> tuple[int, float]:
-    """Customers whose date lies within so many weeks, and how many of them are expected to order again."""
+    """Customers whose due date lies within so many weeks, and how many of them are expected to order again."""
     due = [row for row in dated if row["week"] < weeks]
     return sum(row["customers"] for row in due), sum(float(row["orders"]) for row in due)
 
@@ -181,7 +185,7 @@ def _every_week(dated: Sequence[Row]) -> list[Row]:
     return [by_week.get(week, {"customers": 0, "orders": 0}) for week in range(WEEKS)]
 
 
-def _why(said: dict[tuple[str, str], Row], model: str, metric: str) -> str:
-    """What a model says of itself, after a colon; nothing if it says nothing."""
-    row = said.get((model, metric))
+def _why(quality: dict[tuple[str, str], Row], model: str, metric: str) -> str:
+    """The note of a model's metric, after a colon; nothing if there is none."""
+    row = quality.get((model, metric))
     return f": {row['note']}" if row and row["note"] else ""

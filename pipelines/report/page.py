@@ -1,4 +1,4 @@
-"""What the page is made of, and the warehouse that it is read from."""
+"""What the page is made of, and the warehouse that the figures are read from."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ CAUSES = {
     "customer_segment": ("no customer is in a segment yet", "crm_customers", "receipts"),
     "promo_performance": ("no promo code has been redeemed so far", "promo_codes", "promo_redemptions"),
     "campaign_effect": ("no campaign has assigned customers whose window has begun", "campaigns", "campaign_members"),
-    "campaign_list": ("no campaign is due tonight, or nobody it may write to qualifies",),
+    "campaign_list": ("no campaign is due tonight, or no customer who qualifies may be contacted",),
     "data_quality": ("no extract was read for this night",),
-    "model_quality": ("no model was fitted, or there was nothing to judge it on",),
+    "model_quality": ("no model was fitted, or there was no outcome to evaluate it on",),
 }
 
-# A sum of DOUBLE depends on the order that threads deliver rows in; and a share of less than nothing means nothing. An
-# amount of a few customers says more of one of them than of all.
+# exact: a sum of DOUBLE depends on the order in which threads deliver rows. of_many: an amount of a few customers says
+# more of one of them than of the group. ratio: a share of a whole that is not positive has no meaning.
 MACROS = f"""
 CREATE TEMP MACRO exact(value) AS TRY_CAST(value AS DECIMAL(38, 9));
 CREATE TEMP MACRO of_many(customers, value) AS CASE WHEN customers >= {FEW} THEN value END;
@@ -68,9 +68,9 @@ class Table:
 
 @dataclass
 class Section:
-    """The answer to one question; `reason` says why there is none, `beside` stands next to the only chart.
+    """The answer to one question. `reason` says why there is none; the table `beside` stands next to the only chart.
 
-    The grid has recency in rows, best first, and frequency in columns; a cell is customers, revenue and shade.
+    The grid has recency in rows, best first, and frequency in columns. A cell holds customers, revenue and shade.
     """
 
     tiles: list[Tile] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Warehouse:
         return text if text == NONE else f"{self.currency} {text}"
 
     def table(self, caption: str, shapes: str, rows: Sequence[Row], note: str = "", folded: bool = False) -> Table:
-        """A table of at least one row; its headings are the rows' keys, `shapes` tells how to show each."""
+        """A table of at least one row; its headings are the rows' keys, `shapes` says how each is shown."""
         names = shapes.split(", ")
         cells = [[self._shapes[shape](value) for shape, value in zip(names, row.values(), strict=True)] for row in rows]
         align = "t" + "".join("t" if shape in TEXT else "n" for shape in names[1:])
@@ -119,7 +119,7 @@ class Warehouse:
         return int(self.one("SELECT COUNT(*) AS rows FROM query_table($table)", table=table)["rows"])
 
     def why_empty(self, table: str) -> str:
-        """Why a table has nothing to show: the cause, with what tonight's extracts brought."""
+        """Why a table has no rows: the cause, and how many rows tonight's extracts brought."""
         cause, *sources = CAUSES[table]
         loaded = {row["source"]: row["rows_loaded"] for row in self.rows("FROM data_quality")}
         brought = ", ".join(f"{s}: {counted(loaded[s], 'row') if s in loaded else 'no extract'}" for s in sources)
@@ -128,7 +128,7 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Topic:
-    """A question that the page answers from some tables, named with spaces between."""
+    """A question that the page answers; `tables` names the tables that it reads, with spaces between."""
 
     answer: Callable[[Warehouse], Section]
     title: str
@@ -140,7 +140,7 @@ class Topic:
         return self.answer.__name__
 
     def section(self, warehouse: Warehouse) -> Section:
-        """The answer, or with the first of the tables empty the reason for that."""
+        """The answer; or, if the first of the tables is empty, the reason why."""
         main = self.tables.split()[0]
         if self.needs_rows and not warehouse.count(main):
             return Section(reason=warehouse.why_empty(main))

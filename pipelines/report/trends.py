@@ -1,4 +1,4 @@
-"""How business is going: the daily figures, and their last four weeks against the four before."""
+"""How business is going: daily figures, and the last four weeks compared with the four before."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ DRAWN_DAYS = 400
 
 @dataclass(frozen=True)
 class Periods:
-    """The latest days and as many before, in whole weeks where there are enough days."""
+    """The latest days, and the same number of days before them; whole weeks if there are enough days."""
 
     days: int
     now: Sequence[Row]
@@ -24,23 +24,23 @@ class Periods:
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Periods":
-        """Splits the rows of all days, which follow each other without a gap, into the windows that are compared."""
+        """Split the rows of all days, which follow each other without a gap, into the periods to compare."""
         days = WINDOW_DAYS if len(rows) >= 2 * WINDOW_DAYS else max(len(rows) // 14 * 7, 1)
         year_ago = rows[-364 - days : -364] if len(rows) >= 364 + days else []
         return cls(days, rows[-days:], rows[-2 * days : -days], year_ago)
 
     @property
-    def last(self) -> str:
+    def name(self) -> str:
         return f"last {self.days} days" if self.days > 1 else "last day"
 
     @property
-    def then(self) -> str:
+    def name_before(self) -> str:
         return f"the {self.days} days before" if self.days > 1 else "the day before"
 
-    def words(self, measure: Callable[[Sequence[Row]], Any], show: Show, then: str = "") -> str:
-        """`, up 4.2% on the 28 days before`, or nothing where there are no days before."""
+    def words(self, measure: Callable[[Sequence[Row]], Any], show: Show, period: str = "") -> str:
+        """`, up 4.2% on the 28 days before`; nothing if there are no earlier days."""
         before = measure(self.before) if self.before else None
-        return compared(measure(self.now), before, then or self.then, show)
+        return compared(measure(self.now), before, period or self.name_before, show)
 
 
 def total(column: str) -> Callable[[Sequence[Row]], Any]:
@@ -61,11 +61,11 @@ def trends(warehouse: Warehouse) -> Section:
     last_day, basket = span.now[-1], average_order_value(span.now)
     revenue, orders = total("revenue")(span.now), total("orders")(span.now)
 
-    revenue_words = f"{warehouse.money(revenue)} in the {span.last}"
+    revenue_words = f"{warehouse.money(revenue)} in the {span.name}"
     revenue_words += span.words(total("revenue"), warehouse.money) or "; no earlier days to compare with"
     if span.year_ago:
-        then = "the same weeks a year ago"
-        revenue_words += compared(revenue, total("revenue")(span.year_ago), then, warehouse.money)
+        period = "the same weeks a year ago"
+        revenue_words += compared(revenue, total("revenue")(span.year_ago), period, warehouse.money)
     active, members = last_day["active_members"], last_day["members"]
     active_share = percent(ratio(active, members))
     active_words = f"{number(active)} members are active ({active_share} of {counted(members, 'member')})"
@@ -79,7 +79,7 @@ def trends(warehouse: Warehouse) -> Section:
 
     section = Section(takeaways=_days_words(rows), tables=[_period_table(warehouse, span)])
     section.tiles = [
-        Tile(f"Revenue, {span.last}", warehouse.money(revenue), f"{revenue_words}."),
+        Tile(f"Revenue, {span.name}", warehouse.money(revenue), f"{revenue_words}."),
         Tile("Active members", number(active), f"{active_words}."),
     ]
     if basket is not None:
@@ -100,7 +100,7 @@ def trends(warehouse: Warehouse) -> Section:
 
 
 def _means(rows: Sequence[Row], top: str, bottom: str, days: int) -> list[float]:
-    """Per day, over its last `days`: the mean of `top`, or sum of `top` / sum of `bottom`; NaN where unknown."""
+    """Per day, over the `days` up to it: the mean of `top`, or sum of `top` / sum of `bottom`; NaN if unknown."""
     means = []
     for end in range(1, len(rows) + 1):
         part = rows[max(0, end - days) : end]
@@ -114,7 +114,9 @@ def _days_words(rows: Sequence[Row]) -> list[str]:
     traded = max((row["business_date"] for row in rows if row["receipts"]), default=last)
     words = []
     if (last - traded).days > 1:
-        words.append(f"No receipt is dated after {day(traded)}: the latest days are missing or the tills stood still.")
+        words.append(
+            f"No receipt is dated after {day(traded)}: either the latest days are missing, or nothing was sold."
+        )
     text = f"{counted(len(rows), 'day')} of data, {day(first)} to {day(last)}"
     text += f"; the charts show the last {DRAWN_DAYS}." if len(rows) > DRAWN_DAYS else "."
     if len(rows) > SMOOTHED_FROM_DAYS:
@@ -138,9 +140,9 @@ def _period_table(warehouse: Warehouse, span: Periods) -> Table:
         now, before = measure(span.now), measure(span.before) if span.before else None
         change = None if now is None or before is None else ratio(now - before, before)
         cells.append((label, show(now), show(before), signed(percent, change)))
-    columns = ("Figure", span.last.capitalize(), span.then.capitalize(), "Change")
+    columns = ("Figure", span.name.capitalize(), span.name_before.capitalize(), "Change")
     note = (
-        "Revenue is sales less returns, with anonymous receipts; orders are sale receipts of known customers;"
-        " average order value is member revenue / orders."
+        "Revenue is sales less returns, anonymous receipts included. Orders are sale receipts of known customers."
+        " Average order value is member revenue / orders."
     )
     return Table("The two periods in figures", columns, "tnnn", cells, note)

@@ -1,4 +1,4 @@
-"""Whether the data and the models can be trusted, and what is missing."""
+"""Whether data and models can be trusted, and which figures are missing."""
 
 import re
 from collections.abc import Sequence
@@ -60,16 +60,16 @@ def quality(warehouse: Warehouse) -> Section:
     sent = sum(row["Read"] > 0 for row in rows)
     takeaways = [
         f"{counted(read, 'row')} read from {counted(sent, 'source')}; {number(rejected)} rejected"
-        f" ({percent(ratio(rejected, read), 2)}), {number(duplicate)} were exact repeats or keys met twice."
+        f" ({percent(ratio(rejected, read), 2)}), {number(duplicate)} were exact repeats or repeated keys."
     ]
     if rejected:
         worst = max(rows, key=lambda row: (row["Rejected share"] or 0.0, row["Source"]))
         share = percent(worst["Rejected share"], 2)
         takeaways.append(f"Most rejected: {name_of(worst['Source'])}, {share} of its rows.")
-    off = [name_of(r["Source"]) for r in rows if r["Read"] != r["Loaded"] + r["Rejected"] + r["Duplicate"]]
+    unbalanced = [name_of(r["Source"]) for r in rows if r["Read"] != r["Loaded"] + r["Rejected"] + r["Duplicate"]]
     takeaways.append(
-        f"Rows do not add up (read is not loaded + rejected + duplicate) for {', '.join(off)}."
-        if off
+        f"Rows do not add up (read is not loaded + rejected + duplicate) for {', '.join(unbalanced)}."
+        if unbalanced
         else "For every source the rows add up: read = loaded + rejected + duplicate."
     )
     shapes = "name, count, count, count, fine share, count, count"
@@ -77,16 +77,20 @@ def quality(warehouse: Warehouse) -> Section:
         "Superseded: loaded rows that replaced an earlier row of the same key. A source with 0 rows read sent nothing."
     )
     section = Section(takeaways=takeaways, tables=[warehouse.table("Rows by source", shapes, rows, note)])
-    judged = warehouse.count("batch_expectation")
-    surprises = warehouse.rows(_EXPECTATIONS)
-    if judged:
-        of_all = f"{number(len(surprises))} of {counted(judged, 'expectation')} of the night's extracts were not met"
-        takeaways.append(f"{of_all}; the night goes on, but look at what they say." if surprises else f"{of_all}.")
+    checked = warehouse.count("batch_expectation")
+    not_met = warehouse.rows(_EXPECTATIONS)
+    if checked:
+        share = f"{number(len(not_met))} of {counted(checked, 'expectation')} of the night's extracts were not met"
+        takeaways.append(
+            f"{share}; the night went on, and the table below says what to do." if not_met else f"{share}."
+        )
     else:
-        takeaways.append("No expectation of the night's extracts could be judged: too few rows or earlier nights.")
-    if surprises:
+        takeaways.append(
+            "No expectation of the night's extracts could be checked: there are too few rows or earlier nights."
+        )
+    if not_met:
         shapes = "name, name, long, long, long"
-        section.tables.append(warehouse.table("Expectations that were not met", shapes, surprises))
+        section.tables.append(warehouse.table("Expectations that were not met", shapes, not_met))
     rules = warehouse.rows(_REJECTED)
     if rules:
         left = f", the {LISTED} most frequent of {number(len(rules))}" if len(rules) > LISTED else ""
@@ -110,7 +114,7 @@ def models(warehouse: Warehouse) -> Section:
 
 
 def drift(warehouse: Warehouse) -> Section:
-    """Whether tonight's customers and scores are still like those that the models were learnt on."""
+    """Whether tonight's customers and scores are still like those that the models were fitted on."""
     rows = warehouse.rows(_DRIFT)
     if not rows:
         return Section(reason="There is no model tonight whose customers and scores could have drifted.")
@@ -126,8 +130,8 @@ def drift(warehouse: Warehouse) -> Section:
         section.takeaways.append(f"{_model_name(row['model'])}: {row['note'].removeprefix('alarm; ')}.")
     shown = [row | {"Level": LEVELS.get(_level(row), row["Level"])} for row in rows]
     note = (
-        "Population stability index: 0 is no change, from 0.1 on something has moved, from 0.25 on far. Customers who"
-        " become older with the shop move by themselves."
+        "Population stability index: 0 is no change, from 0.1 on a feature has moved, from 0.25 on it has moved far."
+        " Features that grow with the time since the first order move by themselves."
     )
     section.tables.append(
         warehouse.table("What is watched", "name, name, figure, long, day", shown, note, folded=len(shown) > 8)
@@ -148,22 +152,22 @@ def _drift_words(model: str, rows: Sequence[Row]) -> str:
     name = _model_name(model)
     known = [row for row in rows if row["Index"] is not None]
     if not known:
-        return f"{name}: not judged, {rows[0]['Level']}."
+        return f"{name}: drift is not known, {rows[0]['Level']}."
     score = [row for row in known if row["Watched"] == "score"]
     words = [f"the scores {SCORES[_level(row)]} (index {number(row['Index'], 3)})" for row in score]
     features = [row for row in known if row["Watched"] != "score"]
-    for level, told in (("alarm", "far"), ("warning", "somewhat")):
+    for level, how_far in (("alarm", "far"), ("warning", "somewhat")):
         moved = [row for row in features if _level(row) == level]
         if moved:
             which = ", ".join(f"{row['Watched']} ({number(row['Index'], 2)})" for row in moved[:4])
-            words.append(f"{number(len(moved))} of {counted(len(features), 'feature')} moved {told}: {which}")
+            words.append(f"{number(len(moved))} of {counted(len(features), 'feature')} moved {how_far}: {which}")
     if len(words) == len(score):
         words.append(f"none of {counted(len(features), 'feature')} has moved")
     return f"{name}: {'; '.join(words)}."
 
 
 def missing(warehouse: Warehouse) -> Section:
-    """Columns of the main tables that are NULL, wholly or (the figures that decide) in part; each with its reason."""
+    """Columns of the main tables that are NULL, or (key figures) NULL in part; each with the reason."""
     notes = warehouse.rows("SELECT metric, note FROM model_quality WHERE note IS NOT NULL ORDER BY model, metric")
     gaps: list[Row] = []
     filled_tables = 0
@@ -181,32 +185,32 @@ def missing(warehouse: Warehouse) -> Section:
         empty = sum(row["Rows without it"] == "all" for row in gaps)
         section.takeaways.append(
             f"{counted(empty, 'column')} of the main tables {'is' if empty == 1 else 'are'} empty and"
-            f" {number(len(gaps) - empty)} filled in part. The unknown stays unknown (a dash on this page): it is never"
-            " guessed."
+            f" {number(len(gaps) - empty)} filled in part. An unknown figure is never guessed: it is a dash on this"
+            " page."
         )
         section.tables.append(warehouse.table("Empty and partly filled columns", "name, name, as is, long", gaps))
     elif filled_tables:
-        words = "No column of the main tables is empty, and the figures that decide are there for every row."
+        words = "No column of the main tables is empty, and the key figures are known for every row."
         section.takeaways.append(words)
     else:
-        section.takeaways.append("None of the main tables has a row, so no column of them can be judged.")
+        section.takeaways.append("None of the main tables has a row, so there is nothing to say about their columns.")
     silent = [row["source"] for row in warehouse.rows("FROM data_quality WHERE rows_read = 0 ORDER BY source")]
     if silent:
         names = ", ".join(map(name_of, silent))
-        words = f"Nothing came tonight from {names}; what rests on them alone stays as it was, or empty."
+        words = f"Nothing came tonight from {names}; tables that rest on them alone are unchanged, or empty."
         section.takeaways.append(words)
     return section
 
 
 def _reason(warehouse: Warehouse, notes: Sequence[Row], table: str, column: str) -> str:
-    """What a model's note says of the column, else the column's own description in the warehouse."""
-    specific = "_" in column or column in PARTLY_SHOWN  # 'revenue' in a sentence need not mean the column
-    said = [
+    """What the models' notes say of a column; otherwise the column's description in the warehouse."""
+    specific = "_" in column or column in PARTLY_SHOWN  # the word 'revenue' in a note need not mean the column
+    reasons = [
         row["note"]
         for row in notes
         if row["metric"] == column or (specific and re.search(rf"\b{re.escape(column)}\b", row["note"]))
     ]
-    if said:
-        return " ".join(dict.fromkeys(said))
+    if reasons:
+        return " ".join(dict.fromkeys(reasons))
     described = "SELECT comment FROM duckdb_columns() WHERE table_name = $table AND column_name = $column"
     return f"By definition: {warehouse.one(described, table=table, column=column)['comment']}"

@@ -1,4 +1,4 @@
-"""Numbers, dates and names as people read them."""
+"""Numbers, dates and names, formatted for people."""
 
 import math
 import re
@@ -27,7 +27,7 @@ def name_of(value: object, limit: int = 80) -> str:
 
 
 def number(value: Number | None, decimals: int = 0) -> str:
-    """1234567.8 → 1,234,568; the unknown is a dash."""
+    """1234567.8 → 1,234,568; an unknown number is a dash."""
     if value is None or not math.isfinite(value):
         return NONE
     text = f"{value:,.{decimals}f}"
@@ -69,7 +69,7 @@ def signed(show: Show, value: Number | None) -> str:
 
 
 def ratio(part: Number | None, whole: Number | None) -> float | None:
-    """Part / whole, or None where that means nothing (unknown, or a whole that is not positive)."""
+    """Part / whole; None if one is unknown or the whole is not positive."""
     return None if part is None or whole is None or whole <= 0 else float(part) / float(whole)
 
 
@@ -81,19 +81,19 @@ def day(value: date | None) -> str:
     return NONE if value is None else f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 
 
-def compared(now: Number, before: Number | None, then: str, show: Show) -> str:
-    """`, up 4.2% on the 28 days before`; in amounts where a percentage of the past means nothing."""
+def compared(now: Number, before: Number | None, period: str, show: Show) -> str:
+    """`, up 4.2% on the 28 days before`; as amounts where the earlier figure is not positive."""
     if before is None:
         return ""
     change = ratio(float(now) - float(before), before)
     if change is None:
-        return f", against {show(before)} in {then}"
+        return f", against {show(before)} in {period}"
     if abs(change) < 0.0005:
-        return f", the same as in {then}"
-    return f", {'up' if change > 0 else 'down'} {percent(abs(change))} on {then}"
+        return f", the same as in {period}"
+    return f", {'up' if change > 0 else 'down'} {percent(abs(change))} on {period}"
 
 
-# How a table's column is shown; columns of text stand to the left, the others to the right.
+# How a column of a table is shown. Text is aligned left, everything else right.
 TEXT: Mapping[str, Show] = {
     "name": name_of,
     "short": partial(name_of, limit=40),

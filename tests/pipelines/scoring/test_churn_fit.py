@@ -46,7 +46,9 @@ def test_a_fit_and_its_scores_come_out_and_the_next_fit_knows_them(shop, days):
     model = from_artefact(*(first["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
     curve = Scorer(("p_alive",), Curve((0.0, 1.0), (0.9, 0.1)))
     standing = ChampionState("p_alive", "gradient_boosting", 1)
-    other = to_artefact(replace(model, method="p_alive", published=curve, judged=curve, standing=standing))
+    other = to_artefact(
+        replace(model, method="p_alive", published=curve, holdout_scorer=curve, champion_state=standing)
+    )
     shop.give("history.churn_fit", first["churn_fit"])
     shop.give("history.churn_model", pa.table({"artefact": [other[0]], "parameters": [other[1]]}))
     again = shop.fit()

@@ -1,0 +1,30 @@
+"""The rows of the tables backtest and backtest_quality that one forecast's outcome gives."""
+
+from dataclasses import asdict
+from typing import Any
+
+from models.evaluation.backtest import by_group, metrics
+from pipelines.backtests.outcomes import ForecastOutcome
+
+
+def group_rows(outcome: ForecastOutcome) -> list[dict[str, Any]]:
+    """Rows of the table backtest: mean forecast, outcome and baseline of each group of customers."""
+    frame = by_group(outcome.customers)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [outcome.key | {str(name): value for name, value in row.items()} for row in rows]
+
+
+def quality_rows(outcome: ForecastOutcome) -> list[dict[str, Any]]:
+    """Rows of the table backtest_quality: how many customers there are, then each metric of the forecast."""
+    count, key = len(outcome.customers), outcome.key
+    about = f"forecast of {key['as_of_date']} ({key['kind']}) for {key['window_days']} days"
+    selection = f"; {outcome.selection}" if outcome.selection else ""
+    note = f"judged{selection}; {about}" if count else f"no customer has a {about}: {outcome.reason}"
+    rows = [
+        {"metric": "customers", "value": float(count), "baseline_value": None, "beats_baseline": None, "note": note}
+    ]
+    for found in metrics(outcome.customers, outcome.measure.scale):
+        baseline = "" if found.baseline_value is None else f"; without a model {found.baseline_value:g}"
+        note = f"{outcome.measure.unit}: {found.note}{baseline}; {about}"
+        rows.append({**asdict(found), "note": note})
+    return [key | row for row in rows]

@@ -1,0 +1,90 @@
+"""Writes the report: its sections in order, rendered into one page.
+
+The same warehouse gives the same bytes: nothing is read from the clock, sums are of DECIMAL, pictures carry no random
+id, and of pipeline_run only the code version is shown. Names from data reach the page only after escaping.
+
+`trends`, `customers`, `growth`, `backtests`, `campaigns` and `trust` make the sections, `page` says what a section is
+made of, `words` how numbers are written, and `charts` draws the pictures.
+"""
+
+import os
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import jinja2
+
+from pipelines.report.backtests import backtests
+from pipelines.report.campaigns import campaigns, exports, promo
+from pipelines.report.customers import churn, clv, rfm, segments
+from pipelines.report.growth import growth
+from pipelines.report.page import Topic, Warehouse
+from pipelines.report.trends import trends
+from pipelines.report.trust import COVERED, drift, missing, models, quality
+from pipelines.report.words import day, name_of
+
+TOPICS = (
+    Topic(trends, "How business is going", "kpi_daily"),
+    Topic(rfm, "Who buys: recency, frequency, money", "customer_rfm"),
+    Topic(clv, "What customers will be worth", "customer_clv"),
+    Topic(churn, "Who may leave, and can the forecast be trusted", "customer_churn churn_calibration model_quality"),
+    Topic(
+        growth,
+        "Who may spend more, and when orders are due",
+        "customer_growth customer_next_order customer_rfm category_capacity model_quality",
+    ),
+    Topic(backtests, "How far to trust the forecasts", "backtest_quality backtest"),
+    Topic(segments, "Segments and who moved", "customer_segment customer_segment_history"),
+    Topic(promo, "Promo codes", "promo_performance promotion_performance"),
+    Topic(campaigns, "Do campaigns work", "campaign_effect"),
+    Topic(exports, "Campaign lists of tonight", "campaign_list campaign_assignment", needs_rows=False),
+    Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),
+    Topic(models, "How good the models are", "model_quality"),
+    Topic(drift, "Are customers still like those that the models were fitted on", "model_quality"),
+    Topic(missing, "What is missing, and why", f"{COVERED} model_quality", needs_rows=False),
+)
+
+
+def write_report(warehouse: Path, out: Path, *, mode: int, folder_mode: int) -> Path:
+    """Write `<out>/index.html`, the report of the night that a warehouse holds; return its path.
+
+    The file gets `mode`; the folder, and parents that are missing, `folder_mode`.
+
+    Raises:
+        duckdb.IOException: there is no such warehouse, or it cannot be read.
+    """
+    page = _render(warehouse)
+    for folder in [*reversed([p for p in out.parents if not p.exists()]), out]:
+        folder.mkdir(exist_ok=True)
+        folder.chmod(folder_mode)
+    descriptor, name = tempfile.mkstemp(dir=out, prefix=".index.", suffix=".html")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(page.encode())
+            file.flush()
+            os.fsync(descriptor)
+        temporary.chmod(mode)
+        return temporary.replace(out / "index.html")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _render(path: Path) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    with closing(Warehouse(path)) as warehouse:
+        run = warehouse.one("SELECT MAX_BY(code_version, run_date) AS code_version FROM pipeline_run")
+        sections = [(topic, topic.section(warehouse)) for topic in TOPICS]
+        return environment.get_template("report.html.jinja").render(
+            run_date=day(warehouse.run_date),
+            currency=warehouse.currency,
+            code_version=name_of(run["code_version"]),
+            tiles=[tile for _, section in sections for tile in section.tiles],
+            sections=sections,
+        )

@@ -1,0 +1,71 @@
+"""RFM, CLV, churn and segments: figures are those of the tables."""
+# ruff: noqa: RUF001 (the report writes a real minus and a real dash)
+
+from datetime import timedelta
+from pathlib import Path
+
+from report_nights import full_night
+from report_warehouse import NIGHT, Page, written
+
+from pipelines.report.customers import wilson
+
+
+def test_segments_and_deciles_have_the_figures_of_their_tables(full_page: str) -> None:
+    rows = Page(full_page).rows
+    tables = full_night()
+    champions = [row for row in tables["customer_rfm"] if row[7] == "champions"]
+    spent = f"EUR {sum(row[3] for row in champions):,.0f}"
+    assert ("champions", str(len(champions)), f"{len(champions) / 300:.1%}", spent) in [row[:4] for row in rows]
+    assert ("1", "310", "4.0%", f"{tables['churn_calibration'][0][3]:.1%}") in [row[:4] for row in rows]
+
+
+def test_expected_purchases_of_all_customers_stand_beside_what_the_model_missed(full_page: str) -> None:
+    words = Page(full_page).sections["clv"]
+    assert "Together they are expected to buy on 1,234 days, with 95% certainty on 900 to 1,601." in words
+    assert "missed the purchases of that part by a factor of 1.36 more than chance explains" in words
+
+
+def test_reasons_are_counted_whatever_figures_they_hold(tmp_path: Path) -> None:
+    silent = [
+        (f"s{n}", f"no order for {10 * n} days (usually every {n})", "only 1 order in the last 180 days")
+        for n in (1, 2)
+    ]
+    often = [(f"o{n}", f"only {n} orders in the last 180 days", f"orders of about {-n} each") for n in (2, 3, 4)]
+    rows = [(name, True, 0.9, "high", "x", 90, first, second, None) for name, first, second in silent + often]
+    others = [("m", True, 0.5, "medium", "x", 90, "1 return", None, None)]
+    others += [("i", False, 0.9, "high", "x", 90, "1 return", None, None)]
+    page = Page(written(tmp_path, {"customer_churn": rows + others}))
+    assert "of 5 active customers is “only N orders in the last 180 days” (100.0% of them)" in page.sections["churn"]
+    assert [row for row in page.rows if "N" in row[0]] == [
+        ("only N orders in the last 180 days", "5", "100.0%", "3", "2.2"),
+        ("orders of about N each", "3", "60.0%", "0", "–"),
+        ("no order for N days (usually every M)", "2", "40.0%", "2", "–"),
+    ]
+
+
+def test_without_anyone_at_high_risk_the_page_says_so(tmp_path: Path) -> None:
+    tables = {"customer_churn": [("c1", True, 0.25, "low", "x", 90, None, None, None)]}
+    assert "No active customer is at high risk tonight." in Page(written(tmp_path, tables)).sections["churn"]
+
+
+def test_movement_counts_who_entered_and_left_in_28_days(tmp_path: Path) -> None:
+    old = NIGHT - timedelta(days=90)
+    tables = {
+        "customer_360": [(customer, *(None,) * 3, 0, 0, *(None,) * 5, True) for customer in ("c1", "c2")],
+        "customer_segment": [("c1", "loyal"), ("c2", "loyal")],
+        "customer_segment_history": [
+            ("c1", "loyal", old, None),
+            ("c2", "loyal", NIGHT, None),
+            ("c3", "loyal", old, NIGHT - timedelta(days=27)),
+            ("c4", "loyal", old, NIGHT - timedelta(days=28)),
+            ("c2", "new", old, NIGHT),
+        ],
+    }
+    rows = Page(written(tmp_path, tables)).rows
+    assert ("loyal", "2", "100.0%", "1", "1", "0") in rows
+    assert ("new", "0", "0.0%", "0", "1", "−1") in rows
+
+
+def test_wilson_interval_of_ten_in_a_hundred() -> None:
+    low, high = wilson(0.1, 100)
+    assert (round(low, 4), round(high, 4)) == (0.0552, 0.1744)
