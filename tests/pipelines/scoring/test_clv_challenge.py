@@ -151,6 +151,7 @@ def test_a_refused_model_of_spend_leaves_the_last_one(retailer, second, monkeypa
         return replace(made, parameters=replace(made.parameters, v=9 * made.parameters.v, q=2 * made.parameters.q))
 
     monkeypatch.setattr("pipelines.scoring.clv.fit_spend", too_much)
+    monkeypatch.setattr("pipelines.scoring.fitting.fit_recipe", lambda *_: "another")  # so that it is fitted
     night = deliver_and_load(retailer, "2017-11-09")
     found = metrics(retailer, night)
     assert found["spend_new_model_refused"][:2] == (1.0, "alarm; the last model of spend does better and stays")
