@@ -301,7 +301,7 @@ def _rewrite_lake(erasure: Erasure, lake: Lake) -> None:
         tables = {
             name: state.model_copy(
                 update={
-                    "parts": tuple(map(moved, state.data_files)),
+                    "data_files": tuple(map(moved, state.data_files)),
                     "superseded": tuple(map(moved, state.superseded)),
                     "info": _followed(state, f"{manifest.run_date}", erasure.landing),
                 }
