@@ -37,23 +37,31 @@ taken AS (
     HAVING SUM(c.line_count) > 0 AND SUM(c.revenue) > 0
 ),
 
-ordered AS (
+counted AS (
     SELECT
         category,
-        line_count,
+        COUNT(*) AS household_count,
+        CAST(COUNT(CASE WHEN line_count > 1 THEN 1 END) AS DOUBLE) / NULLIF(COUNT(*), 0) AS repeated_share
+    FROM taken
+    GROUP BY category
+),
+
+ranked AS (
+    SELECT
+        category,
         amount,
-        COUNT(*) OVER (PARTITION BY category) AS household_count,
-        COUNT(*) OVER (PARTITION BY category ORDER BY amount) AS up_to_count  -- that take so much or less
+        RANK() OVER (PARTITION BY category ORDER BY amount) AS amount_rank
     FROM taken
 )
 
 SELECT
-    o.category,
-    o.household_count,
-    CAST(COUNT(CASE WHEN o.line_count > 1 THEN 1 END) AS DOUBLE) / NULLIF(o.household_count, 0) AS repeated_share,
-    CAST(COUNT(CASE WHEN o.line_count > 1 THEN 1 END) AS DOUBLE) / NULLIF(o.household_count, 0) < 0.2 AS is_durable,
-    MIN(CASE WHEN o.up_to_count * 10 >= o.household_count * 9 THEN o.amount END) AS capacity_amount
-FROM ordered AS o
-INNER JOIN compared AS k ON o.household_count >= k.minimum_compared
-GROUP BY o.category, o.household_count
-ORDER BY o.category
+    c.category,
+    c.household_count,
+    c.repeated_share,
+    c.repeated_share < 0.2 AS is_durable,
+    MAX(CASE WHEN (r.amount_rank - 1) * 10 < c.household_count * 9 THEN r.amount END) AS capacity_amount
+FROM counted AS c
+INNER JOIN compared AS k ON c.household_count >= k.minimum_compared
+INNER JOIN ranked AS r ON c.category = r.category
+GROUP BY c.category, c.household_count, c.repeated_share
+ORDER BY c.category

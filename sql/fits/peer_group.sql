@@ -28,24 +28,34 @@ peer AS (
     FROM shopper
 ),
 
-ordered AS (
+counted AS (
+    SELECT
+        tenure_band,
+        order_band,
+        region,
+        COUNT(*) AS customer_count
+    FROM peer
+    GROUP BY tenure_band, order_band, region
+),
+
+ranked AS (
     SELECT
         tenure_band,
         order_band,
         region,
         revenue_365d,
-        COUNT(*) OVER (PARTITION BY tenure_band, order_band, region) AS customer_count,
-        COUNT(*) OVER (PARTITION BY tenure_band, order_band, region ORDER BY revenue_365d) AS up_to_count
+        RANK() OVER (PARTITION BY tenure_band, order_band, region ORDER BY revenue_365d) AS revenue_rank
     FROM peer
 )
 
 SELECT
-    o.tenure_band,
-    o.order_band,
-    o.region,
-    o.customer_count,
-    MIN(CASE WHEN o.up_to_count * 4 >= o.customer_count * 3 THEN o.revenue_365d END) AS upper_revenue
-FROM ordered AS o
-INNER JOIN compared AS k ON o.customer_count >= k.minimum_compared
-GROUP BY o.tenure_band, o.order_band, o.region, o.customer_count
-ORDER BY o.tenure_band, o.order_band, o.region
+    r.tenure_band,
+    r.order_band,
+    r.region,
+    c.customer_count,
+    MAX(CASE WHEN (r.revenue_rank - 1) * 4 < c.customer_count * 3 THEN r.revenue_365d END) AS upper_revenue
+FROM ranked AS r
+INNER JOIN counted AS c ON r.tenure_band = c.tenure_band AND r.order_band = c.order_band AND r.region = c.region
+INNER JOIN compared AS k ON c.customer_count >= k.minimum_compared
+GROUP BY r.tenure_band, r.order_band, r.region, c.customer_count
+ORDER BY r.tenure_band, r.order_band, r.region
