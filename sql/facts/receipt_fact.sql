@@ -22,7 +22,7 @@ code AS (
     GROUP BY receipt_id
 ),
 
-told AS (  -- tills write returns as positive or as negative amounts, on the receipt and on its lines
+receipt AS (  -- tills write returns as positive or as negative amounts, on the receipt and on its lines
     SELECT
         r.*,
         l.line_count,
@@ -45,7 +45,7 @@ signed AS (
         - CASE WHEN has_turned_lines THEN -gift_card_amount ELSE gift_card_amount END AS revenue,
         CASE WHEN has_turned_lines THEN -cost_amount ELSE cost_amount END AS goods_cost,
         CASE WHEN is_return THEN -tax ELSE tax END AS signed_tax
-    FROM told
+    FROM receipt
 )
 
 SELECT

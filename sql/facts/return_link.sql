@@ -50,7 +50,7 @@ matched AS (  -- a difference of a cent a piece is rounding
         RANK() OVER (
             PARTITION BY c.receipt_id
             ORDER BY COUNT(DISTINCT r.line_number) DESC, c.issued_at DESC, c.sale_receipt_id ASC
-        ) AS place
+        ) AS match_rank
     FROM candidate AS c
     INNER JOIN line AS r ON c.receipt_id = r.receipt_id
     INNER JOIN line AS s ON c.sale_receipt_id = s.receipt_id AND r.product_id = s.product_id
@@ -75,5 +75,5 @@ SELECT
     n.run_date AS landing_date
 FROM returned AS r
 CROSS JOIN night AS n
-LEFT JOIN matched AS m ON r.receipt_id = m.receipt_id AND m.place = 1
+LEFT JOIN matched AS m ON r.receipt_id = m.receipt_id AND m.match_rank = 1
 LEFT JOIN sale AS s ON COALESCE(r.named_receipt_id, m.sale_receipt_id) = s.receipt_id

@@ -6,7 +6,7 @@ WITH first_day AS (
         order_fact.customer_id,
         order_fact.business_date,
         customer_purchase_pattern.is_left_censored,
-        RANK() OVER (PARTITION BY order_fact.customer_id ORDER BY order_fact.issued_at) AS place
+        RANK() OVER (PARTITION BY order_fact.customer_id ORDER BY order_fact.issued_at) AS order_rank
     FROM customer_purchase_pattern
     INNER JOIN order_fact
         ON
@@ -21,4 +21,4 @@ SELECT
     business_date,
     is_left_censored
 FROM first_day
-WHERE place = 1
+WHERE order_rank = 1

@@ -23,14 +23,14 @@ def test_a_published_forecast_is_what_the_night_published(shop):
     assert (row["customers"], row["predicted"]) == (churn[0], pytest.approx(churn[1], abs=1e-6))
 
 
-def test_purchases_are_counted_in_the_days_after_the_forecast_and_before_it_as_known_then(shop):
+def test_purchases_are_counted_in_the_days_after_the_forecast_and_before_it_as_known_at_origin(shop):
     scored = {name for (name,) in shop.rows(shop.origin, "SELECT customer_id FROM customer_clv WHERE frequency >= 0")}
-    known_now, known_then = (
+    known_now, known_at_origin = (
         shop.rows(night, "SELECT customer_id, business_date, net_spend FROM customer_day WHERE net_spend > 0")
         for night in (shop.night, shop.origin)
     )
     after = [row for row in known_now if row[0] in scored and shop.origin < row[1] <= shop.origin + WINDOW]
-    before = [row for row in known_then if row[0] in scored and shop.origin - WINDOW < row[1]]
+    before = [row for row in known_at_origin if row[0] in scored and shop.origin - WINDOW < row[1]]
     (row,) = shop.groups("purchase_days", "published")
     assert row["actual"] == pytest.approx(len(after) / len(scored), abs=1e-6)
     assert row["baseline"] == pytest.approx(len(before) / len(scored), abs=1e-6)
@@ -62,7 +62,7 @@ def trend(name, last, previous):
 def test_who_spent_more_is_decided_by_both_horizons_as_known_now(shop):
     scored = dict(shop.rows(shop.origin, "SELECT customer_id, p_spend_more FROM customer_spend_more"))
     columns = "customer_id, business_date, net_revenue, order_count"
-    known_now, known_then = (
+    known_now, known_at_origin = (
         shop.rows(night, f"SELECT {columns} FROM customer_day") for night in (shop.night, shop.origin)
     )
     quarters = [spend(known_now, shop.night - WINDOW * (n + 1), shop.night - WINDOW * n) for n in range(2)]
@@ -74,8 +74,8 @@ def test_who_spent_more_is_decided_by_both_horizons_as_known_now(shop):
 
     # A cut-off earlier, of who had an order in the year before it, and whose spend had the same trend; as known then.
     earlier = shop.origin - WINDOW
-    quarters[1:] = [spend(known_then, shop.night - WINDOW * (n + 1), shop.night - WINDOW * n) for n in range(1, 4)]
-    year = {name for name, day, _, orders in known_then if earlier - timedelta(365) < day <= earlier and orders}
+    quarters[1:] = [spend(known_at_origin, shop.night - WINDOW * (n + 1), shop.night - WINDOW * n) for n in range(1, 4)]
+    year = {name for name, day, _, orders in known_at_origin if earlier - timedelta(365) < day <= earlier and orders}
     grown: dict[int, list[bool]] = {0: [], 1: [], 2: []}
     for name in year:
         grown[trend(name, quarters[2], quarters[3])].append(quarters[1][name] > quarters[2][name])
