@@ -17,6 +17,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put `data` at `path` whole or not at all: written beside it, synced, renamed."""
     temporary = path_beside(path)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask takes away
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

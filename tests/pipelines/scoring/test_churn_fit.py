@@ -130,9 +130,9 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
     clv_fits += [("spend_new_model_refused", 1.0, "alarm; the last one stays")]
     due_drift = [("psi_next_order_days", 0.4, "alarm; moved"), ("psi_days_between_purchases", 0.4, "alarm; moved")]
     due_drift += [("psi_p_order_again", 0.2, "warning; moved"), ("model_age_days", 36.0, "alarm; old")]
-    of_models = {"churn": (drift, fits), "clv": (clv_drift, clv_fits), "growth": (old, fits)}
+    of_models = {"churn": (drift, fits), "clv": (clv_drift, clv_fits), "spend_growth": (old, fits)}
     tables_of = [
-        (model, f"{model}_{kind}", of)
+        ("growth" if model == "spend_growth" else model, f"{model}_{kind}", of)
         for model, both in of_models.items()
         for kind, of in zip(("drift", "fit"), both, strict=True)
     ]
