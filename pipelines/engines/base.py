@@ -76,8 +76,7 @@ class Engine(ABC):
         """
         by_layout: dict[tuple[tuple[str, str], ...], list[Path]] = {}
         for file in files:
-            path = self._night.lake.path(file.path)
-            by_layout.setdefault(_layout(path), []).append(path)
+            by_layout.setdefault(self.layout_of(file), []).append(self._night.lake.path(file.path))
         selects = []
         for layout, paths in by_layout.items():
             written = {name for name, _ in layout}
@@ -88,6 +87,10 @@ class Engine(ABC):
                 values.append(f"CAST({value} AS {column.type}) AS {identifier(column.name)}")
             selects.append(f"SELECT {', '.join(values)} FROM {self.scan(paths)} AS written")
         return " UNION ALL ".join(selects)
+
+    def layout_of(self, file: DataFile) -> tuple[tuple[str, str], ...]:
+        """A data file's columns and their types."""
+        return _layout(self._night.lake.path(file.path))
 
     def scan_files(self, files: Iterable[DataFile]) -> str:
         """What to write after FROM to read data files that have the same columns."""

@@ -30,7 +30,7 @@ from pipelines.intake.unknown_values import without_unknown_values
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder
 from pipelines.store.lake import Night
-from pipelines.store.manifest import DataFile, TableState
+from pipelines.store.manifest import DataFile, Lineage, TableState, version_of
 
 REJECTED = pa.schema(
     [
@@ -79,8 +79,7 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
         info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}
     result = {}
     for table in staging_contracts(contract):
-        own = states[table.name].written_by(night.run_date)
-        result[table.name] = state_as_of(table, own, night, engine, info)
+        result[table.name] = state_as_of(table, states[table.name], night, engine, info)
     rejected = f"rejected_{contract.name}"
     result[rejected] = states[rejected]
     return result
@@ -105,12 +104,16 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
     """What an earlier run of the same night staged, if it read the same bytes in the same way; else None."""
     if night.run_date not in night.lake.nights():
         return None
-    tables = night.lake.manifest(night.run_date).tables
-    earlier = tables.get(contract.name)
+    manifest = night.lake.manifest(night.run_date)
+    earlier = manifest.tables.get(contract.name)
     if earlier is None or any(earlier.info.get(k) != info[k] for k in ("files", "read_by")):
         return None
-    names = [table.name for table in staging_contracts(contract)]
-    return {name: tables[name] for name in [*names, f"rejected_{contract.name}"]}
+    staged = {
+        table.name: manifest.tables[table.name].model_copy(update={"lineage": manifest.lineage(table.name)})
+        for table in staging_contracts(contract)
+    }
+    rejected = f"rejected_{contract.name}"
+    return staged | {rejected: manifest.tables[rejected]}
 
 
 def _read(
@@ -142,7 +145,7 @@ def _read(
                 data_files = _write_columns(table, read, engine) if read else ()
             else:
                 data_files = tuple(_keep(path, table.name, night) for path in read)
-            states[table.name] = TableState(data_files=data_files)
+            states[table.name] = TableState(data_files=data_files, lineage=Lineage(own=version_of(data_files)))
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         counts += Counts(0, -duplicates, 0, duplicates)
         return states, {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}

@@ -4,38 +4,40 @@ from typing import Any
 
 from pipelines.contracts import Column, Contract
 from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.merge import merged
 from pipelines.engines.sql import identifier
 from pipelines.store.lake import Night
-from pipelines.store.manifest import DataFile, TableState, latest_full
+from pipelines.store.manifest import DataFile, TableState, lineage_of
 
 
 def state_as_of(
-    table: Contract, own: tuple[DataFile, ...], night: Night, engine: DuckDBEngine, info: dict[str, Any]
+    table: Contract, staged: TableState, night: Night, engine: DuckDBEngine, info: dict[str, Any]
 ) -> TableState:
     """The state of a staging table as of tonight.
 
     Args:
         table: The staging table's contract.
-        own: Tonight's own data files of it.
+        staged: What tonight staged of it: its own data files, and their version.
         night: Tonight; it knows what the nights before staged.
         engine: To find the superseded rows.
         info: What the manifest is to say of the extract; the number of superseded rows is added.
     """
-    earlier = night.earlier_files(table.name)
-    if table.load == "full":
-        data_files = latest_full(earlier | ({night.run_date: own} if own else {}))
-        return TableState(data_files=data_files, key=table.key, info={**info, "rows_superseded": 0})
-    before = [file for _, files in sorted(earlier.items()) for file in files]
-    state = TableState(data_files=(*before, *own), key=table.key, info=info)
-    previous = night.previous.tables.get(table.name) if night.previous else None
-    known = previous is not None and set(previous.data_files) == set(before)
-    if not before or (known and not any(file.rows for file in own)):
-        superseded = previous.superseded if previous and known else ()
-        return state.model_copy(update={"superseded": superseded, "info": {**info, "rows_superseded": 0}})
-    if known and previous is not None:
-        select = _newly_superseded(table, own, previous, engine)
-    else:  # an earlier night came late or was run again
-        select = _superseded(table, state, engine)
+    is_full = table.load == "full"
+    earlier, known = night.earlier(table.name)
+    new = staged.lineage.own if staged.lineage else None
+    lineage = lineage_of(earlier.lineage.state if earlier.lineage else None, new, is_full=is_full)
+    own = staged.written_by(night.run_date)
+    info = {**info, "rows_superseded": 0}
+    state = TableState(key=table.key, lineage=lineage, info=info)
+    if is_full and lineage.state == new:
+        return state.model_copy(update={"data_files": own})
+    own = () if is_full else own  # without a row: what is kept of a whole source is its last extract that has some
+    earlier = earlier.model_copy(update={"data_files": merged(earlier.data_files, table.name, engine)})
+    state = state.model_copy(update={"data_files": (*earlier.data_files, *own)})
+    if not earlier.data_files or (known and not any(file.rows for file in own)):
+        return state.model_copy(update={"superseded": earlier.superseded})
+    # Not known if an earlier night came late or was run again.
+    select = _newly_superseded(table, own, earlier, engine) if known else _superseded(table, state, engine)
     written = engine.write(select, f"{table.name}_superseded")
     superseded = written if any(file.rows for file in written) else ()
     count = _count_superseded(table, superseded, own, engine)
@@ -47,15 +49,15 @@ def _index_columns(table: Contract) -> list[Column]:
     return [column for column in table.columns if column.name in ("landing_date", *table.key)]
 
 
-def _newly_superseded(table: Contract, own: tuple[DataFile, ...], previous: TableState, engine: DuckDBEngine) -> str:
+def _newly_superseded(table: Contract, own: tuple[DataFile, ...], earlier: TableState, engine: DuckDBEngine) -> str:
     """SQL of the rows that tonight's rows supersede, and of those that the last night knew to be superseded."""
     columns = _index_columns(table)
     index = ", ".join(identifier(column.name) for column in columns)
     same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in table.key)
-    old, new = engine.select_of(previous, table), engine.scan_files(own)
+    old, new = engine.select_of(earlier, table), engine.scan_files(own)
     select = f"SELECT {index} FROM ({old}) AS old SEMI JOIN {new} AS new ON {same}"
-    if previous.superseded:
-        select += f" UNION ALL SELECT {index} FROM ({engine.select_files(previous.superseded, columns)})"
+    if earlier.superseded:
+        select += f" UNION ALL SELECT {index} FROM ({engine.select_files(earlier.superseded, columns)})"
     return select
 
 

@@ -14,7 +14,7 @@ from pipelines.privacy.person import Person, exact_id, rows_of
 from pipelines.privacy.record import Erasure
 from pipelines.privacy.redact import Redaction, Rewritten, redact_parquet, rows_to_redact
 from pipelines.store.lake import Lake
-from pipelines.store.manifest import DataFile, TableState
+from pipelines.store.manifest import DataFile, Manifest, TableState
 from pipelines.tables.inputs import contract_of
 
 
@@ -44,8 +44,8 @@ def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
             renamed[lake.relative(path)] = (lake.relative(new), left)
     for manifest in map(lake.manifest, lake.nights()):
         tables = {
-            name: _renamed_state(state, renamed, f"{manifest.run_date}", erasure.landing)
-            for name, state in manifest.tables.items()
+            name: _renamed_state(_with_lineage(name, manifest), renamed, f"{manifest.run_date}", erasure.landing)
+            for name in manifest.tables
         }
         if tables != manifest.tables:
             lake.replace_manifest(manifest.model_copy(update={"tables": tables}))
@@ -84,6 +84,12 @@ def _rejected_rows(path: Path, source: str, person: Person) -> list[int]:
         if any(exact_id(value) in ids or person.pattern.search(value) for value in values):
             found.append(number)
     return found
+
+
+def _with_lineage(name: str, manifest: Manifest) -> TableState:
+    """A table's state that says its lineage, which is worked out of the files' names where nobody wrote it down."""
+    state = manifest.tables[name]
+    return state.model_copy(update={"lineage": manifest.lineage(name)}) if state.key else state
 
 
 def _renamed_state(

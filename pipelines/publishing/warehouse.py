@@ -20,7 +20,6 @@ from pipelines.settings import Settings
 from pipelines.store.files import path_beside
 from pipelines.store.home import dated_warehouses, night_of_warehouse, published_night, warehouse_path
 from pipelines.store.lake import CommittedNight, Lake, Night
-from pipelines.store.manifest import Manifest
 from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import parameters
 
@@ -144,23 +143,14 @@ def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnectio
 
 def pipeline_runs(lake: Lake, until: date) -> pa.Table:
     """Grain: committed night up to `until`. Its code version, settings, hashes of input files, seconds by task."""
-    manifests = [lake.manifest(night) for night in lake.nights() if night <= until]
+    heads = lake.heads(until)
     return pa.table(
         {
-            "run_date": pa.array([m.run_date for m in manifests], pa.date32()),
-            "code_version": pa.array([m.code_version for m in manifests], pa.string()),
-            "settings": pa.array([json.dumps(m.settings, sort_keys=True) for m in manifests], pa.string()),
-            "input_hashes": pa.array([json.dumps(_input_hashes(m)) for m in manifests], pa.string()),
-            "task_seconds": pa.array([json.dumps(_seconds(m)) for m in manifests], pa.string()),
-            "seconds": pa.array([round(sum(_seconds(m).values()), 3) for m in manifests], pa.float64()),
+            "run_date": pa.array([head.run_date for head in heads], pa.date32()),
+            "code_version": pa.array([head.code_version for head in heads], pa.string()),
+            "settings": pa.array([json.dumps(head.settings, sort_keys=True) for head in heads], pa.string()),
+            "input_hashes": pa.array([json.dumps(head.input_hashes) for head in heads], pa.string()),
+            "task_seconds": pa.array([json.dumps(head.seconds) for head in heads], pa.string()),
+            "seconds": pa.array([round(sum(head.seconds.values()), 3) for head in heads], pa.float64()),
         }
     )
-
-
-def _input_hashes(manifest: Manifest) -> dict[str, str]:
-    tables = [table for name, table in sorted(manifest.tables.items()) if not name.endswith("_personal")]
-    return {file["file"]: file["sha256"] for table in tables for file in table.info.get("files", [])}
-
-
-def _seconds(manifest: Manifest) -> dict[str, float]:
-    return {name: round(table.seconds, 3) for name, table in sorted(manifest.tables.items()) if table.seconds}

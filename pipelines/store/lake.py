@@ -18,8 +18,9 @@ from typing import Any
 
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.store.files import sync, write_atomically
+from pipelines.store.heads import Head, head_of, keep_head, read_head, stale, stamp_of
 from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
-from pipelines.store.manifest import Backtest, DataFile, Manifest, TableState, latest_full, staged_files
+from pipelines.store.manifest import Backtest, DataFile, Lineage, Manifest, TableState, lineage_of
 
 # Stands for a backtest in the names of its temporary folders.
 BACKTEST = "backtest"
@@ -32,6 +33,7 @@ class Lake:
         self.home = home
         self.root = lake_folder(home)
         self._manifests = self.root / "manifests"
+        self._heads = self.root / "heads"
         self._drafts = self.root / "drafts"
         self._backtests = self.root / "backtests"
         self._published = self.root / "published"
@@ -70,13 +72,28 @@ class Lake:
     def replace_manifest(self, manifest: Manifest) -> None:
         """Put a manifest in the place of the night's last one."""
         self._manifests.mkdir(exist_ok=True, mode=0o700)
-        write_atomically(self._manifests / f"{manifest.run_date}.json", manifest.model_dump_json().encode())
+        path = self._manifests / f"{manifest.run_date}.json"
+        write_atomically(path, manifest.model_dump_json(exclude_defaults=True).encode())
+        keep_head(self._heads / path.name, head_of(manifest), stamp_of(path))
+
+    def heads(self, until: date = date.max) -> list[Head]:
+        """The heads of the committed nights up to one, oldest first."""
+        return [self._head(night)[0] for night in self.nights() if night <= until]
+
+    def _head(self, night: date) -> tuple[Head, bool]:
+        """A night's head, and whether it was kept."""
+        name = f"{night}.json"
+        stamp = stamp_of(self._manifests / name)
+        if known := read_head(self._heads / name, stamp):
+            return known, True
+        return head_of(self.manifest(night)), False
 
     def remove_nights(self, before: date) -> list[date]:
         """Forget the nights before one that is kept; `collect_garbage` then removes what only they named."""
         gone = [night for night in self.nights() if night < before]
         for night in gone:
             (self._manifests / f"{night}.json").unlink()
+            (self._heads / f"{night}.json").unlink(missing_ok=True)
         return gone
 
     def open_backtest(self, night: date) -> "CommittedNight":
@@ -127,16 +144,7 @@ class Lake:
 
     def stale_nights(self) -> list[date]:
         """Committed nights that rest on an outdated version of an earlier night, oldest first."""
-        manifests = [self.manifest(night) for night in self.nights()]
-        return [
-            manifest.run_date
-            for position, manifest in enumerate(manifests)
-            if any(
-                set(state.data_files) != _files_as_of(name, state, manifests[: position + 1])
-                for name, state in manifest.tables.items()
-                if state.info.get("load")
-            )
-        ]
+        return stale(self.heads())
 
     def check_identity(self, identity: dict[str, str]) -> None:
         """Refuse a home that was filled with another time zone or currency than the settings now have.
@@ -171,8 +179,11 @@ class Lake:
         self.remove_leftovers()
         folder = self._drafts / f"{night}"
         (folder / token).mkdir(parents=True, mode=0o700)
-        write_atomically(folder / "run.json", json.dumps({"run_id": run_id, "token": token}).encode())
         self.collect_garbage()
+        outdated = set(self.stale_nights())
+        base = max((f"{known}" for known in self.nights() if known < night and known not in outdated), default=None)
+        owner = {"run_id": run_id, "token": token, "base": base}
+        write_atomically(folder / "run.json", json.dumps(owner).encode())
         return Night(self, night, token)
 
     def _check_is_kept(self, night: date) -> None:
@@ -218,25 +229,47 @@ class Lake:
         for folder in self._drafts.glob("*"):
             if (folder / "finished").exists():
                 shutil.rmtree(folder)
-        states = (state for night in self.nights() for state in self.manifest(night).tables.values())
-        named = {file for state in states for file in state.paths()}
-        for path in self._published.glob("*.json"):
-            named |= set(json.loads(path.read_bytes()))
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
-        for path in self._tables.glob("*/*.parquet"):
-            if path.name.split(".")[1] not in open_tokens and self.relative(path) not in named:
-                path.unlink()
+        unknown = {
+            self.relative(path)
+            for path in self._tables.glob("*/*.parquet")
+            if path.name.split(".")[1] not in open_tokens
+        }
+        for path in self._unnamed(unknown):
+            self.path(path).unlink()
         for folder in self._temporary.glob("*"):
             if folder.name.split(".")[0] not in open_tokens:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _unnamed(self, files: set[str]) -> set[str]:
+        """Those of some data files that no manifest and no warehouse names.
 
-def _files_as_of(source: str, state: TableState, manifests: list[Manifest]) -> set[DataFile]:
-    """The data files of which a source's state should consist as of the last of some manifests."""
-    by_night = staged_files(source, manifests)
-    if state.info["load"] == "full":
-        return set(latest_full(by_night))
-    return {file for files in by_night.values() for file in files}
+        Most are named by the night that wrote them; only the others are looked for in every manifest. Heads are kept
+        that were not.
+        """
+        left = set(files)
+        for night in self.nights():
+            head, is_kept = self._head(night)
+            if not is_kept:
+                keep_head(self._heads / f"{night}.json", head, stamp_of(self._manifests / f"{night}.json"))
+            left -= head.written
+        for path in self._published.glob("*.json"):
+            left -= set(json.loads(path.read_bytes()))
+        for night in self.nights():
+            if not left:
+                break
+            left.difference_update(path for state in self.manifest(night).tables.values() for path in state.paths())
+        return left
+
+
+def _with_own(state: TableState, new: TableState, lineage: Lineage, night: date) -> TableState:
+    """A source's state with what a later night staged, which was made on another state."""
+    before = state.lineage.state if state.lineage else None
+    rebuilt = lineage_of(before, lineage.own, is_full=new.is_full)
+    files = state.data_files
+    if rebuilt.state != before:
+        files = (*(() if new.is_full else files), *new.written_by(night))
+    return TableState(data_files=files, key=new.key, lineage=rebuilt, info=new.info)
 
 
 def run_token(run_id: str) -> str:
@@ -301,9 +334,23 @@ class Night:
     def tables(self) -> dict[str, TableState]:
         return {path.stem: self.table(path.stem) for path in sorted(self._folder.glob("*.json"))}
 
-    def earlier_files(self, source: str) -> dict[date, tuple[DataFile, ...]]:
-        """What each night before tonight staged of `source` from its own landing folder."""
-        return staged_files(source, [self.lake.manifest(n) for n in self.lake.nights() if n < self.run_date])
+    def earlier(self, source: str) -> tuple[TableState, bool]:
+        """A source as of the night before, by what each night up to it staged.
+
+        Returns:
+            Its state, and whether that is the last manifest's. If not, since an earlier night came late or was run
+            again, the state lacks the superseded rows: they are to be found anew.
+        """
+        base = json.loads((self._folder.parent / "run.json").read_bytes())["base"]
+        nights = [night for night in self.lake.nights() if base and base <= f"{night}" < f"{self.run_date}"]
+        state = TableState()
+        for position, manifest in enumerate(map(self.lake.manifest, nights)):
+            new, lineage = manifest.table(source), manifest.lineage(source)
+            if position == 0:
+                state = new.model_copy(update={"lineage": lineage})
+            else:
+                state = _with_own(state, new, lineage, manifest.run_date)
+        return state, len(nights) < 2
 
     def commit(self, code_version: str, settings: dict[str, Any], tables: Iterable[str]) -> Manifest:
         """Write the manifest: from here on the night is known.

@@ -2,17 +2,63 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field
 
 
 class DataFile(BaseModel, frozen=True):
-    """One Parquet file: path relative to the lake, the night that wrote it, its rows."""
+    """One Parquet file: path relative to the lake, the last night whose rows it holds, its rows.
+
+    What one night wrote is in files of that night alone; a merged file holds rows of several nights.
+    """
 
     path: str
     night: date
     rows: int
+
+
+class Version(BaseModel, frozen=True):
+    """Which rows these are: an id that stays when files are merged or an erasure writes them anew; if there are any."""
+
+    id: str
+    is_filled: bool
+
+
+class Lineage(BaseModel, frozen=True):
+    """What the rows of a state are: those before the night (`before`), and what it wrote itself (`own`)."""
+
+    before: Version | None = None
+    own: Version | None = None
+    state: Version | None = None
+
+
+def version_of(files: Iterable[DataFile]) -> Version | None:
+    """The version of new files; None if there are none."""
+    files = sorted(files, key=lambda file: file.path)
+    if not files:
+        return None
+    paths = "\n".join(file.path for file in files)
+    return Version(id=sha256(paths.encode()).hexdigest()[:16], is_filled=any(file.rows for file in files))
+
+
+def lineage_of(before: Version | None, own: Version | None, *, is_full: bool = False) -> Lineage:
+    """The lineage of a state to which a night adds what it wrote.
+
+    Args:
+        before: The state before the night.
+        own: What the night wrote.
+        is_full: What a night wrote is the whole state. A whole extract without a row leaves the state as it was.
+    """
+    if own is None or before is None:
+        state = own or before
+    elif is_full:
+        state = own if own.is_filled or not before.is_filled else before
+    else:
+        together = sha256(f"{before.id} {own.id}".encode()).hexdigest()[:16]
+        state = Version(id=together, is_filled=before.is_filled or own.is_filled)
+    return Lineage(before=before, own=own, state=state)
 
 
 class TableState(BaseModel, frozen=True):
@@ -20,6 +66,7 @@ class TableState(BaseModel, frozen=True):
 
     Its rows are those of `data_files`, less the superseded ones: the files of `superseded` hold landing_date and key of
     each row that a later night replaced. `recipe` identifies what, besides the inputs' rows, the rows were made from.
+    `lineage` is that of a table which nights add to; manifests that earlier versions wrote have none.
     """
 
     # Manifests that earlier versions wrote call them parts.
@@ -27,8 +74,14 @@ class TableState(BaseModel, frozen=True):
     superseded: tuple[DataFile, ...] = ()
     key: tuple[str, ...] = ()
     recipe: str | None = None
+    lineage: Lineage | None = None
     info: dict[str, Any] = {}
     seconds: float = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is of a source whose extracts are whole: each takes the place of the one before."""
+        return bool(self.info.get("load") == "full")
 
     @property
     def rows(self) -> int:
@@ -52,6 +105,20 @@ class Manifest(BaseModel, frozen=True):
     settings: dict[str, Any]
     tables: dict[str, TableState]
 
+    def table(self, name: str) -> TableState:
+        """A table's state; empty if the night was made before there was such a table."""
+        return self.tables.get(name, TableState())
+
+    def lineage(self, name: str) -> Lineage:
+        """A table's lineage. A manifest of an earlier version lists the files of every night, which say the same."""
+        state = self.table(name)
+        if state.lineage:
+            return state.lineage
+        found = Lineage()
+        for night in sorted({*(file.night for file in state.data_files), self.run_date}):
+            found = lineage_of(found.state, version_of(state.written_by(night)), is_full=state.is_full)
+        return found
+
 
 class Backtest(BaseModel, frozen=True):
     """How past forecasts turned out, as known in one night: the rows of its tables, which name no customer."""
@@ -59,22 +126,3 @@ class Backtest(BaseModel, frozen=True):
     run_date: date
     code_version: str
     tables: dict[str, list[dict[str, Any]]]
-
-
-def staged_files(source: str, manifests: Iterable[Manifest]) -> dict[date, tuple[DataFile, ...]]:
-    """What each night staged of `source`, by the manifests up to some night, oldest first.
-
-    Each manifest speaks for its own night; the oldest one also for the nights before it that are no longer kept.
-    """
-    found: dict[date, tuple[DataFile, ...]] = {}
-    for position, manifest in enumerate(manifests):
-        state = manifest.tables.get(source, TableState())
-        nights = {manifest.run_date} if position else {file.night for file in state.data_files}
-        found |= {night: files for night in sorted(nights) if (files := state.written_by(night))}
-    return found
-
-
-def latest_full(by_night: dict[date, tuple[DataFile, ...]]) -> tuple[DataFile, ...]:
-    """The state of a source that comes whole: its latest extract that has a row; the latest one if none has."""
-    filled = [night for night, files in by_night.items() if any(file.rows for file in files)]
-    return by_night[max(filled or by_night)] if by_night else ()

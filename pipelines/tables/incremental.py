@@ -10,12 +10,12 @@ from pipelines.engines.base import Engine
 from pipelines.engines.sql import identifier
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.store.manifest import DataFile, Manifest, TableState
+from pipelines.store.manifest import DataFile, Lineage, Manifest, TableState, lineage_of, version_of
 from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 from pipelines.tables.recipes import table_recipe
 from pipelines.tables.write import write_table
 
-# An incremental table of so many data files is written whole again, so that reading it stays fast.
+# An incremental table of so many data files is copied into one, so that reading it stays fast.
 MOST_DATA_FILES = 60
 
 
@@ -23,7 +23,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
     """A table by receipt or by customer, computed for those that tonight touches; the others stay as they were.
 
     It is computed for all if the last manifest rests on other versions of the earlier nights, if what else it is made
-    from has changed (its SQL, reference data, a setting), or if it has too many data files.
+    from has changed (its SQL, reference data, a setting).
     """
     key = INCREMENTAL[table.name]
     inputs = {name: night.table(name) for name in stored_inputs(table)}
@@ -34,12 +34,15 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         previous is None
         or earlier is None
         or earlier.recipe != recipe
-        or len(earlier.data_files) >= MOST_DATA_FILES
-        or not _rests_on(previous, inputs, night)
+        or not _rests_on(previous, inputs)
         or _reference_changed(table, previous, inputs, engine)
     ):
-        return TableState(data_files=write_table(table.name, table.sql, engine), key=(key,), recipe=recipe)
+        files = write_table(table.name, table.sql, engine)
+        return TableState(data_files=files, key=(key,), recipe=recipe, lineage=lineage_of(None, version_of(files)))
 
+    before = previous.lineage(table.name).state
+    if len(earlier.data_files) >= MOST_DATA_FILES:
+        earlier = _in_one_file(table, earlier, engine)
     touched = _touched_receipts if key == "receipt_id" else _touched_customers
     engine.materialise("touched", touched(table, previous, inputs, night, engine))
     times_read = _times_read(table)
@@ -65,7 +68,16 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         superseded=(*earlier.superseded, *_filled(replaced)),
         key=(key,),
         recipe=recipe,
+        lineage=lineage_of(before, version_of((*_filled(made), *_filled(replaced)))),
     )
+
+
+def _in_one_file(table: Table, earlier: TableState, engine: Engine) -> TableState:
+    """A table's state before tonight, with its rows in one data file and none superseded."""
+    night = max(file.night for file in earlier.data_files)
+    written = engine.write(engine.select_of(earlier, contract_of(table.name)), table.name)
+    files = tuple(file.model_copy(update={"night": night}) for file in written)
+    return earlier.model_copy(update={"data_files": files, "superseded": ()})
 
 
 def _register_views(engine: Engine, table: Table, night: Night, key: str) -> None:
@@ -91,14 +103,14 @@ def _filled(files: Iterable[DataFile]) -> tuple[DataFile, ...]:
     return tuple(file for file in files if file.rows)
 
 
-def _rests_on(previous: Manifest, inputs: dict[str, TableState], night: Night) -> bool:
+def _rests_on(previous: Manifest, inputs: dict[str, TableState]) -> bool:
     """Whether the last manifest was made from the earlier nights' extracts as they are now."""
     for name, state in inputs.items():
         if name == "customer_identity" or _is_reference(name):
             continue
         is_full = contract_of(name).load == "full"
-        expected = frozenset(state.data_files) if is_full else state.written_before(night.run_date)
-        if set(previous.tables.get(name, TableState()).data_files) != expected:
+        lineage = state.lineage or Lineage()
+        if previous.lineage(name).state != (lineage.state if is_full else lineage.before):
             return False
     return True
 

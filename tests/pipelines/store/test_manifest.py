@@ -1,12 +1,12 @@
 """Manifests: which files a table consists of, as read and as written."""
 
 import json
-from datetime import date, timedelta
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.store.manifest import DataFile, Manifest, TableState, latest_full, staged_files
+from pipelines.store.manifest import DataFile, Lineage, Manifest, TableState, Version, lineage_of, version_of
 
 FIRST, SECOND, THIRD = (date(2017, 12, day) for day in (1, 2, 3))
 
@@ -56,24 +56,40 @@ def test_files_written_by_before_and_after_a_night_are_all_files(state, night):
     assert state.rows == sum(file.rows for file in state.data_files)
 
 
-def test_each_manifest_speaks_for_its_own_night_and_the_oldest_also_for_those_before():
-    old, own, other = data_file(FIRST), data_file(SECOND), data_file(SECOND, name="b")
-    third = data_file(THIRD)
-    found = staged_files("t", [manifest(SECOND, old, own), manifest(THIRD, old, other, third)])
-    assert found == {FIRST: (old,), SECOND: (own,), THIRD: (third,)}
-    assert staged_files("u", [manifest(SECOND, own)]) == {}
+def version(name: str, *, is_filled: bool = True) -> Version:
+    return Version(id=name, is_filled=is_filled)
 
 
-def test_a_full_load_is_its_latest_extract_with_a_row():
-    filled, empty = data_file(FIRST), data_file(SECOND, rows=0)
-    assert latest_full({FIRST: (filled,), SECOND: (empty,)}) == (filled,)
-    assert latest_full({FIRST: (empty,), SECOND: (empty,)}) == (empty,)
-    assert latest_full({}) == ()
+def test_a_delta_adds_to_what_was_there_and_a_full_load_takes_its_place_unless_it_has_no_row():
+    old, new, empty = version("old"), version("new"), version("empty", is_filled=False)
+    assert lineage_of(None, None).state is None
+    assert lineage_of(old, None).state == lineage_of(old, None, is_full=True).state == old
+    assert lineage_of(None, new).state == new
+    assert lineage_of(old, new).state not in (old, new, None)
+    assert lineage_of(old, new) != lineage_of(new, old)
+    assert lineage_of(old, new, is_full=True).state == new
+    assert lineage_of(old, empty, is_full=True).state == old
+    assert lineage_of(empty, version("b", is_filled=False), is_full=True).state == version("b", is_filled=False)
 
 
-@given(st.dictionaries(st.integers(0, 30).map(lambda n: FIRST + timedelta(n)), st.integers(0, 1), min_size=1))
-def test_no_later_extract_than_that_of_a_full_load_has_a_row(rows):
-    by_night = {night: (data_file(night, count),) for night, count in rows.items()}
-    (chosen,) = latest_full(by_night)
-    assert not any(count for night, count in rows.items() if night > chosen.night)
-    assert chosen.rows or not any(rows.values())
+def test_other_files_are_another_version_in_whatever_order_they_are_named():
+    a, b = data_file(FIRST, rows=0), data_file(FIRST, name="b", rows=0)
+    assert version_of([a, b]) == version_of([b, a]) != version_of([a])
+    assert version_of([]) is None
+    assert (version_of([a]).is_filled, version_of([a, data_file(FIRST, rows=2)]).is_filled) == (False, True)
+
+
+def test_a_manifest_of_an_earlier_version_tells_the_lineage_by_the_nights_of_its_files():
+    first, second, third = (data_file(night) for night in (FIRST, SECOND, THIRD))
+    two, three = manifest(SECOND, first, second), manifest(THIRD, first, second, third)
+    assert two.lineage("t").own == version_of([second])
+    assert three.lineage("t") == lineage_of(two.lineage("t").state, version_of([third]))
+    assert manifest(THIRD, first, second).lineage("t") == lineage_of(two.lineage("t").state, None)
+    assert two.lineage("u") == Lineage()
+
+
+def test_a_lineage_that_is_written_down_counts():
+    lineage = Lineage(own=version("kept"), state=version("kept"))
+    state = TableState(data_files=(data_file(FIRST),), lineage=lineage)
+    named = Manifest(run_date=FIRST, code_version="x", settings={}, tables={"t": state})
+    assert named.lineage("t") == lineage
