@@ -72,7 +72,8 @@ class Shop:
         for table in (tables()["churn_fit"], tables()["customer_churn"]):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 engine.register(name, engine.select_of(TableState(), contract_of(name.removeprefix("history."))))
-        for name in ("cut_off", "customer_outcome"):
+        engine.register("return_link", engine.select_of(TableState(), contract_of("return_link")))
+        for name in ("cut_off", "customer_outcome", "taken_back"):
             engine.register(name, tables()[name].sql)
 
     def give(self, name: str, rows: pa.Table) -> None:

@@ -48,8 +48,9 @@ class Shop:
                 )
         known = f"FROM given_day WHERE business_date <= DATE '{self.night.run_date}'"
         loaded = f"DATE '{self.night.run_date}' AS known_date"
-        self.give("customer_day", f"SELECT *, net_revenue AS net_spend, {loaded} {known}")
-        for name in ("cut_off", "customer_outcome"):
+        self.give("customer_day", f"SELECT *, net_revenue AS sale_revenue, net_revenue AS net_spend, {loaded} {known}")
+        self.engine.register("return_link", self.engine.select_of(TableState(), contract_of("return_link")))
+        for name in ("cut_off", "customer_outcome", "taken_back"):
             self.engine.register(name, tables()[name].sql)
         first = f"SELECT customer_id, MIN(business_date) AS first_order_date {known} GROUP BY customer_id"
         self.give("customer_totals", first)

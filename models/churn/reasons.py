@@ -172,8 +172,8 @@ _TOPICS = (
         applies=lambda orders, typical: (orders > 0) & (orders <= typical.get("order_count_180d", np.inf)),
     ),
     _Topic(
-        ("revenue_90d", "revenue_365d"),
-        ("revenue_90d", "revenue_365d"),
+        ("spend_90d", "spend_365d", "revenue_90d", "revenue_365d"),  # models of before there was spend have revenue
+        ("spend_90d", "spend_365d"),
         lambda share: f"spends less: {share}% of the year's spend in the last 90 days",
         shown=_year_share,
         applies=lambda lately, year, _typical: lately < year * 90 / 365,

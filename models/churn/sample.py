@@ -16,6 +16,7 @@ from models.types import Booleans, Floats, Rows
 NOT_FEATURES = (
     *("customer_id", "as_of_date", "run_date", "is_active"),
     *("has_churned", "spend_next", "spend_last_complete"),  # what came later
+    *("revenue_90d", "revenue_365d"),  # returns on their own dates; net spend has them on their sale's
     *("order_day_count_365d", "spend_last", "spend_before"),  # of spend growth; churn has as much in other windows
 )
 

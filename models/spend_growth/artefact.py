@@ -21,6 +21,10 @@ METHODS: dict[Method, int] = {"base_rate": 0, "spend_against_usual": 1, "logisti
 _FORMER_KEYS = {"judged": "holdout_scorer", "question": "target_definition"}
 
 
+# The same of bins: a year's revenue had returns on their own dates.
+_FORMER_BINS = {"revenue_365d": "spend_365d"}
+
+
 @dataclass(frozen=True)
 class Regression:
     """A logistic regression on the first features of FEATURES; cushion in currency."""
@@ -62,7 +66,10 @@ class SpendGrowthModel:
         """
         content = {_FORMER_KEYS.get(key, key): value for key, value in json.loads(text).items()}
         scorers = {name: _regression(content[name]) for name in ("published", "holdout_scorer")}
-        bins = {name: Bins(tuple(kept["edges"]), tuple(kept["shares"])) for name, kept in content["bins"].items()}
+        bins = {
+            _FORMER_BINS.get(name, name): Bins(tuple(kept["edges"]), tuple(kept["shares"]))
+            for name, kept in content["bins"].items()
+        }
         return cls(**content | scorers | {"bins": bins})
 
 

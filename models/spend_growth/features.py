@@ -17,7 +17,7 @@ INPUTS = (
     "days_since_last_order",
     "days_since_first_order",
     "order_day_count_365d",
-    "revenue_365d",
+    "spend_365d",
     "spend_last",
     "spend_before",
 )
@@ -77,5 +77,5 @@ def _known_days(customers: pd.DataFrame) -> Floats:
 
 def _usual_spend(customers: pd.DataFrame, horizon_days: int) -> Floats:
     """Net spend of the year, scaled to the horizon; of the days since the first order if they are fewer."""
-    year = np.maximum(customers["revenue_365d"].to_numpy(dtype=float), 0)
+    year = np.maximum(customers["spend_365d"].to_numpy(dtype=float), 0)
     return np.asarray(year * horizon_days / np.maximum(_known_days(customers), horizon_days))

@@ -53,7 +53,7 @@ def fit_spend_growth(
 
     Args:
         train: the earlier cut-off's customers, sorted by customer_id: days_since_last_order, days_since_first_order,
-            order_day_count_365d, revenue_365d, spend_last, spend_before; and for the label spend_next and
+            order_day_count_365d, spend_365d, spend_last, spend_before; and for the label spend_next and
             spend_last_complete (with what was not known at the cut-off; NULL: not known yet; such rows are left out).
         test: the same at the later cut-off.
         horizon_days: length of the horizon that spend_last and spend_next are of.

@@ -50,7 +50,8 @@ class PastNight(Night):
 def register_days_known_now(engine: DuckDBEngine, base: CommittedNight) -> None:
     """Register what is known in the night of the backtest.
 
-    days_known_now: all that customers did, or a sample of very many of them. left_out: service accounts.
+    days_known_now: all that customers did, or a sample of very many of them. returns_known_now: all returns.
+    left_out: service accounts.
     customer_identity and service_account: as of that night.
     """
     for name in ("customer_day", "customer_identity", "service_account"):
@@ -59,6 +60,7 @@ def register_days_known_now(engine: DuckDBEngine, base: CommittedNight) -> None:
     md5_below = f"{round(SAMPLED_CUSTOMERS / customers * 16**8):08x}" if customers > SAMPLED_CUSTOMERS else None
     engine.register_arrow("customer_sample", pa.table({"md5_below": pa.array([md5_below], pa.string())}))
     _keep("days_known_now", query("backtests/days_known_now"), engine)
+    _keep("returns_known_now", _select("return_link", base, engine), engine)
     _keep("left_out", "SELECT customer_id FROM service_account", engine)
 
 
@@ -73,6 +75,7 @@ def _register_days_known_at(as_of: date, engine: DuckDBEngine, settings: Setting
     """Register days_known_at_origin: of days_known_now what was known on a day."""
     register_cut_off(as_of, engine, settings)
     _keep("origin", "SELECT * FROM cut_off", engine)
+    _keep("returns_known_at_origin", query("backtests/returns_known_at_origin"), engine)
     engine.register("days_known_at_origin", query("backtests/days_known_at_origin"))
 
 
@@ -163,6 +166,8 @@ def _register_as_of(name: str, as_of: date, base: CommittedNight, engine: DuckDB
     rows = _select(name, base, engine)
     if name == "customer_day":
         rows = "SELECT * FROM days_known_at_origin"
+    elif name == "return_link":
+        rows = "SELECT * FROM returns_known_at_origin"
     elif "business_date" in {column.name for column in contract.columns}:
         rows = f"SELECT * FROM ({rows}) WHERE business_date <= DATE '{as_of}'"
     elif name not in _TIMELESS:

@@ -42,6 +42,7 @@ from pipelines.scoring.fitting import (
     model_age,
     model_components,
     quality_rows,
+    register_pattern_date,
     values_of,
 )
 from pipelines.scoring.sampling import md5_share, register_bound
@@ -77,7 +78,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     spends = engine.arrow(query("fits/spend_pattern_count")).to_pandas()
     first_day = engine.rows(f"SELECT MIN(first_purchase_date) FROM customer_purchase_pattern WHERE {SHOPPER}")[0][0]
     _sample_shoppers(engine)
-    outcomes = cache(partial(_outcomes, engine, night.run_date))
+    outcomes = cache(partial(_outcomes, engine, night.run_date, settings))
     last_buying, last_spend, _ = _parameters(champion)
     holdout = _holdout(outcomes, first_day, night.run_date, settings)
     buying = fit_clv(patterns, last_buying, settings.buying_model, settings.clv_horizon_days, holdout)
@@ -133,9 +134,9 @@ def _sample_shoppers(engine: DuckDBEngine) -> None:
     engine.materialise("shopper", query("fits/shopper"))
 
 
-def _outcomes(engine: DuckDBEngine, tonight: date, days: int) -> pd.DataFrame:
+def _outcomes(engine: DuckDBEngine, tonight: date, settings: Settings, days: int) -> pd.DataFrame:
     """Grain: shopper who had bought so many days ago. Their history up to then, and what they bought since."""
-    engine.register_arrow("pattern_date", pa.table({"as_of_date": [tonight - timedelta(days)]}))
+    register_pattern_date(engine, tonight - timedelta(days), settings)
     found: pd.DataFrame = engine.arrow(query("fits/holdout_purchase")).to_pandas()
     return found
 

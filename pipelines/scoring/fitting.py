@@ -194,6 +194,12 @@ def _last_night(engine: DuckDBEngine, day: date, settings: Settings) -> date:
     return night if known_by == day else day
 
 
+def register_pattern_date(engine: DuckDBEngine, day: date, settings: Settings) -> None:
+    """Make pattern_date a day as of which purchases are told; taken_back is then what had come back by it."""
+    engine.register_arrow("pattern_date", pa.table({"as_of_date": pa.array([day], pa.date32())}))
+    engine.register_arrow("feature_date", feature_dates([day], settings))
+
+
 def model_age(learnt_through: date, run_date: date, metric: str = "model_age_days") -> QualityRow:
     """(metric, value, note): how old a model is that should have been replaced within 35 days."""
     age = (run_date - learnt_through).days

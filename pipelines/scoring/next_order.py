@@ -38,6 +38,7 @@ from pipelines.scoring.fitting import (
     model_age,
     model_components,
     quality_rows,
+    register_pattern_date,
     values_of,
 )
 from pipelines.scoring.sampling import sample_customers
@@ -64,11 +65,10 @@ def next_order_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Ta
         return kept
     tonight, follow_up = night.run_date, 2 * settings.churn_horizon_days
     sample_customers(engine)
-    engine.materialise("purchase_day", query("fits/purchase_day"))
-    earlier, patterns = _fit_as_of(engine, tonight - timedelta(follow_up))
+    earlier, patterns = _fit_as_of(engine, tonight - timedelta(follow_up), settings)
     forecast = score_next_order(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
     rows = evaluate_next_order(forecast, patterns["next_days"], follow_up)
-    fit, patterns = _fit_as_of(engine, tonight, earlier.parameters)
+    fit, patterns = _fit_as_of(engine, tonight, settings, earlier.parameters)
     model = champion if champion and has_target(champion, settings, _TARGET_SET_BY) else None
     if fit.parameters is not None:
         result = _compared(fit.parameters, champion, engine, night, settings)
@@ -88,17 +88,23 @@ def next_order_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Ta
 
 
 def _fit_as_of(
-    engine: DuckDBEngine, day: date, start: NextOrderParameters | None = None
+    engine: DuckDBEngine, day: date, settings: Settings, start: NextOrderParameters | None = None
 ) -> tuple[NextOrderFit, pd.DataFrame]:
     """A fit on what was known on a day; and the customers' patterns then, with the days to the next purchase day."""
-    patterns = _patterns_as_of(engine, day, "SELECT * FROM purchase_day")
+    patterns = _patterns_as_of(engine, day, settings)
     intervals = engine.arrow(query("fits/purchase_interval")).to_pandas()
     return fit_next_order(patterns, regularity(intervals), start), patterns
 
 
-def _patterns_as_of(engine: DuckDBEngine, day: date, purchase_days: str) -> pd.DataFrame:
+def _patterns_as_of(engine: DuckDBEngine, day: date, settings: Settings) -> pd.DataFrame:
     """Grain: customer who had bought by a day. Their pattern then, and the days to their next purchase day."""
-    engine.register_arrow("pattern_date", pa.table({"as_of_date": [day]}))
+    register_pattern_date(engine, day, settings)
+    engine.materialise("purchase_day", query("fits/purchase_day"))
+    return _patterns(engine, "SELECT * FROM purchase_day")
+
+
+def _patterns(engine: DuckDBEngine, purchase_days: str) -> pd.DataFrame:
+    """Patterns as of pattern_date, from some purchase days."""
     engine.register("pattern_day", purchase_days)
     patterns: pd.DataFrame = engine.arrow(query("fits/purchase_pattern")).to_pandas()
     return patterns
@@ -133,14 +139,15 @@ def _compared(
             DIFFERENCE_METRIC, f"the earlier one was fitted by other settings ({', '.join(_TARGET_SET_BY)})"
         )
     days = max((night.run_date - champion["trained_through"]).days, COMPARED_DAYS)
-    customers = _patterns_as_of(engine, night.run_date - timedelta(days), "SELECT * FROM purchase_day")
+    customers = _patterns_as_of(engine, night.run_date - timedelta(days), settings)
     last = NextOrderParameters.from_json(champion["parameters"])
     return compare_with_champion(challenger, last, customers, days, SEED)
 
 
 def _bins(engine: DuckDBEngine, tonight: date, parameters: NextOrderParameters, settings: Settings) -> str:
     """Bins of what is watched, over all sampled customers: more than are fitted on, as few of them may be active."""
-    patterns = _patterns_as_of(engine, tonight, "SELECT * FROM sampled_day WHERE net_spend > 0")
+    register_pattern_date(engine, tonight, settings)
+    patterns = _patterns(engine, "SELECT * FROM sampled_day WHERE net_spend > 0")
     customers = pa.Table.from_pandas(patterns, preserve_index=False)
     columns = drift_columns(customers, score_next_order(customers, parameters), settings.active_days)
     return bins_json(columns, settings, _BINS_SET_BY)

@@ -36,7 +36,7 @@ from pipelines.tables.recipes import FITTED_BY
 COMPONENT = "spend_more"
 
 _SPEND = (
-    "days_since_last_order, days_since_first_order, order_day_count_365d, revenue_365d, spend_last, spend_before, "
+    "days_since_last_order, days_since_first_order, order_day_count_365d, spend_365d, spend_last, spend_before, "
     "spend_next, spend_last_complete"
 )
 

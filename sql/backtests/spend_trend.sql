@@ -4,19 +4,19 @@
 WITH spend AS (
     SELECT
         d.customer_id,
-        SUM(CASE WHEN d.business_date BETWEEN w.last_from_date AND w.as_of_date THEN d.net_revenue END) AS last_spend,
+        SUM(CASE WHEN d.business_date BETWEEN w.last_from_date AND w.as_of_date THEN d.net_spend END) AS last_spend,
         SUM(
             CASE
-                WHEN d.business_date >= w.previous_from_date AND d.business_date < w.last_from_date THEN d.net_revenue
+                WHEN d.business_date >= w.previous_from_date AND d.business_date < w.last_from_date THEN d.net_spend
             END
         ) AS previous_spend,
         SUM(
-            CASE WHEN d.business_date BETWEEN w.earlier_last_from_date AND w.earlier_as_of_date THEN d.net_revenue END
+            CASE WHEN d.business_date BETWEEN w.earlier_last_from_date AND w.earlier_as_of_date THEN d.net_spend END
         ) AS earlier_last_spend,
         SUM(
             CASE
                 WHEN d.business_date >= w.earlier_previous_from_date AND d.business_date < w.earlier_last_from_date
-                    THEN d.net_revenue
+                    THEN d.net_spend
             END
         ) AS earlier_previous_spend,
         COUNT(

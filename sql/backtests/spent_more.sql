@@ -25,11 +25,11 @@ outcome AS (  -- as known now; spend below 0 counts as 0
     SELECT
         d.customer_id,
         GREATEST(
-            SUM(CASE WHEN d.business_date BETWEEN w.label_from_date AND w.label_to_date THEN d.net_revenue ELSE 0 END),
+            SUM(CASE WHEN d.business_date BETWEEN w.label_from_date AND w.label_to_date THEN d.net_spend ELSE 0 END),
             0
         ) AS next_spend,
         GREATEST(
-            SUM(CASE WHEN d.business_date BETWEEN w.last_from_date AND w.as_of_date THEN d.net_revenue ELSE 0 END), 0
+            SUM(CASE WHEN d.business_date BETWEEN w.last_from_date AND w.as_of_date THEN d.net_spend ELSE 0 END), 0
         ) AS last_spend
     FROM days_known_now AS d
     CROSS JOIN outcome_window AS w

@@ -1,12 +1,12 @@
 -- What each customer bought and returned on a day, and when they ordered next.
 -- Grain: customer and business date with a receipt.
-WITH taken_back AS (  -- a return that is linked to its sale takes back no more than the sale brought
+WITH taken_back AS (  -- by the day of the sale, and no more than it brought; by its own day where no sale was found
     SELECT
         customer_id,
-        business_date,
+        COALESCE(sale_date, business_date) AS business_date,
         SUM(COALESCE(linked_revenue, returned_revenue)) AS revenue
     FROM return_link
-    GROUP BY customer_id, business_date
+    GROUP BY customer_id, COALESCE(sale_date, business_date)
 ),
 
 daily AS (  -- narrow types, because many rows have to be sorted

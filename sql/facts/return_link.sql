@@ -72,6 +72,7 @@ SELECT
         ) - s.revenue, 0), 0) AS DECIMAL(18, 2))
     END AS linked_revenue,
     COALESCE(SUM(r.returned_revenue) OVER (PARTITION BY s.receipt_id) > s.revenue, FALSE) AS is_over_returned,
+    r.known_date,
     n.run_date AS landing_date
 FROM returned AS r
 CROSS JOIN night AS n

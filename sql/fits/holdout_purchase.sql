@@ -1,17 +1,28 @@
 -- What shoppers had bought by a past day, and what they bought after it until tonight: forecasts are held against it.
--- Grain: shopper with a purchase day by then. A purchase day is a day with net spend above 0.
-WITH bought AS (
+-- Grain: shopper with a purchase day by then, a day with net spend above 0: by returns known then or, after it, now.
+WITH spent AS (
     SELECT
         d.customer_id,
         d.business_date,
-        d.net_spend,
         p.as_of_date,
         d.business_date <= p.as_of_date AS is_known,
-        MIN(d.business_date) OVER (PARTITION BY d.customer_id) AS first_purchase_date
+        CASE
+            WHEN d.business_date <= p.as_of_date THEN GREATEST(d.sale_revenue - COALESCE(t.revenue, 0), 0)
+            ELSE d.net_spend
+        END AS net_spend
     FROM customer_day AS d
     INNER JOIN shopper AS s ON d.customer_id = s.customer_id
     CROSS JOIN pattern_date AS p
-    WHERE d.net_spend > 0
+    LEFT JOIN taken_back AS t
+        ON d.customer_id = t.customer_id AND d.business_date = t.business_date AND p.as_of_date = t.as_of_date
+),
+
+bought AS (
+    SELECT
+        *,
+        MIN(business_date) OVER (PARTITION BY customer_id) AS first_purchase_date
+    FROM spent
+    WHERE net_spend > 0
 )
 
 SELECT

@@ -1,14 +1,17 @@
 -- Features of each customer as of a cut-off, and the outcomes after it: for churn and spend growth.
 -- Grain: customer and as_of_date (tonight, or a cut-off of a fit), with an order in the 365 days before it.
-WITH known AS (  -- only days dated up to the cut-off that had landed by then
+WITH known AS (  -- only days dated up to the cut-off that had landed by then, less the returns known by then
     SELECT
         d.*,
         a.as_of_date,
         a.label_to_date,
+        GREATEST(d.sale_revenue - COALESCE(t.revenue, 0), 0) AS spend,
         DATE_DIFF('day', d.business_date, a.as_of_date) AS days_ago,
         DATE_DIFF('day', a.label_from_date, a.label_to_date) + 1 AS horizon
     FROM customer_day AS d
     INNER JOIN cut_off AS a ON d.business_date <= a.as_of_date AND d.known_date <= a.known_by_date
+    LEFT JOIN taken_back AS t
+        ON d.customer_id = t.customer_id AND d.business_date = t.business_date AND a.as_of_date = t.as_of_date
 ),
 
 feature AS (
@@ -26,8 +29,10 @@ feature AS (
         SUM(CASE WHEN days_ago < 180 THEN order_count ELSE 0 END) AS order_count_180d,
         SUM(CASE WHEN days_ago < 90 THEN net_revenue ELSE 0 END) AS revenue_90d,
         SUM(CASE WHEN days_ago < 365 THEN net_revenue ELSE 0 END) AS revenue_365d,
-        SUM(CASE WHEN days_ago < horizon THEN net_revenue ELSE 0 END) AS spend_last,
-        SUM(CASE WHEN days_ago BETWEEN horizon AND 2 * horizon - 1 THEN net_revenue ELSE 0 END) AS spend_before,
+        SUM(CASE WHEN days_ago < 90 THEN spend ELSE 0 END) AS spend_90d,
+        SUM(CASE WHEN days_ago < 365 THEN spend ELSE 0 END) AS spend_365d,
+        SUM(CASE WHEN days_ago < horizon THEN spend ELSE 0 END) AS spend_last,
+        SUM(CASE WHEN days_ago BETWEEN horizon AND 2 * horizon - 1 THEN spend ELSE 0 END) AS spend_before,
         SUM(sale_revenue) AS sale_revenue,
         SUM(promo_order_count) AS promo_order_count,
         SUM(online_order_count) AS online_order_count,
@@ -52,6 +57,8 @@ SELECT
     CAST(f.order_count_180d AS BIGINT) AS order_count_180d,
     CAST(f.revenue_90d AS DOUBLE) AS revenue_90d,
     CAST(f.revenue_365d AS DOUBLE) AS revenue_365d,
+    CAST(f.spend_90d AS DOUBLE) AS spend_90d,
+    CAST(f.spend_365d AS DOUBLE) AS spend_365d,
     CAST(f.spend_last AS DOUBLE) AS spend_last,
     CAST(f.spend_before AS DOUBLE) AS spend_before,
     CASE WHEN f.label_to_date <= n.run_date THEN CAST(COALESCE(c.spend_next, 0) AS DOUBLE) END AS spend_next,

@@ -59,6 +59,32 @@ def test_what_landed_after_a_cut_off_changes_no_feature_and_no_p_alive(shop, day
     assert len(shop.features([cut_off])) > len(before) + 200
 
 
+def returned(days: pa.Table, dated: date, known: date) -> pa.Table:
+    """Returns of all that was bought on some days."""
+    columns = {"customer_id": days["customer_id"], "sale_date": days["business_date"]}
+    amounts = dict.fromkeys(("returned_revenue", "linked_revenue"), days["sale_revenue"])
+    on = {"business_date": dated, "known_date": known}
+    return pa.table(columns | amounts | {name: pa.array([day] * len(days), pa.date32()) for name, day in on.items()})
+
+
+def test_a_return_after_a_cut_off_or_landed_after_it_changes_no_feature_and_one_before_it_does(shop, days):
+    first, cut_off = CUT_OFFS[0], CUT_OFFS[2]
+    nights = [first + timedelta(n) for n in range((NIGHT - first).days + 1)]
+    shop.give("customer_day", landed(days, *nights))
+    before = shop.features([cut_off])
+    is_sold = pc.and_(pc.less_equal(days["business_date"], cut_off), pc.greater(days["business_date"], first))
+    sold = days.filter(is_sold)
+    for dated, known in ((cut_off + timedelta(1), cut_off + timedelta(1)), (cut_off, cut_off + timedelta(1))):
+        shop.give("return_link", returned(sold, dated, known))
+        assert shop.features([cut_off]).equals(before)
+    shop.give("return_link", returned(sold, cut_off, cut_off))
+    after = shop.features([cut_off])
+    orders = ["days_since_last_order", "order_count", "p_alive", "revenue_365d"]
+    assert after.select(orders).equals(before.select(orders))
+    assert pc.sum(before["spend_90d"]).as_py() > 1000
+    assert pc.sum(after["spend_90d"]).as_py() == 0.0
+
+
 def featured(shop: Shop, days: pa.Table, cut_off: date) -> pa.Table:
     shop.give("customer_day", days)
     return shop.features([cut_off])
@@ -104,7 +130,7 @@ def test_churn_learns_from_no_outcome_and_no_number_twice(shop, days):
     model = from_artefact(*(made["churn_model"][name][0].as_py() for name in ("artefact", "parameters")))
     known = {column.name for column in contract_of("customer_features").columns}
     others = {"customer_id", "as_of_date", "is_active", "has_churned", "spend_next", "spend_last_complete"}
-    others |= {"order_day_count_365d", "spend_last", "spend_before"}
+    others |= {"order_day_count_365d", "spend_last", "spend_before", "revenue_90d", "revenue_365d"}
     assert model.bins.keys() == known - others - {"online_share"} | {"p_alive", "score"}  # no channel is known here
     assert "left_out_features" not in metrics(made["churn_fit"])
 

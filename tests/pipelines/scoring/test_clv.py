@@ -10,10 +10,12 @@ from conftest import Retailer, needed
 
 from models.clv.fit import fit_clv
 from models.clv.parameters import ClvParameters
+from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring import clv as score
 from pipelines.settings import load_settings
 from pipelines.tables.inputs import contract_of
+from pipelines.tables.parameters import feature_dates
 
 FIRST = date(2017, 1, 1)
 NEEDED = needed("customer_clv", "clv_fit")
@@ -87,8 +89,12 @@ def test_models_are_chosen_by_what_the_last_third_of_the_history_brought(retaile
         manifest = shop.lake.manifest(shop.run_date)
         for name in ("customer_day", "customer_purchase_pattern", "service_account"):
             engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+        engine.register("return_link", engine.select_of(manifest.tables["return_link"], contract_of("return_link")))
+        engine.register_arrow("feature_date", feature_dates([shop.run_date], retailer.settings))
+        for name in ("cut_off", "taken_back"):
+            engine.register(name, tables()[name].sql)
         score._sample_shoppers(engine)
-        outcomes = partial(score._outcomes, engine, shop.run_date)
+        outcomes = partial(score._outcomes, engine, shop.run_date, retailer.settings)
         past = score._holdout(outcomes, FIRST, shop.run_date, retailer.settings)
         assert score._holdout(outcomes, FIRST, FIRST + timedelta(60), retailer.settings) is None  # 20 days are too few
         assert score._holdout(outcomes, None, shop.run_date, retailer.settings) is None  # nobody ever bought

@@ -194,10 +194,13 @@ def test_outcomes_are_of_those_who_were_known_and_by_what_was_known(retailer, fi
         engine.connection.register("frame", frame)
         engine.rows(
             "CREATE TABLE customer_day AS SELECT customer_id, CAST(business_date AS DATE) AS business_date, "
-            "CAST(net_spend AS DECIMAL(18, 2)) AS net_spend FROM frame"
+            "CAST(net_spend AS DECIMAL(18, 2)) AS net_spend, net_spend AS sale_revenue FROM frame"
+        )
+        engine.rows(
+            "CREATE TABLE taken_back (customer_id VARCHAR, business_date DATE, as_of_date DATE, revenue DECIMAL)"
         )
         engine.rows("CREATE TABLE shopper AS SELECT DISTINCT customer_id FROM frame WHERE customer_id <> 'once'")
-        found = score._outcomes(engine, FIRST_DAY + timedelta(308), 28)
+        found = score._outcomes(engine, FIRST_DAY + timedelta(308), retailer.settings, 28)
     expected = [("back", 1, 275, 275, 12.8, 0, 0.0), ("old", 1, 10, 270, 10.2, 1, 13.0)]
     assert list(found.itertuples(index=False, name=None)) == expected
 

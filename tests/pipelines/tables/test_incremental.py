@@ -21,7 +21,7 @@ DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
     "known_date",
-    "return_link": "receipt_id, customer_id, sale_receipt_id, linked_revenue, is_over_returned",
+    "return_link": "receipt_id, customer_id, sale_receipt_id, linked_revenue, is_over_returned, known_date",
     "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, net_spend, gross_margin, "
     "known_date",
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
@@ -85,6 +85,25 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
     wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1}  # there is no return
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
+
+
+def test_a_later_return_lowers_the_day_of_its_sale_alone(retailer, monkeypatch):
+    with_sale = RECEIPTS.strip() + ",original_receipt_id\n"
+    retailer.deliver(DAYS[0], receipts=with_sale + "r1,c1,2017-12-01,sale,50,\nr2,c2,2017-12-01,sale,9,\n")
+    retailer.deliver(DAYS[1], receipts=with_sale + "r3,c1,2017-12-02,sale,30,\n")
+    retailer.deliver(DAYS[2], receipts=with_sale + "r4,c1,2017-12-03,return,50,r1\n")
+    night = load(retailer)
+    assert retailer.rows(night, "customer_day", "customer_id, business_date, net_revenue, net_spend") == [
+        ("c1", date(2017, 12, 1), Decimal("50.00"), Decimal("0.00")),
+        ("c1", date(2017, 12, 2), Decimal("30.00"), Decimal("30.00")),
+        ("c1", date(2017, 12, 3), Decimal("-50.00"), Decimal("0.00")),
+        ("c2", date(2017, 12, 1), Decimal("9.00"), Decimal("9.00")),
+    ]
+    assert retailer.rows(night, "customer_totals", "customer_id, first_purchase_date, purchase_day_count") == [
+        ("c1", date(2017, 12, 2), 1),
+        ("c2", date(2017, 12, 1), 1),
+    ]
+    assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
 
 
 def test_a_receipt_is_known_since_the_night_that_first_had_it_with_its_customer(retailer, monkeypatch):
