@@ -120,7 +120,8 @@ class Contract:
     """A source or a table: its columns, key and rules.
 
     `published` says whether the warehouse holds the table, or a view over the lake's files. `is_view` says that a night
-    writes no file for it: its SELECT runs where it is read.
+    writes no file for it: its SELECT runs where it is read. `whole_per` is the column of the key by which a delta's
+    rows come whole, as a receipt's lines do: a later night that has a receipt replaces all of its lines. "row" is none.
 
     The repr decides whether an extract is staged anew, so it leaves out what has no part in how an extract is read.
     """
@@ -136,8 +137,14 @@ class Contract:
     dialect: Dialect = Dialect()
     expectations: tuple[Expectation, ...] = field(default=(), repr=False)
     control_amount: str | None = field(default=None, repr=False)
+    whole_per: str = field(default="row", repr=False)
     published: Literal["table", "view"] | None = field(default=None, repr=False)
     is_view: bool = field(default=False, repr=False)
+
+    @property
+    def replaced_by(self) -> tuple[str, ...]:
+        """The columns of the key in which a later night's row and those that it replaces are equal."""
+        return self.key if self.whole_per == "row" else (self.whole_per,)
 
     @property
     def personal_columns(self) -> tuple[str, ...]:
@@ -232,7 +239,7 @@ def _expectations(
         )
 
 
-def read_contract(path: Path, defaults: tuple[Expectation, ...] = ()) -> Contract:
+def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), whole_per: str = "row") -> Contract:
     """The contract in a YAML file. A default expectation applies unless the file has one of the same name.
 
     Raises:
@@ -247,14 +254,16 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = ()) -> Contrac
         published = custom.get("published")
         if published not in (None, "table", "view"):
             raise ValueError(f"published {published!r} is neither table nor view")
+        key = tuple(p.name or "" for p in keys)
         return Contract(
             name=schema.name or "",
             description=schema.description or "",
             grain=schema.dataGranularityDescription or "",
             columns=tuple(_column(p) for p in properties),
-            key=tuple(p.name or "" for p in keys),
+            key=key,
             rules=tuple(_rules(properties, schema.quality)),
             load=custom.get("load", "delta"),
+            whole_per=_whole_per(custom, key, whole_per),
             required=bool(custom.get("required", False)),
             dialect=_dialect(file.servers[0] if file.servers else Server(), custom),
             expectations=tuple((by_name | dict(_expectations(schema.quality, by_name))).values()),
@@ -262,6 +271,13 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = ()) -> Contrac
             published=published,
             is_view=schema.physicalType == "view",
         )
+
+
+def _whole_per(custom: dict[str, Any], key: tuple[str, ...], default: str) -> str:
+    column = str(custom.get("wholePer", default if default in key else "row"))
+    if column not in ("row", *key):
+        raise ValueError(f"wholePer {column!r} is neither row nor a column of the key: {', '.join(key)}")
+    return column
 
 
 def _dialect(server: Server, custom: dict[str, Any]) -> Dialect:
@@ -289,7 +305,8 @@ def sources() -> dict[str, Contract]:
     found = {c.name: c for c in project}
     if folder := load_settings().contracts:
         for path in _own_contracts(folder):
-            own = read_contract(path, defaults)
+            replaced = found.get(path.stem)
+            own = read_contract(path, defaults, replaced.whole_per if replaced else "row")
             _check_replaces(found.get(own.name), own, path)
             found[own.name] = own
     return {c.name: c for c in sorted(found.values(), key=lambda c: (not c.required, c.name))}

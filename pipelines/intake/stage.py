@@ -25,7 +25,7 @@ from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchange
 from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
 from pipelines.intake.staging_contracts import address_columns, staging_contracts
-from pipelines.intake.supersede import state_as_of
+from pipelines.intake.supersede import states_as_of
 from pipelines.intake.unknown_values import without_unknown_values
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder
@@ -77,9 +77,7 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
         info |= counted
     else:
         info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}
-    result = {}
-    for table in staging_contracts(contract):
-        result[table.name] = state_as_of(table, states[table.name], night, engine, info)
+    result = states_as_of(staging_contracts(contract), states, night, engine, info)
     rejected = f"rejected_{contract.name}"
     result[rejected] = states[rejected]
     return result

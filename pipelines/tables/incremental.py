@@ -15,6 +15,8 @@ from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 from pipelines.tables.recipes import table_recipe
 from pipelines.tables.write import write_table
 
+# What tells whose a receipt is. If it changes, the receipts or customers concerned are touched, and no others.
+WHOSE = frozenset({"customer_identity", "loyalty_cards"})
 # An incremental table of so many data files is copied into one, so that reading it stays fast.
 MOST_DATA_FILES = 60
 
@@ -106,7 +108,7 @@ def _filled(files: Iterable[DataFile]) -> tuple[DataFile, ...]:
 def _rests_on(previous: Manifest, inputs: dict[str, TableState]) -> bool:
     """Whether the last manifest was made from the earlier nights' extracts as they are now."""
     for name, state in inputs.items():
-        if name == "customer_identity" or _is_reference(name):
+        if name in WHOSE or _is_reference(name):
             continue
         is_full = contract_of(name).load == "full"
         lineage = state.lineage or Lineage()
@@ -138,7 +140,7 @@ def _reference_changed(table: Table, previous: Manifest, inputs: dict[str, Table
 def _touched_receipts(
     _table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
 ) -> str:
-    """SQL of the receipts that tonight's extracts name, and of earlier ones that were dated after the last night."""
+    """SQL of the receipts that tonight's extracts name, that waited for their day, or whose card has another holder."""
     selects = [
         f"SELECT receipt_id FROM {engine.scan_files(own)}"
         for state in inputs.values()
@@ -149,7 +151,24 @@ def _touched_receipts(
         f"SELECT receipt_id FROM ({waiting}) "
         f"WHERE issued_date > DATE '{previous.run_date}' AND issued_date <= DATE '{night.run_date}'"
     )
+    if "loyalty_cards" in inputs and _changed_cards(previous, inputs["loyalty_cards"], engine):
+        of_card = "customer_id IS NULL AND card_id IN (SELECT card_id FROM changed_card)"
+        selects.append(f"SELECT receipt_id FROM ({waiting}) WHERE {of_card}")
     return f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects)})"
+
+
+def _changed_cards(previous: Manifest, state: TableState, engine: Engine) -> int:
+    """Make table `changed_card` of the cards whose holder or time differs from the last night's; returns how many."""
+    before = previous.tables.get("loyalty_cards", TableState())
+    if before.data_files == state.data_files:
+        return 0
+    cards = contract_of("loyalty_cards")
+    new, old = (
+        f"SELECT card_id, customer_id, issued_at, closed_at FROM ({engine.select_of(rows, cards)})"
+        for rows in (state, before)
+    )
+    engine.materialise("changed_card", f"(({new}) EXCEPT ({old})) UNION ALL (({old}) EXCEPT ({new}))")
+    return int(engine.rows("SELECT COUNT(*) FROM changed_card")[0][0])
 
 
 def _touched_customers(

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.catalog import Table, parsed, query, tables, views
+from pipelines.contracts import sources
 from pipelines.settings import ROOT, Settings
 
 # Settings that a fitted model rests on.
@@ -21,9 +22,13 @@ FITTED_BY = (
 
 
 def table_recipe(table: Table, settings: Settings) -> str:
-    """SHA-256 of what, besides the inputs' rows, decides on the table's rows: its SQL, the views', and tax."""
+    """SHA-256 of what, besides the inputs' rows, decides on the table's rows.
+
+    That is its SQL, the views', tax, and by what rule the sources' rows replace earlier ones.
+    """
     of_views = [_sql(tables()[name].sql) for name in sorted(views())]
-    return _digest([_sql(table.sql), of_views, settings.amounts_include_tax])
+    whole_per = {name: source.whole_per for name, source in sources().items() if source.whole_per != "row"}
+    return _digest([_sql(table.sql), of_views, settings.amounts_include_tax, whole_per])
 
 
 def fit_recipe(table: Table, settings: Settings) -> str:

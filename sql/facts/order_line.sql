@@ -1,6 +1,6 @@
 -- Lines of sales and returns, with the day, sign and person (after merges) of their receipt. Gift cards are no revenue.
 -- Grain: receipt line (of receipts dated up to tonight; a line without its receipt waits).
-WITH line AS (  -- a cost takes the sign of its line's amount, whatever sign the till writes
+WITH line AS (  -- a cost takes the sign of its line's amount (free goods' of the quantity), as in line_total
     SELECT
         l.receipt_id,
         l.line_number,
@@ -10,9 +10,11 @@ WITH line AS (  -- a cost takes the sign of its line's amount, whatever sign the
         l.discount_amount,
         CASE
             WHEN g.product_id IS NOT NULL THEN 0
-            WHEN l.amount < 0 THEN -ABS(l.cost_amount)
+            WHEN l.amount < 0 OR (l.amount = 0 AND l.quantity < 0) THEN -ABS(l.cost_amount)
+            WHEN l.amount = 0 AND l.quantity = 0 THEN l.cost_amount
             ELSE ABS(l.cost_amount)
         END AS cost_amount,
+        l.amount = 0 AND l.quantity > 0 AS is_free,
         l.promotion_id
     FROM receipt_lines AS l
     LEFT JOIN gift_card_product AS g ON l.product_id = g.product_id
@@ -29,7 +31,11 @@ SELECT
     CAST(CASE WHEN f.has_turned_lines THEN -l.quantity ELSE l.quantity END AS DECIMAL(18, 3)) AS quantity,
     CAST(CASE WHEN f.has_turned_lines THEN -l.revenue ELSE l.revenue END AS DECIMAL(18, 2)) AS revenue,
     l.discount_amount,
-    CAST(CASE WHEN f.has_turned_lines THEN -l.cost_amount ELSE l.cost_amount END AS DECIMAL(18, 2)) AS cost_amount,
+    CAST(
+        CASE
+            WHEN f.has_turned_lines OR (f.has_returned_free_lines AND l.is_free) THEN -l.cost_amount ELSE l.cost_amount
+        END AS DECIMAL(18, 2)
+    ) AS cost_amount,
     l.promotion_id
 FROM line AS l
 INNER JOIN receipt_fact AS f ON l.receipt_id = f.receipt_id

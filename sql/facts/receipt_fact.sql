@@ -1,40 +1,30 @@
 -- Sales and returns as signed rows, with the summed cost of their lines and discount of their codes.
--- Grain: receipt (dated up to tonight).
-WITH line AS (  -- a cost takes the sign of its line's amount, whatever sign the till writes
+-- Grain: receipt (dated up to tonight, and not taken back by a void).
+WITH receipt AS (
     SELECT
-        receipt_id,
-        COUNT(*) AS line_count,
-        COUNT(cost_amount) AS cost_count,
-        SUM(amount) AS amount,
-        CAST(SUM(CASE WHEN amount < 0 THEN -ABS(cost_amount) ELSE ABS(cost_amount) END) AS DECIMAL(18, 2)) AS line_cost,
-        CAST(SUM(tax_amount) AS DECIMAL(18, 2)) AS tax_amount,
-        COUNT(promotion_id) AS offer_line_count
-    FROM receipt_lines
-    GROUP BY receipt_id
+        *,
+        COALESCE(operation = 'return', FALSE) OR total_amount < 0 AS is_return
+    FROM receipts
+    WHERE COALESCE(operation, 'sale') <> 'void'
 ),
 
-code AS (
-    SELECT
-        receipt_id,
-        COUNT(*) AS promo_code_count,
-        SUM(discount_amount) AS promo_discount
-    FROM promo_redemptions
-    GROUP BY receipt_id
-),
-
-receipt AS (  -- tills write returns as positive or as negative amounts, on the receipt and on its lines
+joined AS (  -- tills write returns as positive or as negative amounts, on the receipt and on its lines
     SELECT
         r.*,
         l.line_count,
         l.offer_line_count > 0 AS has_offer,
-        l.line_count - l.cost_count = COALESCE(g.without_cost_count, 0) AS is_cost_known,
-        COALESCE(r.operation = 'return', FALSE) OR r.total_amount < 0 AS is_return,
-        COALESCE((r.operation = 'return' OR r.total_amount < 0) AND l.amount > 0, FALSE) AS has_turned_lines,
+        l.without_cost_count = COALESCE(g.without_cost_count, 0) AS is_cost_known,
+        l.is_mixed,
+        COALESCE(r.is_return AND (l.direction > 0 OR (l.direction = 0 AND r.operation = 'return')), FALSE)
+            AS has_turned_lines,
+        COALESCE(r.is_return AND l.has_unsigned_quantities, FALSE) AS has_returned_free_lines,
         COALESCE(g.amount, 0) AS gift_card_amount,
-        COALESCE(l.line_cost, 0) - COALESCE(g.cost_amount, 0) AS cost_amount,
-        ABS(COALESCE(r.tax_amount, l.tax_amount)) AS tax
-    FROM receipts AS r
-    LEFT JOIN line AS l ON r.receipt_id = l.receipt_id
+        COALESCE(l.cost_amount, 0) - COALESCE(g.cost_amount, 0) AS cost_amount,
+        COALESCE(l.free_cost_amount, 0) - COALESCE(g.free_cost_amount, 0) AS free_cost_amount,
+        l.tax_amount AS taxes,
+        l.is_mixed AND l.is_tax_known AND l.tax_amount <> 0 AS has_lines_tax_sign
+    FROM receipt AS r
+    LEFT JOIN line_total AS l ON r.receipt_id = l.receipt_id
     LEFT JOIN gift_card_sale AS g ON r.receipt_id = g.receipt_id
 ),
 
@@ -43,23 +33,32 @@ signed AS (
         *,
         CASE WHEN is_return THEN -ABS(total_amount) ELSE ABS(total_amount) END
         - CASE WHEN has_turned_lines THEN -gift_card_amount ELSE gift_card_amount END AS revenue,
-        CASE WHEN has_turned_lines THEN -cost_amount ELSE cost_amount END AS goods_cost,
-        CASE WHEN is_return THEN -tax ELSE tax END AS signed_tax
-    FROM receipt
+        CASE WHEN has_turned_lines THEN -cost_amount ELSE cost_amount END
+        - CASE WHEN has_returned_free_lines THEN 2 * free_cost_amount ELSE 0 END AS goods_cost,
+        CASE  -- of lines of both signs the tax may have the other sign than the total
+            WHEN has_lines_tax_sign OR (is_mixed AND tax_amount IS NULL)
+                THEN ABS(COALESCE(tax_amount, taxes)) * CASE WHEN (taxes < 0) = has_turned_lines THEN 1 ELSE -1 END
+            WHEN is_mixed AND total_amount = 0 THEN CASE WHEN has_turned_lines THEN -tax_amount ELSE tax_amount END
+            WHEN is_return THEN -ABS(COALESCE(tax_amount, taxes))
+            WHEN is_mixed THEN tax_amount
+            ELSE ABS(COALESCE(tax_amount, taxes))
+        END AS signed_tax
+    FROM joined
 )
 
 SELECT
     s.receipt_id,
-    s.customer_id,
+    COALESCE(s.customer_id, h.customer_id) AS customer_id,
     s.issued_date AS business_date,
     s.issued_at,
     s.store_id,
     s.sales_channel,
     s.is_return,
     s.has_turned_lines,
+    s.has_returned_free_lines,
     s.original_receipt_id,
     CAST(s.revenue AS DECIMAL(18, 2)) AS revenue,
-    s.signed_tax AS tax_amount,
+    CAST(s.signed_tax AS DECIMAL(18, 2)) AS tax_amount,
     CAST(
         CASE WHEN s.is_cost_known THEN s.revenue - s.goods_cost END
         - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END AS DECIMAL(18, 2)
@@ -69,12 +68,13 @@ SELECT
     s.points_spent,
     s.points_earned,
     COALESCE(s.line_count, 0) AS line_count,
-    CAST(c.promo_discount AS DECIMAL(18, 2)) AS promo_discount,
+    c.promo_discount,
     COALESCE(c.promo_code_count, 0) AS promo_code_count,
     COALESCE(s.has_offer, FALSE) AS has_offer,
     COALESCE(e.first_landing_date, s.landing_date) AS known_date,
     n.run_date AS landing_date
 FROM signed AS s
 INNER JOIN night AS n ON s.issued_date <= n.run_date
-LEFT JOIN code AS c ON s.receipt_id = c.receipt_id
+LEFT JOIN code_total AS c ON s.receipt_id = c.receipt_id
 LEFT JOIN replaced_receipt AS e ON s.receipt_id = e.receipt_id AND s.customer_id IS NOT DISTINCT FROM e.customer_id
+LEFT JOIN receipt_holder AS h ON s.receipt_id = h.receipt_id

@@ -1,4 +1,4 @@
--- Returns, each with the sale it takes back: the named one, else the latest of the same person, product and price.
+-- Returns, each with the sale it takes back: the named one; if none is named, the latest of person, product and price.
 -- Grain: return receipt with a customer. A matched sale lies up to 90 days back and has the most of the return's lines.
 WITH sale AS (  -- of customers who returned something: few, if any
     SELECT s.*
@@ -24,7 +24,7 @@ candidate AS (  -- so that only the lines of these receipts are read
     FROM returned AS r
     INNER JOIN sale AS s
         ON r.customer_id = s.customer_id AND s.business_date BETWEEN r.business_date - 90 AND r.business_date
-    WHERE r.named_receipt_id IS NULL AND r.issued_at >= s.issued_at
+    WHERE r.original_receipt_id IS NULL AND r.issued_at >= s.issued_at
 ),
 
 wanted AS (

@@ -4,9 +4,10 @@ WITH receipt AS (
     SELECT
         business_date,
         SUM(revenue) AS revenue,
-        COUNT(*) - COUNT(gross_margin) AS receipts_without_margin,
+        COUNT(CASE WHEN gross_margin IS NULL AND (revenue <> 0 OR line_count > 0) THEN 1 END) AS unknown_margins,
         SUM(gross_margin) AS gross_margin,
-        COUNT(CASE WHEN NOT is_return THEN 1 END) AS receipts,
+        -- one without revenue and customer is no sale: a till's test, a receipt broken off
+        COUNT(CASE WHEN NOT is_return AND (revenue <> 0 OR customer_id IS NOT NULL) THEN 1 END) AS receipts,
         COUNT(CASE WHEN is_return THEN 1 END) AS return_receipts,
         SUM(CASE WHEN NOT is_return THEN revenue END) AS sale_revenue,
         SUM(CASE WHEN NOT is_return THEN promo_discount END) AS promo_discount
@@ -32,7 +33,7 @@ SELECT
     CAST(COALESCE(receipt.revenue, 0) AS DECIMAL(38, 2)) AS revenue,
     CAST(COALESCE(customers.member_revenue, 0) AS DECIMAL(38, 2)) AS member_revenue,
     CASE
-        WHEN COALESCE(receipt.receipts_without_margin, 0) = 0
+        WHEN COALESCE(receipt.unknown_margins, 0) = 0
             THEN CAST(COALESCE(receipt.gross_margin, 0) AS DECIMAL(38, 2))
     END AS gross_margin,
     COALESCE(receipt.receipts, 0) AS receipts,

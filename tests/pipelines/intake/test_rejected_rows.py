@@ -1,7 +1,7 @@
 """Rejected rows: what `loyalty rejected` shows of them."""
 
 import pytest
-from extracts import NEXT, NIGHT, RECEIPTS
+from extracts import NEXT, NIGHT, RECEIPTS, load, rules
 from typer.testing import CliRunner
 
 from pipelines.ops.cli import app
@@ -38,3 +38,9 @@ def test_it_is_said_when_there_is_no_rejected_row_night_or_source(retailer, loya
         failed = loyalty("rejected", *args)
         assert failed.exit_code == 1
         assert message in failed.output
+
+
+def test_a_spend_that_adds_points_is_rejected_by_name(retailer):
+    ledger = "entry_id,customer_id,kind,points,posted_at\ne1,c1,spend,50,2017-12-31\ne2,c1,spend,-50,2017-12-31\n"
+    night = load(retailer, "points_ledger", ledger + "e3,c1,adjust,50,2017-12-31\n")
+    assert rules(retailer, night, "points_ledger") == [(1, "spend_above_zero")]

@@ -1,6 +1,12 @@
 """The state of a source as of a night: which rows of earlier nights are superseded."""
 
+import re
+
+import pytest
+import yaml
 from extracts import NEXT, RECEIPTS, load
+
+from pipelines.contracts import sources
 
 
 def receipts(*rows: str) -> str:
@@ -81,6 +87,83 @@ def test_a_night_loaded_again_with_the_same_files_makes_no_later_night_stale(ret
         retailer.deliver(day, receipts=receipts(f"r{day},c,{day},1"))
         retailer.load(day)
     assert retailer.load("2017-12-01").lake.stale_nights() == []
+
+
+LINES = "receipt_id,line_number,quantity,amount\n"
+
+
+def lines(retailer, night):
+    return [(key, int(amount)) for key, amount in retailer.rows(night, "receipt_lines", "receipt_id, amount")]
+
+
+def deliver_lines(retailer, *nights):
+    """Lines of a night each, as in r1,1,20 r1,2,30: receipt, line, amount."""
+    for day, rows in enumerate(nights, start=1):
+        written = "".join("{},{},1,{}\n".format(*row.split(",")) for row in rows.split())
+        retailer.deliver(f"2017-12-0{day}", receipt_lines=LINES + written)
+    return [retailer.load(f"2017-12-0{day}") for day in range(1, len(nights) + 1)]
+
+
+def test_a_line_that_a_corrected_receipt_no_longer_has_is_gone(retailer):
+    nights = deliver_lines(retailer, "r1,1,20 r1,2,30 r2,1,5", "r1,1,20", "r3,1,7", "r1,2,9 r1,3,1")
+    assert [lines(retailer, night) for night in nights] == [
+        [("r1", 20), ("r1", 30), ("r2", 5)],
+        [("r1", 20), ("r2", 5)],
+        [("r1", 20), ("r2", 5), ("r3", 7)],
+        [("r1", 1), ("r1", 9), ("r2", 5), ("r3", 7)],
+    ]
+    assert [retailer.counts(night, "receipt_lines")[-1] for night in nights] == [0, 2, 0, 1]
+
+
+def test_lines_removed_are_the_same_after_a_night_came_late_or_was_run_again(retailer):
+    nights = deliver_lines(retailer, "r1,1,20 r1,2,30", "", "r1,1,20")
+    retailer.deliver("2017-12-02", receipt_lines=LINES + "r1,3,1,8\n")
+    assert lines(retailer, retailer.load("2017-12-02")) == [("r1", 8)]
+    third = retailer.load("2017-12-03")
+    assert lines(retailer, third) == [("r1", 20)]
+    assert retailer.counts(third, "receipt_lines")[-1] == 1
+    assert lines(retailer, nights[0]) == [("r1", 20), ("r1", 30)]
+    assert lines(retailer, retailer.load("2017-12-03")) == [("r1", 20)]
+
+
+def test_a_corrected_receipt_that_comes_without_lines_keeps_those_it_has(retailer):
+    retailer.deliver("2017-12-01", receipts=receipts("r1,c,2017-12-01,50"), receipt_lines=LINES + "r1,1,1,50\n")
+    retailer.deliver("2017-12-02", receipts=receipts("r1,c,2017-12-01,20"))
+    retailer.load("2017-12-01")
+    assert lines(retailer, retailer.load("2017-12-02")) == [("r1", 50)]
+
+
+def test_lines_that_come_piecemeal_replace_their_own_number_alone(retailer, own_contract):
+    own_contract("receipt_lines", custom={"wholePer": "row"})
+    nights = deliver_lines(retailer, "r1,1,20 r1,2,30", "r1,1,25 r1,3,4")
+    assert lines(retailer, nights[1]) == [("r1", 25), ("r1", 30), ("r1", 4)]
+    assert retailer.counts(nights[1], "receipt_lines")[-1] == 1
+
+
+def test_another_rule_of_replacement_holds_for_every_night_from_then_on(retailer, own_contract):
+    """A home that was filled line by line finds the lines that were removed long ago."""
+    own_contract("receipt_lines", custom={"wholePer": "row"})
+    nights = deliver_lines(retailer, "r1,1,20 r1,2,30", "r1,1,20")
+    assert lines(retailer, nights[1]) == [("r1", 20), ("r1", 30)]
+    own_contract("receipt_lines", custom={"wholePer": "receipt_id"})
+    retailer.deliver("2017-12-03", receipt_lines=LINES)
+    assert lines(retailer, retailer.load("2017-12-03")) == [("r1", 20)]
+
+
+def test_an_own_contract_that_says_nothing_of_it_has_lines_whole_per_receipt(own_contract):
+    path = own_contract("receipt_lines")
+    document = yaml.safe_load(path.read_text())
+    custom = document["schema"][0]["customProperties"]
+    document["schema"][0]["customProperties"] = [p for p in custom if p["property"] != "wholePer"]
+    path.write_text(yaml.safe_dump(document))
+    sources.cache_clear()
+    assert sources()["receipt_lines"].whole_per == "receipt_id"
+
+
+def test_rows_come_whole_per_a_column_of_the_key_only(own_contract):
+    path = own_contract("receipt_lines", custom={"wholePer": "product_id"})
+    with pytest.raises(ValueError, match=re.escape(f"{path}: not a valid data contract: wholePer 'product_id' is")):
+        sources()
 
 
 def test_the_latest_full_extract_is_the_state_until_the_next_that_has_rows(retailer):

@@ -106,6 +106,69 @@ def test_a_later_return_lowers_the_day_of_its_sale_alone(retailer, monkeypatch):
     assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
 
 
+def test_a_line_removed_by_a_correction_is_gone_from_every_table(retailer, monkeypatch):
+    retailer.deliver(
+        DAYS[0],
+        receipts=RECEIPTS + "r1,c1,2017-12-01,sale,50\nr2,c1,2017-12-01,sale,7\n",
+        receipt_lines=LINES + "r1,1,tea,1,20,8\nr1,2,cup,1,30,9\nr2,1,tea,1,7,3\n",
+        products=PRODUCTS + "tea,drinks\ncup,dishes\n",
+    )
+    retailer.deliver(
+        DAYS[1], receipts=RECEIPTS + "r1,c1,2017-12-01,sale,20\n", receipt_lines=LINES + "r1,1,tea,1,20,8\n"
+    )
+    retailer.deliver(DAYS[2])
+    night = load(retailer)
+    found = facts(retailer, night)
+    assert [row[0] + str(row[3]) for row in found["order_line"]] == ["r120.00", "r27.00"]
+    assert [row[3:6] for row in found["receipt_fact"]] == [
+        (Decimal("20.00"), Decimal("12.00"), 1),
+        (Decimal("7.00"), Decimal("4.00"), 1),
+    ]
+    assert [row[:3] for row in found["customer_category"]] == [("c1", "drinks", Decimal("27.00"))]
+    assert pieces(night, "receipt_fact") == 2
+    assert found == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_a_void_takes_a_receipt_and_its_lines_back_and_a_later_row_brings_them_again(retailer, monkeypatch):
+    retailer.deliver(
+        DAYS[0],
+        receipts=RECEIPTS + "r1,c1,2017-12-01,sale,50\nr2,c1,2017-12-01,sale,7\n",
+        receipt_lines=LINES + "r1,1,tea,1,50,8\nr2,1,tea,1,7,3\n",
+        products=PRODUCTS + "tea,drinks\n",
+        promo_redemptions="promo_code,receipt_id\nX,r1\n",
+    )
+    retailer.deliver(DAYS[1], receipts=RECEIPTS + "r1,c1,2017-12-01,void,50\n")
+    retailer.deliver(DAYS[2], receipts=RECEIPTS + "r1,c1,2017-12-01,Void,50\nr2,c1,2017-12-01,void,7\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    for table in ("receipt_fact", "order_line"):
+        found = [[row[0] for row in retailer.rows(night, table, "receipt_id")] for night in nights]
+        assert found == [["r1", "r2"], ["r2"], []], table
+    assert retailer.rows(nights[1], "customer_totals", "order_count, revenue") == [(1, Decimal("7.00"))]
+    assert facts(retailer, nights[2]) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_a_card_with_another_holder_touches_the_receipts_that_show_it_alone(retailer, monkeypatch):
+    receipts = "receipt_id,customer_id,card_id,issued_at,total_amount\n"
+    cards = "card_id,customer_id,closed_at\n"
+    retailer.deliver(
+        DAYS[0],
+        receipts=receipts + "r1,,k,2017-12-01,5\nr2,c2,k,2017-12-01,6\nr3,,m,2017-12-01,7\n",
+        loyalty_cards=cards + "m,c3,\n",
+    )
+    retailer.deliver(DAYS[1], loyalty_cards=cards + "m,c3,\nk,c1,\n")
+    retailer.deliver(DAYS[2], loyalty_cards=cards + "m,c3,2017-11-30\nk,c1,\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    holders = [dict(retailer.rows(night, "receipt_fact", "receipt_id, customer_id")) for night in nights]
+    assert holders == [
+        {"r1": None, "r2": "c2", "r3": "c3"},
+        {"r1": "c1", "r2": "c2", "r3": "c3"},
+        {"r1": "c1", "r2": "c2", "r3": None},
+    ]
+    files = nights[2].lake.manifest(nights[2].run_date).tables["receipt_fact"].data_files
+    assert [file.rows for file in files] == [3, 1, 1]
+    assert facts(retailer, nights[2]) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
 def test_a_receipt_is_known_since_the_night_that_first_had_it_with_its_customer(retailer, monkeypatch):
     again = "same,c1,2017-12-01,sale,5\n"
     first = again + "corrected,c1,2017-12-01,sale,5\nclaimed,,2017-12-01,sale,5\nmoved,c1,2017-12-01,sale,5\n"
@@ -213,10 +276,10 @@ receipt = st.builds(
     numbers,
     accounts,
     st.sampled_from(["11-30", "12-01", "12-02", "12-03", "12-09"]),
-    st.sampled_from(["sale", "return"]),
+    st.sampled_from(["sale", "return", "void"]),
     st.integers(1, 9),
 )
-line = st.builds("r{},{},p{},1,{},{}\n".format, numbers, st.integers(1, 2), numbers, st.integers(1, 9), st.just(1))
+line = st.builds("r{},{},p{},1,{},{}\n".format, numbers, st.integers(1, 3), numbers, st.integers(1, 9), st.just(1))
 account = st.builds("{},2017-01-01,{}\n".format, st.sampled_from("abc"), accounts)
 product = st.builds("p{},category {}\n".format, numbers, st.integers(0, 1))
 extracts = st.fixed_dictionaries(
