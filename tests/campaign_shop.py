@@ -23,7 +23,8 @@ CONSENTS = ("email", "sms", "push", "messenger", "call", "ads")
 TABLES = """
 CREATE SCHEMA history;
 CREATE TABLE customer (customer_id VARCHAR, is_deleted BOOLEAN, email_consent BOOLEAN, sms_consent BOOLEAN,
-    push_consent BOOLEAN, messenger_consent BOOLEAN, call_consent BOOLEAN, ads_consent BOOLEAN);
+    push_consent BOOLEAN, messenger_consent BOOLEAN, call_consent BOOLEAN, ads_consent BOOLEAN,
+    unsubscribed_channels VARCHAR);
 CREATE TABLE extract (customer_id VARCHAR, name VARCHAR, email VARCHAR, phone VARCHAR, push_token VARCHAR,
     messenger_id VARCHAR);
 CREATE VIEW crm_customers_personal AS
@@ -90,7 +91,8 @@ class CampaignShop:
         personal |= {name: value for name, value in values.items() if name in personal}
         known = [values.get("category", "Tea"), values.get("points", 5)]
         self.con.execute(
-            "INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [customer_id, is_deleted, *consents.values()]
+            "INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [customer_id, is_deleted, *consents.values(), values.get("unsubscribed_channels")],
         )
         self.con.execute("INSERT INTO extract VALUES (?, ?, ?, ?, ?, ?)", [customer_id, *personal.values()])
         self.con.execute("INSERT INTO customer_360 VALUES (?, ?, ?, 'East', '2025-01-31')", [customer_id, *known])

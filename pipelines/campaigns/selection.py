@@ -15,7 +15,16 @@ from pipelines.catalog import query
 from pipelines.settings import Settings
 
 # Why a candidate is on no list, in the order of the decisions; each customer has one reason per list.
-REASONS = ("suppressed", "no_consent", "no_address", "bad_address", "same_address", "cap", "control_group")
+REASONS = (
+    "suppressed",
+    "unsubscribed",
+    "no_consent",
+    "no_address",
+    "bad_address",
+    "same_address",
+    "cap",
+    "control_group",
+)
 
 _CHANNEL = pa.schema(
     [

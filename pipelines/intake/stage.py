@@ -1,8 +1,8 @@
 """Staging: a night's extract of one source, read by its contract into data files of the lake.
 
 What night D stages depends on landing/D and the contract alone, and later nights leave it as it is. The state of a
-source as of D is made of what the nights up to D staged: for a delta the latest night's row of each key, for a full
-load the latest extract.
+source as of D is made of what the nights up to D staged: for a delta the row of each key that was updated last (see
+supersede), for a full load the latest extract.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchange
 from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
 from pipelines.intake.staging_contracts import address_columns, staging_contracts
-from pipelines.intake.supersede import states_as_of
+from pipelines.intake.supersede import states_as_of, updated_at
 from pipelines.intake.unknown_values import without_unknown_values
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder
@@ -43,7 +43,7 @@ REJECTED = pa.schema(
 )
 
 
-_VERSION = 3  # of how extracts are read: with another one, a night that is run again reads its extracts again
+_VERSION = 4  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,12 @@ def _numbered_rows(read: list[Path]) -> str:
 def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine) -> int:
     """Make table `duplicate` (file, row) of the rows to which another row of their key is preferred; returns how many.
 
-    The row with the latest updated_at is kept, else the last one. Rows are first grouped by the key's hash, which is
-    cheaper; only rows whose hash is there twice are compared by the key itself.
+    The row that counts as updated last is kept (see supersede), else the last one. Rows are first grouped by the key's
+    hash, which is cheaper; only rows whose hash is there twice are compared by the key itself.
     """
     key = ", ".join(identifier(k) for k in contract.key)
-    newest = "updated_at DESC NULLS LAST, " if any(c.name == "updated_at" for c in contract.columns) else ""
+    moment = updated_at(contract)
+    newest = f"{moment} DESC, " if moment else ""
     rows = _numbered_rows(read)
     engine.connection.execute(
         f"""

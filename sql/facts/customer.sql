@@ -1,5 +1,4 @@
--- Every person whom the CRM or a receipt knows, as of tonight. Merged accounts are one person.
--- Grain: customer.
+-- Every person whom the CRM or a receipt knows, as of tonight. Merged accounts are one person. Grain: customer.
 WITH account AS (
     SELECT
         c.*,
@@ -8,12 +7,6 @@ WITH account AS (
     FROM crm_customers AS c
     INNER JOIN night AS n ON c.registered_date <= n.run_date
     LEFT JOIN customer_identity AS i ON c.customer_id = i.source_customer_id
-),
-
-known AS (
-    SELECT *
-    FROM account
-    WHERE person_id IS NULL
 ),
 
 merged AS (  -- few rows; a person joined when the first of their merged accounts did
@@ -34,8 +27,25 @@ person AS (
         LEAST(k.registered_at, m.registered_at) AS first_registered_at,
         LEAST(k.registered_date, m.registered_date) AS first_registered_date,
         LEAST(k.joined_date, m.joined_date) AS enrolled_from
-    FROM known AS k
+    FROM (
+        SELECT *
+        FROM account
+        WHERE person_id IS NULL
+    ) AS k
     FULL OUTER JOIN merged AS m ON k.customer_id = m.person_id
+),
+
+closed AS (
+    SELECT
+        customer_id,
+        MAX(CASE WHEN channel = 'email' THEN channel END) AS email,
+        MAX(CASE WHEN channel = 'sms' THEN channel END) AS sms,
+        MAX(CASE WHEN channel = 'push' THEN channel END) AS push,
+        MAX(CASE WHEN channel = 'messenger' THEN channel END) AS messenger,
+        MAX(CASE WHEN channel = 'call' THEN channel END) AS voice,
+        MAX(CASE WHEN channel = 'ads' THEN channel END) AS ads
+    FROM closed_channel
+    GROUP BY customer_id
 )
 
 SELECT
@@ -56,13 +66,15 @@ SELECT
     CASE WHEN p.customer_id IS NOT NULL THEN COALESCE(p.customer_type, 'person') END AS customer_type,
     p.account_manager,
     a.customer_id IS NOT NULL AS is_service_account,
-    COALESCE(p.email_consent, FALSE) AS email_consent,
-    COALESCE(p.sms_consent, FALSE) AS sms_consent,
-    COALESCE(p.push_consent, FALSE) AS push_consent,
-    COALESCE(p.messenger_consent, FALSE) AS messenger_consent,
-    COALESCE(p.call_consent, FALSE) AS call_consent,
-    COALESCE(p.ads_consent, FALSE) AS ads_consent
+    COALESCE(p.email_consent, FALSE) AND u.email IS NULL AS email_consent,
+    COALESCE(p.sms_consent, FALSE) AND u.sms IS NULL AS sms_consent,
+    COALESCE(p.push_consent, FALSE) AND u.push IS NULL AS push_consent,
+    COALESCE(p.messenger_consent, FALSE) AND u.messenger IS NULL AS messenger_consent,
+    COALESCE(p.call_consent, FALSE) AND u.voice IS NULL AS call_consent,
+    COALESCE(p.ads_consent, FALSE) AND u.ads IS NULL AS ads_consent,
+    NULLIF(CONCAT_WS(', ', u.email, u.sms, u.push, u.messenger, u.voice, u.ads), '') AS unsubscribed_channels
 FROM person AS p
 FULL OUTER JOIN customer_totals AS s ON p.known_id = s.customer_id
+LEFT JOIN closed AS u ON p.known_id = u.customer_id
 LEFT JOIN service_account AS a ON s.customer_id = a.customer_id
 CROSS JOIN night AS n

@@ -1,5 +1,6 @@
 -- How many members are not on a list, by reason, also where nobody is left out. A member who is neither deleted nor a
--- candidate has not consented. Grain: list and reason; reason_number is its place in the order of decisions.
+-- candidate has unsubscribed from the channel or not consented to it.
+-- Grain: list and reason; reason_number is its place in the order of decisions.
 WITH member_count AS (
     SELECT
         campaign_number,
@@ -17,6 +18,16 @@ candidate_count AS (
     GROUP BY list_number
 ),
 
+unsubscribed_count AS (
+    SELECT
+        channel.list_number,
+        COUNT(*) AS unsubscribed
+    FROM list_channel AS channel
+    INNER JOIN list_member AS member ON channel.campaign_number = member.campaign_number
+    WHERE NOT member.is_deleted AND CONTAINS(member.unsubscribed_channels, channel.channel)
+    GROUP BY channel.list_number
+),
+
 counted AS (
     SELECT
         channel.list_number,
@@ -28,10 +39,18 @@ counted AS (
     SELECT
         channel.list_number,
         'no_consent' AS reason,
-        member_count.members - member_count.deleted - COALESCE(candidate_count.candidates, 0) AS customer_count
+        member_count.members - member_count.deleted
+        - COALESCE(unsubscribed_count.unsubscribed, 0) - COALESCE(candidate_count.candidates, 0) AS customer_count
     FROM list_channel AS channel
     INNER JOIN member_count ON channel.campaign_number = member_count.campaign_number
+    LEFT JOIN unsubscribed_count ON channel.list_number = unsubscribed_count.list_number
     LEFT JOIN candidate_count ON channel.list_number = candidate_count.list_number
+    UNION ALL
+    SELECT
+        list_number,
+        'unsubscribed' AS reason,
+        unsubscribed AS customer_count
+    FROM unsubscribed_count
     UNION ALL
     SELECT
         list_number,

@@ -42,7 +42,8 @@ SELECT
     customer.push_consent,
     customer.messenger_consent,
     customer.call_consent,
-    customer.ads_consent
+    customer.ads_consent,
+    customer.unsubscribed_channels
 FROM found
 LEFT JOIN customer ON found.customer_id = customer.customer_id
 LEFT JOIN assigned_before

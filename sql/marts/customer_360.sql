@@ -22,6 +22,7 @@ SELECT
     customer.messenger_consent,
     customer.call_consent,
     customer.ads_consent,
+    customer.unsubscribed_channels,
     totals.first_order_date,
     totals.last_order_date,
     DATE_DIFF('day', totals.last_order_date, night.run_date) AS days_since_last_order,

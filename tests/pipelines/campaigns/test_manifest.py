@@ -29,6 +29,7 @@ def test_the_manifest_says_what_is_in_the_files_and_who_is_not_and_why(shop: Cam
                 "listed": 1,
                 "left_out": {
                     "suppressed": 0,
+                    "unsubscribed": 0,
                     "no_consent": 0,
                     "no_address": 1,
                     "bad_address": 1,

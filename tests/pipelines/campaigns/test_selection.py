@@ -31,6 +31,18 @@ def test_consent_that_is_null_or_of_another_channel_is_no_consent(shop: Campaign
     assert left_out(lists) == {("win_back", "email", "no_consent"): 3}
 
 
+def test_who_unsubscribed_from_the_channel_is_left_out_for_that_reason(shop: CampaignShop) -> None:
+    shop.customer("a", "lapsing", email_consent=False, unsubscribed_channels="email, sms")
+    shop.customer("b", "lapsing", email_consent=False, unsubscribed_channels="push")
+    shop.customer("c", "lapsing", is_deleted=True, email_consent=False, unsubscribed_channels="email")
+    left = left_out(shop.lists(campaigns_of(campaign())))
+    assert left == {
+        ("win_back", "email", "suppressed"): 1,
+        ("win_back", "email", "unsubscribed"): 1,
+        ("win_back", "email", "no_consent"): 1,
+    }
+
+
 def test_ads_need_the_consent_to_ads(shop: CampaignShop) -> None:
     shop.customer("a", "lapsing", ads_consent=False)
     shop.customer("b", "lapsing", email_consent=False, sms_consent=False)
@@ -148,7 +160,8 @@ def test_a_campaign_runs_from_its_first_to_its_last_night(shop: CampaignShop, ni
 def ten_thousand(shop: CampaignShop) -> None:
     """Customers 0 to 9999, all of them lapsing and with a push token."""
     shop.con.execute("""
-        INSERT INTO customer SELECT i::VARCHAR, FALSE, TRUE, TRUE, TRUE, TRUE, TRUE, TRUE FROM range(10000) AS t (i);
+        INSERT INTO customer SELECT i::VARCHAR, FALSE, TRUE, TRUE, TRUE, TRUE, TRUE, TRUE, NULL
+            FROM range(10000) AS t (i);
         INSERT INTO extract
         SELECT i::VARCHAR, NULL, NULL, NULL, i::VARCHAR, NULL FROM range(10000) AS t (i);
         INSERT INTO customer_segment SELECT i::VARCHAR, 'lapsing' FROM range(10000) AS t (i)""")

@@ -1,12 +1,22 @@
 """The state of a source as of a night: which rows of earlier nights are superseded."""
 
 import re
+import tempfile
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from conftest import Retailer
 from extracts import NEXT, RECEIPTS, load
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.contracts import sources
+from pipelines.settings import load_settings
+
+CRM = "customer_id,registered_at,email,region,updated_at\n"
 
 
 def receipts(*rows: str) -> str:
@@ -175,3 +185,104 @@ def test_the_latest_full_extract_is_the_state_until_the_next_that_has_rows(retai
     assert [[row[0] for row in retailer.rows(night, "products", "product_id")] for night in nights] == [
         ["p1", "p2"], ["p1", "p2"], ["p2"], ["p2"],
     ]  # fmt: skip
+
+
+def crm(*rows: str) -> str:
+    """Rows of customer, value and updated_at; the value lies in a personal column and in another one."""
+    fields = [row.split(",") for row in rows]
+    return CRM + "".join(f"{customer},2017-01-01,{value},{value},{time}\n" for customer, value, time in fields)
+
+
+def values(retailer, night, source="crm_customers", column="region"):
+    return dict(retailer.rows(night, source, f"customer_id, {column}"))
+
+
+def known(retailer, night):
+    """The value of each customer, the same in the source and apart."""
+    apart = values(retailer, night, "crm_customers_personal", "email")
+    assert values(retailer, night) == apart
+    return apart
+
+
+def test_a_row_that_was_updated_earlier_undoes_nothing_on_a_later_night(retailer):
+    retailer.deliver("2017-12-01", crm_customers=crm("c1,new,2017-11-30", "c2,a,2017-11-01"))
+    retailer.deliver("2017-12-02", crm_customers=crm("c1,stale,2017-03-01", "c2,b,2017-11-01", "c3,c,2017-03-01"))
+    retailer.load("2017-12-01")
+    night = retailer.load("2017-12-02")
+    assert known(retailer, night) == {"c1": "new", "c2": "b", "c3": "c"}
+    assert retailer.counts(night, "crm_customers") == (3, 3, 0, 0, 2)
+
+
+def test_a_night_after_a_stale_row_counts_its_own_rows_only(retailer):
+    retailer.deliver("2017-12-01", crm_customers=crm("c1,new,2017-11-30"))
+    retailer.deliver("2017-12-02", crm_customers=crm("c1,stale,2017-03-01"))
+    retailer.deliver("2017-12-03", crm_customers=crm("c1,newer,2017-12-03", "c2,x,"))
+    nights = [retailer.load(f"2017-12-0{day}") for day in (1, 2, 3)]
+    assert [known(retailer, night)["c1"] for night in nights] == ["new", "new", "newer"]
+    assert [retailer.counts(night, "crm_customers")[4] for night in nights] == [0, 1, 1]
+
+
+@pytest.mark.parametrize("stamp", ["2099-01-01", "", "2017-12-02T05:00:00Z"])
+def test_no_update_or_one_after_the_landing_night_counts_as_that_nights_end(retailer, stamp):
+    """05:00 UTC is midnight in the retailer's zone: the end of the night 2017-12-01."""
+    retailer.deliver("2017-12-01", crm_customers=crm(f"c1,a,{stamp}"))
+    retailer.deliver("2017-12-02", crm_customers=crm("c1,stale,2017-12-02T04:59:59Z"))
+    retailer.deliver("2017-12-03", crm_customers=crm("c1,same moment,2017-12-02T05:00:00Z"))
+    nights = [retailer.load(f"2017-12-0{day}") for day in (1, 2, 3)]
+    assert [known(retailer, night)["c1"] for night in nights] == ["a", "a", "same moment"]
+
+
+def test_within_a_file_too_an_update_after_the_landing_night_counts_as_that_nights_end(retailer):
+    rows = ("c1,from the future,2099-01-01", "c1,last,", "c2,last,2017-12-09", "c2,stale,2017-12-01")
+    night = load(retailer, "crm_customers", crm(*rows), "2017-12-01")
+    assert known(retailer, night) == {"c1": "last", "c2": "last"}
+
+
+def test_a_source_of_ones_own_with_updated_at_keeps_its_latest_update(retailer, own_contract):
+    own_contract("receipts", columns=[{"name": "updated_at", "logicalType": "date", "physicalType": "DATE"}])
+    header = "receipt_id,issued_at,total_amount,updated_at\n"
+    load(retailer, "receipts", header + "r1,2017-12-31,1,2018-01-01\n")
+    night = load(retailer, "receipts", header + "r1,2017-12-31,2,2017-12-31\n", NEXT)
+    assert amounts(retailer, night) == {"r1": 1}
+
+
+DAYS = [date(2017, 12, day) for day in range(1, 5)]
+NEW_YORK = ZoneInfo("America/New_York")
+moments = st.one_of(
+    st.none(),
+    st.integers(-2, 6).map(lambda day: datetime(2017, 12, 1, 5, tzinfo=UTC) + timedelta(days=day)),
+    st.integers(-48, 200).map(lambda hour: datetime(2017, 12, 1, 5, tzinfo=UTC) + timedelta(hours=hour, seconds=1)),
+)
+extracts = st.lists(st.tuples(st.sampled_from(["c1", "c2"]), moments), max_size=4)
+
+
+def preferred(delivered):
+    """By customer the row that stands, of rows of night, place in the file, customer, moment and value."""
+
+    def rank(row):
+        night, place, _, moment, _ = row
+        end = datetime.combine(night + timedelta(days=1), time(), NEW_YORK)
+        return min(moment or end, end), night, place
+
+    return {row[2]: row[4] for row in sorted(delivered, key=rank)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(DAYS), extracts), min_size=2, max_size=7))
+def test_whatever_the_order_of_loads_a_night_knows_the_latest_updates_of_the_nights_up_to_it(loads):
+    """Nights come in any order, and again with other rows."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LOYALTY_HOME", f"{folder}/home")
+        environment.setenv("LOYALTY_TIMEZONE", "America/New_York")
+        load_settings.cache_clear()
+        retailer = Retailer(Path(folder, "home"))
+        delivered = {}
+        for number, (day, rows) in enumerate(loads):
+            named = [(day, place, *row, f"v{number}-{place}") for place, row in enumerate(rows)]
+            delivered[day] = named
+            lines = (f"{c},{value},{moment.isoformat() if moment else ''}" for _, _, c, moment, value in named)
+            retailer.deliver(f"{day}", crm_customers=crm(*lines))
+            night = retailer.load(f"{day}", only=frozenset({"crm_customers"}))
+            expected = preferred(row for night, rows in delivered.items() if night <= day for row in rows)
+            assert known(retailer, night) == expected
+    load_settings.cache_clear()
