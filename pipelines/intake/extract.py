@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipelines.contracts import Contract, Dialect
 from pipelines.errors import BadDataError
+from pipelines.intake.landing import suffix_of
 from pipelines.intake.utf8 import BLOCK, open_utf8
 
 LONGEST_FIELD = 100_000  # characters; a longer field is damage, not data
@@ -43,7 +44,7 @@ class ExtractFile:
 
     @property
     def is_parquet(self) -> bool:
-        return self.path.name.endswith(".parquet")
+        return suffix_of(self.path) == ".parquet"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     try:
         with ThreadPoolExecutor(1) as thread:
             hashed = thread.submit(_sha256, path)
-            if path.name.endswith(".parquet"):
+            if suffix_of(path) == ".parquet":
                 header, records = _inspect_parquet(path)
                 is_plain = True
             else:
@@ -120,7 +121,8 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     except PermissionError as error:
         raise BadDataError(f"{path}: may not be read. Give the pipeline's user read permission.") from error
     columns = contract_names(header, contract)
-    name = f"{contract.name}/{path.name}" if path.parent.name == contract.name else path.name
+    is_part = path.parent.name.lower() == contract.name
+    name = f"{path.parent.name}/{path.name}" if is_part else path.name
     file = ExtractFile(name, path, version[0], sha256, columns, records, is_plain, version)
     check_unchanged(file)
     _check_columns(path, columns, contract)

@@ -10,7 +10,7 @@ import duckdb
 from pipelines.contracts import sources
 from pipelines.engines.sql import one_file
 from pipelines.errors import LoyaltyError
-from pipelines.publishing.night_warnings import never_loaded_folders, night_warnings
+from pipelines.publishing.night_warnings import landing_warnings, never_loaded_folders, night_warnings
 from pipelines.publishing.text_table import text_table
 from pipelines.settings import Settings
 from pipelines.store.home import (
@@ -88,6 +88,7 @@ def print_status(settings: Settings) -> None:
     print(f"Home {settings.home}: time zone {settings.timezone}, currency {settings.currency}")
     if not nights:
         print(f"  no night yet. Landing folders: {settings.landing_dir}")
+        _print_landing_warnings(settings, None)
         return
     published = published_night(settings.home)
     stale = set(lake.stale_nights())
@@ -106,6 +107,13 @@ def print_status(settings: Settings) -> None:
     never_loaded = never_loaded_folders(settings, lake, nights[-1])
     if never_loaded:
         print(f"  never loaded: {', '.join(never_loaded)}")
+    _print_landing_warnings(settings, nights[-1])
+
+
+def _print_landing_warnings(settings: Settings, last: date | None) -> None:
+    """Print what the last night's landing folder, and those that wait, hold without anybody reading it."""
+    for warning in landing_warnings(settings, last):
+        print(f"  look at: {warning}")
 
 
 def print_rejected(settings: Settings, night: date, source: str | None, limit: int) -> None:
