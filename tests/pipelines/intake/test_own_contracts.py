@@ -30,14 +30,16 @@ def test_a_contracts_dialect_is_how_its_file_is_read(retailer, own_contract):
         "r3;c1;2017-12-31T23:00:00Z;,5;\r\n"
         "r4;c1;31.12.2017 14:05;1.234,50;\r\n"
         "r5;c1;12.31.2017 14:05;1;\r\n"
+        "r6;c1;31.12.2017 14:05;1.234.5,0;\r\n"
     )
     night = load(retailer, "receipts", rows.encode("windows-1251"))
     assert retailer.rows(night, "receipts", "receipt_id, issued_at, issued_date, total_amount, fiscal_qr") == [
         ("r1", datetime(2017, 12, 31, 11, 5, tzinfo=UTC), date(2017, 12, 31), Decimal("1234.50"), "Кофе"),
         ("r2", datetime(2018, 1, 1, 4, 59, 59, tzinfo=UTC), date(2017, 12, 31), Decimal("5.00"), None),
         ("r3", datetime(2017, 12, 31, 23, 0, tzinfo=UTC), date(2017, 12, 31), Decimal("0.50"), None),
+        ("r4", datetime(2017, 12, 31, 11, 5, tzinfo=UTC), date(2017, 12, 31), Decimal("1234.50"), None),
     ]
-    assert rules(retailer, night, "receipts") == [(4, "total_amount_unreadable"), (5, "issued_at_unreadable")]
+    assert rules(retailer, night, "receipts") == [(5, "issued_at_unreadable"), (6, "total_amount_unreadable")]
 
 
 def test_a_damaged_file_of_another_encoding_costs_the_damaged_rows(retailer, own_contract):
@@ -95,6 +97,9 @@ def test_dates_are_read_in_the_contracts_format_or_as_iso(retailer, own_contract
         ({"server": {"encoding": "windows1251x"}}, "encoding 'windows1251x' is not known"),
         ({"server": {"delimiter": "||"}}, "is not one character"),
         ({"custom": {"decimalMark": "'"}}, "decimalMark"),
+        ({"custom": {"groupingMark": "7"}}, "groupingMark '7' is the decimal mark, or no mark between digits"),
+        ({"custom": {"decimalMark": ",", "groupingMark": ","}}, "groupingMark"),
+        ({"custom": {"nullValues": "NULL"}}, "nullValues 'NULL' is no list"),
         ({"custom": {"timeZone": "Moscow"}}, "timeZone 'Moscow' is no IANA time zone"),
         ({"custom": {"dateFormat": "DD.MM.YY"}}, "dateFormat 'DD.MM.YY' is not of DD, MM and YYYY"),
     ],
@@ -204,3 +209,35 @@ def test_a_night_loaded_again_under_a_changed_contract_is_read_again(retailer, o
     assert load(retailer, "surveys", rows).table("surveys").info["unknown_columns"] == ["wave"]
     own_contract("surveys", columns=[column("wave")])
     assert retailer.rows(load(retailer, "surveys", rows), "surveys", "wave") == [("w1",)]
+
+
+@pytest.mark.parametrize(
+    ("custom", "good", "bad"),
+    [
+        (
+            {"decimalMark": ","},
+            {f"1{mark}724{mark}000,96": "1724000.96" for mark in " \u00a0\u2009\u202f.'\u2019"}
+            | {"-1 724,5": "-1724.50", "1.724": "1724.00"},
+            ["1.72", "1.7240", "12 34,5", "1.724 000", "1,724.96", "1724.000"],
+        ),
+        ({"decimalMark": "."}, {"1,724.96": "1724.96"}, ["1.724,96"]),
+        ({"groupingMark": ","}, {"1,724.96": "1724.96"}, ["1 724.96"]),
+        ({"decimalMark": ",", "groupingMark": " "}, {"1\u202f724,96": "1724.96"}, ["1.724,96"]),
+        ({}, {"1724.96": "1724.96"}, ["1,724.96", "1 724.96"]),
+    ],
+)
+def test_groups_of_three_digits_may_have_a_mark_between_them(retailer, own_contract, custom, good, bad):
+    own_contract("receipts", custom=custom)
+    rows = "".join(f'r{n},2017-12-31,"{text}"\n' for n, text in enumerate((*good, *bad)))
+    night = load(retailer, "receipts", "receipt_id,issued_at,total_amount\n" + rows)
+    found = dict(retailer.rows(night, "receipts", "receipt_id, total_amount"))
+    assert found == {f"r{n}": Decimal(amount) for n, amount in enumerate(good.values())}
+    assert {rule for _, rule in rules(retailer, night, "receipts")} == {"total_amount_unreadable"}
+
+
+def test_a_contract_says_what_stands_for_no_value(retailer, own_contract):
+    own_contract("receipts", custom={"nullValues": ["0000", "ohne"]})
+    header = "receipt_id,customer_id,issued_at,total_amount\n"
+    night = load(retailer, "receipts", header + "r1,0000,2017-12-31,1\nr2,OHNE,2017-12-31,1\nr3,NULL,2017-12-31,1\n")
+    found = dict(retailer.rows(night, "receipts", "receipt_id, customer_id"))
+    assert found == {"r1": None, "r2": None, "r3": "NULL"}
