@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.contracts import Contract, Dialect
+from pipelines.contracts import Contract, header_name
+from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.landing import suffix_of
 from pipelines.intake.utf8 import BLOCK, open_utf8
@@ -74,9 +75,9 @@ def _header(path: Path, dialect: Dialect) -> tuple[str, ...]:
 
 
 def contract_names(header: tuple[str, ...], contract: Contract) -> tuple[str, ...]:
-    """A header in the contract's names: stripped, in lower case, and with present names for former ones."""
-    names = tuple(name.strip().lower() for name in header)
-    present = {old: column.name for column in contract.columns for old in column.former_names}
+    """A header in the contract's names: in lower case, without odd blanks, and with present names for former ones."""
+    names = tuple(map(header_name, header))
+    present = {header_name(old): column.name for column in contract.columns for old in column.former_names}
     return tuple(present[name] if name in present and present[name] not in names else name for name in names)
 
 

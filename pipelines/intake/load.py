@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.contracts import Contract, Dialect
+from pipelines.contracts import Contract
+from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
 from pipelines.errors import BadDataError

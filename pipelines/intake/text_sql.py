@@ -6,7 +6,7 @@ take the quick one.
 
 import re
 
-from pipelines.contracts import SPACES, Dialect
+from pipelines.dialect import SPACES, Dialect
 from pipelines.engines.sql import literal
 
 _BLANKS = r"[\s\p{Z}]"

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from pipelines.contracts import Column, Contract, Dialect, Rule
+from pipelines.contracts import Column, Contract, Rule
+from pipelines.dialect import Dialect
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.extract import ExtractFile
 from pipelines.intake.text_sql import id_text, is_null, number, time_text

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines.contracts import Dialect
+from pipelines.dialect import Dialect
 
 BLOCK = 1 << 22  # bytes that are read at a time
 

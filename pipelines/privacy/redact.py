@@ -17,7 +17,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.contracts import Contract, Dialect
+from pipelines.contracts import Contract
+from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import PARQUET
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.erased import person_columns, redaction_sql

@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.contracts import sources
+from pipelines.catalog import tables
+from pipelines.contracts import sources, table_contract
 from pipelines.engines.sql import one_file
 from pipelines.errors import LoyaltyError
 from pipelines.publishing.night_warnings import landing_warnings, never_loaded_folders, night_warnings
@@ -83,6 +84,7 @@ def _shown(path: Path) -> Path:
 
 def print_status(settings: Settings) -> None:
     """Print what a home holds: its nights, which one is published, which are to be run again, what waits in landing."""
+    check_contracts()
     lake = Lake(settings.home)
     nights = lake.nights()
     print(f"Home {settings.home}: time zone {settings.timezone}, currency {settings.currency}")
@@ -108,6 +110,19 @@ def print_status(settings: Settings) -> None:
     if never_loaded:
         print(f"  never loaded: {', '.join(never_loaded)}")
     _print_landing_warnings(settings, nights[-1])
+
+
+def check_contracts() -> None:
+    """Read every contract that a night will read.
+
+    Raises:
+        ContractError: one is not valid; the message names its file.
+        MissingContractError: a table has none; the message names the file to write.
+    """
+    sources()
+    for name, table in tables().items():
+        if table.layer != "staging":
+            table_contract(name)
 
 
 def _print_landing_warnings(settings: Settings, last: date | None) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from extracts import NEXT, NIGHT, load, products, rules
 
-from pipelines.contracts import read_contract, sources
+from pipelines.contracts import ContractError, read_contract, sources
 from pipelines.errors import BadDataError
 
 CRM = {"delimiter": ";", "encoding": "windows-1251"}
@@ -241,3 +241,34 @@ def test_a_contract_says_what_stands_for_no_value(retailer, own_contract):
     night = load(retailer, "receipts", header + "r1,0000,2017-12-31,1\nr2,OHNE,2017-12-31,1\nr3,NULL,2017-12-31,1\n")
     found = dict(retailer.rows(night, "receipts", "receipt_id, customer_id"))
     assert found == {"r1": None, "r2": None, "r3": "NULL"}
+
+
+def test_a_former_name_is_compared_as_headers_are(retailer, own_contract):
+    own_contract("surveys", columns=[column("wave", customProperties=[former("InvoiceNo", "Щи")])])
+    header = "response_id,customer_id,answered_at,kind,score,"
+    for night, name in ((NIGHT, "INVOICENO"), (NEXT, "\u00a0щИ ")):
+        rows = f"{header}{name}\ns{night},c,2017-12-01,csi,5,{name}\n"
+        loaded = load(retailer, "surveys", rows, night)
+        assert loaded.table("surveys").info["unknown_columns"] == []
+    assert None not in [row[0] for row in retailer.rows(loaded, "surveys", "wave")]
+
+
+def test_a_listed_value_with_an_apostrophe_is_read_and_reaches_sql_as_text(retailer, own_contract):
+    values = [{"value": "o'clock"}, {"value": "x') OR TRUE --"}]
+    own_contract("surveys", columns=[column("wave", enum=values, required=True)])
+    header = "response_id,customer_id,answered_at,kind,score,wave\n"
+    night = load(retailer, "surveys", header + "s1,c,2017-12-01,csi,5,o'clock\ns2,c,2017-12-01,csi,5,other\n")
+    assert retailer.rows(night, "surveys", "response_id, wave") == [("s1", "o'clock")]
+    assert rules(retailer, night, "surveys") == [(2, "wave_unknown_value")]
+
+
+def test_a_source_without_a_key_is_refused_when_it_is_read(own_contract):
+    path = own_contract("surveys")
+    document = yaml.safe_load(path.read_text())
+    document["schema"][0]["name"] = "till_checks"
+    for prop in document["schema"][0]["properties"]:
+        prop.pop("primaryKey", None)
+    path.write_text(yaml.safe_dump(document))
+    sources.cache_clear()
+    with pytest.raises(ContractError, match=r"surveys\.yaml: not a valid data contract: no column is the primaryKey"):
+        sources()
