@@ -5,15 +5,14 @@ tables, comments and the data dictionary take it from there. The folders of data
 the layers of tables, as in sql/.
 """
 
-import codecs
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 import yaml
 from open_data_contract_standard.model import (
@@ -25,11 +24,21 @@ from open_data_contract_standard.model import (
     Server,
 )
 
+from pipelines.dialect import Dialect, read_dialect
+from pipelines.errors import LoyaltyError
 from pipelines.settings import ROOT, load_settings
 
 CONTRACTS = ROOT / "data_contracts"
 # Folders of tables' contracts and of their SQL, in the order in which a night makes them.
 TABLE_LAYERS = ("facts", "scores", "marts", "segments")
+
+
+class ContractError(LoyaltyError, ValueError):
+    """A contract can't be used. The message names its file and what is wrong in it."""
+
+
+class MissingContractError(LoyaltyError, FileNotFoundError):
+    """A table has no contract. The message names the file to write."""
 
 
 @dataclass(frozen=True)
@@ -78,41 +87,6 @@ class Column:
     def may_be_unknown(self) -> bool:
         """Whether a value outside the list is read as NULL, because NULL means "not known" here."""
         return bool(self.values) and not self.required and self.default is None
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a source's text files are written.
-
-    `time_zone` applies to times without an offset, in Parquet files too (None: the business time zone). `date_format`
-    gives the order of DD, MM and YYYY and the separators between them (None: ISO 8601).
-    """
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    decimal_mark: str = "."
-    time_zone: str | None = None
-    date_format: str | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise ValueError(f"encoding {self.encoding!r} is not known; write it like windows-1251") from None
-        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
-            raise ValueError(f"delimiter {self.delimiter!r} is not one character")
-        if self.decimal_mark not in (".", ","):
-            raise ValueError(f"decimalMark {self.decimal_mark!r} is neither . nor ,")
-        if self.time_zone is not None and self.time_zone not in available_timezones():
-            raise ValueError(f"timeZone {self.time_zone!r} is no IANA time zone; write it like Europe/Berlin")
-        parts = re.findall("DD|MM|YYYY", self.date_format or "DDMMYYYY")
-        between = re.sub("DD|MM|YYYY", "", self.date_format or "")
-        if sorted(parts) != ["DD", "MM", "YYYY"] or re.search(r"[^\W_]", between):
-            raise ValueError(f"dateFormat {self.date_format!r} is not of DD, MM and YYYY, like DD.MM.YYYY")
-
-    @property
-    def is_utf8(self) -> bool:
-        return codecs.lookup(self.encoding).name == "utf-8"
 
 
 @dataclass(frozen=True)
@@ -174,7 +148,7 @@ def open_contract(path: Path) -> Iterator[ContractFile]:
         (schema,) = document.schema_ or []
         yield ContractFile(schema, custom_properties(schema.customProperties), document.servers or [])
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: not a valid data contract: {error}") from error
+        raise ContractError(f"{path}: not a valid data contract: {error}") from error
 
 
 def custom_properties(properties: list[CustomProperty] | None) -> dict[str, Any]:
@@ -193,17 +167,62 @@ def _column(prop: SchemaProperty) -> Column:
         identifier="identifier" in (prop.tags or []),
         values=tuple(str(item.value) for item in prop.enum or []),
         default=custom.get("default"),
-        former_names=tuple(custom.get("formerNames", ())),
+        former_names=_former_names(prop.name or "", custom.get("formerNames", [])),
     )
+
+
+def _former_names(column: str, names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(str(name).strip() for name in names):
+        raise ValueError(f"column {column}: formerNames {names!r} is no list of names; write it like [InvoiceNo]")
+    return tuple(str(name) for name in names)
+
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_TYPES = re.compile(r"VARCHAR|BLOB|BOOLEAN|DATE|TIMESTAMP WITH TIME ZONE|INTEGER|BIGINT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
+
+
+def header_name(name: str) -> str:
+    """A column's name as headers are compared: capitals, blanks and ways to write a letter make no difference."""
+    return " ".join(unicodedata.normalize("NFKC", name).strip("\ufeff\u200b").split()).casefold()
+
+
+def _check_columns(columns: tuple[Column, ...]) -> None:
+    """What stands in SQL must be plain: names, types; and no header may mean two columns."""
+    meaning: dict[str, str] = {}
+    for column in columns:
+        if not _NAME.fullmatch(column.name):
+            raise ValueError(f"column {column.name!r}: a name is of lower-case letters, digits and underscores")
+        if not _TYPES.fullmatch(column.type):
+            raise ValueError(f"column {column.name}: the physicalType {column.type!r} is none that is known")
+        for name in {column.name, *map(header_name, column.former_names)}:
+            if meaning.setdefault(name, column.name) != column.name:
+                raise ValueError(f"{meaning[name]} and {column.name} both have the name {name!r}, now or formerly")
+
+
+def _check_source(contract: Contract, path: Path) -> Contract:
+    """A source's contract has what its extract can't be read without."""
+    names = {column.name for column in contract.columns}
+    problem = None
+    if not _NAME.fullmatch(contract.name):
+        problem = f"the schema's name {contract.name!r} is not of lower-case letters, digits and underscores"
+    elif not contract.key:
+        problem = "no column is the primaryKey; mark the columns by which a later row replaces an earlier one"
+    elif contract.load not in ("delta", "full"):
+        problem = f"load {contract.load!r} is neither delta nor full"
+    elif contract.control_amount is not None and contract.control_amount not in names:
+        problem = f"controlAmount {contract.control_amount!r} is none of its columns"
+    if problem:
+        raise ContractError(f"{path}: not a valid data contract: {problem}")
+    return contract
 
 
 def _rules(properties: list[SchemaProperty], quality: Any) -> Iterator[Rule]:
     for prop in properties:
         if prop.required:
-            yield Rule(f"{prop.name}_missing", f"{prop.name} IS NOT NULL")
+            yield Rule(f"{prop.name}_missing", f'"{prop.name}" IS NOT NULL')
         if prop.enum:
-            allowed = ", ".join(f"'{item.value}'" for item in prop.enum)
-            yield Rule(f"{prop.name}_unknown_value", f"{prop.name} IN ({allowed})")
+            allowed = ", ".join("'" + str(item.value).replace("'", "''") + "'" for item in prop.enum)
+            yield Rule(f"{prop.name}_unknown_value", f'"{prop.name}" IN ({allowed})')
         for check in prop.quality or []:
             yield Rule(check.name or "", str(check.implementation))
     for check in quality or []:
@@ -255,17 +274,20 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), whole_per:
         if published not in (None, "table", "view"):
             raise ValueError(f"published {published!r} is neither table nor view")
         key = tuple(p.name or "" for p in keys)
+        columns = tuple(_column(p) for p in properties)
+        if schema.physicalType != "file":  # the headers of a tool's file are the tool's
+            _check_columns(columns)
         return Contract(
             name=schema.name or "",
             description=schema.description or "",
             grain=schema.dataGranularityDescription or "",
-            columns=tuple(_column(p) for p in properties),
+            columns=columns,
             key=key,
             rules=tuple(_rules(properties, schema.quality)),
             load=custom.get("load", "delta"),
             whole_per=_whole_per(custom, key, whole_per),
             required=bool(custom.get("required", False)),
-            dialect=_dialect(file.servers[0] if file.servers else Server(), custom),
+            dialect=read_dialect(file.servers[0] if file.servers else Server(), custom),
             expectations=tuple((by_name | dict(_expectations(schema.quality, by_name))).values()),
             control_amount=custom.get("controlAmount"),
             published=published,
@@ -280,16 +302,6 @@ def _whole_per(custom: dict[str, Any], key: tuple[str, ...], default: str) -> st
     return column
 
 
-def _dialect(server: Server, custom: dict[str, Any]) -> Dialect:
-    return Dialect(
-        delimiter=server.delimiter or ",",
-        encoding=server.encoding or "utf-8",
-        decimal_mark=custom.get("decimalMark", "."),
-        time_zone=custom.get("timeZone"),
-        date_format=str(custom["dateFormat"]).upper() if "dateFormat" in custom else None,
-    )
-
-
 @cache
 def sources() -> dict[str, Contract]:
     """All source contracts by name: the required ones first, each group in alphabetical order.
@@ -301,21 +313,22 @@ def sources() -> dict[str, Contract]:
             another type for one, has another key, or does not mark a personal column as personal.
     """
     defaults = read_contract(CONTRACTS / "every_source.yaml").expectations
-    project = (read_contract(path, defaults) for path in sorted((CONTRACTS / "sources").glob("*.yaml")))
+    paths = sorted((CONTRACTS / "sources").glob("*.yaml"))
+    project = [_check_source(read_contract(path, defaults), path) for path in paths]
     found = {c.name: c for c in project}
     if folder := load_settings().contracts:
         for path in _own_contracts(folder):
             replaced = found.get(path.stem)
             own = read_contract(path, defaults, replaced.whole_per if replaced else "row")
             _check_replaces(found.get(own.name), own, path)
-            found[own.name] = own
+            found[own.name] = _check_source(own, path)
     return {c.name: c for c in sorted(found.values(), key=lambda c: (not c.required, c.name))}
 
 
 def _own_contracts(folder: Path) -> list[Path]:
     paths = sorted((folder / "sources").glob("*.yaml"))
     if not paths:
-        raise ValueError(f"LOYALTY_CONTRACTS is {folder}, but there is no contract in {folder / 'sources'}")
+        raise ContractError(f"LOYALTY_CONTRACTS is {folder}, but there is no contract in {folder / 'sources'}")
     return paths
 
 
@@ -325,18 +338,18 @@ def _check_replaces(replaced: Contract | None, own: Contract, path: Path) -> Non
         return
     missing = [c.name for c in replaced.columns if c.name not in {column.name for column in own.columns}]
     if missing:
-        raise ValueError(f"{path}: columns that the pipeline reads are missing: {', '.join(missing)}")
+        raise ContractError(f"{path}: columns that the pipeline reads are missing: {', '.join(missing)}")
     types = {column.name: column.type for column in own.columns}
     for column in replaced.columns:
         if not _holds_all_of(types[column.name], column.type):
-            raise ValueError(
+            raise ContractError(
                 f"{path}: column {column.name} is {types[column.name]}, which can't hold every value of the "
                 f"{column.type} that the pipeline counts on; a wider type of the same kind may replace it"
             )
     if own.key != replaced.key:
-        raise ValueError(f"{path}: the key must be {', '.join(replaced.key)}")
+        raise ContractError(f"{path}: the key must be {', '.join(replaced.key)}")
     if unmarked := sorted(set(replaced.personal_columns) - set(own.personal_columns)):
-        raise ValueError(f"{path}: must be marked as personal: {', '.join(unmarked)}")
+        raise ContractError(f"{path}: must be marked as personal: {', '.join(unmarked)}")
 
 
 _WHOLE = ("INTEGER", "BIGINT")  # types of whole numbers, the narrower first
@@ -360,7 +373,7 @@ def _table_files() -> dict[str, Path]:
     for layer in TABLE_LAYERS:
         for path in sorted((CONTRACTS / layer).glob("*.yaml")):
             if path.stem in files:
-                raise ValueError(f"two contracts are named {path.stem}: {files[path.stem]} and {path}; remove one")
+                raise ContractError(f"two contracts are named {path.stem}: {files[path.stem]} and {path}; remove one")
             files[path.stem] = path
     return files
 
@@ -383,7 +396,7 @@ def table_contract(name: str) -> Contract:
     """
     path = contract_path(name)
     if not path.exists():
-        raise FileNotFoundError(f"table {name} has no contract: write {path}")
+        raise MissingContractError(f"table {name} has no contract: write {path}")
     return read_contract(path)
 
 

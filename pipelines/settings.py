@@ -64,6 +64,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no IANA time zone; write it like Europe/Berlin")
         return value
 
+    @field_validator("schedule", "backtest_schedule")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        from croniter import croniter  # type: ignore[import-untyped]  # Airflow reads schedules with it
+
+        if (not value.startswith("@") and len(value.split()) != 5) or not croniter.is_valid(value):
+            raise ValueError(f"{value!r} is no cron schedule; write it like 0 3 * * *, which is 3 o'clock")
+        return value
+
     @field_validator("phone_region")
     @classmethod
     def _known_region(cls, value: str) -> str:

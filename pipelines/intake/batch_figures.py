@@ -11,6 +11,7 @@ from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
 from pipelines.intake.batch_profile import Profile, tonight_rows
 from pipelines.intake.control_totals import CONTROL_TOTALS, ControlTotal
+from pipelines.intake.landing import UnreadFile
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
 
@@ -26,6 +27,7 @@ FIGURES = frozenset(
         "null_drift",
         "rejected_share",
         "repeated_share",
+        "unread_share",
         "volume_of_highest",
         "volume_of_lowest",
     }
@@ -126,6 +128,18 @@ def repeated_batch(contract: Contract, state: TableState, night: Night) -> dict[
         return {}
     words = f"{again:,} of {rows:,} rows are in files that came on {night.previous.run_date} too"
     return {"repeated_share": Figure(again / rows, rows, words)}
+
+
+def unread_figure(state: TableState, unread: Iterable[UnreadFile]) -> dict[str, Figure]:
+    """The share of a source's bytes in files of rows that are not read; nothing if there is no such file."""
+    files = [file for file in unread if file.holds_rows]
+    left = sum(file.size for file in files)
+    if not left:
+        return {}
+    read = sum(file["size"] for file in state.info["files"])
+    names = ", ".join(file.name for file in files[:_NAMED]) + (", ..." if len(files) > _NAMED else "")
+    words = f"{left:,} of {left + read:,} bytes are in files that are not read: {names}"
+    return {"unread_share": Figure(left / (left + read), len(files), words)}
 
 
 def control_figures(

@@ -13,9 +13,18 @@ import pyarrow as pa
 from pipelines.contracts import Contract, Expectation, sources
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.errors import BadDataError
-from pipelines.intake.batch_figures import FIGURES, Figure, control_figures, expected, figures_of, repeated_batch
+from pipelines.intake.batch_figures import (
+    FIGURES,
+    Figure,
+    control_figures,
+    expected,
+    figures_of,
+    repeated_batch,
+    unread_figure,
+)
 from pipelines.intake.batch_profile import Profile, batch_profile, profile_history, profile_table
 from pipelines.intake.control_totals import read_control_totals
+from pipelines.intake.landing import unread_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, quality_folder
 from pipelines.store.lake import Night
@@ -40,7 +49,9 @@ def batch_expectation(engine: DuckDBEngine, night: Night, settings: Settings) ->
         BadDataError: Expectations of severity fail are not met, or the control totals can't be read.
         LoyaltyError: Great-expectations can't judge an expectation as the contract words it.
     """
-    totals = read_control_totals(landing_folder(settings, night.run_date))
+    folder = landing_folder(settings, night.run_date)
+    totals = read_control_totals(folder)
+    unread = unread_files(folder, sources())
     history = profile_history(engine, night.run_date)
     profiles: dict[str, Profile] = {}
     figures: dict[str, dict[str, Figure]] = {}
@@ -52,6 +63,7 @@ def batch_expectation(engine: DuckDBEngine, night: Night, settings: Settings) ->
             profiles[name] = batch_profile(contract, night, engine, is_first=not earlier)
             figures[name] |= figures_of(profiles[name], earlier, night.run_date)
             figures[name] |= repeated_batch(contract, state, night)
+            figures[name] |= unread_figure(state, [file for file in unread if file.source == name])
     outcome = _outcome(figures, night, settings)
     return {
         "batch_expectation": pa.Table.from_pylist(outcome, OUTCOME),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from pipelines.contracts import Dialect
+from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.extract import LONGEST_FIELD, ExtractFile, RejectedRecord
 from pipelines.intake.utf8 import open_utf8

@@ -7,14 +7,18 @@ import csv
 import gzip
 import hashlib
 import zlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.contracts import Contract, Dialect
+from pipelines.contracts import Contract, header_name
+from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
+from pipelines.intake.landing import suffix_of
 from pipelines.intake.utf8 import BLOCK, open_utf8
 
 LONGEST_FIELD = 100_000  # characters; a longer field is damage, not data
@@ -29,7 +33,8 @@ class ExtractFile:
 
     `columns` are in the contract's names where it knows them. `records` are the rows after the header (for text, its
     line feeds). `is_plain`: text without a NUL byte and with one kind of line end. `version` changes when somebody
-    writes to the file.
+    writes to the file. `exact_below` gives, for floating-point columns, the number from which on they can't tell all
+    whole numbers apart.
     """
 
     name: str
@@ -40,10 +45,11 @@ class ExtractFile:
     records: int
     is_plain: bool
     version: tuple[int, ...]
+    exact_below: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_parquet(self) -> bool:
-        return self.path.name.endswith(".parquet")
+        return suffix_of(self.path) == ".parquet"
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,9 @@ def _header(path: Path, dialect: Dialect) -> tuple[str, ...]:
 
 
 def contract_names(header: tuple[str, ...], contract: Contract) -> tuple[str, ...]:
-    """A header in the contract's names: stripped, in lower case, and with present names for former ones."""
-    names = tuple(name.strip().lower() for name in header)
-    present = {old: column.name for column in contract.columns for old in column.former_names}
+    """A header in the contract's names: in lower case, without odd blanks, and with present names for former ones."""
+    names = tuple(map(header_name, header))
+    present = {header_name(old): column.name for column in contract.columns for old in column.former_names}
     return tuple(present[name] if name in present and present[name] not in names else name for name in names)
 
 
@@ -100,11 +106,12 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
             while it was read.
     """
     version = _version(path)
+    exact_below: tuple[int, ...] = ()
     try:
         with ThreadPoolExecutor(1) as thread:
             hashed = thread.submit(_sha256, path)
-            if path.name.endswith(".parquet"):
-                header, records = _inspect_parquet(path)
+            if suffix_of(path) == ".parquet":
+                header, records, exact_below = _inspect_parquet(path)
                 is_plain = True
             else:
                 records, is_plain = _count_lines(path, contract.dialect)
@@ -120,8 +127,10 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     except PermissionError as error:
         raise BadDataError(f"{path}: may not be read. Give the pipeline's user read permission.") from error
     columns = contract_names(header, contract)
-    name = f"{contract.name}/{path.name}" if path.parent.name == contract.name else path.name
-    file = ExtractFile(name, path, version[0], sha256, columns, records, is_plain, version)
+    is_part = path.parent.name.lower() == contract.name
+    name = f"{path.parent.name}/{path.name}" if is_part else path.name
+    exact = {column: below for column, below in zip(columns, exact_below, strict=False) if below}
+    file = ExtractFile(name, path, version[0], sha256, columns, records, is_plain, version, exact)
     check_unchanged(file)
     _check_columns(path, columns, contract)
     return file
@@ -153,10 +162,16 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int]:
+_EXACT_BELOW = {pa.float64(): 1 << 53, pa.float32(): 1 << 24, pa.float16(): 1 << 11}
+
+
+def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int, tuple[int, ...]]:
+    """The columns, the rows, and for each column `exact_below` (0: it is exact)."""
     try:
         with pq.ParquetFile(path) as file:
-            return tuple(file.schema_arrow.names), file.metadata.num_rows
+            schema = file.schema_arrow
+            exact_below = tuple(_EXACT_BELOW.get(type_, 0) for type_ in schema.types)
+            return tuple(schema.names), file.metadata.num_rows, exact_below
     except (OSError, ValueError) as error:
         raise BadDataError(f"{path}: not a whole Parquet file ({error}). Deliver it again.") from error
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.contracts import Contract, Dialect
+from pipelines.contracts import Contract
+from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
 from pipelines.errors import BadDataError
@@ -58,7 +59,7 @@ def _read_parquet(
 ) -> tuple[int, list[RejectedRecord]]:
     names = [identifier_of(i) for i in range(len(file.columns))]
     scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
-    typed = replace(contract, dialect=replace(contract.dialect, decimal_mark="."))
+    typed = replace(contract, dialect=replace(contract.dialect, decimal_mark=".", grouping_marks=""))
     try:
         return _load(scan, file, typed, engine, target, settings, night, total=file.records)
     except duckdb.OutOfMemoryException:

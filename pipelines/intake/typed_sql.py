@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from pipelines.contracts import Column, Contract, Dialect, Rule
+from pipelines.contracts import Column, Contract, Rule
+from pipelines.dialect import Dialect
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.extract import ExtractFile
+from pipelines.intake.text_sql import id_text, is_null, number, time_text
 
 
 def identifier_of(position: int) -> str:
@@ -32,38 +34,31 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
     """
     text = f"CAST({raw} AS VARCHAR)"
     if column.type == "VARCHAR" and column.identifier:
-        # Without the blanks around it, and without the trace of a spreadsheet or a float column: 17850.0, nan.
-        exact = f"NULLIF(NULLIF(TRIM({text}, E' \\t\\r\\n'), ''), 'nan')"
-        exact = f"REGEXP_REPLACE({exact}, '^(\\d+)\\.0+$', '\\1')"
-        odd = " OR ".join(f"{text} LIKE {end}" for end in ("'%.%0'", "'% '", "E'%\\t'", "E'%\\r'", "E'%\\n'"))
-        return f"CASE WHEN {text} >= '!' AND {text} <> 'nan' AND NOT ({odd}) THEN {text} ELSE {exact} END"
+        return id_text(text, dialect)
     if column.type == "VARCHAR" and column.values:
-        known = ", ".join(literal(value) for value in column.values)
-        return f"CASE WHEN {text} IN ({known}) THEN {text} ELSE LOWER(NULLIF(TRIM({text}), '')) END"
+        known, lower = ", ".join(literal(value) for value in column.values), f"LOWER(TRIM({text}))"
+        return (
+            f"CASE WHEN {text} IN ({known}) THEN {text} WHEN {lower} IN ({known}) THEN {lower} "
+            f"WHEN NOT {is_null(text, dialect)} THEN {lower} END"
+        )
     if column.type == "VARCHAR":
         return f"NULLIF(TRIM({text}), '')"
     if column.type == "TIMESTAMP WITH TIME ZONE":
-        text = _iso(raw, dialect.date_format)
+        text = f"CAST({_iso(raw, dialect.date_format)} AS VARCHAR)"
         if careful:
-            text = f"CASE WHEN NOT REGEXP_MATCHES(CAST({text} AS VARCHAR), '^\\s*-?\\d{{5,}}-') THEN {text} END"
-        return _time(text, dialect.time_zone)
+            text = f"CASE WHEN NOT REGEXP_MATCHES({text}, '^\\s*-?\\d{{5,}}-') THEN {text} END"
+        return _time(time_text(text), dialect.time_zone)
     if column.type == "DATE":
         return f"TRY_CAST({_iso(raw, dialect.date_format)} AS DATE)"
     if column.type in ("BIGINT", "INTEGER"):
-        number = _number(raw, dialect.decimal_mark)
-        whole = f"TRY_CAST({number} AS {column.type})"
-        return f"CASE WHEN TRY_CAST({number} AS DOUBLE) = {whole} THEN {whole} END"
-    if column.type == "DOUBLE" or column.type.startswith("DECIMAL"):
-        return f"TRY_CAST({_number(raw, dialect.decimal_mark)} AS {column.type})"
+        whole = number(raw, column.type, dialect)
+        return f"CASE WHEN {number(raw, 'DOUBLE', dialect)} = {whole} THEN {whole} END"
+    if column.type == "DOUBLE":
+        value = number(raw, column.type, dialect)
+        return f"CASE WHEN ISFINITE({value}) THEN {value} END"
+    if column.type.startswith("DECIMAL"):
+        return number(raw, column.type, dialect)
     return f"TRY_CAST({raw} AS {column.type})"
-
-
-def _number(raw: str, decimal_mark: str) -> str:
-    """SQL of a number with a decimal point; where the mark is another, a number with a point is unreadable: NULL."""
-    if decimal_mark == ".":
-        return raw
-    text = f"CAST({raw} AS VARCHAR)"
-    return f"CASE WHEN NOT CONTAINS({text}, '.') THEN REPLACE({text}, {literal(decimal_mark)}, '.') END"
 
 
 def _iso(raw: str, date_format: str | None) -> str:
@@ -99,14 +94,25 @@ _RANGE = {
 }
 
 
-def row_rules(contract: Contract, present: set[str]) -> Iterable[Rule]:
+# What a spreadsheet makes of a long id: 1.23457E+15 stands for a thousand million ids. 5E10 is an article's number.
+_SCIENTIFIC = r"^[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}$"
+
+
+def row_rules(contract: Contract, file: ExtractFile) -> Iterable[Rule]:
     """The rules that each row of a file must keep, given the columns that are present in it."""
-    for column in contract.columns:
-        if column.name in present and column.type != "VARCHAR":
-            blank = f"TRIM(CAST(raw_{column.name} AS VARCHAR)) = ''"  # evaluated only if there is no value
-            yield Rule(f"{column.name}_unreadable", f"CASE WHEN {column.name} IS NULL THEN {blank} END")
-        if column.name in present and column.type in _RANGE:
-            yield Rule(f"{column.name}_out_of_range", f"{column.name} BETWEEN {_RANGE[column.type]}")
+    present = [column for column in contract.columns if column.name in file.columns]
+    for column in present:
+        name, raw = identifier(column.name), f"raw_{column.name}"
+        if column.type != "VARCHAR":
+            none = is_null(f"CAST({raw} AS VARCHAR)", contract.dialect)  # evaluated only if there is no value
+            yield Rule(f"{column.name}_unreadable", f"CASE WHEN {name} IS NULL THEN {none} END")
+        elif column.identifier:
+            is_bad = f"CONTAINS({name}, '+') AND REGEXP_MATCHES({name}, {literal(_SCIENTIFIC)})"
+            yield Rule(f"{column.name}_in_scientific_notation", f"NOT ({is_bad})")
+            if limit := file.exact_below.get(column.name):
+                yield Rule(f"{column.name}_inexact_number", f"ABS({raw}) < {limit} OR ISNAN({raw})")
+        if column.type in _RANGE:
+            yield Rule(f"{column.name}_out_of_range", f"{name} BETWEEN {_RANGE[column.type]}")
     kept = {f"{column.name}_unknown_value" for column in contract.columns if column.may_be_unknown}
     yield from (rule for rule in contract.rules if rule.name not in kept)
 
@@ -124,11 +130,10 @@ def typed_select(file: ExtractFile, contract: Contract, scan: str, night: date, 
         typed.append(f"{value} AS {identifier(column.name)}")
     if "currency" in positions:
         raw.append(f"UPPER(TRIM(CAST({positions['currency']} AS VARCHAR))) AS raw_currency")
-    number = "CAST(row_number AS BIGINT) AS row_number" if numbered else "CAST(NULL AS BIGINT) AS row_number"
-    rules = " ".join(
-        f"WHEN NOT ({rule.condition}) THEN {literal(rule.name)}" for rule in row_rules(contract, set(positions))
-    )
+    row = "CAST(row_number AS BIGINT) AS row_number" if numbered else "CAST(NULL AS BIGINT) AS row_number"
+    rules = " ".join(f"WHEN NOT ({r.condition}) THEN {literal(r.name)}" for r in row_rules(contract, file))
+    fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))
     return (
         f"SELECT *, CASE {rules} END AS broken_rule, DATE {literal(str(night))} AS landing_date "
-        f"FROM (SELECT {', '.join([number, *typed, *raw])}, {', '.join(positions.values())} FROM {scan})"
+        f"FROM (SELECT {', '.join([row, *typed, *raw])}, {fields} FROM {scan})"
     )

@@ -6,14 +6,14 @@ import io
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines.contracts import Dialect
+from pipelines.dialect import Dialect
 
 BLOCK = 1 << 22  # bytes that are read at a time
 
 
 def open_text(path: Path) -> IO[bytes]:
     """The bytes of a text extract, decompressed."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def open_utf8(path: Path, dialect: Dialect) -> IO[bytes]:

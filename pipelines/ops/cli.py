@@ -216,9 +216,14 @@ def backtest(
 def status(home: Home = None) -> None:
     """Show what the home holds: nights, what is published, what should be run again."""
     settings = _settings(home)
+    from pipelines.errors import LoyaltyError
     from pipelines.publishing.run_summary import print_status
 
-    print_status(settings)
+    try:
+        print_status(settings)
+    except LoyaltyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()

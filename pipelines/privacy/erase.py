@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import add_erased, read_erased
-from pipelines.intake.landing import SUFFIXES
+from pipelines.intake.landing import extract_files
 from pipelines.privacy.exports import count_in_exports, redact_exports, write_removals_of
 from pipelines.privacy.lake_files import count_in_lake, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
@@ -149,9 +149,7 @@ def _extracts(settings: Settings) -> list[tuple[Path, Contract]]:
     found = []
     for folder in sorted(path for path in settings.landing_dir.glob("*") if path.is_dir()):
         for name, contract in sources().items():
-            whole = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
-            parts = [path for suffix in SUFFIXES for path in sorted((folder / name).glob(f"*{suffix}"))]
-            found += [(path, contract) for path in (*whole, *parts) if path.is_file() and not path.name.startswith(".")]
+            found += [(path, contract) for path in extract_files(folder, name)]
     return found
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.contracts import Contract, Dialect
+from pipelines.contracts import Contract
+from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import PARQUET
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.erased import person_columns, redaction_sql
@@ -148,7 +149,7 @@ def _line(fields: list[str], raw: bytes, contract: Contract) -> bytes:
 
 def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dict[str, Any]]:
     """The rows of an extract that are the person's, by column."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
         header = contract_names(tuple(table.columns), contract)
         if "customer_id" in header:
@@ -170,7 +171,7 @@ def _writing_text(path: Path, dialect: Dialect) -> Iterator[Callable[[bytes], ob
     """A function that takes UTF-8 and writes it in the dialect's encoding, packed if the file is."""
     encoder = codecs.getincrementalencoder(dialect.encoding)("surrogateescape")
     with path.open("wb") as file:
-        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.name.endswith(".gz.erasing") else None
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.name.lower().endswith(".gz.erasing") else None
         out: Any = packed or file
         if dialect.is_utf8:
             yield out.write
@@ -189,7 +190,7 @@ def redact_extract(path: Path, contract: Contract, person: Person, keep: Callabl
         person: whom to take out.
         keep: gets the new file's figures just before it takes the old one's place; None only counts.
     """
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _redact_parquet_extract(path, contract, person, keep)
     changed = sum(is_changed for _, is_changed in redacted_text(path, contract, person))
     if not changed or keep is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
-from pipelines.intake.landing import unknown_files
+from pipelines.intake.landing import unread_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, night_folders
 from pipelines.store.lake import Lake
@@ -27,12 +28,15 @@ _ALARMS = {
     ),
 }
 
+_NAMED = 10  # files that one sentence names
+
 
 def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
     """One sentence a warning: about extracts, then expectations, models, nights to run again, folders never loaded."""
     lake = Lake(settings.home)
     return [
-        *_unknown_files(settings, manifest.run_date),
+        *unread_warnings(settings, manifest.run_date),
+        *_no_landing_folders(settings),
         *(warning for name in sources() for warning in _source_warnings(name, manifest)),
         *_expectation_warnings(lake, manifest),
         *model_warnings(lake, manifest),
@@ -40,11 +44,44 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
     ]
 
 
-def _unknown_files(settings: Settings, night: date) -> Iterator[str]:
+def landing_warnings(settings: Settings, last: date | None) -> Iterator[str]:
+    """What is not read in the landing folder of the last night and in later ones (None: in any), and beside them."""
+    for path in night_folders(settings.landing_dir):
+        if _is_of_a_night(path) and (last is None or path.name >= f"{last}"):
+            yield from unread_warnings(settings, date.fromisoformat(path.name))
+    yield from _no_landing_folders(settings)
+
+
+def unread_warnings(settings: Settings, night: date) -> Iterator[str]:
+    """What a night's landing folder holds that is not read: one sentence for all that wants the same done."""
     folder = landing_folder(settings, night)
-    unknown = unknown_files(folder, list(sources())) if folder.is_dir() else []
-    if names := [name for name in unknown if name != CONTROL_TOTALS]:
-        yield f"not read, no source has this name: {', '.join(names)} (in {folder})"
+    known = {CONTROL_TOTALS, settings.complete_marker or CONTROL_TOTALS}
+    by_advice: dict[str, list[str]] = {}
+    for file in unread_files(folder, sources(), known):
+        by_advice.setdefault(file.advice, []).append(file.name)
+    for advice, names in by_advice.items():
+        yield f"not read: {_some(names)} (in {folder}): {advice}"
+
+
+def _no_landing_folders(settings: Settings) -> Iterator[str]:
+    """What lies among the landing folders and is none."""
+    folder = settings.landing_dir
+    names = [path.name for path in sorted(folder.glob("*")) if not _is_of_a_night(path)]
+    if names:
+        yield f"not read: {_some(names)} (in {folder}): no night's folder, whose name is a date like 2017-11-30"
+
+
+def _is_of_a_night(path: Path) -> bool:
+    try:
+        return path.is_dir() and date.fromisoformat(path.name).isoformat() == path.name
+    except ValueError:
+        return False
+
+
+def _some(names: list[str]) -> str:
+    """The first names of many, and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:

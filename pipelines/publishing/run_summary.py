@@ -7,10 +7,11 @@ from typing import Any
 
 import duckdb
 
-from pipelines.contracts import sources
+from pipelines.catalog import tables
+from pipelines.contracts import sources, table_contract
 from pipelines.engines.sql import one_file
 from pipelines.errors import LoyaltyError
-from pipelines.publishing.night_warnings import never_loaded_folders, night_warnings
+from pipelines.publishing.night_warnings import landing_warnings, never_loaded_folders, night_warnings
 from pipelines.publishing.text_table import text_table
 from pipelines.settings import Settings
 from pipelines.store.home import (
@@ -83,11 +84,13 @@ def _shown(path: Path) -> Path:
 
 def print_status(settings: Settings) -> None:
     """Print what a home holds: its nights, which one is published, which are to be run again, what waits in landing."""
+    check_contracts()
     lake = Lake(settings.home)
     nights = lake.nights()
     print(f"Home {settings.home}: time zone {settings.timezone}, currency {settings.currency}")
     if not nights:
         print(f"  no night yet. Landing folders: {settings.landing_dir}")
+        _print_landing_warnings(settings, None)
         return
     published = published_night(settings.home)
     stale = set(lake.stale_nights())
@@ -106,6 +109,26 @@ def print_status(settings: Settings) -> None:
     never_loaded = never_loaded_folders(settings, lake, nights[-1])
     if never_loaded:
         print(f"  never loaded: {', '.join(never_loaded)}")
+    _print_landing_warnings(settings, nights[-1])
+
+
+def check_contracts() -> None:
+    """Read every contract that a night will read.
+
+    Raises:
+        ContractError: one is not valid; the message names its file.
+        MissingContractError: a table has none; the message names the file to write.
+    """
+    sources()
+    for name, table in tables().items():
+        if table.layer != "staging":
+            table_contract(name)
+
+
+def _print_landing_warnings(settings: Settings, last: date | None) -> None:
+    """Print what the last night's landing folder, and those that wait, hold without anybody reading it."""
+    for warning in landing_warnings(settings, last):
+        print(f"  look at: {warning}")
 
 
 def print_rejected(settings: Settings, night: date, source: str | None, limit: int) -> None:

@@ -134,3 +134,23 @@ def test_what_the_reader_of_a_contract_refuses_is_said_with_the_file(folder):
     path = folder / "facts" / "share.yaml"
     with pytest.raises(ValueError, match=r"share\.yaml: not a valid data contract: no such tool"), open_contract(path):
         raise ValueError("no such tool")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{name: 'a b', physicalType: VARCHAR}", "column 'a b': a name is of lower-case letters"),
+        ("{name: a, physicalType: 'DATE); DROP TABLE x; --'}", "column a: the physicalType .* is none that is known"),
+        (
+            "{name: a, physicalType: VARCHAR, customProperties: [{property: formerNames, value: InvoiceNo}]}",
+            "column a: formerNames 'InvoiceNo' is no list",
+        ),
+        (
+            "{name: a, physicalType: VARCHAR, customProperties: [{property: formerNames, value: [Customer_ID]}]}",
+            "customer_id and a both have the name 'customer_id', now or formerly",
+        ),
+    ],
+)
+def test_a_column_that_would_break_the_sql_is_refused_when_the_contract_is_read(folder, line, message):
+    with pytest.raises(ValueError, match=rf"share\.yaml: not a valid data contract: {message}"):
+        read_contract(written(folder / "share.yaml", f"{SHARE}  - {line}\n"))

@@ -129,3 +129,12 @@ def test_the_same_night_again_is_judged_the_same_and_the_pages_are_the_latest(re
     (retailer.home / "landing" / NIGHTS[0] / "receipts.csv").write_text(receipts(NIGHTS[0], 1))
     load(retailer, NIGHTS[0])
     assert not (retailer.home / "quality" / NIGHTS[0]).exists()
+
+
+def test_a_night_stops_if_more_than_a_tenth_of_a_source_is_not_read(retailer):
+    folder = retailer.deliver(NIGHTS[0], receipts=receipts(NIGHTS[0], 100))
+    (folder / "receipts-2.csv").write_text(receipts(NIGHTS[0], 9))
+    assert judged(retailer, load(retailer, NIGHTS[0]))["unread_files"][:2] == ("fail", True)
+    (folder / "receipts-2.csv").write_text(receipts(NIGHTS[0], 20))
+    with pytest.raises(BadDataError, match=r"receipts: expectation unread_files .*not read: receipts-2\.csv"):
+        load(retailer, NIGHTS[0])

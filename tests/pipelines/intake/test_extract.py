@@ -94,3 +94,11 @@ def test_an_honest_extract_that_compresses_well_is_read(retailer, monkeypatch):
         )[1]
         == 20_000
     )
+
+
+def test_empty_header_names_at_the_end_cost_no_row_but_the_bad_one(retailer):
+    rows = "product_id,name,,\np1,a,,\np2,b,x,y,z\np3,c,,\n"
+    night = load(retailer, "products", rows)
+    assert [row[0] for row in retailer.rows(night, "products", "product_id")] == ["p1", "p3"]
+    night = load(retailer, "receipts", "receipt_id,issued_at,total_amount,,\nr1,2017-12-01,5,,\nr2,never,5,,\n")
+    assert [row[1:] for row in retailer.rejected(night, "receipts")] == [(2, "issued_at_unreadable")]

@@ -33,7 +33,7 @@ def test_bad_rows_are_rejected_with_row_number_and_rule_and_the_good_go_on(retai
         ("receipts.csv", 5, "total_amount_missing"),
         ("receipts.csv", 6, "operation_unknown_value"),
         ("receipts.csv", 7, "too_few_fields"),
-        ("receipts.csv", 8, "issued_at_out_of_range"),
+        ("receipts.csv", 8, "issued_at_unreadable"),
     ]
     assert retailer.counts(night, "receipts") == (9, 2, 7, 0, 0)
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from extracts import NEXT, NIGHT, load, products, rules
 
-from pipelines.contracts import read_contract, sources
+from pipelines.contracts import ContractError, read_contract, sources
 from pipelines.errors import BadDataError
 
 CRM = {"delimiter": ";", "encoding": "windows-1251"}
@@ -30,14 +30,16 @@ def test_a_contracts_dialect_is_how_its_file_is_read(retailer, own_contract):
         "r3;c1;2017-12-31T23:00:00Z;,5;\r\n"
         "r4;c1;31.12.2017 14:05;1.234,50;\r\n"
         "r5;c1;12.31.2017 14:05;1;\r\n"
+        "r6;c1;31.12.2017 14:05;1.234.5,0;\r\n"
     )
     night = load(retailer, "receipts", rows.encode("windows-1251"))
     assert retailer.rows(night, "receipts", "receipt_id, issued_at, issued_date, total_amount, fiscal_qr") == [
         ("r1", datetime(2017, 12, 31, 11, 5, tzinfo=UTC), date(2017, 12, 31), Decimal("1234.50"), "Кофе"),
         ("r2", datetime(2018, 1, 1, 4, 59, 59, tzinfo=UTC), date(2017, 12, 31), Decimal("5.00"), None),
         ("r3", datetime(2017, 12, 31, 23, 0, tzinfo=UTC), date(2017, 12, 31), Decimal("0.50"), None),
+        ("r4", datetime(2017, 12, 31, 11, 5, tzinfo=UTC), date(2017, 12, 31), Decimal("1234.50"), None),
     ]
-    assert rules(retailer, night, "receipts") == [(4, "total_amount_unreadable"), (5, "issued_at_unreadable")]
+    assert rules(retailer, night, "receipts") == [(5, "issued_at_unreadable"), (6, "total_amount_unreadable")]
 
 
 def test_a_damaged_file_of_another_encoding_costs_the_damaged_rows(retailer, own_contract):
@@ -95,6 +97,9 @@ def test_dates_are_read_in_the_contracts_format_or_as_iso(retailer, own_contract
         ({"server": {"encoding": "windows1251x"}}, "encoding 'windows1251x' is not known"),
         ({"server": {"delimiter": "||"}}, "is not one character"),
         ({"custom": {"decimalMark": "'"}}, "decimalMark"),
+        ({"custom": {"groupingMark": "7"}}, "groupingMark '7' is the decimal mark, or no mark between digits"),
+        ({"custom": {"decimalMark": ",", "groupingMark": ","}}, "groupingMark"),
+        ({"custom": {"nullValues": "NULL"}}, "nullValues 'NULL' is no list"),
         ({"custom": {"timeZone": "Moscow"}}, "timeZone 'Moscow' is no IANA time zone"),
         ({"custom": {"dateFormat": "DD.MM.YY"}}, "dateFormat 'DD.MM.YY' is not of DD, MM and YYYY"),
     ],
@@ -204,3 +209,66 @@ def test_a_night_loaded_again_under_a_changed_contract_is_read_again(retailer, o
     assert load(retailer, "surveys", rows).table("surveys").info["unknown_columns"] == ["wave"]
     own_contract("surveys", columns=[column("wave")])
     assert retailer.rows(load(retailer, "surveys", rows), "surveys", "wave") == [("w1",)]
+
+
+@pytest.mark.parametrize(
+    ("custom", "good", "bad"),
+    [
+        (
+            {"decimalMark": ","},
+            {f"1{mark}724{mark}000,96": "1724000.96" for mark in " \u00a0\u2009\u202f.'\u2019"}
+            | {"-1 724,5": "-1724.50", "1.724": "1724.00"},
+            ["1.72", "1.7240", "12 34,5", "1.724 000", "1,724.96", "1724.000"],
+        ),
+        ({"decimalMark": "."}, {"1,724.96": "1724.96"}, ["1.724,96"]),
+        ({"groupingMark": ","}, {"1,724.96": "1724.96"}, ["1 724.96"]),
+        ({"decimalMark": ",", "groupingMark": " "}, {"1\u202f724,96": "1724.96"}, ["1.724,96"]),
+        ({}, {"1724.96": "1724.96"}, ["1,724.96", "1 724.96"]),
+    ],
+)
+def test_groups_of_three_digits_may_have_a_mark_between_them(retailer, own_contract, custom, good, bad):
+    own_contract("receipts", custom=custom)
+    rows = "".join(f'r{n},2017-12-31,"{text}"\n' for n, text in enumerate((*good, *bad)))
+    night = load(retailer, "receipts", "receipt_id,issued_at,total_amount\n" + rows)
+    found = dict(retailer.rows(night, "receipts", "receipt_id, total_amount"))
+    assert found == {f"r{n}": Decimal(amount) for n, amount in enumerate(good.values())}
+    assert {rule for _, rule in rules(retailer, night, "receipts")} == {"total_amount_unreadable"}
+
+
+def test_a_contract_says_what_stands_for_no_value(retailer, own_contract):
+    own_contract("receipts", custom={"nullValues": ["0000", "ohne"]})
+    header = "receipt_id,customer_id,issued_at,total_amount\n"
+    night = load(retailer, "receipts", header + "r1,0000,2017-12-31,1\nr2,OHNE,2017-12-31,1\nr3,NULL,2017-12-31,1\n")
+    found = dict(retailer.rows(night, "receipts", "receipt_id, customer_id"))
+    assert found == {"r1": None, "r2": None, "r3": "NULL"}
+
+
+def test_a_former_name_is_compared_as_headers_are(retailer, own_contract):
+    own_contract("surveys", columns=[column("wave", customProperties=[former("InvoiceNo", "Щи")])])
+    header = "response_id,customer_id,answered_at,kind,score,"
+    for night, name in ((NIGHT, "INVOICENO"), (NEXT, "\u00a0щИ ")):
+        rows = f"{header}{name}\ns{night},c,2017-12-01,csi,5,{name}\n"
+        loaded = load(retailer, "surveys", rows, night)
+        assert loaded.table("surveys").info["unknown_columns"] == []
+    assert None not in [row[0] for row in retailer.rows(loaded, "surveys", "wave")]
+
+
+def test_a_listed_value_with_an_apostrophe_is_read_and_reaches_sql_as_text(retailer, own_contract):
+    values = [{"value": "o'clock"}, {"value": "x') OR TRUE --"}]
+    own_contract("surveys", columns=[column("wave", enum=values, required=True)])
+    header = "response_id,customer_id,answered_at,kind,score,wave\n"
+    night = load(retailer, "surveys", header + "s1,c,2017-12-01,csi,5,o'clock\ns2,c,2017-12-01,csi,5,other\n")
+    assert retailer.rows(night, "surveys", "response_id, wave") == [("s1", "o'clock")]
+    assert rules(retailer, night, "surveys") == [(2, "wave_unknown_value")]
+
+
+def test_a_source_without_a_key_is_refused_when_it_is_read(own_contract):
+    path = own_contract("surveys")
+    document = yaml.safe_load(path.read_text())
+    document["schema"][0]["name"] = "till_checks"
+    for prop in document["schema"][0]["properties"]:
+        prop.pop("primaryKey", None)
+    path.write_text(yaml.safe_dump(document))
+    sources.cache_clear()
+    with pytest.raises(ContractError, match=r"surveys\.yaml: not a valid data contract: no column is the primaryKey"):
+        sources()

@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from extracts import RECEIPTS, load, rules
+from extracts import NIGHT, RECEIPTS, load, rules
 
 
 def test_utc_times_fall_on_the_business_day_of_the_zone(retailer):
@@ -56,12 +58,15 @@ def test_ids_keep_leading_zeros_and_lose_the_trace_of_a_float(retailer):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        *[(blank, None) for blank in ("", " ", '"\t\n"', "nan", "nan ", "\tnan")],
+        *[(blank, None) for blank in ("", " ", '"\t\n"', "nan", "nan ", "\tnan", "NaN", "\u00a0", "\u200b")],
+        *[(none, None) for none in (r"\N", "NULL", "Null", " null ", "None", "N/A", "#N/A", "undefined", "-", "<NA>")],
+        *[(marked, "00123") for marked in ('"=""00123"""', "'00123", "'00123'", "00\u00a0123", "\ufeff00123\u200b")],
+        ("a\u00a0b", "a b"),
         *[(around, "c1") for around in ("c1", " c1", "c1 ", "c1\t", '"c1\n"', '"\rc1\r"', '"\n c1 \t"')],
-        *[(number, "17") for number in ("17", "17.0", " 17.00 ", "17.000\t")],
+        *[(number, "17") for number in ("17", "17.0", " 17.00 ", "17.000\t", "\u00a017.0")],
         *[
             (same, same)
-            for same in ("17.", "17.10", ".0", "1.7.0", "-17.0", "c1.0", "NaN", "nano", "c\t1", "\u00a017.0")
+            for same in ("17.", "17.10", ".0", "1.7.0", "-17.0", "c1.0", "nano", "c\t1", "O'Neil", "5E10", "1E+1")
         ],
     ],
 )
@@ -103,3 +108,63 @@ def test_a_time_at_the_end_of_the_calendar_costs_its_row_only(retailer, end):
 def test_an_amount_that_cant_be_read_is_never_dropped_from_its_row(retailer):
     night = load(retailer, "receipts", "receipt_id,issued_at,total_amount,tax_amount\nr1,2017-12-01,5,one\n")
     assert rules(retailer, night, "receipts") == [(1, "tax_amount_unreadable")]
+
+
+@pytest.mark.parametrize("text", ["1.23457E+15", "1,23457E+15", "1E+15", "1e+16", "9.9e+307"])
+def test_an_id_in_scientific_notation_stands_for_many_and_is_rejected(retailer, text):
+    night = load(retailer, "receipts", RECEIPTS + f'r1,"{text}",2017-12-31,1\nr2,5E10,2017-12-31,1\n')
+    assert retailer.rows(night, "receipts", "customer_id") == [("5E10",)]
+    assert rules(retailer, night, "receipts") == [(1, "customer_id_in_scientific_notation")]
+
+
+def test_a_spreadsheets_text_mark_without_quotes_around_it_is_taken_off(retailer):
+    night = load(retailer, "receipts", RECEIPTS + 'r1,="00123",2017-12-31,1\n')
+    assert retailer.rows(night, "receipts", "customer_id") == [("00123",)]
+
+
+@pytest.mark.parametrize(("type_", "limit"), [(pa.float64(), 2**53), (pa.float32(), 2**24)])
+def test_an_id_from_a_floating_point_column_is_exact_or_rejected(retailer, type_, limit):
+    columns = {
+        "receipt_id": pa.array([float(limit - 1), float(limit), 5.0], type_),
+        "customer_id": pa.array([None, None, float("nan")], type_),
+        "issued_at": ["2017-12-31"] * 3,
+        "total_amount": ["1", "2", "3"],
+    }
+    folder = retailer.deliver(NIGHT)
+    pq.write_table(pa.table(columns), folder / "receipts.parquet")
+    (folder / "receipts.csv").unlink()
+    night = retailer.load(NIGHT, only=frozenset({"receipts"}))
+    assert retailer.rows(night, "receipts", "receipt_id, customer_id") == [("5", None), (f"{limit - 1}", None)]
+    assert rules(retailer, night, "receipts") == [(2, "receipt_id_inexact_number")]
+
+
+def test_words_for_no_value_are_null_in_typed_columns_and_lists_and_stay_in_names(retailer):
+    header = "customer_id,registered_at,birth_date,gender,email_consent,name,region\n"
+    words = ("NULL", r"\N", "n/a", "-")
+    rows = "".join(f"c{n},2017-01-01,{word},{word},{word},{word},x\n" for n, word in enumerate(words))
+    night = load(retailer, "crm_customers", header + rows)
+    assert retailer.rows(night, "crm_customers", "birth_date, gender, email_consent") == [(None, None, None)] * 4
+    assert {row[0] for row in retailer.rows(night, "crm_customers_personal", "name")} == set(words)
+    assert night.table("crm_customers").info["unknown_values"] == {}
+
+
+def test_a_missing_key_that_is_written_as_a_word_rejects_its_row(retailer):
+    night = load(retailer, "receipts", RECEIPTS + "NULL,c1,2017-12-31,1\nr2,c1,#N/A,1\n")
+    assert rules(retailer, night, "receipts") == [(1, "receipt_id_missing"), (2, "issued_at_missing")]
+
+
+def test_a_time_zone_of_other_letters_is_refused_and_never_guessed(retailer):
+    zones = ("BST", "AST", "ART", "EST", "Europe/London", "GMT+5")
+    rows = "".join(f"r{n},c1,2017-12-01 10:00:00 {zone},1\n" for n, zone in enumerate(zones, 1))
+    night = load(retailer, "receipts", RECEIPTS + rows)
+    assert rules(retailer, night, "receipts") == [(n, "issued_at_unreadable") for n in range(1, 7)]
+
+
+def test_an_offset_may_stand_after_a_blank(retailer):
+    offsets = (" -0700", " -07:00", " -07", "-07", "-0700")
+    rows = "".join(f"r{n},c1,2017-12-01 03:00:00{offset},1\n" for n, offset in enumerate(offsets))
+    rows += "".join(
+        f"s{n},c1,2017-12-01 10:00{zone},1\n" for n, zone in enumerate((" UTC", " gmt", " Z", "Z", " +0000"))
+    )
+    night = load(retailer, "receipts", RECEIPTS + rows)
+    assert retailer.rows(night, "receipts", "issued_at") == [(datetime(2017, 12, 1, 10, tzinfo=UTC),)] * 10

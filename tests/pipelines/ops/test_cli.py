@@ -64,3 +64,32 @@ def test_every_command_stands_in_the_readme(name):
     words = name.split()
     readme = (ROOT / "README.md").read_text()
     assert f"loyalty {name}" in readme or (words[0] == "new" and "loyalty new" in readme and words[1] in readme)
+
+
+@pytest.mark.parametrize("setting", ["LOYALTY_SCHEDULE", "LOYALTY_BACKTEST_SCHEDULE"])
+def test_a_schedule_that_is_none_is_an_error_that_names_the_setting(tmp_path, setting):
+    failed = subprocess.run(
+        [sys.executable, "-m", "pipelines.ops.cli", "status", "--home", str(tmp_path)],
+        env=os.environ | {setting: "99 3 * * *"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert failed.returncode == 2
+    assert f"setting {setting}: " in failed.stderr
+    assert "is no cron schedule" in failed.stderr
+
+
+def test_a_broken_contract_is_named_by_status_without_a_traceback(tmp_path):
+    (tmp_path / "contracts" / "sources").mkdir(parents=True)
+    (tmp_path / "contracts" / "sources" / "surveys.yaml").write_text("schema: [")
+    failed = subprocess.run(
+        [sys.executable, "-m", "pipelines.ops.cli", "status", "--home", str(tmp_path / "home")],
+        env=os.environ | {"LOYALTY_CONTRACTS": str(tmp_path / "contracts")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert failed.returncode == 1
+    assert "surveys.yaml: not a valid data contract" in failed.stderr
+    assert "Traceback" not in failed.stderr

@@ -26,7 +26,28 @@ def test_a_night_without_anything_to_look_at_has_no_warning(retailer):
 
 def test_a_file_of_no_source_is_named_with_its_folder_but_control_totals_are_not(retailer):
     folder = retailer.deliver(FIRST, weather="day,degrees", control_totals="source,rows")
-    assert warnings(retailer, retailer.load(FIRST)) == [f"not read, no source has this name: weather.csv (in {folder})"]
+    assert warnings(retailer, retailer.load(FIRST)) == [
+        f"not read: weather.csv (in {folder}): no source has this name; rename it, or move it away"
+    ]
+
+
+def test_unread_files_are_named_together_by_what_to_do(retailer):
+    folder = retailer.deliver(FIRST, **{f"weather{n:02d}": "day" for n in range(12)}, _done="")
+    (folder / "_done.csv").rename(folder / "_DONE")
+    retailer.settings.__dict__["complete_marker"] = "_DONE"
+    names = ", ".join(f"weather{n:02d}.csv" for n in range(10))
+    assert warnings(retailer, retailer.load(FIRST)) == [
+        f"not read: {names} and 2 more (in {folder}): no source has this name; rename it, or move it away"
+    ]
+
+
+def test_what_lies_beside_the_landing_folders_is_named(retailer):
+    folder = retailer.deliver(FIRST).parent
+    (folder / "receipts.csv").touch()
+    (folder / "2025-6-30").mkdir()
+    assert warnings(retailer, retailer.load(FIRST)) == [
+        f"not read: 2025-6-30, receipts.csv (in {folder}): no night's folder, whose name is a date like 2017-11-30"
+    ]
 
 
 def test_columns_rejected_rows_and_unknown_values_are_said_source_by_source(retailer):
@@ -69,7 +90,7 @@ def test_folders_before_a_night_that_were_never_loaded_are_named(retailer):
         retailer.deliver(night)
     (retailer.home / "landing" / "2025-06-29").touch()  # a file is no landing folder
     night = retailer.load(SECOND)
-    assert warnings(retailer, night) == [f"landing folders before this night that were never loaded: {FIRST}"]
+    assert warnings(retailer, night)[1:] == [f"landing folders before this night that were never loaded: {FIRST}"]
     assert never_loaded_folders(retailer.settings, night.lake, date(2025, 7, 3)) == [FIRST, THIRD]
 
 
