@@ -152,6 +152,7 @@ def pipeline_runs(lake: Lake, until: date) -> pa.Table:
             "settings": pa.array([json.dumps(m.settings, sort_keys=True) for m in manifests], pa.string()),
             "input_hashes": pa.array([json.dumps(_input_hashes(m)) for m in manifests], pa.string()),
             "task_seconds": pa.array([json.dumps(_seconds(m)) for m in manifests], pa.string()),
+            "accepted_rules": pa.array([json.dumps(m.accepted) for m in manifests], pa.string()),
             "seconds": pa.array([round(sum(_seconds(m).values()), 3) for m in manifests], pa.float64()),
         }
     )

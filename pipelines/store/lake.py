@@ -19,7 +19,7 @@ from typing import Any
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.store.files import sync, write_atomically
 from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
-from pipelines.store.manifest import Backtest, DataFile, Manifest, TableState, latest_full, staged_files
+from pipelines.store.manifest import Backtest, DataFile, Manifest, StoppedStep, TableState, latest_full, staged_files
 
 # Stands for a backtest in the names of its temporary folders.
 BACKTEST = "backtest"
@@ -35,6 +35,7 @@ class Lake:
         self._drafts = self.root / "drafts"
         self._backtests = self.root / "backtests"
         self._published = self.root / "published"
+        self._stopped = self.root / "stopped"
         self._tables = self.root / "tables"
         self._temporary = self.root / "tmp"
 
@@ -78,6 +79,30 @@ class Lake:
         for night in gone:
             (self._manifests / f"{night}.json").unlink()
         return gone
+
+    def stopped_steps(self, night: date | None = None) -> list[StoppedStep]:
+        """Steps that bad data stopped, of one night or of all; none of a night that was committed since."""
+        paths = sorted(self._stopped.glob(f"{night or '????-??-??'}.*.json"))
+        return [StoppedStep.model_validate_json(path.read_bytes()) for path in paths]
+
+    def replace_stopped(self, stopped: StoppedStep) -> None:
+        """Keep why a step stopped and the rows rejected until then, in the place of what was kept of it before."""
+        self._stopped.mkdir(exist_ok=True, mode=0o700)
+        write_atomically(self._stopped_path(stopped), stopped.model_dump_json().encode())
+
+    def forget_stopped(self, night: date) -> None:
+        """Forget what stopped a night: it begins anew, or is through."""
+        for path in self._stopped.glob(f"{night}.*.json"):
+            path.unlink()
+
+    def remove_stopped(self, before: date) -> None:
+        """Forget what stopped the nights before one; `collect_garbage` then removes their rejected rows."""
+        for stopped in self.stopped_steps():
+            if stopped.run_date < before:
+                self._stopped_path(stopped).unlink()
+
+    def _stopped_path(self, stopped: StoppedStep) -> Path:
+        return self._stopped / f"{stopped.run_date}.{stopped.step}.json"
 
     def open_backtest(self, night: date) -> "CommittedNight":
         """A committed night, for a backtest to work on. Temporary folders of a killed backtest are removed."""
@@ -157,10 +182,15 @@ class Lake:
                     "the landing folders into a new home."
                 )
 
-    def open_night(self, night: date, run_id: str) -> "Night":
+    def open_night(self, night: date, run_id: str, accepted: tuple[str, ...] = ()) -> "Night":
         """Begin `night` anew for one run; every other unfinished night can no longer commit.
 
         So no night builds on another that changes meanwhile, and a night that was broken off blocks nobody.
+
+        Args:
+            night: The business date.
+            run_id: The run that the night is to be open for.
+            accepted: Expectations, as source.name, that a person lets pass in this run.
 
         Raises:
             LoyaltyError: the night before it is no longer kept.
@@ -171,7 +201,10 @@ class Lake:
         self.remove_leftovers()
         folder = self._drafts / f"{night}"
         (folder / token).mkdir(parents=True, mode=0o700)
-        write_atomically(folder / "run.json", json.dumps({"run_id": run_id, "token": token}).encode())
+        write_atomically(
+            folder / "run.json", json.dumps({"run_id": run_id, "token": token, "accepted": accepted}).encode()
+        )
+        self.forget_stopped(night)
         self.collect_garbage()
         return Night(self, night, token)
 
@@ -220,6 +253,7 @@ class Lake:
                 shutil.rmtree(folder)
         states = (state for night in self.nights() for state in self.manifest(night).tables.values())
         named = {file for state in states for file in state.paths()}
+        named |= {file for step in self.stopped_steps() for state in step.tables.values() for file in state.paths()}
         for path in self._published.glob("*.json"):
             named |= set(json.loads(path.read_bytes()))
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
@@ -255,6 +289,11 @@ class Night:
     @property
     def _folder(self) -> Path:
         return self.lake._drafts / f"{self.run_date}" / self.token
+
+    @cached_property
+    def accepted(self) -> tuple[str, ...]:
+        """The expectations, as source.name, that a person lets pass tonight."""
+        return tuple(json.loads((self._folder.parent / "run.json").read_bytes()).get("accepted", ()))
 
     @cached_property
     def previous(self) -> Manifest | None:
@@ -301,6 +340,12 @@ class Night:
     def tables(self) -> dict[str, TableState]:
         return {path.stem: self.table(path.stem) for path in sorted(self._folder.glob("*.json"))}
 
+    def stop(self, step: str, reason: str) -> None:
+        """Keep why a step stopped the night, with the rows rejected until then, which go with the draft otherwise."""
+        rejected = {name: state for name, state in self.tables().items() if name.startswith("rejected_")}
+        rejected = {name: state for name, state in rejected.items() if state.rows}
+        self.lake.replace_stopped(StoppedStep(run_date=self.run_date, step=step, reason=reason, tables=rejected))
+
     def earlier_files(self, source: str) -> dict[date, tuple[DataFile, ...]]:
         """What each night before tonight staged of `source` from its own landing folder."""
         return staged_files(source, [self.lake.manifest(n) for n in self.lake.nights() if n < self.run_date])
@@ -316,8 +361,10 @@ class Night:
             code_version=code_version,
             settings=settings,
             tables={name: self.table(name) for name in tables},
+            accepted=self.accepted,
         )
         self.lake.replace_manifest(manifest)
+        self.lake.forget_stopped(self.run_date)
         return manifest
 
     def finish(self) -> None:
@@ -332,6 +379,10 @@ class CommittedNight(Night):
     @cached_property
     def _manifest(self) -> Manifest:
         return self.lake.manifest(self.run_date)
+
+    @cached_property
+    def accepted(self) -> tuple[str, ...]:
+        return self._manifest.accepted
 
     def table(self, table: str) -> TableState:
         """The night's `table`; empty if the night was made before there was one."""

@@ -51,6 +51,16 @@ class Manifest(BaseModel, frozen=True):
     code_version: str
     settings: dict[str, Any]
     tables: dict[str, TableState]
+    accepted: tuple[str, ...] = ()  # expectations, as source.name, that a person let pass this once
+
+
+class StoppedStep(BaseModel, frozen=True):
+    """A step that bad data stopped, in a night that was not committed: why, and the rows rejected until then."""
+
+    run_date: date
+    step: str
+    reason: str
+    tables: dict[str, TableState]
 
 
 class Backtest(BaseModel, frozen=True):
