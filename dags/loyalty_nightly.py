@@ -7,6 +7,8 @@ commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/in
 * **A scheduled night waits** until its landing folder is complete; one that a person starts takes what is there.
 * **Bad data fails at once** with a message that names the file and what to do. Mend the extract, then clear the failed
   run from `open_night` on, or start it again: a night can be run as often as needed and ends the same.
+* **A batch that breaks a limit stops the night.** Who knows that it is right starts a run with `run_date` and, as
+  `accept`, the expectation that the message names. It passes in that run only, and the night's manifest records it.
 * **A failed night changes nothing** that analysts or marketing tools read: last night's warehouse and files stay.
 * **An old night** run again (a backfill, a correction) rebuilds its tables, but does not replace a later warehouse and
   sends nothing.
@@ -136,7 +138,7 @@ class OpenNight(BaseSensorOperator):
         from pipelines.ops import nightly
 
         try:
-            nightly.open_night(business_date(context), context["run_id"])
+            nightly.open_night(business_date(context), context["run_id"], context["params"].get("accept") or [])
         except HomeBusyError as busy:
             self.log.info("Waiting: %s", busy)
             return False
@@ -224,7 +226,14 @@ def _deadline() -> "DeadlineAlert | None":
             format="date",
             title="Business date",
             description="The landing folder to load. Needed when you start a run by hand.",
-        )
+        ),
+        "accept": Param(
+            [],
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Expectations to let pass",
+            description="As source.expectation, from the message of the night that they stopped; for this run only.",
+        ),
     },
     doc_md=__doc__,
     tags=["loyalty"],

@@ -63,6 +63,9 @@ class Estimate:
     high: float
 
 
+_NO_INTERVAL = (math.nan, math.nan)
+
+
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -70,10 +73,13 @@ def campaign_effects(outcomes: pd.DataFrame) -> pd.DataFrame:
     """One row per campaign, metric and segment: what the campaign caused, and whether that can be known.
 
     With a control arm (method `randomised`) effect = treated mean - control mean. Without one (`before_after`) it is
-    the treated in the window less the same customers in the pre-period, with a paired interval. Season and everything
-    else is in that, so it gets no profit and no ROI. incremental_profit = effect on margin x treated customers, and
-    roi = (incremental_profit - cost_amount) / cost_amount. They stand in the row of margin_per_customer only, so that
-    nobody adds them up over metrics; NaN where margin or cost is unknown or the cost is 0.
+    the treated in the window less the same customers in the pre-period. That has season and all else in it, so it is a
+    change: it has no interval, profit or ROI, and is known only once the campaign is over and if the data cover all of
+    the pre-period. An unfinished campaign has no profit and no ROI yet.
+
+    incremental_profit = effect on margin x treated customers, and roi = (incremental_profit - cost_amount) /
+    cost_amount. They stand in the row of margin_per_customer only, so that nobody adds them up over metrics; NaN where
+    margin or cost is unknown or the cost is 0.
 
     Args:
         outcomes: campaign_outcome: exact sums per campaign_id, arm, segment and metric. A sum is None where the value
@@ -121,14 +127,6 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def paired_difference(difference: Sample) -> Estimate:
-    """Mean of the customers' differences with its 95 % t interval; NaN bounds for fewer than two customers."""
-    squared_error = difference.variance / max(difference.n, 1)
-    if math.isnan(squared_error) or squared_error == 0:
-        return Estimate(difference.mean, difference.mean + squared_error, difference.mean + squared_error)
-    return _symmetric(difference.mean, squared_error, difference.n - 1)
-
-
 def _symmetric(effect: float, squared_error: float, freedom: float) -> Estimate:
     half = float(t.ppf((1 + COVERAGE) / 2, freedom)) * math.sqrt(squared_error)
     return Estimate(effect, effect - half, effect + half)
@@ -139,17 +137,17 @@ def _effect_row(
 ) -> dict[str, Any]:
     treated, control = arms.get("treated"), arms.get("control")
     treated_sample, control_sample = _window(treated), _window(control)
+    is_complete = all(arm["is_complete"] for arm in arms.values())
     if control is None:
-        method, estimate = "before_after", paired_difference(_change(treated))
+        method, estimate = "before_after", Estimate(_change(treated).mean if is_complete else math.nan, *_NO_INTERVAL)
     elif metric == "buyer_rate":
         method = "randomised"
         estimate = rate_difference(_count(treated, "buyers"), treated_sample.n, control["buyers"], control_sample.n)
     else:
         method, estimate = "randomised", mean_difference(treated_sample, control_sample)
-    is_complete = all(arm["is_complete"] for arm in arms.values())
     cost = _number(next(iter(arms.values()))["cost_amount"])
     buyers = min(_count(treated, "buyers"), _count(control, "buyers"))
-    has_profit = method == "randomised" and metric == _MARGIN
+    has_profit = method == "randomised" and metric == _MARGIN and is_complete
     profit, *bounds = (
         value * treated_sample.n if has_profit else math.nan for value in (estimate.effect, estimate.low, estimate.high)
     )
@@ -174,14 +172,16 @@ def _effect_row(
         "roi": roi,
         "roi_low": roi_low,
         "roi_high": roi_high,
-        "verdict": _verdict(estimate, method, is_complete, buyers),
+        "verdict": _verdict(metric, estimate, method, is_complete, buyers),
     }
 
 
-def _verdict(estimate: Estimate, method: str, is_complete: bool, buyers: int) -> str:
+def _verdict(metric: Hashable, estimate: Estimate, method: str, is_complete: bool, buyers: int) -> str:
     """In words; an unfinished campaign gets none, as daily looks at it would find effects that are not there."""
     if not is_complete:
         return "not finished yet"
+    if method == "before_after" and math.isnan(estimate.effect):
+        return "margin, or what was before, unknown" if metric == _MARGIN else "what was before is unknown"
     if method == "before_after":
         return "before and after only: no evidence of an effect"
     if buyers < MIN_BUYERS:

@@ -108,7 +108,7 @@ class Contract:
     rules: tuple[Rule, ...] = ()
     load: Literal["delta", "full"] = "delta"
     required: bool = False
-    dialect: Dialect = Dialect()
+    dialect: Dialect = field(default_factory=Dialect)
     expectations: tuple[Expectation, ...] = field(default=(), repr=False)
     control_amount: str | None = field(default=None, repr=False)
     whole_per: str = field(default="row", repr=False)

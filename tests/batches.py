@@ -1,5 +1,6 @@
 """Nights of batches, and what was judged of them; for tests of batch expectations."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pipelines.contracts import sources
@@ -13,8 +14,8 @@ def receipts(night: str, count: int, header: str = "receipt_id,issued_at,total_a
     return f"{header}\n" + "".join(f"{night}-{n},{night}T12:00:00{tail}\n" for n in range(count))
 
 
-def load(retailer, night: str):
-    return retailer.load(night, upto=("staging", "facts"), only=ONLY)
+def load(retailer, night: str, accept: Sequence[str] = ()):
+    return retailer.load(night, upto=("staging", "facts"), only=ONLY, accept=accept)
 
 
 def judged(retailer, night, source: str = "receipts") -> dict[str, tuple[str, bool, str]]:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,20 @@ class Retailer:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         return folder
 
-    def open(self, night: str) -> Night:
+    def open(self, night: str, accept: Sequence[str] = ()) -> Night:
         run_id = f"test {next(self._runs)}"
-        nightly.open_night(date.fromisoformat(night), run_id)
+        nightly.open_night(date.fromisoformat(night), run_id, accept)
         return Lake(self.home).night(date.fromisoformat(night), run_id)
 
-    def load(self, night: str, upto: tuple[str, ...] = ("staging",), only: frozenset[str] | None = None) -> Night:
+    def load(
+        self,
+        night: str,
+        upto: tuple[str, ...] = ("staging",),
+        only: frozenset[str] | None = None,
+        accept: Sequence[str] = (),
+    ) -> Night:
         """Run the tables of some layers (or only those named), and commit."""
-        draft = self.open(night)
+        draft = self.open(night, accept)
         for table in tables().values():
             if table.layer in upto and table.kind != "split" and (only is None or table.name in only):
                 make_table(table.name, draft, self.settings)

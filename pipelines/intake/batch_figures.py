@@ -1,7 +1,7 @@
 """The figures of a batch that expectations judge, worked out from its profile and earlier profiles."""
 
 import calendar
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,9 +9,10 @@ from decimal import Decimal
 from pipelines.contracts import Contract, Expectation
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
-from pipelines.intake.batch_profile import Profile, tonight_rows
+from pipelines.intake.batch_profile import LONG_AGO, Profile, tonight_rows
 from pipelines.intake.control_totals import CONTROL_TOTALS, ControlTotal
 from pipelines.intake.landing import UnreadFile
+from pipelines.intake.staging_contracts import staging_contracts
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
 
@@ -22,18 +23,24 @@ FIGURES = frozenset(
         "control_amount_difference",
         "control_rows_difference",
         "days_behind",
+        "after_night_share",
         "duplicate_share",
+        "early_volume_of_lowest",
+        "keys_kept_share",
         "lines_off_share",
+        "long_ago_share",
         "null_drift",
         "rejected_share",
         "repeated_share",
         "unread_share",
+        "rows_of_last_full",
         "volume_of_highest",
         "volume_of_lowest",
     }
 )
 _SAME_WEEKDAY_NIGHTS = 4  # enough to know the usual volume of a weekday
 _NIGHTS = 8  # enough to know the usual volume of any day
+_SMALL = 100  # rows
 _NAMED = 3  # columns or values that a drift names
 
 
@@ -52,14 +59,17 @@ def expected(expectation: Expectation) -> str:
     return f"{expectation.description.removesuffix('.')} ({expectation.figure}: {bounds})."
 
 
-def figures_of(profile: Profile, history: Mapping[date, Profile], run_date: date) -> dict[str, Figure]:
-    """The figures of a batch that was delivered."""
+def figures_of(
+    profile: Profile, history: Mapping[date, Profile], run_date: date, rejected_by: str = ""
+) -> dict[str, Figure]:
+    """The figures of a batch that was delivered; `rejected_by` are words on the rules that its rejected rows break."""
     read, loaded = int(profile["rows_read"]), int(profile["rows_loaded"])
     # The oldest night may be a first load of years at once: nothing is compared with it.
-    recent = dict(sorted(history.items())[1:])
-    figures = _volume(read, {day: int(earlier["rows_read"]) for day, earlier in recent.items()}, run_date)
+    first, recent = next(iter(sorted(history.items())), None), dict(sorted(history.items())[1:])
+    figures = _events(profile, run_date) | _early_volume(read, first, list(recent.values()))
+    figures |= _volume(read, {day: int(earlier["rows_read"]) for day, earlier in recent.items()}, run_date)
     if read:
-        for name, word in (("rejected", "rejected"), ("duplicate", "duplicates")):
+        for name, word in (("rejected", f"rejected{rejected_by}"), ("duplicate", "duplicates")):
             count = int(profile[f"rows_{name}"])
             figures[f"{name}_share"] = Figure(count / read, read, f"{count:,} of {read:,} rows are {word}")
     if history and "days_behind" in profile:
@@ -74,6 +84,43 @@ def figures_of(profile: Profile, history: Mapping[date, Profile], run_date: date
         if drift:
             figures[name] = drift
     return figures
+
+
+def _events(profile: Profile, run_date: date) -> dict[str, Figure]:
+    """The shares of rows whose event is dated after the night, and long before any customer's memory.
+
+    Where no row is, a small batch has no such figure: nothing has to be judged then, which takes seconds.
+    """
+    loaded, after = int(profile["rows_loaded"]), int(profile.get("rows_after", 0))
+    long_ago = int(profile.get("rows_long_ago", 0))
+    found = {}
+    if after or ("rows_after" in profile and loaded >= _SMALL):
+        words = f"{after:,} of {loaded:,} rows are dated after the night"
+        if after:
+            last = run_date + timedelta(int(profile["days_after"]))
+            words += f", up to {last}; they count for nothing until that day"
+        found["after_night_share"] = Figure(after / loaded, loaded, words)
+    if long_ago or ("rows_long_ago" in profile and loaded >= _SMALL):
+        words = f"{long_ago:,} of {loaded:,} rows are dated before {LONG_AGO}"
+        found["long_ago_share"] = Figure(long_ago / loaded, loaded, words)
+    return found
+
+
+def _early_volume(read: int, first: tuple[date, Profile] | None, recent: Sequence[Profile]) -> dict[str, Figure]:
+    """Tonight's rows as a multiple of the fewest so far, while there are too few nights to know the usual volume.
+
+    The first load counts by its rows per day with events, as it may hold years.
+    """
+    if first is None or len(recent) >= _NIGHTS:
+        return {}
+    known = [int(night["rows_read"]) for night in recent]
+    if first[1].get("event_days"):
+        known.append(round(first[1]["rows_loaded"] / first[1]["event_days"]))
+    lowest = min(known, default=0)
+    if not lowest:
+        return {}
+    words = f"{read:,} rows; the fewest of a day so far are {lowest:,}"
+    return {"early_volume_of_lowest": Figure(read / lowest, max(read, lowest), words)}
 
 
 def _volume(read: int, recent: Mapping[date, int], run_date: date) -> dict[str, Figure]:
@@ -140,6 +187,28 @@ def unread_figure(state: TableState, unread: Iterable[UnreadFile]) -> dict[str, 
     names = ", ".join(file.name for file in files[:_NAMED]) + (", ..." if len(files) > _NAMED else "")
     words = f"{left:,} of {left + read:,} bytes are in files that are not read: {names}"
     return {"unread_share": Figure(left / (left + read), len(files), words)}
+
+
+def full_load_figures(contract: Contract, state: TableState, night: Night, engine: DuckDBEngine) -> dict[str, Figure]:
+    """How much of the last full extract tonight's has, by rows and by keys; nothing for one without rows, or a first.
+
+    (A full extract without rows replaces nothing.)
+    """
+    before = night.previous.tables.get(contract.name, TableState()) if night.previous else TableState()
+    counts = state.info["counts"]
+    if contract.load != "full" or not counts["rows_read"] or not before.rows:
+        return {}
+    loaded = counts["rows_loaded"]
+    words = f"{loaded:,} rows were loaded, the last full extract had {before.rows:,}"
+    found = {"rows_of_last_full": Figure(loaded / before.rows, max(loaded, before.rows), words)}
+    if rows := tonight_rows(contract.name, night, engine):
+        table = staging_contracts(contract)[0]
+        same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in contract.key)
+        old = engine.select_of(before, table)
+        kept = engine.rows(f"SELECT COUNT(*) FROM ({old}) AS old SEMI JOIN {rows} AS new ON {same}")[0][0]
+        words = f"{kept:,} of the {before.rows:,} keys of the last full extract are in this one"
+        found["keys_kept_share"] = Figure(kept / before.rows, before.rows, words)
+    return found
 
 
 def control_figures(

@@ -9,10 +9,12 @@ from pipelines.catalog import query
 from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal
-from pipelines.intake.staging_contracts import staged_columns
+from pipelines.intake.staging_contracts import business_dates, staged_columns
 from pipelines.store.lake import Night
 
+NAMED_RULES = 3  # that a message about rejected rows names
 KEPT_NIGHTS = timedelta(weeks=8)  # how long profiles are kept
+LONG_AGO = date(1990, 1, 1)  # what a till or a shop dates before is a date that nobody set: 1900, 1970
 COMPARED_RECEIPTS = 1_000_000  # of more, a sample tells as well for how many the lines do not add up
 PROFILE = pa.schema(
     [("profile_date", pa.date32()), ("source", pa.string()), ("metric", pa.string()), ("value", pa.float64())]
@@ -20,6 +22,24 @@ PROFILE = pa.schema(
 
 
 Profile = dict[str, float]
+
+
+def rejected_words(contract: Contract, night: Night, engine: DuckDBEngine) -> str:
+    """The rules that tonight's rejected rows of a source break, the most frequent first: how often, and an example."""
+    files = [file for file in night.table(f"rejected_{contract.name}").data_files if file.rows]
+    if not files:
+        return ""
+    rules = engine.rows(
+        "SELECT rule, COUNT(*), ARG_MIN(file, (file, row_number)), ARG_MIN(row_number, (file, row_number)) "
+        f"FROM {engine.scan_files(files)} GROUP BY rule ORDER BY COUNT(*) DESC, rule"
+    )
+    named = []
+    for rule, count, file, row in rules[:NAMED_RULES]:
+        columns = [column.name for column in contract.columns if rule.startswith(column.name)]
+        where = f"column {max(columns, key=len)}, " if columns else ""
+        named.append(f"{count:,} by {rule} ({where}for example {file}, row {row})")
+    more = f", and by {len(rules) - NAMED_RULES} more rules" if len(rules) > NAMED_RULES else ""
+    return ": " + ", ".join(named) + more
 
 
 def profile_history(engine: DuckDBEngine, run_date: date) -> dict[str, dict[date, Profile]]:
@@ -50,14 +70,17 @@ def profile_table(
 def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_first: bool) -> Profile:
     """Counts and shares of tonight's batch of a source, by metric; none of them is of a single person.
 
-    The first batch is compared with no other, so only what is judged at once is measured of it.
+    The first batch is compared with no other, so only what is judged at once is measured of it, or what the next
+    nights are compared with.
     """
     state = night.table(contract.name)
     profile = {name: float(count) for name, count in state.info["counts"].items()}
     rows = tonight_rows(contract.name, night, engine)
     if rows is None:
         return profile
-    measures = {} if is_first else _measures(contract, night.run_date)
+    measures = _event_measures(contract, night.run_date)
+    if not is_first:
+        measures |= _measures(contract, night.run_date)
     if contract.name == "receipt_lines" and (receipts := tonight_rows("receipts", night, engine)):
         one_in = max(night.table("receipts").info["counts"]["rows_loaded"] // COMPARED_RECEIPTS, 1)
         profile |= _receipt_differences(rows, receipts, engine, one_in)
@@ -71,6 +94,24 @@ def tonight_rows(source: str, night: Night, engine: DuckDBEngine) -> str | None:
     """What to write after FROM to read the rows that tonight brought; None if there are none."""
     filled = [file for file in night.table(source).written_by(night.run_date) if file.rows]
     return engine.scan_files(filled) if filled else None
+
+
+def _event_measures(contract: Contract, run_date: date) -> dict[str, str]:
+    """SQL of counts by the event's date, which is that of the first time that the contract requires.
+
+    Rows dated after the night, the days to the latest of them, rows dated long ago, and the days that have rows.
+    """
+    dates = {time: name for name, time in business_dates(contract).items()}
+    event = next((dates[column.name] for column in contract.columns if column.required and column.name in dates), None)
+    if event is None:
+        return {}
+    name, night = identifier(event), f"DATE '{run_date}'"
+    return {
+        "rows_after": f"COUNT(CASE WHEN {name} > {night} THEN 1 END)",
+        "days_after": f"GREATEST(MAX({name}) - {night}, 0)",
+        "rows_long_ago": f"COUNT(CASE WHEN {name} < DATE '{LONG_AGO}' THEN 1 END)",
+        "event_days": f"COUNT(DISTINCT {name})",
+    }
 
 
 def _measures(contract: Contract, run_date: date) -> dict[str, str]:

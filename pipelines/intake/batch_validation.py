@@ -6,23 +6,26 @@ profile and those of the last weeks (batch_figures), and great-expectations judg
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 
 import pyarrow as pa
 
 from pipelines.contracts import Contract, Expectation, sources
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.errors import BadDataError
+from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_figures import (
     FIGURES,
     Figure,
     control_figures,
     expected,
     figures_of,
+    full_load_figures,
     repeated_batch,
     unread_figure,
 )
-from pipelines.intake.batch_profile import Profile, batch_profile, profile_history, profile_table
+from pipelines.intake.batch_profile import Profile, batch_profile, profile_history, profile_table, rejected_words
 from pipelines.intake.control_totals import read_control_totals
 from pipelines.intake.landing import unread_files
 from pipelines.settings import Settings
@@ -35,6 +38,7 @@ OUTCOME = pa.schema(
         ("expectation", pa.string()),
         ("severity", pa.string()),
         ("is_met", pa.bool_()),
+        ("is_accepted", pa.bool_()),
         ("observed", pa.string()),
         ("expected", pa.string()),
         ("advice", pa.string()),
@@ -61,7 +65,9 @@ def batch_expectation(engine: DuckDBEngine, night: Night, settings: Settings) ->
         if state.info["is_present"]:
             earlier = history.get(name, {})
             profiles[name] = batch_profile(contract, night, engine, is_first=not earlier)
-            figures[name] |= figures_of(profiles[name], earlier, night.run_date)
+            rejected_by = rejected_words(contract, night, engine)
+            figures[name] |= figures_of(profiles[name], earlier, night.run_date, rejected_by)
+            figures[name] |= full_load_figures(contract, state, night, engine)
             figures[name] |= repeated_batch(contract, state, night)
             figures[name] |= unread_figure(state, [file for file in unread if file.source == name])
     outcome = _outcome(figures, night, settings)
@@ -89,6 +95,7 @@ def _outcome(figures: Mapping[str, dict[str, Figure]], night: Night, settings: S
             "expectation": expectation.name,
             "severity": expectation.severity,
             "is_met": met[name][expectation.name],
+            "is_accepted": not met[name][expectation.name] and f"{name}.{expectation.name}" in night.accepted,
             "observed": figures[name][expectation.figure].words,
             "expected": expected(expectation),
             "advice": expectation.advice,
@@ -96,17 +103,44 @@ def _outcome(figures: Mapping[str, dict[str, Figure]], night: Night, settings: S
         for name, of_source in expectations.items()
         for expectation in of_source
     ]
-    failed = [row for row in outcome if row["severity"] == "fail" and not row["is_met"]]
+    failed = [row for row in outcome if row["severity"] == "fail" and not row["is_met"] and not row["is_accepted"]]
     if failed:
-        raise BadDataError(
-            "\n".join(map(in_words, failed)) + f"\nNothing was published. All that was judged: {folder}/index.html"
-        )
+        raise BadDataError("\n".join([*map(in_words, failed), _what_to_do(failed, night, folder)]))
     return outcome
 
 
 def in_words(row: Mapping[str, object]) -> str:
     """One line for an expectation that is not met."""
-    return "{source}: expectation {expectation} is not met: {observed}. Expected: {expected} {advice}".format(**row)
+    said = "{source}: expectation {expectation} is not met: {observed}. Expected: {expected} {advice}".format(**row)
+    return f"{said} It was accepted for this night (--accept)." if row.get("is_accepted") else said
+
+
+def _what_to_do(failed: Sequence[Mapping[str, object]], night: Night, folder: Path) -> str:
+    """Where to look, and how to let the night pass, after expectations that stopped it."""
+    accept = " ".join(f"--accept {row['source']}.{row['expectation']}" for row in failed)
+    return (
+        f"Nothing was published. All that was judged: {folder}/index.html; the rejected rows: loyalty rejected --date "
+        f"{night.run_date}. If the data are right as they are, let this one night pass: loyalty run --date "
+        f"{night.run_date} {accept}"
+    )
+
+
+def check_accepted(rules: Iterable[str]) -> tuple[str, ...]:
+    """The expectations that a person lets pass, as source.name, each once.
+
+    Raises:
+        LoyaltyError: There is no such expectation; the message gives the nearest name.
+    """
+    known = [f"{name}.{expectation.name}" for name, of in sources().items() for expectation in of.expectations]
+    accepted = tuple(dict.fromkeys(rules))
+    for rule in accepted:
+        if rule not in known:
+            nearest = get_close_matches(rule, known, n=1, cutoff=0)
+            raise LoyaltyError(
+                f"no expectation is named {rule!r}; the nearest is {nearest[0]}. Give the source and the expectation "
+                "as the message of the stopped night names them."
+            )
+    return accepted
 
 
 def _that_can_be_judged(contract: Contract, figures: Mapping[str, Figure]) -> Iterable[Expectation]:

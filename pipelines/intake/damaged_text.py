@@ -3,7 +3,8 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,7 @@ from pipelines.intake.utf8 import open_utf8
 LONGEST_ROW = 400_000  # characters of all its fields
 LONGEST_LINE = 1 << 26  # bytes; a file without a line feed for so long is no text of rows
 MOST_REJECTED = 1_000_000  # rows of a file; with more of them the contract describes another file
+EXAMPLES = 1000  # rows of such a file that are kept, for a person to look at
 
 
 def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, list[RejectedRecord]]:
@@ -41,24 +43,36 @@ def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, 
             if rule:
                 shown = [field[:1000].encode("utf-8", "replace").decode() for field in fields[: width + 100]]
                 rejected.append(RejectedRecord(row_number, rule, json.dumps(shown, ensure_ascii=False)))
-                check_rejected(file, len(rejected), rule)
+                check_rejected(file, len(rejected), lambda: rejected)
             else:
                 writer.writerow([row_number, *fields])
                 written += 1
     return written, rejected
 
 
-def check_rejected(file: ExtractFile, rejected: int, rule: str) -> None:
-    """Make sure that a file's rejected rows are few enough for a person to look at.
+class TooManyRejectedError(BadDataError):
+    """So many rows of a file are rejected that the contract describes another file; `examples` are some of them."""
+
+    def __init__(self, file: ExtractFile, examples: Sequence[RejectedRecord]) -> None:
+        self.file = file
+        self.examples = tuple(examples[:EXAMPLES])
+        (rule, _), *_ = Counter(row.rule for row in examples).most_common(1)
+        row = min(row.row_number for row in examples if row.rule == rule)
+        super().__init__(
+            f"{file.path}: more than {MOST_REJECTED:,} rows can't be used, most of them by the rule {rule}, the first "
+            f"of which is row {row}. Check the contract's dialect (dates, decimal mark, encoding), or deliver the file "
+            "again."
+        )
+
+
+def check_rejected(file: ExtractFile, rejected: int, examples: Callable[[], Sequence[RejectedRecord]]) -> None:
+    """Make sure that a file's rejected rows are few enough for a person to look at; else `examples` gives some.
 
     Raises:
-        BadDataError: There are too many.
+        TooManyRejectedError: There are too many.
     """
     if rejected > MOST_REJECTED:
-        raise BadDataError(
-            f"{file.path}: more than {MOST_REJECTED:,} rows can't be used, many of them by the rule {rule}. Check the "
-            "contract's dialect (dates, decimal mark, encoding), or deliver the file again."
-        )
+        raise TooManyRejectedError(file, examples())
 
 
 def _damage(fields: list[str], width: int) -> str | None:

@@ -88,6 +88,11 @@ def in_list(values: Iterable[str]) -> str:
     return f"({', '.join(literal(value) for value in sorted(values)) or 'NULL'})"
 
 
+def without_values_of_erased(bad: Iterable[RejectedRecord], erased: Erased) -> list[RejectedRecord]:
+    """Rejected rows, those that name somebody erased without their values."""
+    return [replace(row, values=NO_VALUES) if erased.names_someone(row.values) else row for row in bad]
+
+
 def leave_out_erased(
     loaded: int, bad: list[RejectedRecord], contract: Contract, engine: DuckDBEngine, target: Path, lake: Lake
 ) -> tuple[Path, int, list[RejectedRecord]]:
@@ -108,7 +113,7 @@ def leave_out_erased(
     erased = read_erased(lake)
     if not erased.customers:
         return target, loaded, bad
-    bad = [replace(row, values=NO_VALUES) if erased.names_someone(row.values) else row for row in bad]
+    bad = without_values_of_erased(bad, erased)
     columns = person_columns(contract)
     if not columns:
         return target, loaded, bad

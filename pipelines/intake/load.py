@@ -12,9 +12,9 @@ import duckdb
 from pipelines.contracts import Contract
 from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.engines.sql import identifier
+from pipelines.engines.sql import identifier, literal
 from pipelines.errors import BadDataError
-from pipelines.intake.damaged_text import check_rejected, clean_copy
+from pipelines.intake.damaged_text import EXAMPLES, check_rejected, clean_copy
 from pipelines.intake.extract import ExtractFile, RejectedRecord
 from pipelines.intake.staging_contracts import business_dates, staged_columns
 from pipelines.intake.typed_sql import csv_scan, identifier_of, typed_select
@@ -137,18 +137,19 @@ def _load(
 def _broken_rows(file: ExtractFile, select: str, engine: DuckDBEngine) -> list[RejectedRecord]:
     """The rows of a typed SELECT that break a rule, in the file's order."""
     fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))
-    by_rule = engine.rows(
-        f"SELECT broken_rule, COUNT(*) FROM ({select}) WHERE broken_rule IS NOT NULL GROUP BY ALL ORDER BY 2 DESC, 1"
-    )
+    broken = f"FROM ({select}) WHERE broken_rule IS NOT NULL"
+
+    def records(condition: str) -> list[RejectedRecord]:
+        return [
+            RejectedRecord(number, rule, json.dumps(values, default=str, ensure_ascii=False))
+            for number, rule, *values in engine.rows(f"SELECT row_number, broken_rule, {fields} {broken} {condition}")
+        ]
+
+    by_rule = engine.rows(f"SELECT broken_rule, COUNT(*) {broken} GROUP BY ALL ORDER BY 2 DESC, 1")
     if by_rule:
-        check_rejected(file, sum(count for _, count in by_rule), by_rule[0][0])
-    return [
-        RejectedRecord(number, rule, json.dumps(values, default=str, ensure_ascii=False))
-        for number, rule, *values in engine.rows(
-            f"SELECT row_number, broken_rule, {fields} FROM ({select}) "
-            "WHERE broken_rule IS NOT NULL ORDER BY row_number"
-        )
-    ]
+        of_rule = f"AND broken_rule = {literal(by_rule[0][0])} ORDER BY row_number LIMIT {EXAMPLES}"
+        check_rejected(file, sum(count for _, count in by_rule), lambda: records(of_rule))
+    return records("ORDER BY row_number")
 
 
 def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, currency: str) -> None:

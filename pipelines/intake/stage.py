@@ -20,7 +20,8 @@ from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.addresses import recipe, register_functions
-from pipelines.intake.erased import leave_out_erased
+from pipelines.intake.damaged_text import TooManyRejectedError
+from pipelines.intake.erased import leave_out_erased, read_erased, without_values_of_erased
 from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, inspect
 from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
@@ -73,7 +74,12 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
     info = _provenance(contract, files, settings)
     states = _staged_before(contract, night, info)
     if states is None:
-        states, counted = _read(contract, files, night, engine, settings)
+        try:
+            states, counted = _read(contract, files, night, engine, settings)
+        except TooManyRejectedError as error:  # what stopped the night is kept for a person to look at
+            kept, shown = without_values_of_erased(error.examples, read_erased(night.lake)), f"rejected_{contract.name}"
+            night.add(shown, _write_rejected(contract, [(error.file, row) for row in kept], engine))
+            raise
         info |= counted
     else:
         info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}

@@ -90,6 +90,10 @@ def run(
     last: Annotated[
         date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE.EXPECTATION", help="Let this limit pass, once. May be given several times."),
+    ] = None,
     measure: Annotated[Path | None, typer.Option(help="Write seconds and peak memory by step to this file.")] = None,
     home: Home = None,
 ) -> None:
@@ -100,6 +104,8 @@ def run(
         raise typer.BadParameter("give --date, or --from and --to")
     if last < first:
         raise typer.BadParameter("--to is before --from")
+    if accept and first != last:
+        raise typer.BadParameter("--accept is for one night: give --date")
     nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
     from pipelines.errors import HomeBusyError
@@ -121,7 +127,7 @@ def run(
             for night in nights:
                 began = time.perf_counter()
                 print(f"Night {night} in {settings.home}", flush=True)
-                if not _run_night(dag, night):
+                if not _run_night(dag, night, accept or []):
                     raise typer.Exit(1)
                 print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
     except HomeBusyError as error:
@@ -131,14 +137,14 @@ def run(
         measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
 
 
-def _run_night(dag: Any, night: date) -> bool:
+def _run_night(dag: Any, night: date, accept: list[str]) -> bool:
     """Run a night and say how it failed, if it did."""
     from pipelines.errors import LoyaltyError
     from pipelines.ops.airflow_process import run_night
     from pipelines.settings import load_settings
     from pipelines.store.home import published_night
 
-    outcome = run_night(dag, night, _Progress(len(dag.tasks)))
+    outcome = run_night(dag, night, _Progress(len(dag.tasks)), accept)
     if outcome.is_success:
         return True
     for error in outcome.failures:

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 
 from pipelines.contracts import sources
-from pipelines.errors import LoyaltyError
+from pipelines.errors import BadDataError, LoyaltyError
+from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.landing import check_landing
 from pipelines.settings import Settings, code_version, load_settings
 from pipelines.store.home import landing_folder
@@ -93,22 +94,23 @@ def _trouble_with_files(error: Exception, home: Path) -> str | None:
     return None
 
 
-def open_night(run_date: date, run_id: str) -> None:
-    """Check that the night can begin, and begin it.
+def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
+    """Check that the night can begin, and begin it; `accept` are the expectations that a person lets pass this once.
 
     Raises:
         BadDataError: the landing folder or a required source is missing.
         HomeBusyError: another run works in the home.
-        LoyaltyError: the home's time zone or currency changed.
+        LoyaltyError: the home's time zone or currency changed; an accepted expectation is unknown.
     """
     settings = load_settings()
     with _step("open_night", settings):
+        accepted = check_accepted(accept)
         settings.home.mkdir(parents=True, exist_ok=True)
         with exclusive_home_lock(settings.home):
             lake = Lake(settings.home)
             lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
             check_landing(landing_folder(settings, run_date), sources().values())
-            lake.open_night(run_date, run_id)
+            lake.open_night(run_date, run_id, accepted)
 
 
 @contextmanager
@@ -123,7 +125,11 @@ def make(name: str, run_date: date, run_id: str) -> None:
     """Make one table of the night."""
     with _step_of(name, run_date, run_id) as (night, settings, outcome):
         began = time.perf_counter()
-        outcome["rows"] = make_table(name, night, settings)
+        try:
+            outcome["rows"] = make_table(name, night, settings)
+        except BadDataError as error:
+            night.stop(name, str(error))
+            raise
         state = night.table(name)
         night.add(name, state.model_copy(update={"seconds": time.perf_counter() - began}))
 

@@ -49,6 +49,13 @@ def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
         }
         if tables != manifest.tables:
             lake.replace_manifest(manifest.model_copy(update={"tables": tables}))
+    for stopped in lake.stopped.steps():
+        tables = {
+            name: _renamed_state(state, renamed, f"{stopped.run_date}", erasure.landing)
+            for name, state in stopped.tables.items()
+        }
+        if tables != stopped.tables:
+            lake.stopped.replace(stopped.model_copy(update={"tables": tables}))
 
 
 def _redaction_of(path: Path, person: Person) -> Redaction:

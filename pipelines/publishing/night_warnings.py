@@ -109,9 +109,15 @@ def _rows(table: str, lake: Lake, manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _expectation_warnings(lake: Lake, manifest: Manifest) -> list[str]:
-    """Batch expectations that the night did not meet: of severity warn, as fail would have stopped the night."""
-    unmet = [row for row in _rows("batch_expectation", lake, manifest) if not row["is_met"]]
-    return [in_words(row) for row in sorted(unmet, key=lambda row: (row["source"], row["expectation"]))]
+    """Batch expectations that the night did not meet, as fail only those that were accepted; needless acceptances."""
+    rows = _rows("batch_expectation", lake, manifest)
+    unmet = sorted((row for row in rows if not row["is_met"]), key=lambda row: (row["source"], row["expectation"]))
+    stops = {f"{row['source']}.{row['expectation']}" for row in unmet if row["severity"] == "fail"}
+    needless = [rule for rule in manifest.accepted if rule not in stops]
+    return [
+        *map(in_words, unmet),
+        *(f"--accept {rule} was not needed: it would not have stopped the night" for rule in needless),
+    ]
 
 
 def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:

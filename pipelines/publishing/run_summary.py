@@ -91,18 +91,23 @@ def print_status(settings: Settings) -> None:
     if not nights:
         print(f"  no night yet. Landing folders: {settings.landing_dir}")
         _print_landing_warnings(settings, None)
+        _print_stopped(lake)
         return
     published = published_night(settings.home)
     stale = set(lake.stale_nights())
     rows: list[Sequence[str]] = [("night", "rows read", "rejected", "state")]
     for night in nights:
-        counts = [info["counts"] for info in _sources(lake.manifest(night)).values()]
+        manifest = lake.manifest(night)
+        counts = [info["counts"] for info in _sources(manifest).values()]
         read, rejected = (sum(count[kind] for count in counts) for kind in ("rows_read", "rows_rejected"))
         state = "published" if night == published else "built"
         if night in stale:
             state += "; run it again, an earlier night changed"
+        if manifest.accepted:
+            state += f"; accepted: {', '.join(manifest.accepted)}"
         rows.append((f"{night}", f"{read:,}", f"{rejected:,}", state))
     print(text_table(rows))
+    _print_stopped(lake)
     waiting = [path.name for path in night_folders(settings.landing_dir) if path.name > f"{nights[-1]}"]
     if waiting:
         print(f"  next landing folders: {', '.join(waiting)}")
@@ -131,8 +136,16 @@ def _print_landing_warnings(settings: Settings, last: date | None) -> None:
         print(f"  look at: {warning}")
 
 
+def _print_stopped(lake: Lake) -> None:
+    """Print what stopped the nights that were not run again since."""
+    for stopped in lake.stopped.steps():
+        print(f"  stopped: {stopped.run_date} at {stopped.step}: {stopped.reason.splitlines()[0]}")
+
+
 def print_rejected(settings: Settings, night: date, source: str | None, limit: int) -> None:
     """Print the rows of a night's extracts that were rejected: where each is, the rule it breaks, the row as received.
+
+    Of a night that bad data stopped, they are the rows rejected until then.
 
     Raises:
         LoyaltyError: the night is not known, or no source has this name.
@@ -140,13 +153,20 @@ def print_rejected(settings: Settings, night: date, source: str | None, limit: i
     lake = Lake(settings.home)
     if source is not None and source not in sources():
         raise LoyaltyError(f"no source is named {source!r}. There are: {', '.join(sources())}")
-    if night not in lake.nights():
+    stopped = lake.stopped.steps(night)
+    if night not in lake.nights() and not stopped:
         raise LoyaltyError(
             f"night {night} was never loaded into {settings.home}; `loyalty status` lists those that were"
         )
-    manifest = lake.manifest(night)
-    states = (manifest.tables.get(f"rejected_{name}", TableState()) for name in ([source] if source else sources()))
-    data_files = [file for state in states for file in state.data_files]
+    if stopped:
+        print(
+            f"Night {night} was stopped at {', '.join(s.step for s in stopped)}; these rows were rejected until then."
+        )
+        states = {name: state for step in stopped for name, state in step.tables.items()}
+    else:
+        states = lake.manifest(night).tables
+    of_sources = (states.get(f"rejected_{name}", TableState()) for name in ([source] if source else sources()))
+    data_files = [file for state in of_sources for file in state.data_files]
     total = sum(file.rows for file in data_files)
     if not total:
         print(f"No row was rejected in night {night}{f' of {source}' if source else ''}.")

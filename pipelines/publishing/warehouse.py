@@ -151,6 +151,7 @@ def pipeline_runs(lake: Lake, until: date) -> pa.Table:
             "settings": pa.array([json.dumps(head.settings, sort_keys=True) for head in heads], pa.string()),
             "input_hashes": pa.array([json.dumps(head.input_hashes) for head in heads], pa.string()),
             "task_seconds": pa.array([json.dumps(head.seconds) for head in heads], pa.string()),
+            "accepted_rules": pa.array([json.dumps(head.accepted) for head in heads], pa.string()),
             "seconds": pa.array([round(sum(head.seconds.values()), 3) for head in heads], pa.float64()),
         }
     )

@@ -238,7 +238,10 @@ def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
         money = warehouse.money(row["cost_amount"]), warehouse.money(row["incremental_profit"])
         cells[name_of(row["campaign"]), *money, known] = None
     headings = ("Campaign", "Cost", "Extra profit", "ROI (95% interval)")
-    note = "ROI = (extra profit less cost) / cost; unknown without cost or margin, or without a comparison group."
+    note = (
+        "ROI = (extra profit less cost) / cost; unknown without cost or margin, without a comparison group, and while"
+        " the window is open."
+    )
     return Table("What campaigns cost and earned", headings, "tnnn", list(cells), note)
 
 

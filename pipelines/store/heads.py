@@ -39,6 +39,7 @@ class Head(BaseModel, frozen=True):
     settings: dict[str, Any]
     input_hashes: dict[str, str]
     seconds: dict[str, float]
+    accepted: tuple[str, ...]
 
 
 class _KeptHead(BaseModel, frozen=True):
@@ -67,6 +68,7 @@ def head_of(manifest: Manifest) -> Head:
         settings=manifest.settings,
         input_hashes={file["file"]: file["sha256"] for files in extracts for file in files},
         seconds={name: round(state.seconds, 3) for name, state in tables if state.seconds},
+        accepted=manifest.accepted,
     )
 
 

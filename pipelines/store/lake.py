@@ -21,6 +21,7 @@ from pipelines.store.files import sync, write_atomically
 from pipelines.store.heads import Head, head_of, keep_head, read_head, stale, stamp_of
 from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
 from pipelines.store.manifest import Backtest, DataFile, Lineage, Manifest, TableState, lineage_of
+from pipelines.store.stopped import StoppedStep, StoppedSteps
 
 # Stands for a backtest in the names of its temporary folders.
 BACKTEST = "backtest"
@@ -37,6 +38,7 @@ class Lake:
         self._drafts = self.root / "drafts"
         self._backtests = self.root / "backtests"
         self._published = self.root / "published"
+        self.stopped = StoppedSteps(self.root / "stopped")
         self._tables = self.root / "tables"
         self._temporary = self.root / "tmp"
 
@@ -165,10 +167,15 @@ class Lake:
                     "the landing folders into a new home."
                 )
 
-    def open_night(self, night: date, run_id: str) -> "Night":
+    def open_night(self, night: date, run_id: str, accepted: tuple[str, ...] = ()) -> "Night":
         """Begin `night` anew for one run; every other unfinished night can no longer commit.
 
         So no night builds on another that changes meanwhile, and a night that was broken off blocks nobody.
+
+        Args:
+            night: The business date.
+            run_id: The run that the night is to be open for.
+            accepted: Expectations, as source.name, that a person lets pass in this run.
 
         Raises:
             LoyaltyError: the night before it is no longer kept.
@@ -179,10 +186,11 @@ class Lake:
         self.remove_leftovers()
         folder = self._drafts / f"{night}"
         (folder / token).mkdir(parents=True, mode=0o700)
+        self.stopped.forget(night)
         self.collect_garbage()
         outdated = set(self.stale_nights())
         base = max((f"{known}" for known in self.nights() if known < night and known not in outdated), default=None)
-        owner = {"run_id": run_id, "token": token, "base": base}
+        owner = {"run_id": run_id, "token": token, "base": base, "accepted": accepted}
         write_atomically(folder / "run.json", json.dumps(owner).encode())
         return Night(self, night, token)
 
@@ -255,6 +263,8 @@ class Lake:
             left -= head.written
         for path in self._published.glob("*.json"):
             left -= set(json.loads(path.read_bytes()))
+        for step in self.stopped.steps():
+            left.difference_update(path for state in step.tables.values() for path in state.paths())
         for night in self.nights():
             if not left:
                 break
@@ -288,6 +298,11 @@ class Night:
     @property
     def _folder(self) -> Path:
         return self.lake._drafts / f"{self.run_date}" / self.token
+
+    @cached_property
+    def accepted(self) -> tuple[str, ...]:
+        """The expectations, as source.name, that a person lets pass tonight."""
+        return tuple(json.loads((self._folder.parent / "run.json").read_bytes()).get("accepted", ()))
 
     @cached_property
     def previous(self) -> Manifest | None:
@@ -352,6 +367,12 @@ class Night:
                 state = _with_own(state, new, lineage, manifest.run_date)
         return state, len(nights) < 2
 
+    def stop(self, step: str, reason: str) -> None:
+        """Keep why a step stopped the night, with the rows rejected until then, which go with the draft otherwise."""
+        rejected = {name: state for name, state in self.tables().items() if name.startswith("rejected_")}
+        rejected = {name: state for name, state in rejected.items() if state.rows}
+        self.lake.stopped.replace(StoppedStep(run_date=self.run_date, step=step, reason=reason, tables=rejected))
+
     def commit(self, code_version: str, settings: dict[str, Any], tables: Iterable[str]) -> Manifest:
         """Write the manifest: from here on the night is known.
 
@@ -363,8 +384,10 @@ class Night:
             code_version=code_version,
             settings=settings,
             tables={name: self.table(name) for name in tables},
+            accepted=self.accepted,
         )
         self.lake.replace_manifest(manifest)
+        self.lake.stopped.forget(self.run_date)
         return manifest
 
     def finish(self) -> None:
@@ -379,6 +402,10 @@ class CommittedNight(Night):
     @cached_property
     def _manifest(self) -> Manifest:
         return self.lake.manifest(self.run_date)
+
+    @cached_property
+    def accepted(self) -> tuple[str, ...]:
+        return self._manifest.accepted
 
     def table(self, table: str) -> TableState:
         """The night's `table`; empty if the night was made before there was one."""

@@ -104,6 +104,7 @@ class Manifest(BaseModel, frozen=True):
     code_version: str
     settings: dict[str, Any]
     tables: dict[str, TableState]
+    accepted: tuple[str, ...] = ()  # expectations, as source.name, that a person let pass this once
 
     def table(self, name: str) -> TableState:
         """A table's state; empty if the night was made before there was such a table."""

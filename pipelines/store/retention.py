@@ -34,6 +34,7 @@ def apply_retention(lake: Lake, night: date, settings: Settings) -> None:
         first = next(known for known in nights if known >= wanted or known in nights[-2:])
         if first not in lake.stale_nights():
             lake.remove_nights(before=first)
+            lake.stopped.remove(before=first)
             _remove_folders(quality_folder(settings.home), first)
             lake.remove_backtests(before=first)
             lake.collect_garbage()

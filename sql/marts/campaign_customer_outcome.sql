@@ -1,10 +1,16 @@
 -- What each assigned customer bought from the assignment to the window's last day, and in as many days before it.
 -- Grain: campaign and customer, delivered or not. The window includes its last day and the day of assignment.
+-- What was bought before is NULL where the days before it begin earlier than the data: nothing is known of them.
 WITH span AS (  -- so that only these days are read
     SELECT
         MIN(assigned_date - CAST(DATE_DIFF('day', assigned_date, window_end_date) AS INTEGER)) - 1 AS from_date,
         MAX(window_end_date) AS to_date
     FROM campaign_customer
+),
+
+history_begin AS (
+    SELECT MIN(business_date) AS first_date
+    FROM customer_day
 ),
 
 placed AS (
@@ -24,6 +30,16 @@ placed AS (
             AND campaign_customer.window_end_date >= customer_day.business_date
             AND DATE_DIFF('day', customer_day.business_date, campaign_customer.assigned_date)
             <= DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) + 1
+),
+
+pre_period AS (  -- whether the data reach back over all the days before
+    SELECT
+        campaign_customer.campaign_id,
+        campaign_customer.customer_id,
+        DATE_DIFF('day', history_begin.first_date, campaign_customer.assigned_date)
+        > DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) AS is_known
+    FROM campaign_customer
+    CROSS JOIN history_begin
 ),
 
 summed AS (
@@ -55,13 +71,17 @@ SELECT
         WHEN COALESCE(summed.days_without_margin, 0) = 0
             THEN CAST(COALESCE(summed.gross_margin, 0) AS DECIMAL(18, 2))
     END AS gross_margin,
-    CAST(COALESCE(summed.pre_order_count, 0) AS BIGINT) AS pre_order_count,
-    CAST(COALESCE(summed.pre_revenue, 0) AS DECIMAL(18, 2)) AS pre_revenue,
+    CASE WHEN pre_period.is_known THEN CAST(COALESCE(summed.pre_order_count, 0) AS BIGINT) END AS pre_order_count,
+    CASE WHEN pre_period.is_known THEN CAST(COALESCE(summed.pre_revenue, 0) AS DECIMAL(18, 2)) END AS pre_revenue,
     CASE
-        WHEN COALESCE(summed.pre_days_without_margin, 0) = 0
+        WHEN pre_period.is_known AND COALESCE(summed.pre_days_without_margin, 0) = 0
             THEN CAST(COALESCE(summed.pre_gross_margin, 0) AS DECIMAL(18, 2))
     END AS pre_gross_margin
 FROM campaign_customer
+INNER JOIN pre_period
+    ON
+        campaign_customer.campaign_id = pre_period.campaign_id
+        AND campaign_customer.customer_id = pre_period.customer_id
 LEFT JOIN summed
     ON
         campaign_customer.campaign_id = summed.campaign_id

@@ -15,7 +15,12 @@ WITH valued AS (
             WHEN 'margin_per_customer' THEN outcome.gross_margin
         END AS metric_value,
         CASE metric.metric
-            WHEN 'buyer_rate' THEN CAST(CASE WHEN outcome.pre_order_count > 0 THEN 1 ELSE 0 END AS DECIMAL(18, 2))
+            WHEN 'buyer_rate'
+                THEN
+                    CAST(
+                        CASE WHEN outcome.pre_order_count > 0 THEN 1 WHEN outcome.pre_order_count IS NOT NULL THEN 0 END
+                        AS DECIMAL(18, 2)
+                    )
             WHEN 'orders_per_customer' THEN CAST(outcome.pre_order_count AS DECIMAL(18, 2))
             WHEN 'revenue_per_customer' THEN outcome.pre_revenue
             WHEN 'margin_per_customer' THEN outcome.pre_gross_margin

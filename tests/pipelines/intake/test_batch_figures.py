@@ -2,8 +2,10 @@
 
 from datetime import date, timedelta
 
+import pytest
 from batches import NIGHTS, judged, load, not_met, receipts
 
+from pipelines.errors import BadDataError
 from pipelines.intake import batch_figures
 from pipelines.intake.batch_figures import Figure
 
@@ -64,7 +66,10 @@ def test_a_full_load_may_be_of_any_age(retailer):
     for night in (NIGHTS[0], NIGHTS[9]):
         retailer.deliver(night, promo_codes=codes)
         last = load(retailer, night)
-    assert set(judged(retailer, last, "promo_codes")) == {"duplicate_rate", "reject_rate", "reject_rate_extreme"}
+    assert set(judged(retailer, last, "promo_codes")) == {
+        *("duplicate_rate", "reject_rate", "reject_rate_extreme"),
+        *("full_load_small", "full_load_cut", "full_load_keys_lost"),
+    }
 
 
 def test_rows_with_a_key_met_twice_are_a_warning_above_a_tenth(retailer):
@@ -93,3 +98,91 @@ def test_a_column_that_is_no_longer_filled_and_a_kind_that_is_missing_are_warnin
             "100.0% of rows with sales_channel=offline, 50.0% before",
         ],
     )
+
+
+# --- dates that no night expects ---
+
+
+def dated(day: str, count: int, first: int = 0) -> str:
+    return "".join(f"{day}-{n},{day}T12:00:00,5\n" for n in range(first, first + count))
+
+
+HEADER = "receipt_id,issued_at,total_amount\n"
+
+
+def test_rows_dated_after_the_night_are_a_warning_also_on_the_first_night(retailer):
+    retailer.deliver(NIGHTS[0], receipts=HEADER + dated(NIGHTS[0], 2) + dated("2025-12-06", 1))
+    seen = "1 of 3 rows are dated after the night, up to 2025-12-06; they count for nothing until that day"
+    assert judged(retailer, load(retailer, NIGHTS[0])) == {"dated_after_night": ("warn", False, seen)}
+
+
+@pytest.mark.parametrize(("after", "stops"), [(5, False), (6, True)])
+def test_a_batch_mostly_dated_after_the_night_stops_it(retailer, after, stops):
+    retailer.deliver(NIGHTS[0], receipts=HEADER + dated(NIGHTS[0], 10 - after) + dated("2025-12-06", after))
+    if stops:
+        with pytest.raises(BadDataError, match="dated_after_night_mostly is not met: 6 of 10 rows are dated after"):
+            load(retailer, NIGHTS[0])
+    else:
+        assert ("receipts", "dated_after_night_mostly") not in not_met(retailer, load(retailer, NIGHTS[0]))
+
+
+def test_events_of_the_night_alone_in_a_late_folder_are_as_expected(retailer):
+    for night in (NIGHTS[3], NIGHTS[0]):
+        retailer.deliver(night, receipts=HEADER + dated(night, 100))
+        last = load(retailer, night)
+    assert not_met(retailer, last) == []
+
+
+def test_rows_dated_before_1990_are_a_warning(retailer):
+    retailer.deliver(NIGHTS[0], receipts=HEADER + dated(NIGHTS[0], 1) + dated("1970-01-01", 1))
+    seen = "1 of 2 rows are dated before 1990-01-01"
+    assert judged(retailer, load(retailer, NIGHTS[0])) == {"dated_long_ago": ("warn", False, seen)}
+
+
+def test_when_a_code_begins_or_points_expire_is_no_event_of_the_night(retailer):
+    codes = "promo_code,valid_from,valid_to\n" + "".join(f"X{n},2030-01-01,2031-01-01\n" for n in range(10))
+    retailer.deliver(NIGHTS[0], receipts=HEADER, promo_codes=codes)
+    assert not_met(retailer, load(retailer, NIGHTS[0])) == []
+
+
+# --- a source that comes whole ---
+
+
+def products(count: int, prefix: str = "p") -> str:
+    return "product_id\n" + "".join(f"{prefix}{n}\n" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("second", "unmet"),
+    [
+        (products(80), []),
+        (products(79), ["full_load_small"]),
+        (products(50), ["full_load_small"]),
+        (products(100, "q"), ["full_load_keys_lost"]),
+        (products(0), []),  # replaces nothing, and the night says so
+    ],
+)
+def test_a_full_load_is_compared_with_the_last_one_from_the_second_night_on(retailer, second, unmet):
+    retailer.deliver(NIGHTS[0], products=products(100))
+    load(retailer, NIGHTS[0])
+    retailer.deliver(NIGHTS[1], products=second)
+    assert not_met(retailer, load(retailer, NIGHTS[1])) == [("products", name) for name in unmet]
+
+
+def test_a_full_load_of_less_than_half_the_rows_stops_the_night(retailer):
+    retailer.deliver(NIGHTS[0], products=products(100))
+    load(retailer, NIGHTS[0])
+    retailer.deliver(NIGHTS[1], products=products(49))
+    seen = "full_load_cut is not met: 49 rows were loaded, the last full extract had 100"
+    with pytest.raises(BadDataError, match=seen):
+        load(retailer, NIGHTS[1])
+
+
+def test_the_second_night_is_compared_with_the_first_loads_rows_per_day(retailer):
+    first = "".join(dated(day, 1000) for day in ("2025-06-28", "2025-06-29"))
+    retailer.deliver(NIGHTS[0], receipts=HEADER + first)
+    load(retailer, NIGHTS[0])
+    retailer.deliver(NIGHTS[1], receipts=HEADER + dated(NIGHTS[1], 99))
+    last = load(retailer, NIGHTS[1])
+    seen = "99 rows; the fewest of a day so far are 1,000"
+    assert judged(retailer, last)["early_volume_low"] == ("warn", False, seen)

@@ -11,9 +11,10 @@ from batches import NIGHTS, judged, load, not_met, receipts
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipelines.contracts import CONTRACTS, read_contract, sources
-from pipelines.errors import BadDataError
+from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake import batch_validation
 from pipelines.intake.batch_figures import FIGURES
+from pipelines.intake.batch_validation import check_accepted
 from pipelines.publishing.night_warnings import night_warnings
 
 
@@ -70,6 +71,9 @@ def test_a_good_batch_meets_what_can_be_judged(retailer):
     retailer.deliver(NIGHTS[0], receipts=receipts(NIGHTS[0], 100))
     night = load(retailer, NIGHTS[0])
     assert judged(retailer, night) == {
+        "dated_after_night": ("warn", True, "0 of 100 rows are dated after the night"),
+        "dated_after_night_mostly": ("fail", True, "0 of 100 rows are dated after the night"),
+        "dated_long_ago": ("warn", True, "0 of 100 rows are dated before 1990-01-01"),
         "duplicate_rate": ("warn", True, "0 of 100 rows are duplicates"),
         "reject_rate": ("warn", True, "0 of 100 rows are rejected"),
         "reject_rate_extreme": ("fail", True, "0 of 100 rows are rejected"),
@@ -93,9 +97,13 @@ def test_a_batch_mostly_rejected_stops_the_night_and_says_all_there_is_to_say(re
     wanted = "Expected: At most half of the rows are rejected (rejected_share: max_value 0.5)."
     folder = retailer.home / "quality" / NIGHTS[0]
     assert str(error.value).split("\n") == [
-        f"crm_customers: expectation reject_rate_extreme is not met: 100 of 100 rows are rejected. {wanted} {advice}",
-        f"receipts: expectation reject_rate_extreme is not met: 51 of 100 rows are rejected. {wanted} {advice}",
-        f"Nothing was published. All that was judged: {folder}/index.html",
+        f"crm_customers: expectation reject_rate_extreme is not met: 100 of 100 rows are rejected: 100 by "
+        f"registered_at_unreadable (column registered_at, for example crm_customers.csv, row 1). {wanted} {advice}",
+        f"receipts: expectation reject_rate_extreme is not met: 51 of 100 rows are rejected: 51 by "
+        f"total_amount_unreadable (column total_amount, for example receipts.csv, row 50). {wanted} {advice}",
+        f"Nothing was published. All that was judged: {folder}/index.html; the rejected rows: loyalty rejected --date "
+        f"{NIGHTS[0]}. If the data are right as they are, let this one night pass: loyalty run --date {NIGHTS[0]} "
+        "--accept crm_customers.reject_rate_extreme --accept receipts.reject_rate_extreme",
     ]
     assert {path.name for path in folder.iterdir()} == {"index.html", "crm_customers.html", "receipts.html"}
     assert "51 of 100 rows are rejected" in (folder / "receipts.html").read_text()
@@ -115,8 +123,9 @@ def test_what_was_not_met_is_in_the_summary(retailer):
     retailer.deliver(NIGHTS[0], receipts=receipts(NIGHTS[0], 97) + f"a,{NIGHTS[0]},?\n" * 3)
     night = load(retailer, NIGHTS[0])
     assert night_warnings(retailer.settings, night.lake.manifest(night.run_date))[-1:] == [
-        "receipts: expectation reject_rate is not met: 3 of 100 rows are rejected. Expected: At most 1 % of the rows "
-        "are rejected (rejected_share: max_value 0.01). Table rejected_rows says which rule each row breaks; have the "
+        "receipts: expectation reject_rate is not met: 3 of 100 rows are rejected: 3 by total_amount_unreadable "
+        "(column total_amount, for example receipts.csv, row 98). Expected: At most 1 % of the rows are "
+        "rejected (rejected_share: max_value 0.01). Table rejected_rows says which rule each row breaks; have the "
         "source mend them and deliver them again.",
     ]
 
@@ -138,3 +147,40 @@ def test_a_night_stops_if_more_than_a_tenth_of_a_source_is_not_read(retailer):
     (folder / "receipts-2.csv").write_text(receipts(NIGHTS[0], 20))
     with pytest.raises(BadDataError, match=r"receipts: expectation unread_files .*not read: receipts-2\.csv"):
         load(retailer, NIGHTS[0])
+
+
+# --- a person lets one stop pass ---
+
+
+def half_rejected(retailer):
+    rows = receipts(NIGHTS[0], 49) + "".join(f"bad{n},{NIGHTS[0]},?\n" for n in range(51))
+    retailer.deliver(NIGHTS[0], receipts=rows)
+
+
+def test_an_accepted_limit_passes_once_and_the_night_says_so(retailer):
+    half_rejected(retailer)
+    night = load(retailer, NIGHTS[0], accept=["receipts.reject_rate_extreme", "surveys.reject_rate_extreme"])
+    rows = retailer.rows(night, "batch_expectation", "expectation, is_met, is_accepted")
+    assert ("reject_rate_extreme", False, True) in rows
+    assert [name for name, _, is_accepted in rows if is_accepted] == ["reject_rate_extreme"]
+    manifest = night.lake.manifest(night.run_date)
+    assert manifest.accepted == ("receipts.reject_rate_extreme", "surveys.reject_rate_extreme")
+    said = night_warnings(retailer.settings, manifest)
+    assert [text for text in said if text.endswith("It was accepted for this night (--accept).")] != []
+    assert "--accept surveys.reject_rate_extreme was not needed: it would not have stopped the night" in said
+    with pytest.raises(BadDataError, match="reject_rate_extreme is not met"):
+        load(retailer, NIGHTS[0])
+
+
+def test_another_limit_still_stops_the_night(retailer):
+    half_rejected(retailer)
+    with pytest.raises(BadDataError, match="receipts: expectation reject_rate_extreme is not met"):
+        load(retailer, NIGHTS[0], accept=["receipts.reject_rate"])
+
+
+def test_an_unknown_limit_is_refused_with_the_nearest_name():
+    with pytest.raises(
+        LoyaltyError, match=r"'receipts\.reject_rate_extrem'; the nearest is receipts\.reject_rate_extreme"
+    ):
+        check_accepted(["receipts.reject_rate_extrem"])
+    assert check_accepted(["receipts.reject_rate", "receipts.reject_rate"]) == ("receipts.reject_rate",)

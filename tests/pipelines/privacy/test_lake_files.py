@@ -2,10 +2,12 @@
 
 from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import Retailer
 from two_people import DAYS, RECEIPTS, run_day, warehouse
 
+from pipelines.errors import BadDataError
 from pipelines.privacy.erase import erase
 from pipelines.settings import load_settings
 from pipelines.store.lake import Lake
@@ -41,6 +43,18 @@ def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path,
     for day in DAYS:
         run_day(day)
     assert {name: warehouse(other, query.format(name)) for name in names} == found
+
+
+def test_rejected_rows_of_a_stopped_night_are_erased_too(shop):
+    bad = "".join(f"x{n},12,2017-12-03,?,\n" for n in range(10))
+    shop.deliver(DAYS[2], receipts=RECEIPTS + bad)
+    with pytest.raises(BadDataError, match="reject_rate_extreme"):
+        run_day(DAYS[2])
+    lake = Lake(shop.home)
+    assert erase("12", shop.settings, discard_open=True).found == ()
+    (stopped,) = lake.stopped.steps()
+    (file,) = stopped.tables["rejected_receipts"].data_files
+    assert set(pq.read_table(lake.path(file.path))["row_values"].to_pylist()) == {"[]"}
 
 
 def test_a_break_between_two_manifests_leaves_them_in_agreement(shop, monkeypatch):

@@ -6,8 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.errors import LoyaltyError
+from pipelines.contracts import sources
+from pipelines.errors import BadDataError, LoyaltyError
+from pipelines.ops import nightly
 from pipelines.publishing.run_summary import print_rejected, print_status, print_summary
+from pipelines.store.lake import Lake
 
 FIRST, SECOND = "2025-06-30", "2025-07-01"
 RECEIPTS = "receipt_id,issued_at,total_amount"
@@ -130,3 +133,54 @@ def test_a_source_or_night_that_nobody_knows_is_an_error(retailer):
         print_rejected(retailer.settings, day(FIRST), "shops", 20)
     with pytest.raises(LoyaltyError, match=f"night {SECOND} was never loaded into {retailer.home}; "):
         print_rejected(retailer.settings, day(SECOND), None, 20)
+
+
+# --- a night that bad data stopped ---
+
+
+def stopped(retailer) -> None:
+    """A first night of eleven receipts, of which ten are rejected, and which is stopped for it."""
+    rows = "".join(f"bad{n},{FIRST}T12:00:00,?\n" for n in range(10))
+    retailer.deliver(FIRST, receipts=f"{RECEIPTS}\n{rows}r1,{FIRST}T12:00:00,5")
+    nightly.open_night(day(FIRST), "run")
+    with pytest.raises(BadDataError, match="reject_rate_extreme"):
+        for name in (*sources(), "batch_expectation"):
+            nightly.make(name, day(FIRST), "run")
+
+
+def test_rejected_rows_of_a_first_night_that_was_stopped_are_shown_also_after_another_night(retailer, capsys):
+    stopped(retailer)
+    for _ in range(2):
+        print_rejected(retailer.settings, day(FIRST), "receipts", 1)
+        assert capsys.readouterr().out.splitlines() == [
+            f"Night {FIRST} was stopped at batch_expectation; these rows were rejected until then.",
+            f'receipts  receipts.csv  row 1  total_amount_unreadable  ["bad0", "{FIRST}T12:00:00", "?"]',
+            "9 more of 10; --limit shows them.",
+        ]
+        print_status(retailer.settings)
+        said = capsys.readouterr().out
+        assert (
+            f"  stopped: {FIRST} at batch_expectation: receipts: expectation reject_rate_extreme is not met: " in said
+        )
+        loaded(retailer, SECOND)
+
+
+def test_what_was_kept_of_a_stopped_night_goes_when_it_is_through_and_with_the_nights_of_its_age(retailer):
+    lake = Lake(retailer.home)
+    stopped(retailer)
+    (kept,) = (lake.path(file) for step in lake.stopped.steps() for t in step.tables.values() for file in t.paths())
+    loaded(retailer, FIRST)
+    lake.collect_garbage()
+    assert (lake.stopped.steps(), kept.exists()) == ([], False)
+    stopped(retailer)
+    lake.stopped.remove(before=day(FIRST))
+    assert [step.run_date for step in lake.stopped.steps(day(FIRST))] == [day(FIRST)]
+    lake.stopped.remove(before=day(SECOND))
+    assert lake.stopped.steps() == []
+
+
+def test_accepted_limits_are_in_the_status(retailer, capsys):
+    retailer.deliver(FIRST, receipts=RECEIPTS)
+    retailer.load(FIRST, accept=["receipts.reject_rate"])
+    print_status(retailer.settings)
+    assert "accepted: receipts.reject_rate\n" in capsys.readouterr().out
