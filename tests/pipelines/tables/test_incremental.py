@@ -250,12 +250,12 @@ def test_a_product_in_another_category_moves_all_its_sales(retailer):
     assert len(kept) == 1, "another name of a product touches nothing"
 
 
-def test_a_table_in_too_many_pieces_is_written_anew(retailer, monkeypatch):
+def test_a_table_in_too_many_pieces_becomes_one_piece_and_tonights(retailer, monkeypatch):
     monkeypatch.setattr(incremental, "MOST_DATA_FILES", 2)
     for number, day in enumerate(DAYS):
         retailer.deliver(day, receipts=RECEIPTS + f"r{number},c1,{day},sale,5\n")
     night = load(retailer)
-    assert pieces(night, "receipt_fact") == 1
+    assert pieces(night, "receipt_fact") == 2
     assert len(facts(retailer, night)["receipt_fact"]) == 3
 
 
