@@ -105,9 +105,11 @@ def run(
     from pipelines.errors import HomeBusyError
     from pipelines.ops import nightly
     from pipelines.ops.airflow_process import nightly_dag
+    from pipelines.ops.terminal import end_at_once_on_signals, outlast_readers
     from pipelines.publishing.run_summary import print_summary
     from pipelines.store.lake import Lake
 
+    outlast_readers()
     meter = None
     if measure:
         from pipelines.ops.bench import Meter
@@ -116,6 +118,7 @@ def run(
         nightly.listeners.append(meter)
     try:
         with nightly_dag(settings) as dag:
+            end_at_once_on_signals(dag.tasks, "`loyalty status` names a night that is not finished; run it again.")
             for left in Lake(settings.home).open_nights():
                 print(f"Night {left} was begun and not finished; that run of it ends when this one begins.")
             for night in nights:
