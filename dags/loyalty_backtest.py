@@ -32,10 +32,11 @@ def last_day(context: "Context") -> date:
     from zoneinfo import ZoneInfo
 
     from pipelines.errors import LoyaltyError
+    from pipelines.ops.business_date import read_date
 
     given = context["params"].get("run_date")
     if given:
-        return date.fromisoformat(given)
+        return read_date(given)
     end = context.get("data_interval_end")
     if end is None or context["dag_run"].run_type == "manual":
         raise LoyaltyError("This run was started by hand without a date. Start it with run_date, a night that was run.")

@@ -4,7 +4,8 @@ Reads `landing/<D>/`, where D is the business date: the start of the run's data 
 or the parameter `run_date` when a person starts a run. One task per table, in groups by layer; then the night's only
 commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/index.html`.
 
-* **A scheduled night waits** until its landing folder is complete; one that a person starts takes what is there.
+* **A scheduled night waits** until its landing folder is complete; one that a person starts takes what is there, and
+  goes ahead of nights that wait. Only one night is on at a time, and backfills keep their order.
 * **Bad data fails at once** with a message that names the file and what to do. Mend the extract, then clear the failed
   run from `open_night` on, or start it again: a night can be run as often as needed and ends the same.
 * **A batch that breaks a limit stops the night.** Who knows that it is right starts a run with `run_date` and, as
@@ -76,10 +77,11 @@ def business_date(context: "Context") -> date:
     from zoneinfo import ZoneInfo
 
     from pipelines.errors import LoyaltyError
+    from pipelines.ops.business_date import read_date
 
     given = context["params"].get("run_date")
     if given:
-        return date.fromisoformat(given)
+        return read_date(given)
     start = context.get("data_interval_start")
     if start is None or context["dag_run"].run_type == "manual":
         raise LoyaltyError(
@@ -116,33 +118,47 @@ class AwaitExtracts(BaseOperator):
 
 
 class OpenNight(BaseSensorOperator):
-    """Wait while another run works in the home, check the landing folder, begin."""
+    """Wait, without a worker, while another run works in the home; check the landing folder, begin."""
 
     def poke(self, context: "Context") -> bool:
-        if context.get("logical_date") and self._another_is_on(context):
-            return False
         return fail_without_retry(lambda: self._begin(context))
 
-    def _another_is_on(self, context: "Context") -> bool:
-        """Whether an earlier night runs (a backfill starts several), or the run that began the open night."""
-        from pipelines.store.lake import Lake
-
-        owners = Lake(settings.home).open_runs()
-        if context["run_id"] in owners:
-            return False  # this run was cleared, and begins again
-        of_another = owners and context["ti"].get_dr_count(self.dag_id, run_ids=owners, states=["running"])
-        return bool(of_another or context["ti"].get_previous_dagrun(state="running"))
-
     def _begin(self, context: "Context") -> bool:
-        from pipelines.errors import HomeBusyError
+        """Begin unless another night is on. The home is locked from the look to the beginning."""
+        from pipelines.errors import HomeBusyError, LoyaltyError
         from pipelines.ops import nightly
+        from pipelines.store.locks import exclusive_home_lock
 
+        day = business_date(context)
+        if not settings.home.is_dir():
+            raise LoyaltyError(f"there is no home {settings.home}. Mend LOYALTY_HOME; a mistyped home is not made.")
         try:
-            nightly.open_night(business_date(context), context["run_id"], context["params"].get("accept") or [])
+            with exclusive_home_lock(settings.home):
+                if other := self._another_that_is_on(context):
+                    self.log.info("Waiting: %s", other)
+                    return False
+                nightly.open_night(day, context["run_id"], context["params"].get("accept") or [])
         except HomeBusyError as busy:
             self.log.info("Waiting: %s", busy)
             return False
         return True
+
+    def _another_that_is_on(self, context: "Context") -> str | None:
+        """What this run waits for: the run that began the open night, or an earlier interval's run.
+
+        A run that a person starts goes ahead of all that only wait: for their folder, or for their turn.
+        """
+        from pipelines.store.lake import Lake
+
+        owners = Lake(settings.home).open_runs()
+        if context["run_id"] in owners:
+            return None  # this run was cleared, and begins again
+        if owners and context["ti"].get_dr_count(self.dag_id, run_ids=owners, states=["running"]):
+            return f"the run {owners[0]} is in its night"
+        if context["dag_run"].run_type == "manual" or not context.get("logical_date"):
+            return None
+        earlier = context["ti"].get_previous_dagrun(state="running")
+        return f"the run {earlier.run_id}, of an earlier night, goes first" if earlier else None
 
 
 class Step(BaseOperator):
@@ -211,7 +227,8 @@ def _deadline() -> "DeadlineAlert | None":
     schedule=CronDataIntervalTimetable(settings.schedule, timezone=settings.timezone),
     start_date=pendulum.datetime(2000, 1, 1, tz=settings.timezone),
     catchup=False,
-    max_active_runs=1,
+    # A run that waits for its folder keeps no other from beginning. Nights still go one by one: open_night sees to it.
+    max_active_runs=16,
     default_args={
         "retries": 2,
         "retry_delay": timedelta(minutes=5),

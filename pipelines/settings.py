@@ -1,7 +1,9 @@
 """Settings: environment variables LOYALTY_*, or lines of `settings.env` in LOYALTY_HOME. The environment wins."""
 
+import difflib
 import hashlib
 import os
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -9,9 +11,15 @@ from typing import Literal
 from zoneinfo import available_timezones
 
 import phonenumbers
+from dotenv.parser import parse_stream
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipelines.errors import LoyaltyError
+
+PREFIX = "LOYALTY_"
+# What Airflow expands in a path of its configuration, or takes for a part of its database's address.
+NOT_IN_HOMES = "$?"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -57,6 +65,13 @@ class Settings(BaseSettings):
     notify_to: str | None = None
     publish_within_hours: float | None = Field(None, gt=0)
 
+    @field_validator("landing", "contracts", "campaigns", mode="before")
+    @classmethod
+    def _given_path(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("is empty; give a path, or leave the setting out")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
@@ -100,11 +115,82 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """The settings of the home that LOYALTY_HOME names (default ./data), read once in a process.
 
+    Paths in settings.env are relative to the home, those in the environment to the current folder.
+
     Raises:
+        LoyaltyError: no folder can have this name, or there is no setting of a name that is used.
         pydantic.ValidationError: a setting has a value that it can't have; the message names the setting.
     """
-    folder = Path(os.environ.get("LOYALTY_HOME", "data")).resolve()
-    return Settings(_env_file=folder / "settings.env", home=folder)  # type: ignore[call-arg]
+    folder = checked_home(os.environ.get("LOYALTY_HOME", "data"))
+    environment = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    _check_names(environment, "the environment")
+    lines = folder / "settings.env"
+    if lines.exists():
+        _check_names(_names_in(lines), f"{lines}")
+        if "LOYALTY_HOME" in _names_in(lines):
+            raise LoyaltyError(f"{lines}: LOYALTY_HOME can't stand here; give it in the environment, or use --home")
+    settings = Settings(_env_file=lines, home=folder)  # type: ignore[call-arg]
+    for name in ("landing", "contracts", "campaigns"):
+        path = getattr(settings, name)
+        if path is not None:
+            base = Path.cwd() if f"{PREFIX}{name.upper()}" in environment else folder
+            setattr(settings, name, base / path.expanduser())
+    return settings
+
+
+def checked_home(text: str) -> Path:
+    """The home of a name, as an absolute path.
+
+    Raises:
+        LoyaltyError: the name is empty, names a file, or has a character that Airflow can't have in its paths.
+    """
+    if not text.strip():
+        raise LoyaltyError("the home has an empty name. Give its folder with --home or LOYALTY_HOME.")
+    folder = Path(text).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise LoyaltyError(f"{folder} is no folder, so it can't be a home")
+    if found := sorted({c for c in f"{folder}" if c in NOT_IN_HOMES or not c.isprintable()}):
+        named = " and ".join(repr(character) for character in found)
+        raise LoyaltyError(
+            f"the home {str(folder)!r} has {named} in its path, which Airflow would take for something else. Give the "
+            "folder another name; a home can be moved whole."
+        )
+    return folder
+
+
+def _names_in(path: Path) -> list[str]:
+    """The names that a file of settings gives values.
+
+    Raises:
+        LoyaltyError: the file can't be read, or a line is no setting.
+    """
+    if not path.is_file():
+        raise LoyaltyError(f"{path} is no file. Make it one with lines like LOYALTY_CURRENCY=EUR, or remove it.")
+    try:
+        with path.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
+    except UnicodeDecodeError:
+        raise LoyaltyError(f"{path} is not in UTF-8; save it so") from None
+    names = []
+    for binding in bindings:
+        if binding.error or (binding.key and binding.value is None):
+            raise LoyaltyError(f"{path}, line {binding.original.line}: no setting; write it like LOYALTY_CURRENCY=EUR")
+        if binding.key:
+            names.append(binding.key.upper())
+    return names
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    """Refuse a name that is no setting's: it is misspelt, and what was meant would not be done.
+
+    Raises:
+        LoyaltyError: there is such a name; the message has the one most like it.
+    """
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(set(names) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "The README lists all settings."
+        raise LoyaltyError(f"{where}: there is no setting {name}. {hint}")
 
 
 @cache

@@ -51,6 +51,7 @@ SLOW = (
     "test_security.py",
     "test_small_data.py",
     "pipelines/ops/test_new.py",
+    "pipelines/ops/test_terminal.py",
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-import re
+import shlex
 import sys
 import time
 import traceback
@@ -13,35 +13,55 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.errors import LoyaltyError
+from pipelines.ops.business_date import read_date
 from pipelines.ops.new import Kind, TableLayer
-from pipelines.settings import ROOT, Settings, load_settings
+from pipelines.settings import ROOT, Settings, checked_home, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
-Home = Annotated[Path | None, typer.Option("--home", help="The home to work in; LOYALTY_HOME, else ./data.")]
+def _home(text: str) -> Path:
+    try:
+        return checked_home(text)
+    except LoyaltyError as error:
+        raise typer.BadParameter(f"{error}") from None
 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date; write it like 2017-11-30") from None
+        return read_date(text)
+    except LoyaltyError as error:
+        raise typer.BadParameter(f"{error}") from None
 
 
-def _settings(home: Path | None) -> Settings:
-    """The home's settings; tasks run in this process find the same home."""
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", parser=_home, metavar="FOLDER", help="The home to work in; LOYALTY_HOME, else ./data."),
+]
+
+
+def _settings(home: Path | None, *, makes_home: bool = False) -> Settings:
+    """The home's settings; tasks run in this process find the same home. A mistyped home is not made."""
     from pydantic import ValidationError
 
     os.umask(0o077)
-    wanted = (home or Path(os.environ.get("LOYALTY_HOME", "data"))).resolve()
-    os.environ["LOYALTY_HOME"] = str(wanted)
     try:
+        wanted = home or checked_home(os.environ.get("LOYALTY_HOME", "data"))
+        if not makes_home and not wanted.is_dir():
+            raise LoyaltyError(
+                f"there is no home {wanted}. Make the folder and deliver extracts in its landing/YYYY-MM-DD/, or let "
+                "`loyalty demo` make one."
+            )
+        os.environ["LOYALTY_HOME"] = str(wanted)
         settings = load_settings()
     except ValidationError as error:
         for problem in error.errors():
             name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
             print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except LoyaltyError as error:
+        print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     if settings.home != wanted:  # an import had read the settings of another home, where nothing may be done
         raise RuntimeError(f"the settings of {settings.home} were read before those of {wanted}")
@@ -64,7 +84,7 @@ class _Progress:
 @app.command()
 def demo(home: Home = None) -> None:
     """Write the demo retailer's extracts (Complete Journey, 2017) and its settings into the home."""
-    settings = _settings(home)
+    settings = _settings(home, makes_home=True)
     from pipelines.ops.demo import DEMO_SETTINGS, write_demo
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -108,12 +128,17 @@ def run(
         raise typer.BadParameter("--accept is for one night: give --date")
     nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
+    if not settings.landing_dir.is_dir():
+        print(f"Error: {settings.landing_dir}: no such folder. Deliver the night's extracts there.", file=sys.stderr)
+        raise typer.Exit(1)
     from pipelines.errors import HomeBusyError
     from pipelines.ops import nightly
     from pipelines.ops.airflow_process import nightly_dag
+    from pipelines.ops.terminal import end_at_once_on_signals, outlast_readers
     from pipelines.publishing.run_summary import print_summary
     from pipelines.store.lake import Lake
 
+    outlast_readers()
     meter = None
     if measure:
         from pipelines.ops.bench import Meter
@@ -122,6 +147,7 @@ def run(
         nightly.listeners.append(meter)
     try:
         with nightly_dag(settings) as dag:
+            end_at_once_on_signals(dag.tasks, "`loyalty status` names a night that is not finished; run it again.")
             for left in Lake(settings.home).open_nights():
                 print(f"Night {left} was begun and not finished; that run of it ends when this one begins.")
             for night in nights:
@@ -139,7 +165,6 @@ def run(
 
 def _run_night(dag: Any, night: date, accept: list[str]) -> bool:
     """Run a night and say how it failed, if it did."""
-    from pipelines.errors import LoyaltyError
     from pipelines.ops.airflow_process import run_night
     from pipelines.settings import load_settings
     from pipelines.store.home import published_night
@@ -169,7 +194,6 @@ def erase(
 ) -> None:
     """Erase a person with all accounts, everywhere in the home, then search for them. Receipts stay, anonymous."""
     settings = _settings(home)
-    from pipelines.errors import LoyaltyError
     from pipelines.privacy.erase import erase as erase_person
     from pipelines.privacy.erase import summary
 
@@ -203,7 +227,6 @@ def backtest(
     """Compare past forecasts with what customers then did. Nights that are run afterwards show the result."""
     settings = _settings(home)
     from pipelines.backtests.run import committed_night, run_backtest
-    from pipelines.errors import LoyaltyError
     from pipelines.publishing.backtest_summary import backtest_lines
     from pipelines.store.lake import Lake
 
@@ -243,7 +266,6 @@ def rejected(
 ) -> None:
     """Show rejected rows of a night's extracts: file, row number, rule, and the row as received."""
     settings = _settings(home)
-    from pipelines.errors import LoyaltyError
     from pipelines.publishing.run_summary import print_rejected
 
     try:
@@ -305,16 +327,22 @@ def dictionary() -> None:
 def env(home: Home = None) -> None:
     """Print the environment in which `airflow standalone` schedules this home: eval "$(loyalty env)"."""
     settings = _settings(home)
+    scheduler = settings.home / "scheduler"
+    if "%" in f"{scheduler}":
+        print(f"Error: Airflow's scheduler can't work in {settings.home}: its path has a %.", file=sys.stderr)
+        raise typer.Exit(2)
+    scheduler.mkdir(exist_ok=True)
+    scheduler.chmod(0o700)  # Airflow writes its database, logs and the pages' password for everybody to read
     values = {
         "LOYALTY_HOME": settings.home,
-        "AIRFLOW_HOME": settings.home / "scheduler",
+        "AIRFLOW_HOME": scheduler,
         "AIRFLOW__CORE__DAGS_FOLDER": ROOT / "dags",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "PATH": f"{Path(sys.executable).parent}:$PATH",
     }
+    print("umask 077")
     for name, value in values.items():
-        quoted = re.sub(r'(["\\`])', r"\\\1", str(value))
-        print(f'export {name}="{quoted}"')
+        print(f"export {name}={shlex.quote(str(value))}")
+    print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
 
 
 new = typer.Typer(no_args_is_help=True, help="Write the files of a new source, table, segment or export target.")
@@ -349,7 +377,6 @@ def new_target(name: Name) -> None:
 
 
 def _write_scaffold(kind: Kind, name: str, layer: TableLayer = TableLayer.marts) -> None:
-    from pipelines.errors import LoyaltyError
     from pipelines.ops.new import write_scaffold
 
     try:

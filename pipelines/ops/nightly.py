@@ -16,6 +16,7 @@ from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.landing import check_landing
+from pipelines.intake.regular_files import check_regular_files
 from pipelines.settings import Settings, code_version, load_settings
 from pipelines.store.home import landing_folder
 from pipelines.store.lake import Lake, Night
@@ -98,18 +99,20 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
     """Check that the night can begin, and begin it; `accept` are the expectations that a person lets pass this once.
 
     Raises:
-        BadDataError: the landing folder or a required source is missing.
+        BadDataError: the landing folder or a required source is missing, or something there is no file.
         HomeBusyError: another run works in the home.
         LoyaltyError: the home's time zone or currency changed; an accepted expectation is unknown.
     """
     settings = load_settings()
     with _step("open_night", settings):
         accepted = check_accepted(accept)
+        folder = landing_folder(settings, run_date)
+        check_regular_files(folder)
         settings.home.mkdir(parents=True, exist_ok=True)
         with exclusive_home_lock(settings.home):
             lake = Lake(settings.home)
             lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
-            check_landing(landing_folder(settings, run_date), sources().values())
+            check_landing(folder, sources().values())
             lake.open_night(run_date, run_id, accepted)
 
 

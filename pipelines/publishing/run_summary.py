@@ -88,6 +88,8 @@ def print_status(settings: Settings) -> None:
     lake = Lake(settings.home)
     nights = lake.nights()
     print(f"Home {settings.home}: time zone {settings.timezone}, currency {settings.currency}")
+    for left in lake.open_nights():
+        print(f"  {left} was begun and is not finished: it runs now, or it broke off; then run it again.")
     if not nights:
         print(f"  no night yet. Landing folders: {settings.landing_dir}")
         _print_landing_warnings(settings, None)

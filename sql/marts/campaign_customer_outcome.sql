@@ -32,14 +32,14 @@ placed AS (
             <= DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) + 1
 ),
 
-pre_period AS (  -- whether the data reach back over all the days before
+assigned AS (  -- with whether the data reach back over all the days before
     SELECT
-        campaign_customer.campaign_id,
-        campaign_customer.customer_id,
-        DATE_DIFF('day', history_begin.first_date, campaign_customer.assigned_date)
-        > DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) AS is_known
-    FROM campaign_customer
-    CROSS JOIN history_begin
+        c.*,
+        DATE_DIFF('day', c.assigned_date, c.window_end_date) AS window_days,
+        DATE_DIFF('day', h.first_date, c.assigned_date)
+        > DATE_DIFF('day', c.assigned_date, c.window_end_date) AS is_known
+    FROM campaign_customer AS c
+    CROSS JOIN history_begin AS h
 ),
 
 summed AS (
@@ -59,30 +59,21 @@ summed AS (
 )
 
 SELECT
-    campaign_customer.campaign_id,
-    campaign_customer.customer_id,
-    campaign_customer.arm,
-    campaign_customer.assigned_date,
-    campaign_customer.window_end_date,
-    DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) AS window_days,
-    CAST(COALESCE(summed.order_count, 0) AS BIGINT) AS order_count,
-    CAST(COALESCE(summed.revenue, 0) AS DECIMAL(18, 2)) AS revenue,
+    a.campaign_id,
+    a.customer_id,
+    a.arm,
+    a.assigned_date,
+    a.window_end_date,
+    a.window_days,
+    CAST(COALESCE(s.order_count, 0) AS BIGINT) AS order_count,
+    CAST(COALESCE(s.revenue, 0) AS DECIMAL(18, 2)) AS revenue,
+    CASE WHEN COALESCE(s.days_without_margin, 0) = 0 THEN CAST(COALESCE(s.gross_margin, 0) AS DECIMAL(18, 2)) END
+        AS gross_margin,
+    CASE WHEN a.is_known THEN CAST(COALESCE(s.pre_order_count, 0) AS BIGINT) END AS pre_order_count,
+    CASE WHEN a.is_known THEN CAST(COALESCE(s.pre_revenue, 0) AS DECIMAL(18, 2)) END AS pre_revenue,
     CASE
-        WHEN COALESCE(summed.days_without_margin, 0) = 0
-            THEN CAST(COALESCE(summed.gross_margin, 0) AS DECIMAL(18, 2))
-    END AS gross_margin,
-    CASE WHEN pre_period.is_known THEN CAST(COALESCE(summed.pre_order_count, 0) AS BIGINT) END AS pre_order_count,
-    CASE WHEN pre_period.is_known THEN CAST(COALESCE(summed.pre_revenue, 0) AS DECIMAL(18, 2)) END AS pre_revenue,
-    CASE
-        WHEN pre_period.is_known AND COALESCE(summed.pre_days_without_margin, 0) = 0
-            THEN CAST(COALESCE(summed.pre_gross_margin, 0) AS DECIMAL(18, 2))
+        WHEN a.is_known AND COALESCE(s.pre_days_without_margin, 0) = 0
+            THEN CAST(COALESCE(s.pre_gross_margin, 0) AS DECIMAL(18, 2))
     END AS pre_gross_margin
-FROM campaign_customer
-INNER JOIN pre_period
-    ON
-        campaign_customer.campaign_id = pre_period.campaign_id
-        AND campaign_customer.customer_id = pre_period.customer_id
-LEFT JOIN summed
-    ON
-        campaign_customer.campaign_id = summed.campaign_id
-        AND campaign_customer.customer_id = summed.customer_id
+FROM assigned AS a
+LEFT JOIN summed AS s ON a.campaign_id = s.campaign_id AND a.customer_id = s.customer_id

@@ -96,7 +96,6 @@ def test_nobody_sees_anything_before_the_commit(load_dag_file):
     dag = load_dag_file().dag
     for task_id in ("publish_warehouse", "export_campaigns", "write_report"):
         assert "commit" in {task.task_id for task in dag.task_dict[task_id].get_flat_relatives(upstream=True)}
-    assert dag.max_active_runs == 1
     assert not dag.catchup
 
 
@@ -179,29 +178,85 @@ def test_a_night_waits_while_another_run_works_in_the_home(load_dag_file, tmp_pa
         opened.poke(context)
 
 
-@pytest.mark.parametrize(
-    ("earlier", "of_the_open_night", "waits"), [(None, 0, False), ("run", 0, True), (None, 1, True)]
-)
-def test_a_night_waits_for_another_that_is_on(load_dag_file, tmp_path, earlier, of_the_open_night, waits):
-    opened = load_dag_file().dag.get_task("open_night")
+def of_run(
+    run_type: str, run_id: str, home: Path, on: tuple[str, ...] = (), earlier: str | None = None
+) -> dict[str, Any]:
+    """The context of a run beside others: the runs that are running, and one of an earlier interval that is."""
+
+    def count(dag_id: str, run_ids: list[str], states: list[str]) -> int:
+        assert (dag_id, states) == ("loyalty_nightly", ["running"])
+        with (home / ".lock").open("w") as lock, pytest.raises(BlockingIOError):  # so that nobody begins meanwhile
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return len(set(run_ids) & set(on))
+
+    before = SimpleNamespace(run_id=earlier) if earlier else None
+    ti = SimpleNamespace(get_dr_count=count, get_previous_dagrun=lambda state: before)
+    start = datetime(2025, 5, 1, 12, tzinfo=UTC)
+    context = scheduled(start, run_type, "2025-05-01" if run_type == "manual" else None)
+    return context | {"logical_date": start, "run_id": run_id, "ti": ti}
+
+
+@pytest.fixture
+def open_night(tmp_path: Path) -> Path:
+    """A home with a night that the run `tonight` began."""
     draft = tmp_path / "home" / "lake" / "drafts" / "2025-06-01"
     draft.mkdir(parents=True)
     (draft / "run.json").write_text('{"run_id": "tonight", "token": "x"}')
-    asked = []
-    ti = SimpleNamespace(
-        get_previous_dagrun=lambda state: earlier,
-        get_dr_count=lambda dag_id, run_ids, states: asked.append((dag_id, run_ids, states)) or of_the_open_night,
-    )
-    start = datetime(2025, 5, 1, 3, tzinfo=UTC)
-    context = scheduled(start, "backfill") | {"logical_date": start, "run_id": "backfill", "ti": ti}
-    if waits:
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill", "manual"])
+@pytest.mark.parametrize(("on", "earlier"), [(("tonight",), None), ((), "earlier"), ((), None)])
+def test_a_night_waits_for_the_one_that_is_on_and_a_persons_for_none_that_only_waits(
+    load_dag_file, open_night, run_type, on, earlier
+):
+    opened = load_dag_file().dag.get_task("open_night")
+    context = of_run(run_type, "mine", open_night, on, earlier)
+    if on or (earlier and run_type != "manual"):
         assert opened.poke(context) is False
-    else:
-        with pytest.raises(Exception, match="no such landing folder"):
-            opened.poke(context)
-        with pytest.raises(Exception, match="no such landing folder"):  # cleared and begun again: it goes first
-            opened.poke(context | {"run_id": "tonight", "ti": None})
-    assert asked == [("loyalty_nightly", ["tonight"], ["running"])]
+        return
+    with pytest.raises(Exception, match="no such landing folder"):  # it begins
+        opened.poke(context)
+
+
+def test_a_night_that_was_cleared_begins_again_before_all_others(load_dag_file, open_night):
+    opened = load_dag_file().dag.get_task("open_night")
+    with pytest.raises(Exception, match="no such landing folder"):
+        opened.poke(of_run("scheduled", "tonight", open_night, ("tonight",), "earlier"))
+
+
+@pytest.mark.parametrize("first", ["scheduled", "manual"])
+def test_of_two_runs_that_are_triggered_at_once_the_second_waits_until_the_first_is_through(
+    load_dag_file, retailer, first
+):
+    from pipelines.store.lake import Lake
+
+    retailer.deliver("2025-05-01")
+    opened = load_dag_file("America/New_York").dag.get_task("open_night")
+    runs = ("one", "two")
+    assert opened.poke(of_run(first, "one", retailer.home, runs)) is True
+    assert opened.poke(of_run("manual", "two", retailer.home, runs)) is False
+    assert Lake(retailer.home).open_runs() == ["one"]
+    assert opened.poke(of_run("manual", "two", retailer.home, ("two",))) is True  # the first has failed
+    assert Lake(retailer.home).open_runs() == ["two"]
+
+
+def test_a_night_that_waits_for_its_folder_keeps_no_other_from_beginning(load_dag_file):
+    assert load_dag_file().dag.max_active_runs > 1
+
+
+def test_a_mistyped_home_is_named_and_not_made(load_dag_file, tmp_path):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match=f"there is no home {tmp_path}/home"):
+        load_dag_file().dag.get_task("open_night").poke(of_run("scheduled", "mine", tmp_path))
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_date_that_no_night_can_have_is_refused(load_dag_file, day):
+    with pytest.raises(LoyaltyError, match="nights are from 1970-01-01 to 2199-12-31"):
+        load_dag_file().business_date(scheduled(None, "manual", day))
 
 
 def test_a_scheduled_night_waits_for_its_folder_and_one_that_a_person_starts_does_not(load_dag_file):

@@ -1,0 +1,91 @@
+"""Settings: a name that is none is refused with the nearest, and a path in settings.env is the home's."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.errors import LoyaltyError
+from pipelines.settings import Settings, load_settings
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("LOYALTY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LOYALTY_HOME", str(tmp_path))
+    return tmp_path
+
+
+def settings_of(home: Path, lines: str | bytes) -> Settings:
+    (home / "settings.env").write_bytes(lines.encode() if isinstance(lines, str) else lines)
+    load_settings.cache_clear()
+    try:
+        return load_settings()
+    finally:
+        load_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "LOYALTY_CURENCY=EUR",
+            r"settings\.env: .* no setting LOYALTY_CURENCY\. Did you mean LOYALTY_CURRENCY\?",
+        ),
+        ("CURRENCY=EUR", r"no setting CURRENCY\. Did you mean LOYALTY_CURRENCY\?"),
+        ("# ours\nLOYALTY_HOME=/srv/b", r"settings\.env: LOYALTY_HOME can't stand here"),
+        ("LOYALTY_CURRENCY: EUR", r"settings\.env, line 1: no setting; write it like"),
+        ("LOYALTY_TIMEZONE=UTC\nLOYALTY_CURRENCY", r"settings\.env, line 2: no setting"),
+        ("LOYALTY_CONTROL_SALT=Ü".encode("latin-1"), r"settings\.env is not in UTF-8"),
+        ("SOMETHING_ELSE_ALTOGETHER=1", r"The README lists all settings"),
+    ],
+)
+def test_a_line_that_sets_nothing_is_refused_by_name(home, lines, message):
+    with pytest.raises(LoyaltyError, match=message):
+        settings_of(home, lines)
+
+
+def test_a_setting_in_the_environment_that_there_is_not_is_refused(home, monkeypatch):
+    monkeypatch.setenv("LOYALTY_KEEP_NIGHT_DAYS", "3")
+    with pytest.raises(LoyaltyError, match=r"the environment: .*_NIGHT_DAYS\. Did you mean LOYALTY_KEEP_NIGHTS_DAYS"):
+        settings_of(home, "")
+
+
+def test_names_are_known_in_any_case_and_comments_and_quotes_may_be_there(home, monkeypatch):
+    monkeypatch.setenv("loyalty_timezone", "Europe/Berlin")
+    for mark in ("", "\ufeff"):  # Windows' editors begin a file with it
+        settings = settings_of(home, f"{mark}loyalty_currency='EUR'  # euros\n\n# our shop\nexport LOYALTY_THREADS=3")
+        assert (settings.currency, settings.timezone, settings.threads) == ("EUR", "Europe/Berlin", 3)
+
+
+@pytest.mark.parametrize("name", ["LANDING", "CONTRACTS", "CAMPAIGNS"])
+def test_an_empty_path_is_refused(home, name):
+    with pytest.raises(ValidationError, match=f"{name.lower()}\n.*is empty"):
+        settings_of(home, f"LOYALTY_{name}=\n")
+
+
+def test_a_settings_file_that_is_no_file_is_refused(home):
+    os.mkfifo(home / "settings.env")
+    load_settings.cache_clear()
+    with pytest.raises(LoyaltyError, match=r"settings\.env is no file"):
+        load_settings()
+
+
+def test_a_relative_path_in_settings_env_is_the_homes_and_one_in_the_environment_is_the_current_folders(
+    home, monkeypatch
+):
+    here = home / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    names = ("landing", "contracts", "campaigns")
+    lines = "".join(f"LOYALTY_{name.upper()}=files/{name}\n" for name in names)
+    settings = settings_of(home, lines)
+    assert [getattr(settings, name) for name in names] == [home / "files" / name for name in names]
+    monkeypatch.setenv("LOYALTY_LANDING", "inbox")
+    monkeypatch.setenv("HOME", "/root")
+    settings = settings_of(home, lines.replace("files/campaigns", "~/campaigns.yaml"))
+    assert (settings.landing_dir, settings.campaigns) == (here / "inbox", Path("/root/campaigns.yaml"))
+    monkeypatch.delenv("LOYALTY_LANDING")
+    assert settings_of(home, "").landing_dir == home / "landing"
