@@ -24,6 +24,7 @@ from open_data_contract_standard.model import (
     Server,
 )
 
+from pipelines.column_types import COLUMN_TYPE, holds_all_of
 from pipelines.dialect import Dialect, read_dialect
 from pipelines.errors import LoyaltyError
 from pipelines.settings import ROOT, load_settings
@@ -178,7 +179,6 @@ def _former_names(column: str, names: Any) -> tuple[str, ...]:
 
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_TYPES = re.compile(r"VARCHAR|BLOB|BOOLEAN|DATE|TIMESTAMP WITH TIME ZONE|INTEGER|BIGINT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
 
 
 def header_name(name: str) -> str:
@@ -192,7 +192,7 @@ def _check_columns(columns: tuple[Column, ...]) -> None:
     for column in columns:
         if not _NAME.fullmatch(column.name):
             raise ValueError(f"column {column.name!r}: a name is of lower-case letters, digits and underscores")
-        if not _TYPES.fullmatch(column.type):
+        if not COLUMN_TYPE.fullmatch(column.type):
             raise ValueError(f"column {column.name}: the physicalType {column.type!r} is none that is known")
         for name in {column.name, *map(header_name, column.former_names)}:
             if meaning.setdefault(name, column.name) != column.name:
@@ -341,7 +341,7 @@ def _check_replaces(replaced: Contract | None, own: Contract, path: Path) -> Non
         raise ContractError(f"{path}: columns that the pipeline reads are missing: {', '.join(missing)}")
     types = {column.name: column.type for column in own.columns}
     for column in replaced.columns:
-        if not _holds_all_of(types[column.name], column.type):
+        if not holds_all_of(types[column.name], column.type):
             raise ContractError(
                 f"{path}: column {column.name} is {types[column.name]}, which can't hold every value of the "
                 f"{column.type} that the pipeline counts on; a wider type of the same kind may replace it"
@@ -350,20 +350,6 @@ def _check_replaces(replaced: Contract | None, own: Contract, path: Path) -> Non
         raise ContractError(f"{path}: the key must be {', '.join(replaced.key)}")
     if unmarked := sorted(set(replaced.personal_columns) - set(own.personal_columns)):
         raise ContractError(f"{path}: must be marked as personal: {', '.join(unmarked)}")
-
-
-_WHOLE = ("INTEGER", "BIGINT")  # types of whole numbers, the narrower first
-
-
-def _holds_all_of(own: str, project: str) -> bool:
-    """Whether a type is the project's, or a wider one of the same kind."""
-    if own in _WHOLE and project in _WHOLE:
-        return _WHOLE.index(own) >= _WHOLE.index(project)
-    decimals = [re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", name) for name in (own, project)]
-    if all(decimals):
-        (digits, scale), (least_digits, least_scale) = (tuple(map(int, found.groups())) for found in decimals if found)
-        return scale >= least_scale and digits - scale >= least_digits - least_scale
-    return own == project
 
 
 @cache

@@ -18,7 +18,7 @@ from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.landing import check_landing
 from pipelines.intake.regular_files import check_regular_files
 from pipelines.settings import Settings, code_version, load_settings
-from pipelines.store.home import landing_folder
+from pipelines.store.home import check_identity, landing_folder
 from pipelines.store.lake import Lake, Night
 from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 from pipelines.store.manifest import Manifest
@@ -111,7 +111,7 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
         settings.home.mkdir(parents=True, exist_ok=True)
         with exclusive_home_lock(settings.home):
             lake = Lake(settings.home)
-            lake.check_identity({"time zone": settings.timezone, "currency": settings.currency})
+            check_identity(settings.home, {"time zone": settings.timezone, "currency": settings.currency})
             check_landing(folder, sources().values())
             lake.open_night(run_date, run_id, accepted)
 

@@ -4,12 +4,15 @@ Every room asks here for a path in the home; inside the lake, the Lake knows. (A
 pipelines.ops, and pipelines.settings reads settings.env.)
 """
 
+import json
 import re
 import shutil
 from datetime import date
 from pathlib import Path
 
+from pipelines.errors import LoyaltyError
 from pipelines.settings import Settings
+from pipelines.store.files import write_atomically
 
 
 def lake_folder(home: Path) -> Path:
@@ -91,3 +94,22 @@ def remove_leftovers(home: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def check_identity(home: Path, identity: dict[str, str]) -> None:
+    """Refuse a home that was filled with another time zone or currency than the settings now have.
+
+    Raises:
+        LoyaltyError: one of them changed; stored dates and amounts would mean something else.
+    """
+    path = lake_folder(home) / "home.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(path, json.dumps(identity, sort_keys=True).encode())
+        return
+    for name, value in json.loads(path.read_bytes()).items():
+        if identity[name] != value:
+            raise LoyaltyError(
+                f"{home}: this home was filled with {name} {value}, the settings now say {identity[name]}. Stored dates "
+                "and amounts would change their meaning: set it back, or load the landing folders into a new home."
+            )

@@ -148,25 +148,6 @@ class Lake:
         """Committed nights that rest on an outdated version of an earlier night, oldest first."""
         return stale(self.heads())
 
-    def check_identity(self, identity: dict[str, str]) -> None:
-        """Refuse a home that was filled with another time zone or currency than the settings now have.
-
-        Raises:
-            LoyaltyError: one of them changed; stored dates and amounts would mean something else.
-        """
-        path = self.root / "home.json"
-        if not path.exists():
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_atomically(path, json.dumps(identity, sort_keys=True).encode())
-            return
-        for name, value in json.loads(path.read_bytes()).items():
-            if identity[name] != value:
-                raise LoyaltyError(
-                    f"{self.home}: this home was filled with {name} {value}, the settings now say "
-                    f"{identity[name]}. Stored dates and amounts would change their meaning: set it back, or load "
-                    "the landing folders into a new home."
-                )
-
     def open_night(self, night: date, run_id: str, accepted: tuple[str, ...] = ()) -> "Night":
         """Begin `night` anew for one run; every other unfinished night can no longer commit.
 

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.settings import load_settings
+from pipelines.store.home import check_identity
 from pipelines.store.lake import CommittedNight, Lake, Night, run_token
 from pipelines.store.manifest import Backtest, TableState
 
@@ -155,11 +156,11 @@ def test_a_backtest_begins_without_what_a_killed_one_left(tmp_path):
 def test_a_home_keeps_the_time_zone_and_the_currency_that_it_was_filled_with(tmp_path, name):
     identity = {"time zone": "UTC", "currency": "EUR"}
     for _ in range(2):
-        Lake(tmp_path).check_identity(identity)
+        check_identity(tmp_path, identity)
     with pytest.raises(
         LoyaltyError, match=f"this home was filled with {name} {identity[name]}, the settings now say x"
     ):
-        Lake(tmp_path).check_identity(identity | {name: "x"})
+        check_identity(tmp_path, identity | {name: "x"})
 
 
 def test_a_home_whose_time_zone_changed_is_refused(retailer, monkeypatch):
