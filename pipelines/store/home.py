@@ -110,6 +110,7 @@ def check_identity(home: Path, identity: dict[str, str]) -> None:
     for name, value in json.loads(path.read_bytes()).items():
         if identity[name] != value:
             raise LoyaltyError(
-                f"{home}: this home was filled with {name} {value}, the settings now say {identity[name]}. Stored dates "
-                "and amounts would change their meaning: set it back, or load the landing folders into a new home."
+                f"{home}: this home was filled with {name} {value}, the settings now say {identity[name]}. Stored "
+                "dates and amounts would change their meaning: set it back, or load the landing folders into a new "
+                "home."
             )
