@@ -19,7 +19,7 @@ def spends(customers: int, seed: int) -> pd.DataFrame:
             "days_since_last_order": quarters_ago * HORIZON + rng.integers(0, 90, customers),
             "days_since_first_order": rng.integers(360, 900, customers),
             "order_day_count_365d": orders[:, :4].sum(axis=1),
-            "revenue_365d": spend[:, :4].sum(axis=1),
+            "spend_365d": spend[:, :4].sum(axis=1),
             "spend_last": spend[:, 3],
             "spend_before": spend[:, 2],
             "spend_next": spend[:, 4],

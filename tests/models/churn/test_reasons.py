@@ -12,8 +12,8 @@ CUSTOMER = {
     "days_since_last_order": [74, 74, 10, 300, 20],
     "mean_days_between_orders": [21.4, None, 21.4, 0.3, 1.0],
     "order_count_180d": [1, 2, 9, 0, 9],
-    "revenue_90d": [5.0, 5.0, 50.0, 0.0, -4.0],
-    "revenue_365d": [100.0, 10.0, 100.0, 0.0, 100.0],
+    "spend_90d": [5.0, 5.0, 50.0, 0.0, -4.0],
+    "spend_365d": [100.0, 10.0, 100.0, 0.0, 100.0],
     "days_since_first_order": [400, 74, 400, 301, 20],
     "return_count": [1, 0, 2, 0, 3],
 }
@@ -35,7 +35,7 @@ def words(of: Effects, columns: dict[str, list] = CUSTOMER) -> list[tuple[str | 
 
 
 def test_the_strongest_topic_comes_first_and_three_at_most():
-    of = effects(return_count=0.2, days_since_last_order=0.9, revenue_90d=0.4, order_count_180d=0.5)
+    of = effects(return_count=0.2, days_since_last_order=0.9, spend_90d=0.4, order_count_180d=0.5)
     assert words(of)[0] == (
         "no order for 74 days (usually every 21)",
         "only 1 order in the last 180 days",
@@ -51,7 +51,7 @@ def test_words_are_given_only_where_they_are_true():
         "no order for 300 days (usually every 1)",
         "no order for 20 days (usually every 1)",
     ]
-    assert [row[0] for row in words(effects(revenue_365d=1.0))] == [
+    assert [row[0] for row in words(effects(spend_365d=1.0))] == [
         "spends less: 5% of the year's spend in the last 90 days",
         None,  # half of the year's spend lies in its last quarter
         None,

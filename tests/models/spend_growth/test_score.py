@@ -20,7 +20,7 @@ def test_scores_are_the_same_in_batches_and_whatever_the_units(fit):
     assert (np.concatenate(parts) == whole).all()
     assert whole.min() >= 0.001
     assert whole.max() <= 0.999
-    money = ["revenue_365d", "spend_last", "spend_before", "spend_next", "spend_last_complete"]
+    money = ["spend_365d", "spend_last", "spend_before", "spend_next", "spend_last_complete"]
     train, test, scored = (
         f.assign(**{name: f[name] * 100 for name in money}) for f in (spends(900, 1), spends(900, 2), frame)
     )

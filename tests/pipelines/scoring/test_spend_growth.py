@@ -95,7 +95,7 @@ def test_drift_is_counted_over_batches_and_against_the_customers_of_the_fit(made
     assert {name for name in drift if name.startswith("psi_")} == {
         f"psi_{name}"
         for name in (
-            *("days_since_last_order", "days_since_first_order", "order_day_count_365d", "revenue_365d"),
+            *("days_since_last_order", "days_since_first_order", "order_day_count_365d", "spend_365d"),
             *("spend_last", "spend_before", "score"),
         )
     }
