@@ -107,7 +107,7 @@ class Contract:
     rules: tuple[Rule, ...] = ()
     load: Literal["delta", "full"] = "delta"
     required: bool = False
-    dialect: Dialect = Dialect()
+    dialect: Dialect = field(default_factory=Dialect)
     expectations: tuple[Expectation, ...] = field(default=(), repr=False)
     control_amount: str | None = field(default=None, repr=False)
     published: Literal["table", "view"] | None = field(default=None, repr=False)
