@@ -36,7 +36,7 @@ def value(column: Column, n: int) -> str:
     if column.values:
         return column.values[n % len(column.values)]
     if column.type.startswith("DECIMAL"):
-        return f"{n % 5 + 1}"
+        return f"{-(n % 5 + 1) if column.name == 'points' else n % 5 + 1}"  # what is spent is below zero
     return VALUES.get(column.type, lambda n: f"{column.name[:4]}-{n:03d}")(n)
 
 

@@ -92,7 +92,12 @@ def spent_more(shop, since: int) -> tuple[list[float], list[float | None]]:
     spent = {f"a{n}": {-29: 10, -15: 5, -5: 7 if n < 3 else 3, 3: 9 if n == 1 else -4} for n in range(1, 6)}
     spent |= {f"b{n}": {-29: 10, -5: 1} for n in range(1, 6)} | {"till": {-29: 1, -15: 1, -5: 99, 3: 999}}
     days = [
-        {"customer_id": name, "business_date": shop.origin + timedelta(day), "net_revenue": amount, "order_count": 1}
+        {
+            "customer_id": name,
+            "business_date": shop.origin + timedelta(day),
+            "net_spend": max(amount, 0),
+            "order_count": 1,
+        }
         for name, amounts in spent.items()
         for day, amount in amounts.items()
         if day >= since

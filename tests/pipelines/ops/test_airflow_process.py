@@ -22,7 +22,7 @@ def fails(dag, because):
         return SimpleNamespace(state="failed", get_task_instances=lambda: dag.tasks)
 
     dag.test = test
-    assert cli._run_night(dag, date(2017, 12, 1)) is False
+    assert cli._run_night(dag, date(2017, 12, 1), []) is False
 
 
 def test_what_goes_wrong_within_airflow_is_said_and_what_our_steps_say_is_said_once(dag, capsys):

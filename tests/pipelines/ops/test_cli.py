@@ -85,6 +85,7 @@ def test_a_schedule_that_is_none_is_an_error_that_names_the_setting(tmp_path, se
 def test_a_broken_contract_is_named_by_status_without_a_traceback(tmp_path):
     (tmp_path / "contracts" / "sources").mkdir(parents=True)
     (tmp_path / "contracts" / "sources" / "surveys.yaml").write_text("schema: [")
+    (tmp_path / "home").mkdir()
     failed = subprocess.run(
         [sys.executable, "-m", "pipelines.ops.cli", "status", "--home", str(tmp_path / "home")],
         env=os.environ | {"LOYALTY_CONTRACTS": str(tmp_path / "contracts")},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_an_expectation_that_was_not_met_is_said_in_words(retailer, monkeypatch)
     ]
     rows.append(rows[0] | {"source": "contacts", "is_met": True})
     monkeypatch.setattr(night_warnings, "_rows", lambda table, *_: rows if table == "batch_expectation" else [])
-    said = night_warnings._expectation_warnings(None, None)
+    said = night_warnings._expectation_warnings(None, SimpleNamespace(accepted=()))
     assert [words.split(" is not met")[0] for words in said] == [
         "receipts: expectation newest_event",
         "receipts: expectation volume_low",

@@ -54,9 +54,15 @@ def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_byte
 def test_the_model_is_fitted_on_the_3000_customers_with_the_lowest_md5(made_up: Shop):
     customers = "SELECT 'c' || n AS customer_id, md5('c' || n) AS draw FROM range(3100) AS r(n)"
     made_up.engine.materialise("sampled_customer", customers)
-    made_up.engine.materialise(
-        "sampled_day", f"SELECT customer_id, DATE '{NIGHT}' AS business_date, 1 AS net_spend FROM sampled_customer"
+    day = (
+        f"SELECT customer_id, DATE '{NIGHT}' AS business_date, 1 AS sale_revenue, 1 AS net_spend FROM sampled_customer"
     )
+    made_up.engine.materialise("sampled_day", day)
+    made_up.engine.materialise("pattern_date", f"SELECT DATE '{NIGHT}' AS as_of_date")
+    nothing = (
+        "SELECT customer_id, business_date, business_date AS as_of_date, 0 AS revenue FROM sampled_day WHERE FALSE"
+    )
+    made_up.engine.materialise("taken_back", nothing)
     drawn = made_up.engine.rows(f"SELECT customer_id FROM ({query('fits/purchase_day')}) ORDER BY customer_id")
     lowest = "SELECT customer_id FROM sampled_customer ORDER BY draw LIMIT 3000"
     assert drawn == made_up.engine.rows(f"FROM ({lowest}) ORDER BY customer_id")
