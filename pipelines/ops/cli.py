@@ -99,6 +99,17 @@ def demo(home: Home = None) -> None:
         print(f"  note: {note}")
 
 
+def _nights(day: date | None, first: date | None, last: date | None) -> list[date]:
+    """The nights that --date, or --from and --to, ask for, in order."""
+    if day is not None and first is None and last is None:
+        first = last = day
+    elif day is not None or first is None or last is None:
+        raise typer.BadParameter("give --date, or --from and --to")
+    if nights := [first + timedelta(n) for n in range((last - first).days + 1)]:
+        return nights
+    raise typer.BadParameter("--to is before --from")
+
+
 @app.command()
 def run(
     day: Annotated[
@@ -118,15 +129,9 @@ def run(
     home: Home = None,
 ) -> None:
     """Run a night, or several in order, by the same Airflow DAG that the scheduler runs."""
-    if day is not None and first is None and last is None:
-        first = last = day
-    elif day is not None or first is None or last is None:
-        raise typer.BadParameter("give --date, or --from and --to")
-    if last < first:
-        raise typer.BadParameter("--to is before --from")
-    if accept and first != last:
+    nights = _nights(day, first, last)
+    if accept and len(nights) > 1:
         raise typer.BadParameter("--accept is for one night: give --date")
-    nights = [first + timedelta(n) for n in range((last - first).days + 1)]
     settings = _settings(home)
     if not settings.landing_dir.is_dir():
         print(f"Error: {settings.landing_dir}: no such folder. Deliver the night's extracts there.", file=sys.stderr)
@@ -139,12 +144,10 @@ def run(
     from pipelines.store.lake import Lake
 
     outlast_readers()
-    meter = None
     if measure:
         from pipelines.ops.bench import Meter
 
-        meter = Meter()
-        nightly.listeners.append(meter)
+        nightly.listeners.append(meter := Meter())
     try:
         with nightly_dag(settings) as dag:
             end_at_once_on_signals(dag.tasks, "`loyalty status` names a night that is not finished; run it again.")
@@ -159,7 +162,7 @@ def run(
     except HomeBusyError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
-    if measure and meter:
+    if measure:
         measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
 
 

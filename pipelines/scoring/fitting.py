@@ -195,7 +195,7 @@ def _last_night(engine: DuckDBEngine, day: date, settings: Settings) -> date:
 
 
 def register_pattern_date(engine: DuckDBEngine, day: date, settings: Settings) -> None:
-    """Make pattern_date a day as of which purchases are told; taken_back is then what had come back by it."""
+    """Make pattern_date the day as of which purchases are counted; taken_back is then what had come back by it."""
     engine.register_arrow("pattern_date", pa.table({"as_of_date": pa.array([day], pa.date32())}))
     engine.register_arrow("feature_date", feature_dates([day], settings))
 
