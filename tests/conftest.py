@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
@@ -20,6 +21,10 @@ from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import parameters
 
 TESTS = Path(__file__).parent
+# No test depends on how fast the machine is.
+hypothesis_settings.register_profile("repo", deadline=None)
+hypothesis_settings.load_profile("repo")
+
 HEADERS = {
     "crm_customers": "customer_id,registered_at",
     "receipts": "receipt_id,issued_at,total_amount",
