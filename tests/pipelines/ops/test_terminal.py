@@ -14,6 +14,12 @@ from pipelines.settings import ROOT
 NIGHT = "2025-06-30"
 
 
+def _signals_as_in_a_terminal() -> None:
+    """A suite in the background ignores Ctrl-C, and its children would."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def new_home(home: Path) -> Path:
     folder = home / "landing" / NIGHT
     folder.mkdir(parents=True)
@@ -30,7 +36,7 @@ def loyalty(home: Path, *arguments: str, **options: object) -> subprocess.Popen[
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **options,
+        **{"preexec_fn": _signals_as_in_a_terminal, **options},
     )
 
 
