@@ -5,6 +5,7 @@ extracts under their own names, data files of the lake under new names, which th
 repeated, so the same command finishes an erasure that was broken off.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,18 +14,27 @@ from pathlib import Path
 from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import add_erased, read_erased
-from pipelines.intake.landing import extract_files
+from pipelines.intake.landing import extract_files, unread_files
 from pipelines.privacy.exports import count_in_exports, redact_exports, write_removals_of
 from pipelines.privacy.lake_files import count_in_lake, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
 from pipelines.privacy.record import Erasure, keep_open, open_erasure, write_record
-from pipelines.privacy.redact import Rewritten, persons_rows, redact_extract
+from pipelines.privacy.redact import Rewritten, persons_rows, redact_extract, redact_page
 from pipelines.privacy.verify import Find, verify_erasure
 from pipelines.publishing.warehouse import rebuild_warehouses
 from pipelines.settings import Settings
-from pipelines.store.home import removals_folder
+from pipelines.store.home import quality_folder, removals_folder, reports_folder
 from pipelines.store.lake import Lake
 from pipelines.store.locks import exclusive_home_lock
+
+# Text and Parquet, by whose names a file can be written anew; what is none of these is only searched.
+_ENDING = re.compile(r"(?i)\.(?:csv|txt|tsv|dat|parquet)(?:\.gz)?$|(?:^|/)[^./]+$")
+
+# What no search looks for; people are told, since "nothing found" is no more than what was looked for.
+_NEVER_SOUGHT = (
+    "a first name, family name or patronymic alone; initials; a name or a number spelled in other letters, or with "
+    "a misspelling; ids of under 6 characters (10 digits) outside columns of ids; pictures; Airflow's own logs"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class Outcome:
     removals: Path | None = None
     files_searched: int = 0
     found: tuple[Find, ...] = ()
+    unsought: tuple[str, ...] = ()
 
 
 def erase(
@@ -75,7 +86,8 @@ def erase(
         removals = _finish(erasure, lake, settings)
         left_out = (*not_searched, removals_folder(settings.home))  # removals hold addresses until imported
         files, found = verify_erasure(settings, erasure.person, left_out)
-        return Outcome(ids, changes, erasure.shared, removals, files, tuple(found))
+        unsought = tuple(sorted(erasure.person.unsought))
+        return Outcome(ids, changes, erasure.shared, removals, files, tuple(found), unsought)
 
 
 def _close_nights(lake: Lake, discard_open: bool) -> None:
@@ -117,6 +129,7 @@ def _count(person: Person, lake: Lake, settings: Settings) -> dict[str, int]:
     }
     found |= count_in_lake(person, lake)
     found |= count_in_exports(person, settings)
+    found |= {str(page.relative_to(settings.home)): redact_page(page, person, keep=False) for page in _pages(settings)}
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -138,6 +151,8 @@ def _finish(erasure: Erasure, lake: Lake, settings: Settings) -> Path | None:
         redact_extract(path, contract, person, keep)
     rewrite_lake(erasure, lake)
     redact_exports(person, settings)
+    for page in _pages(settings):
+        redact_page(page, person, keep=True)
     rebuild_warehouses(lake, erasure.request.split(".")[1], settings)
     lake.collect_garbage()
     write_record(lake, erasure)
@@ -145,12 +160,21 @@ def _finish(erasure: Erasure, lake: Lake, settings: Settings) -> Path | None:
 
 
 def _extracts(settings: Settings) -> list[tuple[Path, Contract]]:
-    """All extracts of all landing folders, loaded or not."""
+    """All extracts of all landing folders, loaded or not, and what may be a source's though no night reads it."""
     found = []
     for folder in sorted(path for path in settings.landing_dir.glob("*") if path.is_dir()):
         for name, contract in sources().items():
             found += [(path, contract) for path in extract_files(folder, name)]
-    return found
+        unread = [file for file in unread_files(folder, sources()) if file.source and _ENDING.search(file.name)]
+        found += [(folder / file.name, sources()[file.source]) for file in unread if file.source]
+    return [(path, contract) for path, contract in found if path.is_file()]
+
+
+def _pages(settings: Settings) -> list[Path]:
+    """The pages of reports and of Data Docs, and what lies beside them."""
+    folders = (reports_folder(settings.home), quality_folder(settings.home))
+    paths = (path for folder in folders for path in sorted(folder.rglob("*")))
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
 def summary(outcome: Outcome) -> Iterator[str]:
@@ -172,3 +196,4 @@ def summary(outcome: Outcome) -> Iterator[str]:
         yield f"STILL THERE: {find.path}: {find.what}"
     if not outcome.found:
         yield f"{outcome.files_searched:,} files searched, nothing of the person found (the removals were left out)."
+    yield f"Not looked for: {'; '.join((*outcome.unsought, _NEVER_SOUGHT))}."

@@ -10,7 +10,7 @@ import duckdb
 from pipelines.contracts import sources
 from pipelines.engines.sql import identifier
 from pipelines.intake.erased import NO_VALUES, person_columns, redaction_sql
-from pipelines.privacy.person import Person, exact_id, rows_of
+from pipelines.privacy.person import Person, exact_id, is_other_id, rows_of
 from pipelines.privacy.record import Erasure
 from pipelines.privacy.redact import Redaction, Rewritten, redact_parquet, rows_to_redact
 from pipelines.store.lake import Lake
@@ -72,11 +72,16 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
     in_file = table_rows.columns
     columns |= {name: True for name in in_file if name.endswith("customer_id") and name not in columns}
     columns = {name: required for name, required in columns.items() if name in in_file}
-    row_goes, value_goes = redaction_sql(columns, lambda column: person.names(column, identifier(column)))
+    row_goes, value_goes = redaction_sql(columns, lambda column: person.is_named_sql(column, identifier(column)))
     if table != "crm_customers_personal":  # a text in another customer's row there is their own
-        for name, kind in zip(in_file, table_rows.types, strict=True):
-            if str(kind) == "VARCHAR" and name not in columns:
-                value_goes[name] = f"COALESCE({person.has_text(identifier(name))}, FALSE)"
+        texts = {
+            name: identifier(name)
+            for name, kind in zip(in_file, table_rows.types, strict=True)
+            if str(kind) == "VARCHAR" and name not in columns
+        }
+        for name in person.columns_to_read(rows_of([str(path)]), texts, duckdb.cursor()):
+            has_text = person.has_text(texts[name], is_id=is_other_id(name))
+            value_goes[name] = f"COALESCE({has_text}, FALSE)"
     return Redaction(row_goes, {identifier(column): sql for column, sql in value_goes.items()})
 
 

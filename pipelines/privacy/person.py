@@ -1,7 +1,7 @@
 """A person as the home knows them: all ids, cards, addresses and names, and how to recognise a value as theirs."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -10,14 +10,32 @@ import duckdb
 
 from pipelines.campaigns.channels import ADDRESSES
 from pipelines.campaigns.targets import FORMS
+from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.addresses import normal_email, normal_phone
 from pipelines.intake.erased import in_list
+from pipelines.privacy.spellings import (
+    PYTHON_WORD,
+    RE2_WORD,
+    bare_numbers,
+    is_searchable,
+    name_hint,
+    name_regex,
+    parts_of_name,
+    phone_hint,
+    phone_likes,
+    phone_regex,
+    text_hint,
+    text_like,
+    text_regex,
+    whole_words,
+    words_of,
+)
 from pipelines.settings import Settings
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import TableState
 
-PERSONAL = (*ADDRESSES, "name")
+NAMES = ("first_name", "middle_name", "last_name", "name")
 
 
 _SHORTEST_TEXT = 5  # a shorter name or token is found in much that is not about the person
@@ -38,24 +56,35 @@ def is_distinctive(identifier: str) -> bool:
     return len(identifier) >= (10 if identifier.isdigit() else 6)
 
 
+def is_other_id(column: str) -> bool:
+    """Whether a column holds ids of receipts, products and so on, whose digits may be a phone's by chance."""
+    return column.strip().lower().endswith("_id")
+
+
 @dataclass(frozen=True)
 class Person:
     """All accounts of one person.
 
-    `texts`, in lower case, are theirs wherever they stand: names, addresses in every spelling and as hashes for tools,
-    ids that can be nothing else. What another customer of the home has too is not among them.
+    `texts`, in lower case, are theirs wherever they stand: e-mail addresses, tokens, phones as they were received,
+    hashes for tools, ids that can be nothing else. `phones` (E.164, or digits of an invalid one) and `names` (words)
+    are theirs however they are written. What another customer of the home has too is not among them. `unsought` says
+    in words what else of them is not looked for in texts.
     """
 
     ids: frozenset[str]
     cards: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
+    phones: frozenset[str] = frozenset()
+    names: frozenset[tuple[str, ...]] = frozenset()
+    unsought: frozenset[str] = frozenset()
 
-    def to_json(self) -> dict[str, list[str]]:
+    def to_json(self) -> dict[str, list[Any]]:
         return {name: sorted(values) for name, values in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, list[str]]) -> "Person":
-        return cls(**{name: frozenset(values) for name, values in content.items()})
+    def from_json(cls, content: Mapping[str, list[Any]]) -> "Person":
+        names = frozenset(map(tuple, content.get("names", [])))
+        return cls(**{name: frozenset(values) for name, values in content.items() if name != "names"}, names=names)
 
     def known_as(self, column: str) -> frozenset[str]:
         """The values that a column which holds ids or cards has for the person."""
@@ -64,24 +93,82 @@ class Person:
     def is_named(self, column: str, value: str) -> bool:
         return exact_id(value) in self.known_as(column)
 
-    def names(self, column: str, value: str) -> str:
+    def is_named_sql(self, column: str, value: str) -> str:
         """SQL of whether a column of ids or cards names the person; `value` is SQL of its value."""
         text = f"REGEXP_REPLACE(TRIM(CAST({value} AS VARCHAR)), '^(\\d+)\\.0+$', '\\1')"
         return f"{text} IN {in_list(self.known_as(column))}"
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Finds the texts, as whole words."""
-        return re.compile(rf"(?<!\w)(?:{self._alternatives})(?!\w)", re.IGNORECASE)
+        """Finds them in a text; the text that is theirs is one of the groups."""
+        return re.compile(self._regex(PYTHON_WORD, with_phones=True) or r"\b\B", re.IGNORECASE)
 
-    def has_text(self, value: str) -> str:
-        """SQL of whether a text holds one of the person's texts; `value` is SQL of the text."""
-        found = rf"(?i)(?:^|[^\w])(?:{self._alternatives})(?:$|[^\w])"
-        return f"REGEXP_MATCHES({value}, {literal(found)})" if self.texts else "FALSE"
+    @cached_property
+    def pattern_in_ids(self) -> re.Pattern[str]:
+        """Finds them in an id of something else, where digits like their phone's are chance."""
+        return re.compile(self._regex(PYTHON_WORD, with_phones=False) or r"\b\B", re.IGNORECASE)
 
-    @property
-    def _alternatives(self) -> str:
-        return "|".join(re.escape(text) for text in sorted(self.texts)) or r"\b\B"
+    def text_pattern(self, column: str) -> re.Pattern[str]:
+        """What finds them in a value of this column."""
+        return self.pattern_in_ids if is_other_id(column) else self.pattern
+
+    @cached_property
+    def hint(self) -> re.Pattern[bytes]:
+        """Finds the places in bytes at which `pattern` may find something, and others."""
+        encodings = {"utf-8", *(contract.dialect.encoding for contract in sources().values())}
+        found = [hint for text in sorted(self.texts) for hint in text_hint(text, encodings)]
+        found += [hint for phone in sorted(self.phones) for hint in phone_hint(phone)]
+        found += [hint for words in sorted(self.names) for hint in name_hint(words, encodings)]
+        return re.compile(b"|".join(dict.fromkeys(found)) or rb"\b\B")
+
+    def places_in(self, raw: bytes) -> Iterator[re.Match[bytes]]:
+        """Where to look closer in bytes, whatever their case (`re` is slower by far where it ignores case itself)."""
+        return self.hint.finditer(raw.lower())
+
+    def may_be_in(self, raw: bytes) -> bool:
+        return self.hint.search(raw.lower()) is not None
+
+    def has_text(self, value: str, *, is_id: bool = False) -> str:
+        """SQL of whether a text holds something of the person; `value` is SQL of the text.
+
+        DuckDB needs some 10 ms to compile the pattern and up to 30 µs a text: ask may_have_text first.
+        """
+        regex = self._regex(RE2_WORD, with_phones=not is_id)
+        found = f"REGEXP_MATCHES({value}, {literal(f'(?i){regex}')})" if regex else "FALSE"
+        return f"CASE WHEN {self._may_have_text(value)} THEN {found} ELSE FALSE END"
+
+    def _may_have_text(self, value: str) -> str:
+        """SQL, quick, of whether a closer look at a text is worth while."""
+        found = [f"lower({value}) LIKE {literal(like)}" for text in sorted(self.texts) for like in [text_like(text)]]
+        found += [f"{value} LIKE {literal(like)}" for phone in sorted(self.phones) for like in phone_likes(phone)]
+        for words in sorted(self.names):
+            found.append(f"({' AND '.join(f'lower({value}) LIKE {literal(text_like(word))}' for word in words)})")
+        return f"({' OR '.join(found) or 'FALSE'})"
+
+    def columns_to_read(self, rows: str, texts: Mapping[str, str], connection: duckdb.DuckDBPyConnection) -> set[str]:
+        """Of some columns, those in which one text at least is worth a closer look.
+
+        Args:
+            rows: SQL to write after FROM.
+            texts: by column, SQL of its value as text.
+            connection: to ask.
+        """
+        if not texts:
+            return set()
+        asked = ", ".join(f"COALESCE(BOOL_OR({self._may_have_text(value)}), FALSE)" for value in texts.values())
+        (answers,) = connection.execute(f"SELECT {asked} FROM {rows}").fetchall()
+        return {column for column, answer in zip(texts, answers, strict=True) if answer}
+
+    def numbers(self) -> str:
+        """Their phones as whole numbers, for SQL's IN."""
+        found = {digits for phone in self.phones for digits in bare_numbers(phone)}
+        return ", ".join(sorted(found))
+
+    def _regex(self, word: str, *, with_phones: bool) -> str:
+        texts = [text_regex(text) for text in sorted(self.texts)]
+        names = [name_regex(words, word) for words in sorted(self.names)]
+        phones = [phone_regex(phone, word) for phone in sorted(self.phones) if with_phones]
+        return "|".join(filter(None, (whole_words([*texts, *names], word), *phones)))
 
 
 def lake_files(lake: Lake, table: str) -> list[str]:
@@ -128,51 +215,103 @@ def describe(
         delivered: the person's rows in landing folders, which need not all be loaded.
         settings: the region of phone numbers.
     """
-    values = {(name, str(row[name])) for row in delivered for name in PERSONAL if row.get(name) not in (None, "")}
-    values |= _values_in_lake(ids, lake)
+    rows = [*delivered, *_rows_in_lake(ids, lake)]
+    values = {(name, str(row[name])) for row in rows for name in ADDRESSES if row.get(name) not in (None, "")}
     spellings = {value: _spellings(*value, settings) for value in values}
     shared = _of_others(ids, set().union(*spellings.values()), lake)
     cards = cards_of(ids, lake)
     texts = {text.lower() for text in (*ids, *cards) if is_distinctive(text)}
+    phones: set[str] = set()
+    unsought: set[str] = set()
     left_out = 0
-    for (name, _), forms in spellings.items():
+    for (name, value), forms in spellings.items():
         if forms & shared:
             left_out += 1
+            continue
+        texts |= _hashes(forms)
+        number = normal_phone(value, settings.phone_region) or value if name == "phone" else ""
+        if name == "phone" and is_searchable(number):
+            phones.add(number)
+            texts |= {number} if number.startswith("+") else set()
         else:
             texts |= {text for text in forms if len(text) >= _SHORTEST_TEXT}
-            if name != "name":
-                texts |= _hashes(forms)
-    return Person(ids, cards, frozenset(texts)), left_out
+            unsought |= (
+                {f"a {name} of under {_SHORTEST_TEXT} characters"} if min(map(len, forms)) < _SHORTEST_TEXT else set()
+            )
+    full, parts = _names_in(rows)
+    others = _names_of_others(ids, parts, lake)
+    taken = {part for part in parts if any(set(part) <= other for other in others)}
+    left_out += len(full & taken)
+    if taken - full:
+        unsought.add("a name without the middle name, where another customer has it too")
+    person = Person(ids, cards, frozenset(texts), frozenset(phones), frozenset(parts - taken), frozenset(unsought))
+    return person, left_out
 
 
-def _values_in_lake(ids: frozenset[str], lake: Lake) -> set[tuple[str, str]]:
-    """The person's addresses and names in any night, each with its column."""
+def _names_in(rows: Iterable[Mapping[str, Any]]) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+    """The full names in rows of the CRM, and the sets of words that stand for the person: full names and parts."""
+    full: set[tuple[str, ...]] = set()
+    parts: set[tuple[str, ...]] = set()
+    for row in rows:
+        first, middle, last, name = (str(row.get(column) or "") for column in NAMES)
+        full.add(words_of(name))
+        parts |= parts_of_name(name)
+        if first and last:
+            full.add(words_of(f"{first} {middle} {last}"))
+            parts |= {words_of(f"{first} {middle} {last}"), words_of(f"{first} {last}")}
+    return full, {part for part in parts if len(part) > 1}
+
+
+def _columns_in(files: list[str], wanted: Iterable[str]) -> list[str]:
+    present = set(duckdb.sql(f"FROM {rows_of(files)}").columns)
+    return [name for name in wanted if name in present]
+
+
+def _rows_in_lake(ids: frozenset[str], lake: Lake) -> list[dict[str, Any]]:
+    """The person's addresses and names in any night."""
     files = lake_files(lake, "crm_customers_personal")
     if not files:
-        return set()
-    is_theirs = f"customer_id IN {in_list(ids)}"
-    return {
-        (name, value)
-        for name in PERSONAL
-        for (value,) in duckdb.sql(
-            f"SELECT DISTINCT {name} FROM {rows_of(files)} WHERE {is_theirs} AND {name} IS NOT NULL"
-        ).fetchall()
-    }
+        return []
+    columns = _columns_in(files, (*ADDRESSES, *NAMES))
+    query = f"SELECT DISTINCT {', '.join(columns)} FROM {rows_of(files)} WHERE customer_id IN {in_list(ids)}"
+    return [dict(zip(columns, row, strict=True)) for row in duckdb.sql(query).fetchall()]
+
+
+def _latest_personal(lake: Lake) -> list[str]:
+    """The files of names and addresses as of the latest night."""
+    if not lake_files(lake, "crm_customers_personal"):
+        return []
+    files = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].data_files
+    return [str(lake.path(file.path)) for file in files]
 
 
 def _of_others(ids: frozenset[str], forms: set[str], lake: Lake) -> set[str]:
-    """Which of these spellings are another customer's too, as of the latest night."""
-    if not lake_files(lake, "crm_customers_personal"):
+    """Which of these spellings of addresses are another customer's too, as of the latest night."""
+    if not (files := _latest_personal(lake)):
         return set()
-    files = lake.manifest(lake.nights()[-1]).tables["crm_customers_personal"].data_files
-    rows = rows_of(str(lake.path(file.path)) for file in files)
     is_anothers = f"NOT customer_id IN {in_list(ids)}"
     found: set[str] = set()
-    for name in (*PERSONAL, "email_normal", "phone_normal"):
+    for name in (*ADDRESSES, "email_normal", "phone_normal"):
         value = f"LOWER(TRIM({name}))"
-        query = f"SELECT DISTINCT {value} FROM {rows} WHERE {is_anothers} AND {value} IN {in_list(forms)}"
+        query = f"SELECT DISTINCT {value} FROM {rows_of(files)} WHERE {is_anothers} AND {value} IN {in_list(forms)}"
         found |= {text for (text,) in duckdb.sql(query).fetchall()}
     return found
+
+
+def _names_of_others(ids: frozenset[str], parts: set[tuple[str, ...]], lake: Lake) -> list[set[str]]:
+    """The words of other customers' names that hold all words of one of these parts, as of the latest night."""
+    files = _latest_personal(lake)
+    if not files or not parts:
+        return []
+    name = f"LOWER(NFC_NORMALIZE(CONCAT_WS(' ', {', '.join(_columns_in(files, NAMES))})))"
+    holds = " OR ".join(
+        f"({' AND '.join(f'CONTAINS(name, {literal(word)})' for word in part)})" for part in sorted(parts)
+    )
+    query = (
+        f"SELECT DISTINCT name FROM (SELECT {name} AS name FROM {rows_of(files)} "
+        f"WHERE NOT customer_id IN {in_list(ids)}) WHERE {holds}"
+    )
+    return [set(words_of(text)) for (text,) in duckdb.sql(query).fetchall()]
 
 
 def _spellings(name: str, value: str, settings: Settings) -> set[str]:

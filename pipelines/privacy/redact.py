@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import shutil
 import sys
 from codecs import BOM_UTF8
@@ -24,12 +25,13 @@ from pipelines.engines.sql import literal, one_file
 from pipelines.intake.erased import person_columns, redaction_sql
 from pipelines.intake.extract import contract_names
 from pipelines.intake.utf8 import open_utf8
-from pipelines.privacy.person import Person, quoted
+from pipelines.privacy.person import Person, is_other_id, quoted
 from pipelines.store.files import sync
 
 csv.field_size_limit(sys.maxsize)
 
 
+ERASED = "[erased]"  # stands in a page for what was a person's
 _LONGEST_RECORD = 1000  # lines; a quote that stays open for longer is damage
 
 
@@ -105,20 +107,24 @@ def _records(lines: Iterator[bytes], width: int, contract: Contract) -> Iterator
         yield line, fields
 
 
-def _without(person: Person, contract: Contract, header: tuple[str, ...], fields: list[str]) -> list[str] | None:
+def _without(
+    person: Person, contract: Contract, header: tuple[str, ...], fields: list[str], raw: bytes
+) -> list[str] | None:
     """A record's fields without the person; None if the whole record is removed."""
     columns = person_columns(contract)
+    may_be_there = person.may_be_in(raw)  # one look at the record, before one at each field
     if len(fields) != len(header):  # damaged: no night loads it, so it may be removed whole
         is_theirs = any(field in person.ids | person.cards for field in map(str.strip, fields)) if columns else False
-        return None if is_theirs or any(map(person.pattern.search, fields)) else fields
+        return None if is_theirs or (may_be_there and any(map(person.pattern.search, fields))) else fields
     cells = dict(zip(header, fields, strict=True))
     named = {column for column in columns if column in cells and person.is_named(column, cells[column])}
     if any(columns[column] for column in named):
         return None
     if "customer_id" in named and "card_id" in cells:
         named.add("card_id")
+    searched = may_be_there and not contract.personal_columns  # another customer's row in the CRM is their own
     return [
-        "" if name in named or (not contract.personal_columns and person.pattern.search(value)) else value
+        "" if name in named or (searched and person.text_pattern(name).search(value)) else value
         for name, value in zip(header, fields, strict=True)
     ]
 
@@ -131,7 +137,7 @@ def redacted_text(path: Path, contract: Contract, person: Person) -> Iterator[Re
         yield first, False
         header = _header(first, contract)
         for raw, fields in _records(lines, len(header), contract):
-            kept = _without(person, contract, header, fields)
+            kept = _without(person, contract, header, fields, raw)
             if kept is None:
                 yield b"", True
             elif kept == fields:
@@ -154,7 +160,7 @@ def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dic
         header = contract_names(tuple(table.columns), contract)
         if "customer_id" in header:
             column = quoted(table.columns[header.index("customer_id")])
-            for row in table.filter(person.names("customer_id", column)).fetchall():
+            for row in table.filter(person.is_named_sql("customer_id", column)).fetchall():
                 yield dict(zip(header, row, strict=True))
         return
     with open_utf8(path, contract.dialect) as file:
@@ -254,12 +260,14 @@ def _redact_parquet_extract(
     table = duckdb.sql(f"FROM read_parquet({literal(one_file(path))})")
     own = dict(zip(contract_names(tuple(table.columns), contract), table.columns, strict=True))
     columns = {name: required for name, required in person_columns(contract).items() if name in own}
-    row_goes, blank = redaction_sql(columns, lambda column: person.names(column, quoted(own[column])))
+    row_goes, blank = redaction_sql(columns, lambda column: person.is_named_sql(column, quoted(own[column])))
     value_goes = {quoted(own[column]): sql for column, sql in blank.items()}
     if not contract.personal_columns:
-        for name, kind in zip(map(quoted, table.columns), table.types, strict=True):
-            if str(kind) == "VARCHAR":
-                value_goes[name] = f"{value_goes.get(name, 'FALSE')} OR COALESCE({person.has_text(name)}, FALSE)"
+        kinds = zip(table.columns, map(str, table.types), strict=True)
+        texts = {name: quoted(name) for name, kind in kinds if kind == "VARCHAR"}
+        for name in person.columns_to_read(f"read_parquet({literal(one_file(path))})", texts, duckdb.cursor()):
+            has_text = f"COALESCE({person.has_text(texts[name], is_id=is_other_id(name))}, FALSE)"
+            value_goes[texts[name]] = f"{value_goes.get(texts[name], 'FALSE')} OR {has_text}"
     redaction = Redaction(row_goes, value_goes)
     changed, left = rows_to_redact(path, redaction)
     if changed and keep:
@@ -267,6 +275,34 @@ def _redact_parquet_extract(
             redact_parquet(path, beside, redaction)
             keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), left))
     return changed
+
+
+# --- pages ---
+
+
+def redact_page(path: Path, person: Person, *, keep: bool) -> int:
+    """Put a mark in the place of what is the person's in a page of text; returns in how many lines.
+
+    Pages (reports, Data Docs) are drawn from tables of a night, and no later command draws a past one anew. With
+    `keep` the page is changed; without it they are only counted.
+    """
+    raw = path.read_bytes()
+    if not person.may_be_in(raw):
+        return 0
+    before = text = raw.decode("utf-8", "surrogateescape")
+    while (found := person.pattern.sub(_marked, text)) != text:  # two that share the blank between them take two looks
+        text = found
+    changed = sum(old != new for old, new in zip(before.split("\n"), text.split("\n"), strict=True))
+    if changed and keep:
+        with replacing(path) as beside:
+            beside.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return changed
+
+
+def _marked(found: re.Match[str]) -> str:
+    group = found.lastindex or 0
+    whole, start = found.group(), found.start()
+    return whole[: found.start(group) - start] + ERASED + whole[found.end(group) - start :]
 
 
 # --- campaign files ---

@@ -1,16 +1,23 @@
 """The search after an erasure: every file of a home, read without knowing how files were rewritten.
 
-Names, addresses, their hashes and ids that can be nothing else are searched for everywhere: in the bytes, in packed
-content, in every text of Parquet and DuckDB files. A short id is searched for only in columns of customers' ids.
+Names and phones however they are written, other addresses, hashes of them and ids that can be nothing else are searched
+for everywhere: in the bytes, in packed content, in every text of Parquet and DuckDB files. A short id is searched for
+only in columns of customers' ids, and a phone's bare digits not in columns of other ids.
 """
 
+import bz2
+import codecs
 import csv
 import gzip
+import lzma
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import duckdb
 
@@ -18,13 +25,16 @@ from pipelines.campaigns.targets import export_target, target_names
 from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.extract import contract_names
-from pipelines.privacy.person import Person, quoted
+from pipelines.privacy.person import Person, is_other_id, quoted
 from pipelines.settings import Settings
 
 _BLOCK = 1 << 24
 
 
 _OVERLAP = 1 << 12
+_AROUND = 200  # bytes; a name or number is no longer, and what stands around it counts
+_NUMBERS = ("BIGINT", "UBIGINT", "HUGEINT", "INTEGER", "UINTEGER", "DOUBLE", "DECIMAL")
+_UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 @dataclass(frozen=True)
@@ -52,35 +62,24 @@ def verify_erasure(settings: Settings, person: Person, left_out: tuple[Path, ...
         for path in root.rglob("*")
         if path.is_file() and not any(path.is_relative_to(folder) for folder in left_out)
     }
-    pattern = _bytes_pattern(person)
-    finds = [Find(path, what) for path in sorted(paths) for what in dict.fromkeys(_found_in(path, person, pattern))]
+    finds = [Find(path, what) for path in sorted(paths) for what in dict.fromkeys(_found_in(path, person))]
     return len(paths), finds
 
 
-def _bytes_pattern(person: Person) -> re.Pattern[bytes]:
-    encodings = {"utf-8", *(contract.dialect.encoding for contract in sources().values())}
-    spelled = {
-        variant.encode(encoding, "ignore")
-        for text in person.texts
-        for variant in (text, text.title(), text.upper())
-        for encoding in encodings
-        if variant.encode(encoding, "ignore").decode(encoding) == variant
-    }
-    return re.compile(rb"(?<!\w)(?:" + (b"|".join(map(re.escape, sorted(spelled))) or rb"\b\B") + rb")(?!\w)", re.I)
-
-
-def _found_in(path: Path, person: Person, pattern: re.Pattern[bytes]) -> Iterator[str]:
-    if pattern.search(path.name.encode()):
+def _found_in(path: Path, person: Person) -> Iterator[str]:
+    name = path.name.lower()
+    if person.pattern.search(path.name):
         yield "in the file's name"
-    with path.open("rb") as file:
-        if _has(file, pattern):
-            yield "in the file's bytes"
-    name = path.name
+    # Bytes of a table don't say of which column they are; its columns are searched for phones below.
+    is_table = name.endswith((".csv", ".csv.gz", ".parquet", ".duckdb"))
+    pattern = person.pattern_in_ids if is_table else person.pattern
     try:
-        if name.endswith(".gz"):
-            with gzip.open(path, "rb") as packed:
-                if _has(packed, pattern):  # type: ignore[arg-type]
-                    yield "in what is packed"
+        with path.open("rb") as file:
+            magic = file.read(4)
+            file.seek(0)
+            if _has(file, person, pattern):
+                yield "in the file's bytes"
+        yield from _found_packed(path, magic, person, pattern)
         if name.endswith((".csv", ".csv.gz")):
             yield from _found_in_csv(path, person)
         elif name.endswith(".parquet"):
@@ -90,17 +89,59 @@ def _found_in(path: Path, person: Person, pattern: re.Pattern[bytes]) -> Iterato
                 tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
                 for (table,) in tables:
                     yield from (f"{table}: {what}" for what in _found_in_table(quoted(table), person, connection))
-    except (OSError, EOFError, duckdb.Error, UnicodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError,
+            duckdb.Error, UnicodeError, csv.Error) as error:  # fmt: skip
         yield f"can't be searched: {type(error).__name__}"
 
 
-def _has(file: IO[bytes], pattern: re.Pattern[bytes]) -> bool:
-    before = b""
+def _found_packed(path: Path, magic: bytes, person: Person, pattern: re.Pattern[str]) -> Iterator[str]:
+    """What is found in a packed file, whatever its name; a kind that can't be unpacked is said to be so."""
+    openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zX": lzma.open}
+    for start, opener in openers.items():
+        if magic.startswith(start):
+            with opener(path, "rb") as packed:
+                if _has(packed, person, pattern):
+                    yield "in what is packed"
+    if magic == b"PK\3\4":  # a zip; an .xlsx is one
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                with archive.open(member) as packed:
+                    if _has(packed, person, pattern):
+                        yield "in what is packed"
+    if magic in (b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!"):
+        yield "can't be searched: it is packed; unpack it, or remove it"
+
+
+def _has(file: IO[bytes], person: Person, pattern: re.Pattern[str]) -> bool:
+    before, decoder = b"", None
     while block := file.read(_BLOCK):
-        if pattern.search(before + block):
+        if not before and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        block = decoder.decode(block).encode() if decoder else block
+        if _is_in(before + block, person, pattern):
             return True
         before = block[-_OVERLAP:]
     return False
+
+
+def _is_in(block: bytes, person: Person, pattern: re.Pattern[str]) -> bool:
+    """Whether bytes hold something of the person: the hint finds where to look, the pattern of text decides."""
+    for hint in person.places_in(block):
+        around = block[max(0, hint.start() - _AROUND) : hint.end() + _AROUND]
+        for encoding in _encodings():
+            text = around.decode(encoding, "replace")
+            if pattern.search(text) or ("\\u" in text and pattern.search(_UNICODE_ESCAPE.sub(_letter, text))):
+                return True
+    return False
+
+
+@cache
+def _encodings() -> tuple[str, ...]:
+    return tuple(sorted({"utf-8", *(contract.dialect.encoding for contract in sources().values())}))
+
+
+def _letter(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16))
 
 
 def _is_id_column(name: str) -> bool:
@@ -117,7 +158,7 @@ def _found_in_csv(path: Path, person: Person) -> Iterator[str]:
     contract = sources().get(path.name.split(".")[0]) or sources().get(path.parent.name)
     dialect = contract.dialect if contract else None
     encoding, delimiter = (dialect.encoding, dialect.delimiter) if dialect else ("utf-8", ",")
-    opened = gzip.open if path.name.endswith(".gz") else open
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
     with opened(path, "rt", encoding=encoding, errors="replace", newline="") as file:
         lines: Iterator[str] = iter(file)
         head = next(lines, "").lstrip("\ufeff")
@@ -129,20 +170,46 @@ def _found_in_csv(path: Path, person: Person) -> Iterator[str]:
         else:
             named = tuple("customer_id" if name in _export_headers() else name for name in header)
         id_columns = [(i, name) for i, name in enumerate(named) if _is_id_column(name)]
+        texts = [person.text_pattern(name) for name in named]
+        is_looked_at = _holds_hint(path, person)
         for fields in csv.reader(lines, delimiter=delimiter):
             for i, name in id_columns:
                 if i < len(fields) and person.is_named(name, fields[i]):
                     yield f"in column {header[i]}"
+            for i, value in enumerate(fields) if is_looked_at else ():
+                if (texts[i] if i < len(texts) else person.pattern).search(value):
+                    yield f"in column {header[i]}" if i < len(texts) else "in a field beyond the header"
+
+
+def _holds_hint(path: Path, person: Person) -> bool:
+    """Whether a text file has a place that may be the person's; most have none, and no field need be looked at."""
+    before = b""
+    with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if person.may_be_in(before + block):
+                return True
+            before = block[-_OVERLAP:]
+    return False
 
 
 def _found_in_table(table: str, person: Person, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall():
-        column = quoted(name)
-        conditions = [person.names(name, column)] if _is_id_column(name) else []
-        if kind in ("VARCHAR", "BLOB"):
-            conditions.append(person.has_text(f"CAST({column} AS VARCHAR)"))
-        if (
-            conditions
-            and connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(conditions)} LIMIT 1").fetchone()
-        ):
-            yield f"in column {name}"
+    columns = [(name, kind) for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
+    texts = {name: f"CAST({quoted(name)} AS VARCHAR)" for name, kind in columns if _holds_text(kind)}
+    conditions: dict[str, list[str]] = {}
+    for name, kind in columns:
+        if _is_id_column(name):
+            conditions[name] = [person.is_named_sql(name, quoted(name))]
+        elif kind.startswith(_NUMBERS) and not is_other_id(name) and (numbers := person.numbers()):
+            conditions[name] = [f"TRY_CAST({quoted(name)} AS HUGEINT) IN ({numbers})"]
+    for name in person.columns_to_read(table, texts, connection):
+        conditions.setdefault(name, []).append(person.has_text(texts[name], is_id=is_other_id(name)))
+    if not conditions:
+        return
+    asked = ", ".join(f"COALESCE(BOOL_OR({' OR '.join(either)}), FALSE)" for either in conditions.values())
+    (answers,) = connection.execute(f"SELECT {asked} FROM {table}").fetchall()
+    yield from (f"in column {name}" for name, answer in zip(conditions, answers, strict=True) if answer)
+
+
+def _holds_text(kind: str) -> bool:
+    """Whether a column of this type has texts, perhaps in lists or structs."""
+    return kind == "BLOB" or "VARCHAR" in kind or kind.startswith(("ENUM", "JSON"))

@@ -1,11 +1,16 @@
 """The search after an erasure finds what is left, wherever it is."""
 
+import bz2
 import gzip
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from pipelines.privacy.erase import erase
+from pipelines.privacy.person import Person
+from pipelines.privacy.verify import verify_erasure
 
 
 def test_the_search_finds_what_is_left_anywhere(shop):
@@ -20,3 +25,69 @@ def test_the_search_finds_what_is_left_anywhere(shop):
         ("old.csv.gz", "in column customer_id"),
         ("copy.parquet", "in column customer_id"),
     }
+
+
+ANN = Person(
+    frozenset({"12"}),
+    texts=frozenset({"ann.lee@example.org"}),
+    phones=frozenset({"+12015550005"}),
+    names=frozenset({("ann", "lee")}),
+)
+
+
+def _found(retailer, path, content):
+    target = retailer.home / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    _, finds = verify_erasure(retailer.settings, ANN)
+    target.unlink()
+    return [find.what for find in finds if find.path == target]
+
+
+@pytest.mark.parametrize("spelling", ["2015550005", "201-555-0005", "(201) 555-0005", "+1 201 555 0005", "LEE, Ann"])
+@pytest.mark.parametrize(
+    ("path", "packed"),
+    [
+        ("landing/2017-12-01/notes.txt", bytes),
+        ("landing/2017-12-01/receipts/.part", bytes),
+        ("landing/2017-12-01/control_totals.bak", bytes),
+        ("landing/2017-12-01/old.data", gzip.compress),
+        ("landing/2017-12-01/old.bz2", bz2.compress),
+        ("reports/2017-12-01/index.html", bytes),
+        ("quality/2017-12-01/index.html", bytes),
+        ("exports/2017-12-01/hello/email.jsonl", bytes),
+        ("lake/tmp/left", bytes),
+    ],
+)
+def test_each_spelling_is_found_in_each_place(retailer, spelling, path, packed):
+    (what,) = _found(retailer, path, packed(f"<p>call {spelling} now</p>".encode()))
+    assert what in ("in the file's bytes", "in what is packed")
+
+
+def test_a_phone_is_found_in_a_tables_texts_and_not_in_ids_of_other_things(retailer):
+    csv = b"receipt_id,note\n%s,%s\n"
+    for path in ("landing/2017-12-01/other.csv", "landing/2017-12-01/OTHER.CSV"):
+        assert _found(retailer, path, csv % (b"2015550005", b"x")) == []
+        assert _found(retailer, path, csv % (b"1", b"201 555 0005")) == ["in column note"]
+    table = pa.table({"receipt_id": ["2015550005"], "note": ["x"], "tel": [2.0], "more": [["y"]]})
+    for column, value, what in (
+        ("note", "x", []),
+        ("note", "201.555.0005", ["in column note"]),
+        ("tel", 2015550005.0, ["in column tel"]),
+        ("more", ["(201) 555-0005"], ["in column more"]),
+    ):
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table.set_column(table.column_names.index(column), column, [[value]]), buffer)
+        assert _found(retailer, "copy.parquet", buffer.getvalue().to_pybytes()) == what
+
+
+def test_text_in_utf_16_or_escaped_in_json_is_read(retailer):
+    assert _found(retailer, "notes.txt", "call 201 555 0005".encode("utf-16")) == ["in the file's bytes"]
+    person = Person(frozenset({"1"}), names=frozenset({("анна", "иванова")}))
+    (retailer.home / "a.json").write_text(json.dumps("ИВАНОВА Анна"))
+    assert [find.what for find in verify_erasure(retailer.settings, person)[1]] == ["in the file's bytes"]
+
+
+def test_a_file_packed_in_a_way_that_cannot_be_read_is_said_to_be_so(retailer):
+    (what,) = _found(retailer, "landing/2017-12-01/a.zst", b"\x28\xb5\x2f\xfd123")
+    assert what == "can't be searched: it is packed; unpack it, or remove it"
