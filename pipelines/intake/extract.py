@@ -19,6 +19,7 @@ from pipelines.contracts import Contract, header_name
 from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.landing import suffix_of
+from pipelines.intake.parquet_types import check_types
 from pipelines.intake.utf8 import BLOCK, open_utf8
 
 LONGEST_FIELD = 100_000  # characters; a longer field is damage, not data
@@ -111,7 +112,9 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
         with ThreadPoolExecutor(1) as thread:
             hashed = thread.submit(_sha256, path)
             if suffix_of(path) == ".parquet":
-                header, records, exact_below = _inspect_parquet(path)
+                header, records, types = _inspect_parquet(path)
+                check_types(path, contract_names(header, contract), types, contract)
+                exact_below = tuple(_EXACT_BELOW.get(type_, 0) for type_ in types)
                 is_plain = True
             else:
                 records, is_plain = _count_lines(path, contract.dialect)
@@ -165,13 +168,12 @@ def _sha256(path: Path) -> str:
 _EXACT_BELOW = {pa.float64(): 1 << 53, pa.float32(): 1 << 24, pa.float16(): 1 << 11}
 
 
-def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int, tuple[int, ...]]:
-    """The columns, the rows, and for each column `exact_below` (0: it is exact)."""
+def _inspect_parquet(path: Path) -> tuple[tuple[str, ...], int, list[pa.DataType]]:
+    """The columns, the rows, and the columns' types."""
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
-            exact_below = tuple(_EXACT_BELOW.get(type_, 0) for type_ in schema.types)
-            return tuple(schema.names), file.metadata.num_rows, exact_below
+            return tuple(schema.names), file.metadata.num_rows, schema.types
     except (OSError, ValueError) as error:
         raise BadDataError(f"{path}: not a whole Parquet file ({error}). Deliver it again.") from error
 

@@ -16,6 +16,7 @@ from pipelines.engines.sql import identifier, literal
 from pipelines.errors import BadDataError
 from pipelines.intake.damaged_text import EXAMPLES, check_rejected, clean_copy
 from pipelines.intake.extract import ExtractFile, RejectedRecord
+from pipelines.intake.parquet_types import readable_scan
 from pipelines.intake.staging_contracts import business_dates, staged_columns
 from pipelines.intake.typed_sql import csv_scan, identifier_of, typed_select
 from pipelines.intake.utf8 import BLOCK, open_utf8
@@ -58,9 +59,9 @@ def _read_parquet(
     file: ExtractFile, contract: Contract, engine: DuckDBEngine, target: Path, settings: Settings, night: date
 ) -> tuple[int, list[RejectedRecord]]:
     names = [identifier_of(i) for i in range(len(file.columns))]
-    scan = f"(FROM {engine.scan([file.path])} AS p({', '.join(names)}))"
     typed = replace(contract, dialect=replace(contract.dialect, decimal_mark=".", grouping_marks=""))
     try:
+        scan = readable_scan(file.path, file.columns, names, contract, engine)
         return _load(scan, file, typed, engine, target, settings, night, total=file.records)
     except duckdb.OutOfMemoryException:
         raise
