@@ -36,7 +36,7 @@ HEADERS = {
 # A marketer edits the shipped campaigns; the tests' nights have their own.
 os.environ["LOYALTY_CAMPAIGNS"] = str(Path(__file__).parent / "campaigns.yaml")
 
-# What `make check` leaves to `make test`: whole nights, faults, the demo, erasures, fits and batches.
+# What `make check` leaves to `make test`: nights, faults, the demo, erasures, fits, batches and what tries very much.
 # A file's tests run in one worker, so these begin first, and in this order.
 SLOW = (
     "test_night.py",
@@ -57,6 +57,20 @@ SLOW = (
     "test_small_data.py",
     "pipelines/ops/test_new.py",
     "pipelines/ops/test_terminal.py",
+    "pipelines/tables/test_incremental.py",
+    "pipelines/intake/test_supersede.py",
+    "models/clv/test_total.py",
+    "pipelines/campaigns/test_unsubscribed.py",
+    "pipelines/intake/test_damaged_text.py",
+    "pipelines/report/test_write.py",
+    "pipelines/store/test_retention.py",
+    "pipelines/intake/test_many_nights.py",
+    "pipelines/campaigns/test_selection_properties.py",
+    "pipelines/publishing/test_warehouse.py",
+    "pipelines/campaigns/test_night.py",
+    "pipelines/publishing/test_run_summary.py",
+    "pipelines/report/test_backtests.py",
+    "pipelines/report/test_campaigns.py",
 )
 
 
