@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 from pipelines.catalog import tables
 from pipelines.ops import nightly
 from pipelines.ops.bench import DAYS, HISTORY_END, NEXT_DAY, PRODUCTS, START, chunk, ids, prices, write_csv
-from pipelines.store.home import lake_folder
 from pipelines.store.lake import Lake
 
 _REPEATS = 3
@@ -208,8 +207,8 @@ def _typical(results: list[dict[str, Any]]) -> dict[str, Any]:
 def _sizes(home: Path) -> dict[str, int]:
     """Files and bytes of a home's lake, the data files that its last night names, and the size of its manifest."""
     lake = Lake(home)
-    sizes = [path.stat().st_size for path in lake_folder(home).rglob("*") if path.is_file()]
+    sizes = [path.stat().st_size for path in lake.root.rglob("*") if path.is_file()]
     manifest = lake.manifest(lake.nights()[-1])
     named = {path for state in manifest.tables.values() for path in state.paths()}
-    size = (lake_folder(home) / "manifests" / f"{manifest.run_date}.json").stat().st_size
+    size = len(manifest.model_dump_json(exclude_defaults=True))
     return {"files": len(sizes), "mib": sum(sizes) >> 20, "files_named": len(named), "manifest_kib": size >> 10}

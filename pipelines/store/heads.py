@@ -19,8 +19,8 @@ class Head(BaseModel, frozen=True):
     """What is asked of a night after it was committed.
 
     stamp: of the manifest that the head was made of. named: data files that it names, without their folders: those that
-    the night wrote itself, and others that were once looked for in it. sources: the lineages of the staging tables that
-    ever had an extract, by name, as text. The others are what pipeline_run shows, as JSON.
+    the night wrote itself, and others that were once looked for in it. sources: the lineages of the staging tables, by
+    name, as text. The others are what pipeline_run shows, as JSON.
     """
 
     stamp: Stamp
@@ -48,11 +48,7 @@ def head_of(manifest: Manifest, stamp: Stamp) -> Head:
         stamp=stamp,
         run_date=manifest.run_date,
         named=frozenset(name for name in names if name.startswith(f"{manifest.run_date}.")),
-        sources={
-            name: _text(manifest.lineage(name), state)
-            for name, state in tables
-            if state.info.get("load") and manifest.lineage(name) != Lineage()
-        },
+        sources={name: _text(manifest.lineage(name), state) for name, state in tables if state.info.get("load")},
         code_version=manifest.code_version,
         settings=json.dumps(manifest.settings, sort_keys=True),
         input_hashes=json.dumps({file["file"]: file["sha256"] for files in extracts for file in files}),
