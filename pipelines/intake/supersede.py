@@ -99,15 +99,11 @@ def _superseded_rows(source: Contract, base: _Base, engine: DuckDBEngine) -> tup
     """Files of landing_date and key of the superseded rows, and how many rows became superseded by tonight's."""
     if not base.earlier.data_files or (base.is_known and not any(file.rows for file in base.own)):
         return base.earlier.superseded, 0
-    if base.is_known:
-        select = _newly_superseded(source, base, engine)
-        if base.earlier.superseded:
-            index = ", ".join(identifier(column.name) for column in _index_columns(source))
-            known = engine.select_files(base.earlier.superseded, _index_columns(source))
-            select += f" UNION ALL SELECT {index} FROM ({known})"
-    else:
-        select = _superseded(source, base.state, engine)
-    written = engine.write(select, f"{source.name}_superseded")
+    name = f"{source.name}_superseded"
+    if base.is_known:  # each row that tonight's supersede was not superseded before
+        new = tuple(file for file in engine.write(_newly_superseded(source, base, engine), name) if file.rows)
+        return (*merged(base.earlier.superseded, name, engine), *new), sum(file.rows for file in new)
+    written = engine.write(_superseded(source, base.state, engine), name)
     superseded = written if any(file.rows for file in written) else ()
     return superseded, _count_superseded(source, superseded, base.own, engine)
 

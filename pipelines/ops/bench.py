@@ -29,10 +29,10 @@ HISTORY_END, NEXT_DAY = date(2025, 12, 29), date(2025, 12, 30)
 DAYS = 730  # of the history, and one more
 
 
-_START = np.datetime64("2024-01-01T00:00:00")
+START = np.datetime64("2024-01-01T00:00:00")
 
 
-_PRODUCTS = 5_000
+PRODUCTS = 5_000
 
 
 _CHUNK = 1_000_000
@@ -45,36 +45,41 @@ def write_extracts(landing: Path, customers: int, seed: int = 7) -> dict[str, in
     customer's own mean. Memory does not grow with the number of customers: they come in chunks of a million.
     """
     random = np.random.default_rng(seed)
-    price = np.round(np.exp(random.normal(4.5, 0.8, _PRODUCTS)), 2)
+    price = prices(random)
     rows: dict[str, int] = {}
     with duckdb.connect() as connection:
         for first in range(0, customers, _CHUNK):
-            for source, (table, day) in _chunk(random, first, min(_CHUNK, customers - first), price).items():
+            for source, (table, day) in chunk(random, first, min(_CHUNK, customers - first), price).items():
                 for folder, is_there in ((HISTORY_END, day < DAYS - 1), (NEXT_DAY, day >= DAYS - 1)):
                     part = table.filter(pa.array(is_there))
                     path = landing / f"{folder}" / source / f"part-{first // _CHUNK:03d}.csv"
-                    _write(connection, part, path)
+                    write_csv(connection, part, path)
                     rows[source] = rows.get(source, 0) + part.num_rows
-        product = np.arange(_PRODUCTS)
-        categories = pa.table({"product_id": _ids("P", product), "category": _ids("category ", product % 40)})
-        _write(connection, categories, landing / f"{HISTORY_END}" / "products.csv")
+        product = np.arange(PRODUCTS)
+        categories = pa.table({"product_id": ids("P", product), "category": ids("category ", product % 40)})
+        write_csv(connection, categories, landing / f"{HISTORY_END}" / "products.csv")
         for folder in (HISTORY_END, NEXT_DAY):
-            codes = pa.table({"promo_code": _ids("CODE", np.arange(60)), "cost_amount": np.full(60, 1000.0)})
-            _write(connection, codes, landing / f"{folder}" / "promo_codes.csv")
+            codes = pa.table({"promo_code": ids("CODE", np.arange(60)), "cost_amount": np.full(60, 1000.0)})
+            write_csv(connection, codes, landing / f"{folder}" / "promo_codes.csv")
     return rows
 
 
-def _write(connection: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) -> None:
+def prices(random: np.random.Generator) -> Any:
+    """The price of each product."""
+    return np.round(np.exp(random.normal(4.5, 0.8, PRODUCTS)), 2)
+
+
+def write_csv(connection: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection.register("part", table)
     connection.execute("COPY part TO $path (FORMAT csv, HEADER)", {"path": str(path)})
 
 
-def _ids(prefix: str, numbers: Any) -> pa.Array:
+def ids(prefix: str, numbers: Any) -> pa.Array:
     return pa.array(np.char.add(prefix, numbers.astype(str)))
 
 
-def _chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[str, tuple[pa.Table, Any]]:
+def chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[str, tuple[pa.Table, Any]]:
     """Each source's rows of `n` customers, with the day (0 the first) on which each row is delivered.
 
     The draws come in a fixed order, so that a seed makes the same retailer for ever.
@@ -83,14 +88,14 @@ def _chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[
     owner, day = _purchases(random, joined)
     lines = 1 + random.poisson(2, len(owner))
     receipt = np.repeat(np.arange(len(owner)), lines)
-    product = (random.pareto(1.1, len(receipt)) * 50).astype(np.int64) % _PRODUCTS
+    product = (random.pareto(1.1, len(receipt)) * 50).astype(np.int64) % PRODUCTS
     quantity = 1 + random.poisson(0.3, len(receipt))
     taste = np.exp(random.normal(0, 0.3, n))
     amount = np.round(price[product] * quantity * taste[owner[receipt]], 2)
     has_code = random.random(len(owner)) < 0.08
-    customer_id = _ids("C", first + np.arange(n))
+    customer_id = ids("C", first + np.arange(n))
     receipt_id = np.char.add(f"R{first // _CHUNK:03d}-", np.arange(len(owner)).astype(str))
-    issued_at = _START + (day * 86_400).astype("timedelta64[s]")
+    issued_at = START + (day * 86_400).astype("timedelta64[s]")
     people = _customers(random, customer_id, first, joined)
     receipts = pa.table(
         {
@@ -105,7 +110,7 @@ def _chunk(random: np.random.Generator, first: int, n: int, price: Any) -> dict[
         {
             "receipt_id": receipt_id[receipt],
             "line_number": np.arange(len(receipt)) - np.repeat(np.cumsum(lines) - lines, lines) + 1,
-            "product_id": _ids("P", product),
+            "product_id": ids("P", product),
             "quantity": quantity,
             "amount": amount,
             "cost_amount": np.round(amount * 0.7, 2),
@@ -135,8 +140,8 @@ def _customers(random: np.random.Generator, customer_id: pa.Array, first: int, j
     return pa.table(
         {
             "customer_id": customer_id,
-            "registered_at": _START + (joined * 86_400).astype("timedelta64[s]"),
-            "region": _ids("region ", random.integers(1, 31, len(joined))),
+            "registered_at": START + (joined * 86_400).astype("timedelta64[s]"),
+            "region": ids("region ", random.integers(1, 31, len(joined))),
             "email": pa.array(np.char.add(np.char.add("user", number), "@example.com")),
             "phone": pa.array(np.char.add("+7900", np.char.zfill(number, 7))),
             **{f"{channel}_consent": random.random(len(joined)) < 0.6 for channel in ("email", "sms", "ads")},
@@ -147,7 +152,7 @@ def _customers(random: np.random.Generator, customer_id: pa.Array, first: int, j
 def _redemptions(random: np.random.Generator, receipt_id: Any, issued_at: Any, has_code: Any) -> pa.Table:
     redeemed = pa.table(
         {
-            "promo_code": _ids("CODE", random.integers(0, 60, len(receipt_id))),
+            "promo_code": ids("CODE", random.integers(0, 60, len(receipt_id))),
             "receipt_id": receipt_id,
             "redeemed_at": issued_at,
             "discount_amount": np.round(random.uniform(10, 100, len(receipt_id)), 2),
@@ -161,7 +166,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
-        self._began = time.perf_counter()
+        self._began, self._cpu, self._io = time.perf_counter(), time.process_time(), _reads()
         _reset_peak()
 
     def __call__(self, step: str, rows: int | None, seconds: float) -> None:
@@ -170,13 +175,19 @@ class Meter:
 
     def result(self) -> dict[str, Any]:
         """What was measured since the meter was made; `airflow` is the time outside all steps."""
-        seconds = time.perf_counter() - self._began
+        seconds, cpu = time.perf_counter() - self._began, time.process_time() - self._cpu
         in_steps = sum(step["seconds"] for step in self.steps)
-        return {"seconds": round(seconds, 2), "airflow": round(seconds - in_steps, 2), "steps": self.steps}
+        times = {"seconds": round(seconds, 2), "airflow": round(seconds - in_steps, 2), "cpu_seconds": round(cpu, 2)}
+        return times | {"reads": _reads() - self._io, "steps": self.steps}
 
 
 def _reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")  # Linux resets the peak
+
+
+def _reads() -> int:
+    """How often this process has read from a file."""
+    return int(Path("/proc/self/io").read_text().split("syscr: ")[1].split()[0])
 
 
 def _peak_mib() -> int:

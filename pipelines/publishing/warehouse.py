@@ -5,7 +5,6 @@ as a `view` over the lake's files. Tables of several rows a customer are views, 
 customer_360 has: to write them a second time would cost seconds.
 """
 
-import json
 from datetime import date
 from pathlib import Path
 
@@ -148,10 +147,10 @@ def pipeline_runs(lake: Lake, until: date) -> pa.Table:
         {
             "run_date": pa.array([head.run_date for head in heads], pa.date32()),
             "code_version": pa.array([head.code_version for head in heads], pa.string()),
-            "settings": pa.array([json.dumps(head.settings, sort_keys=True) for head in heads], pa.string()),
-            "input_hashes": pa.array([json.dumps(head.input_hashes) for head in heads], pa.string()),
-            "task_seconds": pa.array([json.dumps(head.seconds) for head in heads], pa.string()),
-            "accepted_rules": pa.array([json.dumps(head.accepted) for head in heads], pa.string()),
-            "seconds": pa.array([round(sum(head.seconds.values()), 3) for head in heads], pa.float64()),
+            "settings": pa.array([head.settings for head in heads], pa.string()),
+            "input_hashes": pa.array([head.input_hashes for head in heads], pa.string()),
+            "task_seconds": pa.array([head.seconds for head in heads], pa.string()),
+            "accepted_rules": pa.array([head.accepted for head in heads], pa.string()),
+            "seconds": pa.array([head.total_seconds for head in heads], pa.float64()),
         }
     )

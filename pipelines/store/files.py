@@ -4,6 +4,9 @@ import os
 import uuid
 from pathlib import Path
 
+# A file's inode, time of change and size: another file has others.
+Stamp = tuple[int, int, int]
+
 
 def path_beside(path: Path) -> Path:
     """A hidden name in the same folder, for what becomes `path` by a rename once it is whole.
@@ -31,3 +34,18 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What tells a file from any other that had its name."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, in no order; none if there is no such folder. For folders of many thousands."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except FileNotFoundError:
+        return []

@@ -1,96 +1,74 @@
 """The heads of manifests: what is asked of every night, so that no night reads the manifests of all others.
 
-A head is worked out from its manifest and can be thrown away. It is used only while the manifest is the file that the
-head was made of.
+They lie in one file, which is worked out from the manifests and can be thrown away. A head is used only while its
+manifest is the file that it was made of. A year of them is read by every night, so that most of a head is plain text.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from pipelines.store.files import write_atomically
-from pipelines.store.manifest import Lineage, Manifest, Version, lineage_of
-
-# A file's inode, time of change and size: another file has others.
-Stamp = tuple[int, int, int]
-
-
-class SourceHead(BaseModel, frozen=True):
-    """A staging table of one night: what its rows are, and whether its extracts are whole."""
-
-    lineage: Lineage
-    is_full: bool
+from pipelines.store.files import Stamp, write_atomically
+from pipelines.store.manifest import Lineage, Manifest, TableState, Version, lineage_of
 
 
 class Head(BaseModel, frozen=True):
     """What is asked of a night after it was committed.
 
-    written: paths of the data files that the night wrote and names. sources: the staging tables by name. The others are
-    what pipeline_run shows.
+    stamp: of the manifest that the head was made of. named: data files that it names, without their folders: those that
+    the night wrote itself, and others that were once looked for in it. sources: the lineages of the staging tables, by
+    name, as text. The others are what pipeline_run shows, as JSON.
     """
 
-    run_date: date
-    written: frozenset[str]
-    sources: dict[str, SourceHead]
-    code_version: str
-    settings: dict[str, Any]
-    input_hashes: dict[str, str]
-    seconds: dict[str, float]
-    accepted: tuple[str, ...]
-
-
-class _KeptHead(BaseModel, frozen=True):
-    """A head, and the stamp of the manifest that it was made of."""
-
     stamp: Stamp
-    head: Head
+    run_date: date
+    named: frozenset[str]
+    sources: dict[str, str]
+    code_version: str
+    settings: str
+    input_hashes: str
+    seconds: str
+    total_seconds: float
+    accepted: str
 
 
-def head_of(manifest: Manifest) -> Head:
+_Heads = TypeAdapter(dict[date, Head])
+
+
+def head_of(manifest: Manifest, stamp: Stamp) -> Head:
     """A manifest's head."""
     tables = sorted(manifest.tables.items())
     extracts = [state.info.get("files", []) for name, state in tables if not name.endswith("_personal")]
-    own = f"{manifest.run_date}."
+    names = {path.rpartition("/")[2] for _, state in tables for path in state.paths()}
+    seconds = {name: round(state.seconds, 3) for name, state in tables if state.seconds}
     return Head(
+        stamp=stamp,
         run_date=manifest.run_date,
-        written=frozenset(
-            path for _, state in tables for path in state.paths() if path.rpartition("/")[2].startswith(own)
-        ),
-        sources={
-            name: SourceHead(lineage=manifest.lineage(name), is_full=state.is_full)
-            for name, state in tables
-            if state.info.get("load")
-        },
+        named=frozenset(name for name in names if name.startswith(f"{manifest.run_date}.")),
+        sources={name: _text(manifest.lineage(name), state) for name, state in tables if state.info.get("load")},
         code_version=manifest.code_version,
-        settings=manifest.settings,
-        input_hashes={file["file"]: file["sha256"] for files in extracts for file in files},
-        seconds={name: round(state.seconds, 3) for name, state in tables if state.seconds},
-        accepted=manifest.accepted,
+        settings=json.dumps(manifest.settings, sort_keys=True),
+        input_hashes=json.dumps({file["file"]: file["sha256"] for files in extracts for file in files}),
+        seconds=json.dumps(seconds),
+        total_seconds=round(sum(seconds.values()), 3),
+        accepted=json.dumps(manifest.accepted),
     )
 
 
-def stamp_of(path: Path) -> Stamp:
-    """What tells a file from any other that had its name."""
-    stat = path.stat()
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def read_head(path: Path, stamp: Stamp) -> Head | None:
-    """The head at `path`; None if it is of another manifest than that of the stamp, or can't be read."""
+def read_heads(path: Path) -> dict[date, Head]:
+    """The heads that are kept at `path`, by night; none if another version of the code wrote them."""
     try:
-        kept = _KeptHead.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):  # of another version of the code
-        return None
-    return kept.head if kept.stamp == stamp else None
+        return _Heads.validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return {}
 
 
-def keep_head(path: Path, head: Head, stamp: Stamp) -> None:
-    """Put a head at `path`."""
-    path.parent.mkdir(exist_ok=True, mode=0o700)
-    write_atomically(path, _KeptHead(stamp=stamp, head=head).model_dump_json().encode())
+def keep_heads(path: Path, heads: Mapping[date, Head]) -> None:
+    """Put heads at `path`, in the place of those that were there."""
+    write_atomically(path, _Heads.dump_json(dict(heads)))
 
 
 def stale(heads: Iterable[Head]) -> list[date]:
@@ -100,11 +78,36 @@ def stale(heads: Iterable[Head]) -> list[date]:
         heads: Of all nights that are kept, oldest first. The oldest also speaks for the nights before it.
     """
     found = []
-    expected: dict[str, Version | None] = {}
+    expected: dict[str, str] = {}
     for position, head in enumerate(heads):
+        outdated = False
         for name, source in head.sources.items():
-            before = expected.get(name) if position else source.lineage.before
-            expected[name] = lineage_of(before, source.lineage.own, is_full=source.is_full).state
-        if any(expected[name] != source.lineage.state for name, source in head.sources.items()):
+            load, made_on, own, state = source.split()
+            before = expected.get(name, _NONE) if position else made_on
+            if before != made_on:
+                after = lineage_of(_version(before), _version(own), is_full=load == "full").state
+                outdated |= _version_text(after) != state
+                state = _version_text(after)
+            expected[name] = state
+        if outdated:
             found.append(head.run_date)
     return found
+
+
+_NONE, _IS_EMPTY = "-", "*"
+
+
+def _text(lineage: Lineage, state: TableState) -> str:
+    """How a source comes, and its versions before the night, of the night's own extract, and after both."""
+    versions = map(_version_text, (lineage.before, lineage.own, lineage.state))
+    return " ".join(("full" if state.is_full else "delta", *versions))
+
+
+def _version_text(version: Version | None) -> str:
+    return version.id + ("" if version.is_filled else _IS_EMPTY) if version else _NONE
+
+
+def _version(text: str) -> Version | None:
+    if text == _NONE:
+        return None
+    return Version(id=text.removesuffix(_IS_EMPTY), is_filled=not text.endswith(_IS_EMPTY))

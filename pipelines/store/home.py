@@ -88,7 +88,8 @@ def remove_leftovers(home: Path) -> None:
     for old in exports_folder(home).glob(".*.old"):
         if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
             old.rename(folder)
-    unfinished = (".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*")
+    unfinished = [".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*"]
+    unfinished.append("lake/heads")  # where earlier versions kept what heads.json has
     for path in (path for pattern in unfinished for path in home.glob(pattern)):
         if path.is_dir():
             shutil.rmtree(path)

@@ -7,9 +7,10 @@ overwritten. A file is removed when no manifest, no published warehouse and no o
 
 import hashlib
 import json
+import re
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import LoyaltyError, NightOpenError
-from pipelines.store.files import sync, write_atomically
-from pipelines.store.heads import Head, head_of, keep_head, read_head, stale, stamp_of
+from pipelines.store.files import names_in, stamp_of, sync, write_atomically
+from pipelines.store.heads import Head, head_of, keep_heads, read_heads, stale
 from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
-from pipelines.store.manifest import Backtest, DataFile, Lineage, Manifest, TableState, lineage_of
+from pipelines.store.manifest import Backtest, DataFile, Manifest, TableState, read_manifest, with_own
 from pipelines.store.stopped import StoppedStep, StoppedSteps
 
 # Stands for a backtest in the names of its temporary folders.
 BACKTEST = "backtest"
+
+_MANIFEST = re.compile(r"\d{4}-\d\d-\d\d\.json")
 
 
 class Lake:
@@ -34,7 +37,7 @@ class Lake:
         self.home = home
         self.root = lake_folder(home)
         self._manifests = self.root / "manifests"
-        self._heads = self.root / "heads"
+        self._heads = self.root / "heads.json"
         self._drafts = self.root / "drafts"
         self._backtests = self.root / "backtests"
         self._published = self.root / "published"
@@ -66,36 +69,37 @@ class Lake:
 
     def nights(self) -> list[date]:
         """Committed nights, oldest first."""
-        return sorted(date.fromisoformat(path.stem) for path in self._manifests.glob("????-??-??.json"))
+        return sorted(date.fromisoformat(name[:10]) for name in names_in(self._manifests) if _MANIFEST.fullmatch(name))
 
     def manifest(self, night: date) -> Manifest:
-        return Manifest.model_validate_json((self._manifests / f"{night}.json").read_bytes())
+        path = self._manifests / f"{night}.json"
+        return read_manifest(path, stamp_of(path))
 
     def replace_manifest(self, manifest: Manifest) -> None:
         """Put a manifest in the place of the night's last one."""
         self._manifests.mkdir(exist_ok=True, mode=0o700)
         path = self._manifests / f"{manifest.run_date}.json"
         write_atomically(path, manifest.model_dump_json(exclude_defaults=True).encode())
-        keep_head(self._heads / path.name, head_of(manifest), stamp_of(path))
 
     def heads(self, until: date = date.max) -> list[Head]:
         """The heads of the committed nights up to one, oldest first."""
-        return [self._head(night)[0] for night in self.nights() if night <= until]
+        heads = self._known_heads(read_heads(self._heads))
+        return [head for night, head in heads.items() if night <= until]
 
-    def _head(self, night: date) -> tuple[Head, bool]:
-        """A night's head, and whether it was kept."""
-        name = f"{night}.json"
-        stamp = stamp_of(self._manifests / name)
-        if known := read_head(self._heads / name, stamp):
-            return known, True
-        return head_of(self.manifest(night)), False
+    def _known_heads(self, kept: Mapping[date, Head]) -> dict[date, Head]:
+        """The heads of all committed nights, oldest first: as kept or, where a manifest is another one, made anew."""
+        heads = {}
+        for night in self.nights():
+            stamp = stamp_of(self._manifests / f"{night}.json")
+            known = kept.get(night)
+            heads[night] = known if known and known.stamp == stamp else head_of(self.manifest(night), stamp)
+        return heads
 
     def remove_nights(self, before: date) -> list[date]:
         """Forget the nights before one that is kept; `collect_garbage` then removes what only they named."""
         gone = [night for night in self.nights() if night < before]
         for night in gone:
             (self._manifests / f"{night}.json").unlink()
-            (self._heads / f"{night}.json").unlink(missing_ok=True)
         return gone
 
     def open_backtest(self, night: date) -> "CommittedNight":
@@ -168,8 +172,7 @@ class Lake:
         folder = self._drafts / f"{night}"
         (folder / token).mkdir(parents=True, mode=0o700)
         self.stopped.forget(night)
-        self.collect_garbage()
-        outdated = set(self.stale_nights())
+        outdated = set(stale(self.collect_garbage()))
         base = max((f"{known}" for known in self.nights() if known < night and known not in outdated), default=None)
         owner = {"run_id": run_id, "token": token, "base": base, "accepted": accepted}
         write_atomically(folder / "run.json", json.dumps(owner).encode())
@@ -213,54 +216,54 @@ class Lake:
             if path != but:
                 path.unlink()
 
-    def collect_garbage(self) -> None:
-        """Remove the drafts of finished nights, and files that no manifest, warehouse or open draft needs."""
+    def collect_garbage(self) -> list[Head]:
+        """Remove the drafts of finished nights, and files that no manifest, warehouse or open draft needs.
+
+        Returns:
+            The heads of the committed nights, oldest first, which are kept now.
+        """
         for folder in self._drafts.glob("*"):
             if (folder / "finished").exists():
                 shutil.rmtree(folder)
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
-        unknown = {
-            self.relative(path)
-            for path in self._tables.glob("*/*.parquet")
-            if path.name.split(".")[1] not in open_tokens
+        files = {
+            f"tables/{folder.name}/{name}"
+            for folder in self._tables.glob("*/")
+            for name in names_in(folder)
+            if name.endswith(".parquet") and name.split(".")[1] not in open_tokens
         }
-        for path in self._unnamed(unknown):
+        kept = read_heads(self._heads)
+        heads = self._known_heads(kept)
+        for path in self._unnamed(files, heads):
             self.path(path).unlink()
+        if any(heads.get(night) is not kept.get(night) for night in {*heads, *kept}):
+            keep_heads(self._heads, heads)
         for folder in self._temporary.glob("*"):
             if folder.name.split(".")[0] not in open_tokens:
                 shutil.rmtree(folder, ignore_errors=True)
+        return list(heads.values())
 
-    def _unnamed(self, files: set[str]) -> set[str]:
-        """Those of some data files that no manifest and no warehouse names.
+    def _unnamed(self, files: set[str], heads: dict[date, Head]) -> set[str]:
+        """Those of some data files that no manifest, no warehouse and no stopped step names.
 
-        Most are named by the night that wrote them; only the others are looked for in every manifest. Heads are kept
-        that were not.
+        Most are named by the night that wrote them. Only the others are looked for in every manifest, and once: its
+        head then says that they are named there.
         """
-        left = set(files)
-        for night in self.nights():
-            head, is_kept = self._head(night)
-            if not is_kept:
-                keep_head(self._heads / f"{night}.json", head, stamp_of(self._manifests / f"{night}.json"))
-            left -= head.written
-        for path in self._published.glob("*.json"):
-            left -= set(json.loads(path.read_bytes()))
+        named = frozenset[str]().union(*(head.named for head in heads.values()))
+        left = {path for path in files if path.rpartition("/")[2] not in named}
+        for note in self._published.glob("*.json"):
+            left -= set(json.loads(note.read_bytes()))
         for step in self.stopped.steps():
             left.difference_update(path for state in step.tables.values() for path in state.paths())
-        for night in self.nights():
+        for night, head in heads.items():
             if not left:
                 break
-            left.difference_update(path for state in self.manifest(night).tables.values() for path in state.paths())
+            paths = (path for state in self.manifest(night).tables.values() for path in state.paths())
+            if found := left.intersection(paths):
+                names = {path.rpartition("/")[2] for path in found}
+                heads[night] = head.model_copy(update={"named": head.named | names})
+                left -= found
         return left
-
-
-def _with_own(state: TableState, new: TableState, lineage: Lineage, night: date) -> TableState:
-    """A source's state with what a later night staged, which was made on another state."""
-    before = state.lineage.state if state.lineage else None
-    rebuilt = lineage_of(before, lineage.own, is_full=new.is_full)
-    files = state.data_files
-    if rebuilt.state != before:
-        files = (*(() if new.is_full else files), *new.written_by(night))
-    return TableState(data_files=files, key=new.key, lineage=rebuilt, info=new.info)
 
 
 def run_token(run_id: str) -> str:
@@ -345,7 +348,7 @@ class Night:
             if position == 0:
                 state = new.model_copy(update={"lineage": lineage})
             else:
-                state = _with_own(state, new, lineage, manifest.run_date)
+                state = with_own(state, new, lineage, manifest.run_date)
         return state, len(nights) < 2
 
     def stop(self, step: str, reason: str) -> None:

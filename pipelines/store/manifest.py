@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field
+
+from pipelines.store.files import Stamp
 
 
 class DataFile(BaseModel, frozen=True):
@@ -119,6 +123,22 @@ class Manifest(BaseModel, frozen=True):
         for night in sorted({*(file.night for file in state.data_files), self.run_date}):
             found = lineage_of(found.state, version_of(state.written_by(night)), is_full=state.is_full)
         return found
+
+
+def with_own(state: TableState, new: TableState, lineage: Lineage, night: date) -> TableState:
+    """A source's state with what a later night staged, which was made on another state."""
+    before = state.lineage.state if state.lineage else None
+    rebuilt = lineage_of(before, lineage.own, is_full=new.is_full)
+    files = state.data_files
+    if rebuilt.state != before:
+        files = (*(() if new.is_full else files), *new.written_by(night))
+    return TableState(data_files=files, key=new.key, lineage=rebuilt, info=new.info)
+
+
+@lru_cache(maxsize=4)
+def read_manifest(path: Path, _stamp: Stamp) -> Manifest:
+    """The manifest at `path`, whose stamp is given; cached, as most steps of a night read that of the night before."""
+    return Manifest.model_validate_json(path.read_bytes())
 
 
 class Backtest(BaseModel, frozen=True):

@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from pipelines.catalog import INCREMENTAL, Table, parsed, tables, views
 from pipelines.engines.base import Engine
+from pipelines.engines.merge import SUPERSEDED_ROWS, compacted
 from pipelines.engines.sql import identifier
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
@@ -17,8 +18,6 @@ from pipelines.tables.write import write_table
 
 # What tells whose a receipt is. If it changes, the receipts or customers concerned are touched, and no others.
 WHOSE = frozenset({"customer_identity", "loyalty_cards"})
-# An incremental table of so many data files is copied into one, so that reading it stays fast.
-MOST_DATA_FILES = 60
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
@@ -43,8 +42,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         return TableState(data_files=files, key=(key,), recipe=recipe, lineage=lineage_of(None, version_of(files)))
 
     before = previous.lineage(table.name).state
-    if len(earlier.data_files) >= MOST_DATA_FILES:
-        earlier = _in_one_file(table, earlier, engine)
+    earlier = compacted(earlier, contract_of(table.name), engine)
     touched = _touched_receipts if key == "receipt_id" else _touched_customers
     engine.materialise("touched", touched(table, previous, inputs, night, engine))
     times_read = _times_read(table)
@@ -60,26 +58,28 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
             engine.register(name, rows)
     _register_views(engine, table, night, key)  # again, on the touched rows: Spark binds a view when it is created
     made = write_table(table.name, table.sql, engine)
-    old = engine.select_of(earlier, contract_of(table.name))
-    replaced = engine.write(
-        f"SELECT DISTINCT landing_date, {key} FROM ({old}) WHERE {key} IN (SELECT {key} FROM touched)",
-        f"{table.name}_superseded",
-    )
+    replaced, replaced_rows = _replaced(table, earlier, engine)
     return TableState(
         data_files=(*earlier.data_files, *_filled(made)),
         superseded=(*earlier.superseded, *_filled(replaced)),
         key=(key,),
         recipe=recipe,
         lineage=lineage_of(before, version_of((*_filled(made), *_filled(replaced)))),
+        info=earlier.info | {SUPERSEDED_ROWS: earlier.info.get(SUPERSEDED_ROWS, 0) + replaced_rows},
     )
 
 
-def _in_one_file(table: Table, earlier: TableState, engine: Engine) -> TableState:
-    """A table's state before tonight, with its rows in one data file and none superseded."""
-    night = max(file.night for file in earlier.data_files)
-    written = engine.write(engine.select_of(earlier, contract_of(table.name)), table.name)
-    files = tuple(file.model_copy(update={"night": night}) for file in written)
-    return earlier.model_copy(update={"data_files": files, "superseded": ()})
+def _replaced(table: Table, earlier: TableState, engine: Engine) -> tuple[tuple[DataFile, ...], int]:
+    """Files of landing_date and key of the rows that tonight's replace, and how many rows these are."""
+    key = INCREMENTAL[table.name]
+    old = engine.select_of(earlier, contract_of(table.name))
+    engine.materialise(
+        "replaced_key",
+        f"SELECT landing_date, {key}, COUNT(*) AS row_count FROM ({old}) WHERE {key} IN (SELECT {key} FROM touched) "
+        f"GROUP BY landing_date, {key}",
+    )
+    written = engine.write(f"SELECT landing_date, {key} FROM replaced_key", f"{table.name}_superseded")
+    return written, int(engine.rows("SELECT COALESCE(SUM(row_count), 0) FROM replaced_key")[0][0])
 
 
 def _register_views(engine: Engine, table: Table, night: Night, key: str) -> None:

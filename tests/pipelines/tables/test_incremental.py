@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.catalog import INCREMENTAL, tables
+from pipelines.engines import merge
 from pipelines.settings import load_settings
 from pipelines.tables import incremental
 
@@ -33,6 +34,12 @@ COLUMNS = {
 MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "products", "promo_redemptions", "receipts"}) | {
     *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def superseded_rows_stay(monkeypatch):
+    """Of so few rows many are soon superseded, and what a night wrote would hardly be seen."""
+    monkeypatch.setattr(merge, "MOST_SUPERSEDED", 1)
 
 
 def facts(retailer, night):
@@ -250,13 +257,29 @@ def test_a_product_in_another_category_moves_all_its_sales(retailer):
     assert len(kept) == 1, "another name of a product touches nothing"
 
 
-def test_a_table_in_too_many_pieces_becomes_one_piece_and_tonights(retailer, monkeypatch):
-    monkeypatch.setattr(incremental, "MOST_DATA_FILES", 2)
+def test_pieces_become_one_and_tonights_before_they_are_too_many(retailer, monkeypatch):
+    monkeypatch.setattr(merge, "MOST_SMALL_FILES", 2)
     for number, day in enumerate(DAYS):
         retailer.deliver(day, receipts=RECEIPTS + f"r{number},c1,{day},sale,5\n")
     night = load(retailer)
     assert pieces(night, "receipt_fact") == 2
     assert len(facts(retailer, night)["receipt_fact"]) == 3
+
+
+def test_a_table_of_which_much_is_superseded_is_written_without_it(retailer, monkeypatch):
+    monkeypatch.setattr(merge, "MOST_SUPERSEDED", 0.25)
+    rows = "".join(f"r{n},c{n},2017-12-01,sale,5\n" for n in range(7))
+    retailer.deliver(DAYS[0], receipts=RECEIPTS + rows)
+    retailer.deliver(DAYS[1], receipts=RECEIPTS + "r0,c0,2017-12-01,sale,6\nr1,c1,2017-12-01,sale,6\n")
+    retailer.deliver(DAYS[2], receipts=RECEIPTS + "r2,c2,2017-12-01,sale,6\n")
+    retailer.deliver("2017-12-04", receipts=RECEIPTS + "r3,c3,2017-12-01,sale,6\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in (*DAYS, "2017-12-04")]
+    states = [night.lake.manifest(night.run_date).tables["receipt_fact"] for night in nights]
+    assert [[file.rows for file in state.data_files] for state in states] == [[7], [7, 2], [7, 2, 1], [7, 1]]
+    assert [[file.rows for file in state.superseded] for state in states] == [[], [2], [2, 1], [1]]
+    assert [state.info.get(merge.SUPERSEDED_ROWS, 0) for state in states] == [0, 2, 3, 1]
+    revenues = dict(retailer.rows(nights[-1], "receipt_fact", "receipt_id, CAST(revenue AS INT)"))
+    assert revenues == {f"r{n}": 6 if n < 4 else 5 for n in range(7)}
 
 
 def test_a_night_without_news_leaves_every_piece_as_it_is(retailer):
@@ -303,6 +326,8 @@ def test_whatever_comes_increments_add_up_to_the_whole(
     home: Path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("LOYALTY_HOME", str(home))
     load_settings.cache_clear()
+    monkeypatch.setattr(merge, "MOST_SUPERSEDED", 0.25)
+    monkeypatch.setattr(merge, "MOST_SMALL_FILES", 2)
     retailer = Retailer(home)
     for day, delivered in zip(DAYS, nights, strict=True):
         retailer.deliver(day, **{name: HEADERS[name] + "".join(rows) for name, rows in delivered.items()})
