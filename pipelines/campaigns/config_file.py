@@ -27,6 +27,8 @@ from pipelines.campaigns.config import (
 )
 from pipelines.catalog import segment_files
 from pipelines.contracts import table_contract
+from pipelines.errors import LoyaltyError
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -87,6 +89,18 @@ def read_campaigns(
     return campaigns_in(content, path, night, segments, columns)
 
 
+def checked_campaigns(path: Path) -> Campaigns:
+    """The campaigns of a config file without a fault.
+
+    Raises:
+        LoyaltyError: there are faults; the message lists each with file, line, campaign and field.
+    """
+    found = read_campaigns(path)
+    if found.faults:
+        raise LoyaltyError("\n".join(map(str, found.faults)))
+    return found.campaigns
+
+
 def campaigns_in(
     content: bytes,
     path: Path,
@@ -101,7 +115,9 @@ def campaigns_in(
         raw = yaml.safe_load(text)
         places = _Places(path, tree, raw)
     except UnicodeDecodeError:
-        return _nothing([Remark(path, None, None, "", f"the file is not in UTF-8{_encoding(content)}; save it as UTF-8")])
+        return _nothing(
+            [Remark(path, None, None, "", f"the file is not in UTF-8{_encoding(content)}; save it as UTF-8")]
+        )
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2025-02-30
         return _nothing([_broken(path, error)])
     except RecursionError:
@@ -110,7 +126,7 @@ def campaigns_in(
 
 
 def _nothing(faults: Iterable[Remark]) -> CampaignFile:
-    return CampaignFile(Campaigns(campaigns=[]), tuple(faults), ())
+    return CampaignFile(Campaigns.model_validate({"campaigns": []}), tuple(faults), ())
 
 
 def _unreadable(error: OSError) -> str:
@@ -120,7 +136,7 @@ def _unreadable(error: OSError) -> str:
 
 
 def _encoding(content: bytes) -> str:
-    """What the bytes look like, in brackets: words of Cyrillic letters are runs of high bytes, of Latin ones are not."""
+    """What the bytes look like, in brackets: Cyrillic words are runs of high bytes, Latin ones are not."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return " (it looks like UTF-16)"
     if re.search(rb"[\xc0-\xff]{3}", content):
@@ -205,7 +221,9 @@ def _read(
     held = {fault.campaign_id for fault in faults}
     good = {n: campaign for n, campaign in found.items() if not {None, campaign.id} & held}
     notes = [*_past_ends(good, places, night), *_equal_priorities(good, places)]
-    campaigns = (settings or Campaigns(campaigns=[])).model_copy(update={"campaigns": list(good.values())})
+    campaigns = (settings or Campaigns.model_validate({"campaigns": []})).model_copy(
+        update={"campaigns": list(good.values())}
+    )
     return CampaignFile(campaigns, tuple(sorted(faults, key=lambda fault: fault.line or 0)), tuple(notes))
 
 
@@ -217,12 +235,16 @@ def _shaped(model: type[M], item: object) -> tuple[M | None, list[tuple[Place, s
         return None, [(_place(e), _in_words(e, model)) for e in error.errors()]
 
 
-def _problems_of_parts(item: object, segments: Collection[str], columns: Collection[str]) -> Iterator[tuple[Place, str]]:
+def _problems_of_parts(
+    item: object, segments: Collection[str], columns: Collection[str]
+) -> Iterator[tuple[Place, str]]:
     """What else is wrong with a campaign of the wrong shape, so that all is said at once."""
     if not isinstance(item, dict):
         return
     names = item.get("segment")
-    yield from segment_problems([names] if isinstance(names, str) else names if isinstance(names, list) else [], segments)
+    yield from segment_problems(
+        [names] if isinstance(names, str) else names if isinstance(names, list) else [], segments
+    )
     channels = item.get("channels")
     for number, part in enumerate(channels if isinstance(channels, list) else []):
         channel, _ = _shaped(Channel, part)
@@ -267,7 +289,9 @@ def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
             fields = Channel.model_fields if "channels" in error["loc"] else model.model_fields
             return unknown(last, "field", fields)
         case "literal_error":
-            return unknown(error["input"], "value", context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+            return unknown(
+                error["input"], "value", context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            )
         case "greater_than_equal":
             return f"{given} is too small; the least is {context['ge']}"
         case "less_than_equal":

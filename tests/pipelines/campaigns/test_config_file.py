@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.campaigns.config_file import CampaignFile, campaigns_in, read_campaigns
+from pipelines.campaigns.config_file import CampaignFile, campaigns_in, checked_campaigns, read_campaigns
+from pipelines.errors import LoyaltyError
 
 PATH = Path("campaigns.yaml")
 GOOD = """\
@@ -65,11 +66,16 @@ def test_a_file_without_a_fault_says_nothing():
             "line 6, campaign win_back, colour: 'colour' is no field. There are: channels, control_share, ends_on, id, "
             "name, priority, segment, starts_on, window_days",
         ),
-        ("priority: 1", "priority: 1\n  priority: 2", "line 6, campaign win_back, priority: is there twice; which one counts?"),
+        (
+            "priority: 1",
+            "priority: 1\n  priority: 2",
+            "line 6, campaign win_back, priority: is there twice; which one counts?",
+        ),
         (
             "control_share: 0.1",
             "control_share: 10",
-            "line 7, campaign win_back, control_share: 10 is too large; the most is 0.9 (90%); write it like 0.1 or 10%",
+            "line 7, campaign win_back, control_share: 10 is too large; the most is 0.9 (90%); write it like "
+            "0.1 or 10%",
         ),
         (
             "control_share: 0.1",
@@ -137,7 +143,9 @@ def test_all_faults_are_told_at_once():
 
 def test_an_id_that_is_used_twice_holds_both():
     text = GOOD + OTHER.replace("id: other", "id: win_back")
-    assert faults(text) == ["campaigns.yaml, line 11, campaign win_back, id: win_back is the id of an earlier campaign, too"]
+    assert faults(text) == [
+        "campaigns.yaml, line 11, campaign win_back, id: win_back is the id of an earlier campaign, too"
+    ]
     assert ids(text) == []
 
 
@@ -165,7 +173,10 @@ def test_dates_are_read_as_people_write_them(written: str):
         (b"", "the file must hold campaigns: and below it a list"),
         (b"campaigns: {a: 1}", "the file must hold campaigns: and below it a list"),
         (b"campaigns: &a\n- [*a]", "an alias (*) stands within what it is an alias of"),
-        (b"max_campaigns_per_night: 0\ncampaigns: []", "line 1, max_campaigns_per_night: 0 is too small; the least is 1"),
+        (
+            b"max_campaigns_per_night: 0\ncampaigns: []",
+            "line 1, max_campaigns_per_night: 0 is too small; the least is 1",
+        ),
         ("name: Вернуть".encode("cp1251"), "the file is not in UTF-8 (it looks like windows-1251); save it as UTF-8"),
         ("name: Größe".encode("cp1252"), "the file is not in UTF-8 (it looks like windows-1252 or another code page"),
         ("name: Größe".encode("utf-16"), "the file is not in UTF-8 (it looks like UTF-16); save it as UTF-8"),
@@ -196,8 +207,8 @@ def test_equal_priorities_and_past_ends_are_said_and_hold_nothing():
     found = read(text, date(2025, 6, 2))
     assert [str(note) for note in found.notes] == [
         "campaigns.yaml, line 15, campaign other, ends_on: 2025-06-01 is past: the campaign has no list any more",
-        "campaigns.yaml, line 14, campaign other, priority: 1 is the priority of win_back, too: win_back goes first, as "
-        "it stands first",
+        "campaigns.yaml, line 14, campaign other, priority: 1 is the priority of win_back, too: win_back goes first, "
+        "as it stands first",
     ]
     assert found.faults == ()
     assert ids(text) == ["win_back", "other"]
@@ -205,3 +216,16 @@ def test_equal_priorities_and_past_ends_are_said_and_hold_nothing():
 
 def test_a_file_saved_with_a_byte_order_mark_is_read():
     assert read(b"\xef\xbb\xbf" + GOOD.encode()).faults == ()
+
+
+def test_who_needs_all_campaigns_gets_them_or_all_faults(tmp_path: Path):
+    path = tmp_path / "campaigns.yaml"
+    path.write_text(GOOD.replace("lapsing", "champions"))
+    assert [campaign.id for campaign in checked_campaigns(path).campaigns] == ["win_back"]
+    path.write_text(GOOD.replace("lapsing", "x").replace("priority: 1", "priority: 0"))
+    with pytest.raises(LoyaltyError) as error:
+        checked_campaigns(path)
+    assert [line.split(": ")[0] for line in str(error.value).splitlines()] == [
+        f"{path}, line 4, campaign win_back, segment",
+        f"{path}, line 5, campaign win_back, priority",
+    ]
