@@ -1,19 +1,40 @@
-"""config/campaigns.yaml: what a marketer writes, read and checked."""
+"""config/campaigns.yaml: what a marketer may write. `config_file` reads it."""
 
+import re
 from collections.abc import Collection, Iterator
-from datetime import date
-from pathlib import Path
-from typing import Annotated, Literal
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
 from pipelines.campaigns.targets import SOURCES, export_target, target_names
-from pipelines.catalog import segment_files
-from pipelines.contracts import table_contract
-from pipelines.errors import LoyaltyError
 
+_DAY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*(%?)")
+
+
+def read_day(value: Any) -> Any:
+    """31.12.2025 as a date; anything else as it is."""
+    if isinstance(value, str) and (found := _DAY.fullmatch(value.strip())):
+        day, month, year = map(int, found.groups())
+        return date(year, month, day)
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise ValueError("no date")
+    return value
+
+
+def read_share(value: Any) -> Any:
+    """10%, 10 % and 0,1 as 0.1; anything else as it is."""
+    if isinstance(value, str) and (found := _NUMBER.fullmatch(value.strip())):
+        number = float(found[1].replace(",", "."))
+        return number / 100 if found[2] else number
+    return value
+
+
+Day = Annotated[date, BeforeValidator(read_day)]
+Share = Annotated[float, BeforeValidator(read_share)]
 ChannelName = Literal["email", "sms", "push", "messenger", "call", "ads"]
 Header = Annotated[str, Field(pattern=r"^\w[\w .-]*$")]
 
@@ -37,10 +58,10 @@ class Campaign(BaseModel):
     name: str = Field(min_length=1)
     segment: list[str] = Field(min_length=1)
     priority: int = Field(ge=1)
-    starts_on: date | None = None
-    ends_on: date | None = None
+    starts_on: Day | None = None
+    ends_on: Day | None = None
     window_days: int = Field(ge=1)
-    control_share: float = Field(ge=0, le=0.9)
+    control_share: Share = Field(ge=0, le=0.9)
     channels: list[Channel] = Field(min_length=1)
 
     @field_validator("segment", mode="before")
@@ -61,85 +82,65 @@ class Campaigns(BaseModel):
     campaigns: list[Campaign]
 
 
-def _problems(campaign: Campaign, segments: Collection[str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a campaign of the right shape: field, message."""
-    for name in campaign.segment:
-        if name not in segments:
-            yield "segment", f"there is no segment {name!r}; there are: {', '.join(sorted(segments))}"
+def unknown(name: object, what: str, known: Collection[str]) -> str:
+    """The sentence about a name that does not exist: the nearest one, and all that there are."""
+    near = get_close_matches(str(name), sorted(known), n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return f"{str(name)!r} is no {what}. {hint}There are: {', '.join(sorted(known)) or 'none'}"
+
+
+# Where something is in a campaign: keys, and numbers of list items.
+Place = tuple[str | int, ...]
+
+
+def problems_of(campaign: Campaign, segments: Collection[str], columns: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """What is wrong with a campaign of the right shape: where, and a sentence.
+
+    Args:
+        campaign: The campaign.
+        segments: Names of the segments that exist.
+        columns: Columns of customer_360.
+    """
+    yield from segment_problems(campaign.segment, segments)
     if campaign.starts_on and campaign.ends_on and campaign.ends_on < campaign.starts_on:
-        yield "ends_on", f"{campaign.ends_on} is before starts_on, {campaign.starts_on}"
-    names = [channel.channel for channel in campaign.channels]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield "channels", f"{name} is there twice; give each tool of one channel a campaign of its own"
-    for channel in campaign.channels:
-        for field, message in _channel_problems(channel, columns):
-            yield f"channels: {channel.channel}: {field}", message
+        yield ("ends_on",), f"{campaign.ends_on} is before starts_on, {campaign.starts_on}"
+    for number, channel in enumerate(campaign.channels):
+        if channel.channel in {earlier.channel for earlier in campaign.channels[:number]}:
+            message = f"{channel.channel} is there twice; give each tool of one channel a campaign of its own"
+            yield ("channels", number, "channel"), message
+        yield from channel_problems(channel, number, columns)
 
 
-def _channel_problems(channel: Channel, columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a campaign's channel: field, message."""
+def segment_problems(names: Collection[object], segments: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """Names that are no segment's."""
+    for name in names:
+        if name not in segments:
+            yield ("segment",), unknown(name, "segment", segments)
+
+
+def channel_problems(channel: Channel, number: int, columns: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """What is wrong with a campaign's channel, which is the list's item `number`."""
+    for place, message in _channel_problems(channel, columns):
+        yield ("channels", number, *place), message
+
+
+def _channel_problems(channel: Channel, columns: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """What is wrong with a campaign's channel: where, and a sentence."""
     if channel.target not in target_names():
-        yield "target", f"there is no target {channel.target!r}; there are: {', '.join(target_names())}"
+        yield ("target",), unknown(channel.target, "target", target_names())
         return
     target = export_target(channel.target)
     if channel.channel not in target.channels:
-        yield "target", f"{target.name} is for {', '.join(target.channels)}"
+        yield ("target",), f"{target.name} takes lists for {', '.join(target.channels)}, not for {channel.channel}"
     for header, source in channel.fields.items():
-        field = f"fields: {header}"
+        place = ("fields", header)
         if source in ADDRESSES and source not in CHANNELS[channel.channel]:
-            yield field, f"{source} needs another consent than that for {channel.channel}"
+            yield place, f"{source} needs another consent than that for {channel.channel}"
         elif source not in SOURCES and source not in columns:
-            yield field, f"customer_360 has no column {source!r}"
+            yield place, unknown(source, "column of customer_360", {*SOURCES, *columns})
         taken = {c.header.lower() for c in target.columns if c.source is not None and c.source != source}
         if header.lower() in taken:
-            yield field, f"{target.name} has a column of this name with another meaning"
+            yield place, f"{target.name} has a column of this name with another meaning"
         elif header not in target.open_headers and not target.free_columns:
             allowed = ", ".join(sorted(target.open_headers)) or "none"
-            yield field, f"{target.name} takes no such column; it takes: {allowed}"
-
-
-def read_campaigns(
-    path: Path, segments: Collection[str] | None = None, columns: Collection[str] | None = None
-) -> Campaigns:
-    """The campaigns of a config file.
-
-    Args:
-        path: the YAML file.
-        segments: names of the segments that exist; those of sql/segments/ if None.
-        columns: columns of customer_360; those of its contract if None.
-
-    Raises:
-        LoyaltyError: something is wrong; the message lists every problem with file, campaign and field.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LoyaltyError(f"{path}: there is no such file; LOYALTY_CAMPAIGNS says where the campaigns are") from error
-    except yaml.YAMLError as error:
-        raise LoyaltyError(f"{path}: not readable as YAML: {error}") from error
-    try:
-        config = Campaigns.model_validate(raw)
-    except ValidationError as error:
-        raise LoyaltyError("\n".join(_shape_problem(path, raw, e["loc"], e["msg"]) for e in error.errors())) from error
-    known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
-    known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
-    ids = [campaign.id for campaign in config.campaigns]
-    found = [f"{path}: campaign {name}: id: used twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
-    found += [
-        f"{path}: campaign {campaign.id}: {field}: {message}"
-        for campaign in config.campaigns
-        for field, message in _problems(campaign, known_segments, known_columns)
-    ]
-    if found:
-        raise LoyaltyError("\n".join(found))
-    return config
-
-
-def _shape_problem(path: Path, raw: object, loc: tuple[int | str, ...], message: str) -> str:
-    """A pydantic error as a line that names file, campaign (by its id, else its number) and field."""
-    match (raw, loc):
-        case ({"campaigns": list(items)}, ("campaigns", int(index), *rest)):
-            item = items[index]
-            name = item.get("id", f"no. {index + 1}") if isinstance(item, dict) else f"no. {index + 1}"
-            return f"{path}: campaign {name}: {': '.join(str(step) for step in rest) or 'entry'}: {message}"
-    return f"{path}: {': '.join(str(step) for step in loc) or 'file'}: {message}"
+            yield place, f"{target.name} takes no such column; it takes: {allowed}"

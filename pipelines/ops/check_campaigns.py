@@ -3,19 +3,12 @@
 import sys
 from pathlib import Path
 
-from pipelines.campaigns.config import read_campaigns
-from pipelines.errors import LoyaltyError
+from pipelines.campaigns.config_file import read_campaigns
 
 
 def problems(paths: list[Path]) -> list[str]:
-    """What is wrong with campaign files, each with file, campaign and field; empty if nothing is."""
-    found = []
-    for path in paths:
-        try:
-            read_campaigns(path)
-        except LoyaltyError as error:
-            found.append(str(error))
-    return found
+    """What is wrong with campaign files, each with file, line, campaign and field; empty if nothing is."""
+    return [str(fault) for path in paths for fault in read_campaigns(path).faults]
 
 
 if __name__ == "__main__":

@@ -15,4 +15,4 @@ def test_a_good_file_is_silent_and_what_is_wrong_is_named(tmp_path):
     bad.write_text(GOOD.replace("champions", "nobody"))
     assert problems([good]) == []
     [problem] = problems([good, bad])
-    assert problem.startswith(f"{bad}: campaign hello: segment: there is no segment 'nobody'")
+    assert problem.startswith(f"{bad}, line 3, campaign hello, segment: 'nobody' is no segment")

@@ -1,0 +1,313 @@
+"""The campaign file as it was written: the campaigns that can run, and each fault with its line, in a marketer's words.
+
+A fault holds back the campaign that it is in, never the night.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipelines.campaigns.config import (
+    Campaign,
+    Campaigns,
+    Channel,
+    Place,
+    channel_problems,
+    problems_of,
+    segment_problems,
+    unknown,
+)
+from pipelines.catalog import segment_files
+from pipelines.contracts import table_contract
+from pipelines.errors import LoyaltyError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a person should know of a place in the file; campaign_id is None if it is about the whole file."""
+
+    path: Path
+    line: int | None
+    campaign_id: str | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        line = [] if self.line is None else [f"line {self.line}"]
+        campaign = [] if self.campaign_id is None else [f"campaign {self.campaign_id}"]
+        return ", ".join([f"{self.path}", *line, *campaign, *filter(None, [self.field])]) + f": {self.message}"
+
+
+@dataclass(frozen=True)
+class CampaignFile:
+    """What a campaign file says.
+
+    Attributes:
+        campaigns: The campaigns without a fault.
+        faults: What holds campaigns back; one that names no campaign holds back all.
+        notes: What is allowed and yet may not be meant.
+    """
+
+    campaigns: Campaigns
+    faults: tuple[Remark, ...]
+    notes: tuple[Remark, ...]
+
+    @property
+    def holds_all(self) -> bool:
+        """Whether a fault is of the whole file, so that nothing is known of any campaign."""
+        return any(fault.campaign_id is None for fault in self.faults)
+
+
+def read_campaigns(
+    path: Path,
+    night: date | None = None,
+    segments: Collection[str] | None = None,
+    columns: Collection[str] | None = None,
+) -> CampaignFile:
+    """The campaigns of a config file, and what is wrong with it.
+
+    Args:
+        path: The YAML file.
+        night: The business date; without it no end is past.
+        segments: Names of the segments that exist; those of sql/segments/ if None.
+        columns: Columns of customer_360; those of its contract if None.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return _nothing([Remark(path, None, None, "", _unreadable(error))])
+    return campaigns_in(content, path, night, segments, columns)
+
+
+def checked_campaigns(path: Path) -> Campaigns:
+    """The campaigns of a config file without a fault.
+
+    Raises:
+        LoyaltyError: there are faults; the message lists each with file, line, campaign and field.
+    """
+    found = read_campaigns(path)
+    if found.faults:
+        raise LoyaltyError("\n".join(map(str, found.faults)))
+    return found.campaigns
+
+
+def campaigns_in(
+    content: bytes,
+    path: Path,
+    night: date | None = None,
+    segments: Collection[str] | None = None,
+    columns: Collection[str] | None = None,
+) -> CampaignFile:
+    """The campaigns of a config file's bytes; the arguments are those of read_campaigns."""
+    try:
+        text = content.decode("utf-8-sig")
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+        places = _Places(path, tree, raw)
+    except UnicodeDecodeError:
+        return _nothing(
+            [Remark(path, None, None, "", f"the file is not in UTF-8{_encoding(content)}; save it as UTF-8")]
+        )
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2025-02-30
+        return _nothing([_broken(path, error)])
+    except RecursionError:
+        return _nothing([Remark(path, None, None, "", "an alias (*) stands within what it is an alias of")])
+    return _read(raw, places, night, segments, columns)
+
+
+def _nothing(faults: Iterable[Remark]) -> CampaignFile:
+    return CampaignFile(Campaigns.model_validate({"campaigns": []}), tuple(faults), ())
+
+
+def _unreadable(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file; LOYALTY_CAMPAIGNS says where the campaigns are"
+    return f"the file can't be read: {error.strerror}"
+
+
+def _encoding(content: bytes) -> str:
+    """What the bytes look like, in brackets: Cyrillic words are runs of high bytes, Latin ones are not."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return " (it looks like UTF-16)"
+    if re.search(rb"[\xc0-\xff]{3}", content):
+        return " (it looks like windows-1251)"
+    return " (it looks like windows-1252 or another code page of Windows)"
+
+
+def _broken(path: Path, error: Exception) -> Remark:
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or f"{error}"
+    hint = "put a value with : or # or % or * or { in it in quotes, and indent with blanks, all fields alike"
+    return Remark(path, mark.line + 1 if mark else None, None, "", f"not readable as YAML: {said}; {hint}")
+
+
+class _Places:
+    """Where the file's entries stand, and which keys it repeats."""
+
+    def __init__(self, path: Path, tree: yaml.Node | None, raw: object) -> None:
+        self._path = path
+        self._raw = raw
+        self._lines: dict[Place, int] = {}
+        self.repeated: list[Place] = []
+        if tree is not None:
+            self._walk(tree, ())
+
+    def _walk(self, node: yaml.Node, place: Place) -> None:
+        steps: Iterable[tuple[yaml.Node, Place, yaml.Node]] = ()
+        if isinstance(node, yaml.MappingNode):
+            steps = ((key, (*place, str(key.value)), value) for key, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            steps = ((item, (*place, number), item) for number, item in enumerate(node.value))
+        for marked, inner, value in steps:
+            if inner in self._lines:
+                self.repeated.append(inner)
+            self._lines[inner] = marked.start_mark.line + 1
+            self._walk(value, inner)
+
+    def line(self, place: Place) -> int | None:
+        """The line of a place, or of the nearest around it that the file has."""
+        return next((self._lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self._lines), None)
+
+    def remark(self, place: Place, message: str) -> Remark:
+        """A remark about a place; a campaign is called by its id, or by its number if it has none."""
+        campaign_id, field = None, place
+        if place[:1] == ("campaigns",) and len(place) > 1:
+            campaign_id, field = self.campaign_id(int(place[1])), place[2:]
+        words = ", ".join(f"no. {step + 1}" if isinstance(step, int) else step for step in field)
+        return Remark(self._path, self.line(place), campaign_id, words, message)
+
+    def campaign_id(self, number: int) -> str:
+        item = self._raw["campaigns"][number]  # type: ignore[index]
+        return str(item["id"]) if isinstance(item, dict) and item.get("id") is not None else f"no. {number + 1}"
+
+
+def _read(
+    raw: object,
+    places: _Places,
+    night: date | None,
+    segments: Collection[str] | None,
+    columns: Collection[str] | None,
+) -> CampaignFile:
+    """The campaigns of a file that is readable as YAML."""
+    known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
+    known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
+    if not isinstance(raw, dict) or not isinstance(raw.get("campaigns"), list):
+        message = "the file must hold campaigns: and below it a list of campaigns, each beginning with - id:"
+        return _nothing([places.remark((), message)])
+    faults = [places.remark(place, "is there twice; which one counts?") for place in places.repeated]
+    head = {key: value for key, value in raw.items() if key != "campaigns"}
+    settings, problems = _shaped(Campaigns, head | {"campaigns": []})
+    faults += [places.remark(place, message) for place, message in problems]
+    found: dict[int, Campaign] = {}
+    for number, item in enumerate(raw["campaigns"]):
+        campaign, problems = _shaped(Campaign, item)
+        if campaign is not None:
+            found[number] = campaign
+            problems = list(problems_of(campaign, known_segments, known_columns))
+        else:
+            problems += _problems_of_parts(item, known_segments, known_columns)
+        faults += [places.remark(("campaigns", number, *place), message) for place, message in problems]
+    faults += _ids_used_twice(raw["campaigns"], places)
+    held = {fault.campaign_id for fault in faults}
+    good = {n: campaign for n, campaign in found.items() if not {None, campaign.id} & held}
+    notes = [*_past_ends(good, places, night), *_equal_priorities(good, places)]
+    campaigns = (settings or Campaigns.model_validate({"campaigns": []})).model_copy(
+        update={"campaigns": list(good.values())}
+    )
+    return CampaignFile(campaigns, tuple(sorted(faults, key=lambda fault: fault.line or 0)), tuple(notes))
+
+
+def _shaped(model: type[M], item: object) -> tuple[M | None, list[tuple[Place, str]]]:
+    """An entry as a model, or what is wrong with its shape."""
+    try:
+        return model.model_validate(item), []
+    except ValidationError as error:
+        return None, [(_place(e), _in_words(e, model)) for e in error.errors()]
+
+
+def _problems_of_parts(
+    item: object, segments: Collection[str], columns: Collection[str]
+) -> Iterator[tuple[Place, str]]:
+    """What else is wrong with a campaign of the wrong shape, so that all is said at once."""
+    if not isinstance(item, dict):
+        return
+    names = item.get("segment")
+    yield from segment_problems(
+        [names] if isinstance(names, str) else names if isinstance(names, list) else [], segments
+    )
+    channels = item.get("channels")
+    for number, part in enumerate(channels if isinstance(channels, list) else []):
+        channel, _ = _shaped(Channel, part)
+        if channel is not None:
+            yield from channel_problems(channel, number, columns)
+
+
+def _place(error: ErrorDetails) -> Place:
+    """Where an error is; which kind of value was tried there is left out."""
+    return tuple(step for step in error["loc"] if step not in ("date", "[key]"))
+
+
+def _ids_used_twice(items: list[Any], places: _Places) -> Iterator[Remark]:
+    ids = [places.campaign_id(number) for number in range(len(items))]
+    for number, name in enumerate(ids):
+        if name in ids[:number]:
+            yield places.remark(("campaigns", number, "id"), f"{name} is the id of an earlier campaign, too")
+
+
+def _past_ends(campaigns: dict[int, Campaign], places: _Places, night: date | None) -> Iterator[Remark]:
+    for number, campaign in campaigns.items():
+        if night and campaign.ends_on and campaign.ends_on < night:
+            message = f"{campaign.ends_on} is past: the campaign has no list any more"
+            yield places.remark(("campaigns", number, "ends_on"), message)
+
+
+def _equal_priorities(campaigns: dict[int, Campaign], places: _Places) -> Iterator[Remark]:
+    for (_, first), (number, second) in combinations(campaigns.items(), 2):
+        if first.priority == second.priority:
+            message = f"{second.priority} is the priority of {first.id}, too: {first.id} goes first, as it stands first"
+            yield places.remark(("campaigns", number, "priority"), message)
+
+
+def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """What is wrong with a value of a model, and what is allowed."""
+    given, context = repr(error["input"]), error.get("ctx", {})
+    last = error["loc"][-1] if error["loc"] else ""
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            fields = Channel.model_fields if "channels" in error["loc"] else model.model_fields
+            return unknown(last, "field", fields)
+        case "literal_error":
+            return unknown(
+                error["input"], "value", context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            )
+        case "greater_than_equal":
+            return f"{given} is too small; the least is {context['ge']}"
+        case "less_than_equal":
+            hint = "; write it like 0.1 or 10%" if error["input"] > 1 else ""
+            return f"{given} is too large; the most is {context['le']} ({context['le']:.0%}){hint}"
+        case "string_pattern_mismatch":
+            return f"{given} has characters that are not allowed; lower-case letters, digits and _ are"
+        case kind if "date" in kind or error["loc"][:1] in (("starts_on",), ("ends_on",)):
+            return f"{given} is no date; write it like 2025-12-31 or 31.12.2025"
+        case "list_type":
+            return f"{given} is no list; begin each item on a line of its own with -"
+        case "dict_type" | "model_type":
+            return f"{given} has no fields; write each on a line of its own, like name: value"
+        case kind if kind.startswith("int"):
+            return f"{given} is no whole number"
+        case kind if kind.startswith("float"):
+            return f"{given} is no share; write it like 0.1 or 10%"
+        case _:
+            return f"{given}: {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -1,0 +1,231 @@
+"""A campaign file as people write it: every fault is named with its line and holds back its own campaign alone."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.campaigns.config_file import CampaignFile, campaigns_in, checked_campaigns, read_campaigns
+from pipelines.errors import LoyaltyError
+
+PATH = Path("campaigns.yaml")
+GOOD = """\
+campaigns:
+- id: win_back
+  name: Win them back
+  segment: lapsing
+  priority: 1
+  window_days: 30
+  control_share: 0.1
+  channels:
+  - channel: email
+    target: unisender
+"""
+OTHER = GOOD.removeprefix("campaigns:\n").replace("win_back", "other").replace("priority: 1", "priority: 2")
+
+
+def read(text: str | bytes, night: date | None = None) -> CampaignFile:
+    content = text.encode() if isinstance(text, str) else text
+    return campaigns_in(content, PATH, night, segments={"lapsing", "at_risk", "champions"}, columns={"region"})
+
+
+def faults(text: str | bytes) -> list[str]:
+    return [str(fault) for fault in read(text).faults]
+
+
+def ids(text: str) -> list[str]:
+    return [campaign.id for campaign in read(text).campaigns.campaigns]
+
+
+def test_a_file_without_a_fault_says_nothing():
+    found = read(GOOD + OTHER)
+    assert [campaign.id for campaign in found.campaigns.campaigns] == ["win_back", "other"]
+    assert (found.faults, found.notes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("now", "instead", "message"),
+    [
+        (
+            "segment: lapsing",
+            "segment: champoins",
+            "line 4, campaign win_back, segment: 'champoins' is no segment. Did you mean champions? There are: "
+            "at_risk, champions, lapsing",
+        ),
+        (
+            "segment: lapsing",
+            "segment: [lapsing, xyz]",
+            "line 4, campaign win_back, segment: 'xyz' is no segment. There are: at_risk, champions, lapsing",
+        ),
+        ("priority: 1", "priority: first", "line 5, campaign win_back, priority: 'first' is no whole number"),
+        ("priority: 1", "priority: 0", "line 5, campaign win_back, priority: 0 is too small; the least is 1"),
+        ("  priority: 1\n", "", "line 2, campaign win_back, priority: is missing"),
+        (
+            "priority: 1",
+            "priority: 1\n  colour: red",
+            "line 6, campaign win_back, colour: 'colour' is no field. There are: channels, control_share, ends_on, id, "
+            "name, priority, segment, starts_on, window_days",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  priority: 2",
+            "line 6, campaign win_back, priority: is there twice; which one counts?",
+        ),
+        (
+            "control_share: 0.1",
+            "control_share: 10",
+            "line 7, campaign win_back, control_share: 10 is too large; the most is 0.9 (90%); write it like "
+            "0.1 or 10%",
+        ),
+        (
+            "control_share: 0.1",
+            "control_share: some",
+            "line 7, campaign win_back, control_share: 'some' is no share; write it like 0.1 or 10%",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  ends_on: 31.02.2025",
+            "line 6, campaign win_back, ends_on: '31.02.2025' is no date; write it like 2025-12-31 or 31.12.2025",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  ends_on: 12/31/2025",
+            "line 6, campaign win_back, ends_on: '12/31/2025' is no date; write it like 2025-12-31 or 31.12.2025",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  starts_on: 2025-02-01\n  ends_on: 2025-01-01",
+            "line 7, campaign win_back, ends_on: 2025-01-01 is before starts_on, 2025-02-01",
+        ),
+        (
+            "channel: email",
+            "channel: emial",
+            "line 9, campaign win_back, channels, no. 1, channel: 'emial' is no value. Did you mean email? There are: "
+            "ads, call, email, messenger, push, sms",
+        ),
+        (
+            "channel: email",
+            "channel: ads",
+            "line 10, campaign win_back, channels, no. 1, target: unisender takes lists for email, sms, not for ads",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      City: regoin",
+            "line 12, campaign win_back, channels, no. 1, fields, City: 'regoin' is no column of customer_360. Did you "
+            "mean region? There are: ",
+        ),
+        (
+            "id: win_back",
+            "id: Win back",
+            "line 2, campaign Win back, id: 'Win back' has characters that are not allowed; lower-case letters, digits "
+            "and _ are",
+        ),
+    ],
+)
+def test_a_fault_is_named_with_its_line_and_the_other_campaign_runs(now: str, instead: str, message: str):
+    text = GOOD.replace(now, instead, 1)
+    [fault] = faults(text)
+    assert fault.startswith(f"campaigns.yaml, {message}")
+    [fault] = faults(text + OTHER)
+    assert fault.startswith(f"campaigns.yaml, {message}")
+    assert ids(text + OTHER) == ["other"]
+    assert not read(text).holds_all
+
+
+def test_all_faults_are_told_at_once():
+    text = GOOD.replace("lapsing", "lapsin").replace("priority: 1", "priority: x").replace("unisender", "unisendr")
+    assert [fault.split(": ")[0] for fault in faults(text)] == [
+        "campaigns.yaml, line 4, campaign win_back, segment",
+        "campaigns.yaml, line 5, campaign win_back, priority",
+        "campaigns.yaml, line 10, campaign win_back, channels, no. 1, target",
+    ]
+
+
+def test_an_id_that_is_used_twice_holds_both():
+    text = GOOD + OTHER.replace("id: other", "id: win_back")
+    assert faults(text) == [
+        "campaigns.yaml, line 11, campaign win_back, id: win_back is the id of an earlier campaign, too"
+    ]
+    assert ids(text) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "share"), [("10%", 0.1), ("10 %", 0.1), ('"0,1"', 0.1), ("0,1", 0.1), ("12,5%", 0.125), (".5", 0.5)]
+)
+def test_shares_are_read_as_people_write_them(written: str, share: float):
+    text = GOOD.replace("control_share: 0.1", f"control_share: {written}")
+    assert faults(text) == []
+    assert read(text).campaigns.campaigns[0].control_share == pytest.approx(share)
+
+
+@pytest.mark.parametrize("written", ["2025-12-31", "31.12.2025", '"31.12.2025"'])
+def test_dates_are_read_as_people_write_them(written: str):
+    text = GOOD + f"  ends_on: {written}\n"
+    assert read(text).campaigns.campaigns[0].ends_on == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"campaigns: [", "line 1: not readable as YAML: expected the node content, but found '<stream end>'; put"),
+        (b"campaigns:\n- id: a: b", "line 2: not readable as YAML: mapping values are not allowed here; put"),
+        (b"campaigns:\n- starts_on: 2025-02-30", "not readable as YAML: day is out of range for month; put"),
+        (b"", "the file must hold campaigns: and below it a list"),
+        (b"campaigns: {a: 1}", "the file must hold campaigns: and below it a list"),
+        (b"campaigns: &a\n- [*a]", "an alias (*) stands within what it is an alias of"),
+        (
+            b"max_campaigns_per_night: 0\ncampaigns: []",
+            "line 1, max_campaigns_per_night: 0 is too small; the least is 1",
+        ),
+        ("name: Вернуть".encode("cp1251"), "the file is not in UTF-8 (it looks like windows-1251); save it as UTF-8"),
+        ("name: Größe".encode("cp1252"), "the file is not in UTF-8 (it looks like windows-1252 or another code page"),
+        ("name: Größe".encode("utf-16"), "the file is not in UTF-8 (it looks like UTF-16); save it as UTF-8"),
+    ],
+)
+def test_a_fault_of_the_file_holds_every_campaign(content: bytes, message: str):
+    found = read(content)
+    assert str(found.faults[0]).startswith(f"campaigns.yaml{', ' if message.startswith('line') else ': '}{message}")
+    assert found.holds_all
+    assert found.campaigns.campaigns == []
+
+
+def test_a_campaign_without_fields_or_id_is_called_by_its_number():
+    found = faults("campaigns:\n- 7\n- name: x\n")
+    assert found[0] == (
+        "campaigns.yaml, line 2, campaign no. 1: 7 has no fields; write each on a line of its own, like name: value"
+    )
+    assert "campaigns.yaml, line 3, campaign no. 2, id: is missing" in found
+
+
+def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path):
+    [fault] = read_campaigns(tmp_path / "campaigns.yaml").faults
+    assert str(fault).startswith(f"{tmp_path}/campaigns.yaml: there is no such file; LOYALTY_CAMPAIGNS says")
+
+
+def test_equal_priorities_and_past_ends_are_said_and_hold_nothing():
+    text = GOOD + OTHER.replace("priority: 2", "priority: 1\n  ends_on: 2025-06-01")
+    found = read(text, date(2025, 6, 2))
+    assert [str(note) for note in found.notes] == [
+        "campaigns.yaml, line 15, campaign other, ends_on: 2025-06-01 is past: the campaign has no list any more",
+        "campaigns.yaml, line 14, campaign other, priority: 1 is the priority of win_back, too: win_back goes first, "
+        "as it stands first",
+    ]
+    assert found.faults == ()
+    assert ids(text) == ["win_back", "other"]
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read():
+    assert read(b"\xef\xbb\xbf" + GOOD.encode()).faults == ()
+
+
+def test_who_needs_all_campaigns_gets_them_or_all_faults(tmp_path: Path):
+    path = tmp_path / "campaigns.yaml"
+    path.write_text(GOOD.replace("lapsing", "champions"))
+    assert [campaign.id for campaign in checked_campaigns(path).campaigns] == ["win_back"]
+    path.write_text(GOOD.replace("lapsing", "x").replace("priority: 1", "priority: 0"))
+    with pytest.raises(LoyaltyError) as error:
+        checked_campaigns(path)
+    assert [line.split(": ")[0] for line in str(error.value).splitlines()] == [
+        f"{path}, line 4, campaign win_back, segment",
+        f"{path}, line 5, campaign win_back, priority",
+    ]
