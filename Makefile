@@ -8,7 +8,7 @@ export LOYALTY_HOME
 # Wheels are installed with their byte code, so that no start compiles it again.
 PIP_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: run check test bench lint format lock clean
+.PHONY: run check test bench bench-year lint format lock clean
 
 run: $(VENV)/.run
 	$(BIN)/loyalty demo
@@ -26,6 +26,11 @@ check: lint
 bench: $(VENV)/.run
 	rm -rf build/bench
 	$(BIN)/loyalty bench $(BENCH_FLAGS)
+
+# An ordinary night after a year of nights, beside the same night after one load; YEAR_FLAGS="--customers 200 --nights 30"
+bench-year: $(VENV)/.run
+	rm -rf build/year
+	$(BIN)/python -m pipelines.ops.bench_year $(YEAR_FLAGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

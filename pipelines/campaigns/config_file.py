@@ -1,13 +1,8 @@
-"""The campaign file as it was written: the campaigns that can run, and each fault with its line, in a marketer's words.
-
-A fault holds back the campaign that it is in, never the night.
-"""
+"""The campaign file as it was written: its campaigns, or each fault with its line, in a marketer's words."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
-from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,8 +28,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Remark:
-    """What a person should know of a place in the file; campaign_id is None if it is about the whole file."""
+class Fault:
+    """What is wrong at a place in the file; campaign_id is None if it is about the whole file."""
 
     path: Path
     line: int | None
@@ -48,85 +43,52 @@ class Remark:
         return ", ".join([f"{self.path}", *line, *campaign, *filter(None, [self.field])]) + f": {self.message}"
 
 
-@dataclass(frozen=True)
-class CampaignFile:
-    """What a campaign file says.
-
-    Attributes:
-        campaigns: The campaigns without a fault.
-        faults: What holds campaigns back; one that names no campaign holds back all.
-        notes: What is allowed and yet may not be meant.
-    """
-
-    campaigns: Campaigns
-    faults: tuple[Remark, ...]
-    notes: tuple[Remark, ...]
-
-    @property
-    def holds_all(self) -> bool:
-        """Whether a fault is of the whole file, so that nothing is known of any campaign."""
-        return any(fault.campaign_id is None for fault in self.faults)
-
-
 def read_campaigns(
-    path: Path,
-    night: date | None = None,
-    segments: Collection[str] | None = None,
-    columns: Collection[str] | None = None,
-) -> CampaignFile:
-    """The campaigns of a config file, and what is wrong with it.
+    path: Path, segments: Collection[str] | None = None, columns: Collection[str] | None = None
+) -> Campaigns:
+    """The campaigns of a config file.
 
     Args:
         path: The YAML file.
-        night: The business date; without it no end is past.
         segments: Names of the segments that exist; those of sql/segments/ if None.
         columns: Columns of customer_360; those of its contract if None.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        return _nothing([Remark(path, None, None, "", _unreadable(error))])
-    return campaigns_in(content, path, night, segments, columns)
-
-
-def checked_campaigns(path: Path) -> Campaigns:
-    """The campaigns of a config file without a fault.
 
     Raises:
-        LoyaltyError: there are faults; the message lists each with file, line, campaign and field.
+        LoyaltyError: Something is wrong; the message lists every fault with file, line, campaign and field.
     """
-    found = read_campaigns(path)
-    if found.faults:
-        raise LoyaltyError("\n".join(map(str, found.faults)))
-    return found.campaigns
+    known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
+    known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
+    raw, places = _parsed(path)
+    faults = sorted(_faults(raw, places, known_segments, known_columns), key=lambda fault: fault.line or 0)
+    if faults:
+        raise LoyaltyError("\n".join(map(str, faults)))
+    return Campaigns.model_validate(raw)
 
 
-def campaigns_in(
-    content: bytes,
-    path: Path,
-    night: date | None = None,
-    segments: Collection[str] | None = None,
-    columns: Collection[str] | None = None,
-) -> CampaignFile:
-    """The campaigns of a config file's bytes; the arguments are those of read_campaigns."""
+def _parsed(path: Path) -> tuple[Any, "_Places"]:
+    """The file's content, and where it stands.
+
+    Raises:
+        LoyaltyError: The file can't be read, is not in UTF-8 or is no YAML.
+    """
+
+    def fault(message: str, line: int | None = None) -> LoyaltyError:
+        return LoyaltyError(str(Fault(path, line, None, "", message)))
+
     try:
-        text = content.decode("utf-8-sig")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-        places = _Places(path, tree, raw)
+        content = path.read_bytes()
+        loader = yaml.SafeLoader(content.decode("utf-8-sig"))
+        tree = loader.get_single_node()
+        raw = loader.construct_document(tree) if tree else None
+        return raw, _Places(path, tree, raw)
+    except OSError as error:
+        raise fault(_unreadable(error)) from error
     except UnicodeDecodeError:
-        return _nothing(
-            [Remark(path, None, None, "", f"the file is not in UTF-8{_encoding(content)}; save it as UTF-8")]
-        )
+        raise fault(f"the file is not in UTF-8{_encoding(content)}; save it as UTF-8") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2025-02-30
-        return _nothing([_broken(path, error)])
+        raise fault(*_broken(error)) from error
     except RecursionError:
-        return _nothing([Remark(path, None, None, "", "an alias (*) stands within what it is an alias of")])
-    return _read(raw, places, night, segments, columns)
-
-
-def _nothing(faults: Iterable[Remark]) -> CampaignFile:
-    return CampaignFile(Campaigns.model_validate({"campaigns": []}), tuple(faults), ())
+        raise fault("an alias (*) stands within what it is an alias of, or the entries are nested too deep") from None
 
 
 def _unreadable(error: OSError) -> str:
@@ -144,11 +106,12 @@ def _encoding(content: bytes) -> str:
     return " (it looks like windows-1252 or another code page of Windows)"
 
 
-def _broken(path: Path, error: Exception) -> Remark:
+def _broken(error: Exception) -> tuple[str, int | None]:
+    """Why a text is no YAML, with advice, and the line."""
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or f"{error}"
-    hint = "put a value with : or # or % or * or { in it in quotes, and indent with blanks, all fields alike"
-    return Remark(path, mark.line + 1 if mark else None, None, "", f"not readable as YAML: {said}; {hint}")
+    advice = "put a value with : or # or % or * or { in it in quotes, and indent with blanks, all fields alike"
+    return f"not readable as YAML: {said}; {advice}", mark.line + 1 if mark else None
 
 
 class _Places:
@@ -178,53 +141,36 @@ class _Places:
         """The line of a place, or of the nearest around it that the file has."""
         return next((self._lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self._lines), None)
 
-    def remark(self, place: Place, message: str) -> Remark:
-        """A remark about a place; a campaign is called by its id, or by its number if it has none."""
+    def fault(self, place: Place, message: str) -> Fault:
+        """A fault at a place; a campaign is called by its id, or by its number if it has none."""
         campaign_id, field = None, place
         if place[:1] == ("campaigns",) and len(place) > 1:
             campaign_id, field = self.campaign_id(int(place[1])), place[2:]
         words = ", ".join(f"no. {step + 1}" if isinstance(step, int) else step for step in field)
-        return Remark(self._path, self.line(place), campaign_id, words, message)
+        return Fault(self._path, self.line(place), campaign_id, words, message)
 
     def campaign_id(self, number: int) -> str:
         item = self._raw["campaigns"][number]  # type: ignore[index]
         return str(item["id"]) if isinstance(item, dict) and item.get("id") is not None else f"no. {number + 1}"
 
 
-def _read(
-    raw: object,
-    places: _Places,
-    night: date | None,
-    segments: Collection[str] | None,
-    columns: Collection[str] | None,
-) -> CampaignFile:
-    """The campaigns of a file that is readable as YAML."""
-    known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
-    known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
+def _faults(raw: object, places: _Places, segments: Collection[str], columns: Collection[str]) -> Iterator[Fault]:
+    """What is wrong with a file that is readable as YAML."""
     if not isinstance(raw, dict) or not isinstance(raw.get("campaigns"), list):
         message = "the file must hold campaigns: and below it a list of campaigns, each beginning with - id:"
-        return _nothing([places.remark((), message)])
-    faults = [places.remark(place, "is there twice; which one counts?") for place in places.repeated]
-    head = {key: value for key, value in raw.items() if key != "campaigns"}
-    settings, problems = _shaped(Campaigns, head | {"campaigns": []})
-    faults += [places.remark(place, message) for place, message in problems]
-    found: dict[int, Campaign] = {}
+        yield places.fault((), message)
+        return
+    yield from (places.fault(place, "is there twice; which one counts?") for place in places.repeated)
+    _, problems = _shaped(Campaigns, raw | {"campaigns": []})
+    yield from (places.fault(place, message) for place, message in problems)
     for number, item in enumerate(raw["campaigns"]):
         campaign, problems = _shaped(Campaign, item)
         if campaign is not None:
-            found[number] = campaign
-            problems = list(problems_of(campaign, known_segments, known_columns))
+            problems = list(problems_of(campaign, segments, columns))
         else:
-            problems += _problems_of_parts(item, known_segments, known_columns)
-        faults += [places.remark(("campaigns", number, *place), message) for place, message in problems]
-    faults += _ids_used_twice(raw["campaigns"], places)
-    held = {fault.campaign_id for fault in faults}
-    good = {n: campaign for n, campaign in found.items() if not {None, campaign.id} & held}
-    notes = [*_past_ends(good, places, night), *_equal_priorities(good, places)]
-    campaigns = (settings or Campaigns.model_validate({"campaigns": []})).model_copy(
-        update={"campaigns": list(good.values())}
-    )
-    return CampaignFile(campaigns, tuple(sorted(faults, key=lambda fault: fault.line or 0)), tuple(notes))
+            problems += _problems_of_parts(item, segments, columns)
+        yield from (places.fault(("campaigns", number, *place), message) for place, message in problems)
+    yield from _ids_used_twice(raw["campaigns"], places)
 
 
 def _shaped(model: type[M], item: object) -> tuple[M | None, list[tuple[Place, str]]]:
@@ -242,9 +188,8 @@ def _problems_of_parts(
     if not isinstance(item, dict):
         return
     names = item.get("segment")
-    yield from segment_problems(
-        [names] if isinstance(names, str) else names if isinstance(names, list) else [], segments
-    )
+    names = [names] if isinstance(names, str) else names
+    yield from segment_problems(names if isinstance(names, list) else [], segments)
     channels = item.get("channels")
     for number, part in enumerate(channels if isinstance(channels, list) else []):
         channel, _ = _shaped(Channel, part)
@@ -257,25 +202,11 @@ def _place(error: ErrorDetails) -> Place:
     return tuple(step for step in error["loc"] if step not in ("date", "[key]"))
 
 
-def _ids_used_twice(items: list[Any], places: _Places) -> Iterator[Remark]:
+def _ids_used_twice(items: list[Any], places: _Places) -> Iterator[Fault]:
     ids = [places.campaign_id(number) for number in range(len(items))]
     for number, name in enumerate(ids):
         if name in ids[:number]:
-            yield places.remark(("campaigns", number, "id"), f"{name} is the id of an earlier campaign, too")
-
-
-def _past_ends(campaigns: dict[int, Campaign], places: _Places, night: date | None) -> Iterator[Remark]:
-    for number, campaign in campaigns.items():
-        if night and campaign.ends_on and campaign.ends_on < night:
-            message = f"{campaign.ends_on} is past: the campaign has no list any more"
-            yield places.remark(("campaigns", number, "ends_on"), message)
-
-
-def _equal_priorities(campaigns: dict[int, Campaign], places: _Places) -> Iterator[Remark]:
-    for (_, first), (number, second) in combinations(campaigns.items(), 2):
-        if first.priority == second.priority:
-            message = f"{second.priority} is the priority of {first.id}, too: {first.id} goes first, as it stands first"
-            yield places.remark(("campaigns", number, "priority"), message)
+            yield places.fault(("campaigns", number, "id"), f"{name} is the id of an earlier campaign, too")
 
 
 def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -289,9 +220,8 @@ def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
             fields = Channel.model_fields if "channels" in error["loc"] else model.model_fields
             return unknown(last, "field", fields)
         case "literal_error":
-            return unknown(
-                error["input"], "value", context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            )
+            allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            return unknown(error["input"], "value", allowed)
         case "greater_than_equal":
             return f"{given} is too small; the least is {context['ge']}"
         case "less_than_equal":

@@ -1,6 +1,6 @@
 """The night's two steps: lists are decided and their files prepared before the commit, and moved after publishing."""
 
-from pipelines.campaigns.config_file import checked_campaigns
+from pipelines.campaigns.config_file import read_campaigns
 from pipelines.campaigns.files import replace_folder, write_exports
 from pipelines.campaigns.selection import campaign_lists
 from pipelines.contracts import table_contract
@@ -19,7 +19,7 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     published = published_night(settings.home)
     if published is not None and night.run_date < published:
         return _as_recorded(engine, night)
-    campaigns = checked_campaigns(settings.campaigns)
+    campaigns = read_campaigns(settings.campaigns)
     lists = campaign_lists(engine.connection, campaigns, settings, night.run_date)
     write_exports(engine.connection, lists, campaigns, settings, night.run_date, night.prepared_folder())
     return {

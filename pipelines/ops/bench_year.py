@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import typer
 
 from pipelines.catalog import tables
 from pipelines.ops import nightly
@@ -212,3 +213,18 @@ def _sizes(home: Path) -> dict[str, int]:
     named = {path for state in manifest.tables.values() for path in state.paths()}
     size = len(manifest.model_dump_json(exclude_defaults=True))
     return {"files": len(sizes), "mib": sum(sizes) >> 20, "files_named": len(named), "manifest_kib": size >> 10}
+
+
+def main(
+    customers: Annotated[int, typer.Option(min=1)] = 800,
+    nights: Annotated[int, typer.Option(min=2, max=DAYS)] = 365,
+    home: Annotated[Path, typer.Option(help="A new folder for the homes; must not exist.")] = Path("build/year"),
+) -> None:
+    """Time a night after so many nights, and the same night after one load of the same data."""
+    if home.exists():
+        raise typer.BadParameter(f"{home} exists; remove it, or give another --home")
+    typer.echo(json.dumps(run_year(home.resolve(), customers, nights), indent=1))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -4,11 +4,18 @@ import sys
 from pathlib import Path
 
 from pipelines.campaigns.config_file import read_campaigns
+from pipelines.errors import LoyaltyError
 
 
 def problems(paths: list[Path]) -> list[str]:
     """What is wrong with campaign files, each with file, line, campaign and field; empty if nothing is."""
-    return [str(fault) for path in paths for fault in read_campaigns(path).faults]
+    found = []
+    for path in paths:
+        try:
+            read_campaigns(path)
+        except LoyaltyError as error:
+            found.append(str(error))
+    return found
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
-from pipelines.campaigns.config_file import checked_campaigns
+from pipelines.campaigns.config_file import read_campaigns
 from pipelines.campaigns.files import write_removals
 from pipelines.campaigns.targets import Target, export_target
 from pipelines.engines.sql import identifier
@@ -43,7 +43,7 @@ def _nights(settings: Settings) -> Iterator[tuple[Path, Json]]:
 
 
 def _files(folder: Path, night: Json, settings: Settings) -> Iterator[_ExportFile]:
-    configured = {campaign.id: campaign.channels for campaign in checked_campaigns(settings.campaigns).campaigns}
+    configured = {campaign.id: campaign.channels for campaign in read_campaigns(settings.campaigns).campaigns}
     for campaign in night["campaigns"]:
         for channel in campaign["channels"]:
             named = {
@@ -123,7 +123,7 @@ def write_removals_of(person: Person, lake: Lake, settings: Settings, folder: Pa
         )
         if con.execute("SELECT 1 FROM list_removal LIMIT 1").fetchone():
             folder.parent.mkdir(parents=True, exist_ok=True, mode=settings.folder_mode)
-            write_removals(con, checked_campaigns(settings.campaigns), settings, folder)
+            write_removals(con, read_campaigns(settings.campaigns), settings, folder)
 
 
 def _column_as_used(address: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import duckdb
@@ -56,6 +57,7 @@ def print_summary(settings: Settings, night: date, seconds: float, *, is_last: b
 def _print_where(settings: Settings, night: date) -> None:
     """Print where the published night's results are, and commands to try next."""
     home = _shown(settings.home)
+    there = f"--home {quote(str(home))}"
     with duckdb.connect(str(warehouse_path(settings.home)), read_only=True) as warehouse:
 
         def count(select: str) -> str:
@@ -72,9 +74,9 @@ def _print_where(settings: Settings, night: date) -> None:
   exports    {exports_folder(home, night)}/
 
 Try next:
-  .venv/bin/loyalty query --home {home} "SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY ALL"
-  xdg-open {reports_folder(home, night)}/index.html
-  .venv/bin/loyalty status --home {home}""")
+  .venv/bin/loyalty query {there} "SELECT segment, COUNT(*) AS customers FROM customer_segment GROUP BY ALL"
+  xdg-open {quote(f"{reports_folder(home, night)}/index.html")}
+  .venv/bin/loyalty status {there}""")
 
 
 def _shown(path: Path) -> Path:

@@ -78,6 +78,12 @@ def test_a_path_is_printed_as_one_would_type_it(retailer, capsys, monkeypatch):
     monkeypatch.chdir(retailer.home.parent)
     print_summary(retailer.settings, day(FIRST), 1.25, is_last=True)
     assert "  warehouse  home/warehouse.duckdb\n" in capsys.readouterr().out
+    (home := retailer.home.parent / "our home").symlink_to(retailer.home)
+    settings = retailer.settings.model_copy(update={"home": home})
+    print_summary(settings, day(FIRST), 1.25, is_last=True)
+    said = capsys.readouterr().out
+    assert ".venv/bin/loyalty status --home 'our home'\n" in said
+    assert f"xdg-open 'our home/reports/{FIRST}/index.html'\n" in said
 
 
 # --- a home ---
