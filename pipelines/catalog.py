@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from pipelines.contracts import sources, table_contract
+from pipelines.contracts import ContractError, sources, table_contract
 from pipelines.settings import ROOT
 
 Layer = Literal["staging", "facts", "scores", "marts", "segments"]
@@ -335,7 +335,7 @@ def tables() -> dict[str, Table]:
     found: dict[str, Table] = {}
     for table in _made():
         if table.name in found:
-            raise ValueError(f"two tables are named {table.name}")
+            raise ContractError(f"two tables are named {table.name}; give a source of that name another one")
         found[table.name] = table
     for table in found.values():
         for name in (*table.inputs, *table.history):

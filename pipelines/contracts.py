@@ -25,6 +25,7 @@ from open_data_contract_standard.model import (
 )
 
 from pipelines.column_types import COLUMN_TYPE, holds_all_of
+from pipelines.contract_checks import check_row_rule, read_document, read_flag
 from pipelines.dialect import Dialect, read_dialect
 from pipelines.errors import LoyaltyError
 from pipelines.settings import ROOT, load_settings
@@ -144,8 +145,7 @@ def open_contract(path: Path) -> Iterator[ContractFile]:
         ValueError: the file is no valid contract, or its reader refuses what stands there; the message names the file.
     """
     try:
-        # The package's own from_string parses YAML in Python, which takes eight times as long.
-        document = OpenDataContractStandard(**yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        document = OpenDataContractStandard(**read_document(path.read_text(encoding="utf-8")))
         (schema,) = document.schema_ or []
         yield ContractFile(schema, custom_properties(schema.customProperties), document.servers or [])
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
@@ -183,7 +183,8 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 def header_name(name: str) -> str:
     """A column's name as headers are compared: capitals, blanks and ways to write a letter make no difference."""
-    return " ".join(unicodedata.normalize("NFKC", name).strip("\ufeff\u200b").split()).casefold()
+    folded = " ".join(unicodedata.normalize("NFKC", name).strip("\ufeff\u200b").split()).casefold()
+    return folded.replace("i\u0307", "i").replace("\u0131", "i")  # of the Turkish I, with its dot and without
 
 
 def _check_columns(columns: tuple[Column, ...]) -> None:
@@ -194,6 +195,8 @@ def _check_columns(columns: tuple[Column, ...]) -> None:
             raise ValueError(f"column {column.name!r}: a name is of lower-case letters, digits and underscores")
         if not COLUMN_TYPE.fullmatch(column.type):
             raise ValueError(f"column {column.name}: the physicalType {column.type!r} is none that is known")
+        if column.name in meaning.values():
+            raise ValueError(f"column {column.name} is there twice")
         for name in {column.name, *map(header_name, column.former_names)}:
             if meaning.setdefault(name, column.name) != column.name:
                 raise ValueError(f"{meaning[name]} and {column.name} both have the name {name!r}, now or formerly")
@@ -223,11 +226,10 @@ def _rules(properties: list[SchemaProperty], quality: Any) -> Iterator[Rule]:
         if prop.enum:
             allowed = ", ".join("'" + str(item.value).replace("'", "''") + "'" for item in prop.enum)
             yield Rule(f"{prop.name}_unknown_value", f'"{prop.name}" IN ({allowed})')
-        for check in prop.quality or []:
-            yield Rule(check.name or "", str(check.implementation))
-    for check in quality or []:
-        if check.engine == "row_rule":
-            yield Rule(check.name or "", str(check.implementation))
+    checks = [check for prop in properties for check in prop.quality or []]
+    for check in (*checks, *(check for check in quality or [] if check.engine == "row_rule")):
+        check_row_rule(check.name or "", str(check.implementation), {prop.name or "" for prop in properties})
+        yield Rule(check.name or "", str(check.implementation))
 
 
 def _expectations(
@@ -286,7 +288,7 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), whole_per:
             rules=tuple(_rules(properties, schema.quality)),
             load=custom.get("load", "delta"),
             whole_per=_whole_per(custom, key, whole_per),
-            required=bool(custom.get("required", False)),
+            required=read_flag(custom, "required"),
             dialect=read_dialect(file.servers[0] if file.servers else Server(), custom),
             expectations=tuple((by_name | dict(_expectations(schema.quality, by_name))).values()),
             control_amount=custom.get("controlAmount"),

@@ -10,8 +10,9 @@ from open_data_contract_standard.model import Server
 
 # What exports write where there is no value, beside nothing at all.
 NULL_VALUES = (
-    *("\\N", "NULL", "(null)", "[NULL]", "<NULL>", "None", "nil", "undefined", "NaN", "NaT", "<NA>"),
-    *("N/A", "#N/A", "#NULL!", "-", "--", "\u2013", "\u2014"),
+    *("\\N", "NULL", "(null)", "[NULL]", "<NULL>", "None", "nil", "undefined", "NaN", "-NaN", "NaT", "NA", "<NA>"),
+    *("N/A", "#N/A", "#N/A N/A", "#NA", "#NV", "#\u041d/\u0414", "#NULL!", "(blank)"),
+    *("-", "--", "\u2013", "\u2014"),
 )
 # What may stand between groups of digits, where a contract names a decimal mark.
 SPACES = " \u00a0\u2007\u2009\u202f"

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 import phonenumbers
 from dotenv.parser import parse_stream
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from pipelines.errors import LoyaltyError
 
@@ -118,7 +118,7 @@ def load_settings() -> Settings:
     Paths in settings.env are relative to the home, those in the environment to the current folder.
 
     Raises:
-        LoyaltyError: no folder can have this name, or there is no setting of a name that is used.
+        LoyaltyError: no folder can have this name, there is no setting of a name that is used, or a list is no JSON.
         pydantic.ValidationError: a setting has a value that it can't have; the message names the setting.
     """
     folder = checked_home(os.environ.get("LOYALTY_HOME", "data"))
@@ -129,7 +129,11 @@ def load_settings() -> Settings:
         _check_names(_names_in(lines), f"{lines}")
         if "LOYALTY_HOME" in _names_in(lines):
             raise LoyaltyError(f"{lines}: LOYALTY_HOME can't stand here; give it in the environment, or use --home")
-    settings = Settings(_env_file=lines, home=folder)  # type: ignore[call-arg]
+    try:
+        settings = Settings(_env_file=lines, home=folder)  # type: ignore[call-arg]
+    except SettingsError:  # a value that is to be JSON and is none; of all settings this one alone
+        form = 'a list in JSON, like ["gift cards"]'
+        raise LoyaltyError(f"setting {PREFIX}GIFT_CARD_CATEGORIES: is no list; write it as {form}") from None
     for name in ("landing", "contracts", "campaigns"):
         path = getattr(settings, name)
         if path is not None:
@@ -162,7 +166,7 @@ def _names_in(path: Path) -> list[str]:
     """The names that a file of settings gives values.
 
     Raises:
-        LoyaltyError: the file can't be read, or a line is no setting.
+        LoyaltyError: the file can't be read, a line is no setting, or a setting is there twice.
     """
     if not path.is_file():
         raise LoyaltyError(f"{path} is no file. Make it one with lines like LOYALTY_CURRENCY=EUR, or remove it.")
@@ -175,6 +179,8 @@ def _names_in(path: Path) -> list[str]:
     for binding in bindings:
         if binding.error or (binding.key and binding.value is None):
             raise LoyaltyError(f"{path}, line {binding.original.line}: no setting; write it like LOYALTY_CURRENCY=EUR")
+        if binding.key and binding.key.upper() in names:
+            raise LoyaltyError(f"{path}, line {binding.original.line}: {binding.key} is there twice; leave one of them")
         if binding.key:
             names.append(binding.key.upper())
     return names

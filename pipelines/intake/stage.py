@@ -44,7 +44,7 @@ REJECTED = pa.schema(
 )
 
 
-_VERSION = 4  # of how extracts are read: with another one, a night that is run again reads its extracts again
+_VERSION = 5  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
 @dataclass(frozen=True)

@@ -91,5 +91,8 @@ def time_text(text: str) -> str:
     canonical = f"REGEXP_REPLACE({text}, {exact}, '\\1 \\2\\4')"
     zulu = f"CASE WHEN REGEXP_MATCHES({text}, {with_zone}) THEN {canonical} || 'Z' ELSE {canonical} END"
     # Letters other than T and Z come after a blank, which stands after the date or nowhere in a plain time.
-    plain = f"{text} >= '0' AND {text} < ':' AND {text} NOT LIKE '% ' AND NOT CONTAINS(SUBSTR({text}, 12), ' ')"
+    plain = (
+        f"{text} >= '0' AND {text} < ':' AND {text} NOT LIKE '% ' AND {text} NOT LIKE '%z' "
+        f"AND NOT CONTAINS(SUBSTR({text}, 12), ' ')"
+    )
     return f"CASE WHEN {plain} THEN {text} WHEN REGEXP_MATCHES({text}, {exact}) THEN TRIM({zulu}) END"

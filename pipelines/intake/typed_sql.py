@@ -94,8 +94,11 @@ _RANGE = {
 }
 
 
-# What a spreadsheet makes of a long id: 1.23457E+15 stands for a thousand million ids. 5E10 is an article's number.
-_SCIENTIFIC = r"^[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}$"
+# What a spreadsheet makes of a long id: 1.23457E+15 stands for a thousand million ids. 5E10 is an article's number, but
+# 1.2345678E7 is 12345678 as Java and Spark write it: no other extract has it so.
+_SCIENTIFIC = r"^[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}$|^[0-9][.][0-9]+E[0-9]{1,2}$"
+# What a formula left that went wrong, in any language, and a number for which the column was too narrow.
+_SPREADSHEET_ERROR = r"^#(\p{Lu}[\p{Lu}/0-9]*[!?]|#+)$"
 
 
 def row_rules(contract: Contract, file: ExtractFile) -> Iterable[Rule]:
@@ -107,8 +110,11 @@ def row_rules(contract: Contract, file: ExtractFile) -> Iterable[Rule]:
             none = is_null(f"CAST({raw} AS VARCHAR)", contract.dialect)  # evaluated only if there is no value
             yield Rule(f"{column.name}_unreadable", f"CASE WHEN {name} IS NULL THEN {none} END")
         elif column.identifier:
-            is_bad = f"CONTAINS({name}, '+') AND REGEXP_MATCHES({name}, {literal(_SCIENTIFIC)})"
+            may_be = f"CONTAINS({name}, '+') OR SUBSTR({name}, 2, 1) = '.'"
+            is_bad = f"({may_be}) AND REGEXP_MATCHES({name}, {literal(_SCIENTIFIC)})"
             yield Rule(f"{column.name}_in_scientific_notation", f"NOT ({is_bad})")
+            is_error = f"STARTS_WITH({name}, '#') AND REGEXP_MATCHES({name}, {literal(_SPREADSHEET_ERROR)})"
+            yield Rule(f"{column.name}_spreadsheet_error", f"NOT ({is_error})")
             if limit := file.exact_below.get(column.name):
                 yield Rule(f"{column.name}_inexact_number", f"ABS({raw}) < {limit} OR ISNAN({raw})")
         if column.type in _RANGE:

@@ -10,7 +10,15 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipelines import contracts
 from pipelines.catalog import tables
-from pipelines.contracts import CONTRACTS, open_contract, published_tables, read_contract, sources, table_contract
+from pipelines.contracts import (
+    CONTRACTS,
+    header_name,
+    open_contract,
+    published_tables,
+    read_contract,
+    sources,
+    table_contract,
+)
 
 FILES = sorted(CONTRACTS.rglob("*.yaml"))
 SCHEMA = json.loads(OpenDataContractStandard.json_schema())
@@ -124,9 +132,18 @@ def test_two_contracts_of_one_name_are_an_error_that_names_both(folder):
         table_contract("share")
 
 
-@pytest.mark.parametrize("text", ["kind: DataContract\nschema: [", "kind: DataContract\nschema: []", "- not\n- a map"])
-def test_a_broken_contract_is_named(tmp_path, text):
-    with pytest.raises(ValueError, match=r"broken\.yaml: not a valid data contract"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it holds nothing"),
+        ("- not\n- a map", "it holds no names with values"),
+        ("kind: DataContract\nschema: [", "while parsing"),
+        ("kind: DataContract\nschema: []", "a contract has a list `schema` of one entry"),
+        ("kind: DataContract", "a contract has a list `schema` of one entry"),
+    ],
+)
+def test_a_broken_contract_is_named_with_what_is_wrong(tmp_path, text, message):
+    with pytest.raises(ValueError, match=rf"broken\.yaml: not a valid data contract: {message}"):
         read_contract(written(tmp_path / "broken.yaml", text))
 
 
@@ -149,8 +166,44 @@ def test_what_the_reader_of_a_contract_refuses_is_said_with_the_file(folder):
             "{name: a, physicalType: VARCHAR, customProperties: [{property: formerNames, value: [Customer_ID]}]}",
             "customer_id and a both have the name 'customer_id', now or formerly",
         ),
+        ("{name: customer_id, physicalType: DATE}", "column customer_id is there twice"),
     ],
 )
 def test_a_column_that_would_break_the_sql_is_refused_when_the_contract_is_read(folder, line, message):
     with pytest.raises(ValueError, match=rf"share\.yaml: not a valid data contract: {message}"):
         read_contract(written(folder / "share.yaml", f"{SHARE}  - {line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("points >> >", "rule sign: 'points >> >' is no SQL condition"),
+        ("TRUE) THEN 'x' WHEN (TRUE", "rule sign: .* is no SQL condition"),
+        ("TRUE; DROP TABLE x", "rule sign: .* is no SQL condition"),
+        ("SELECT 1", "rule sign: .* is no SQL condition"),
+        ("point > 0", "rule sign: 'point > 0' reads point, which is no column"),
+    ],
+)
+def test_a_row_rule_is_a_condition_over_the_contracts_columns(folder, condition, message):
+    rule = {"name": "sign", "type": "custom", "engine": "row_rule", "implementation": condition}
+    with pytest.raises(ValueError, match=rf"share\.yaml: not a valid data contract: {message}"):
+        read_contract(written(folder / "share.yaml", f"{SHARE}  quality: [{json.dumps(rule)}]\n"))
+
+
+def test_a_flag_in_quotes_is_refused_since_no_would_count_as_yes(folder):
+    properties = "  customProperties: [{property: required, value: 'no'}]\n"
+    with pytest.raises(ValueError, match="required 'no' is neither true nor false"):
+        read_contract(written(folder / "share.yaml", SHARE + properties))
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("F\u0130\u015e NO", "fi\u015f no"),
+        ("KI\u015e", "k\u0131\u015f"),
+        ("\u0421\u0423\u041c\u041c\u0410", "\u0441\u0443\u043c\u043c\u0430"),
+        ("STRASSE", "stra\u00dfe"),
+    ],
+)
+def test_capitals_of_any_alphabet_make_no_difference_to_a_header(pair):
+    assert header_name(pair[0]) == header_name(pair[1])

@@ -60,6 +60,7 @@ def test_ids_keep_leading_zeros_and_lose_the_trace_of_a_float(retailer):
     [
         *[(blank, None) for blank in ("", " ", '"\t\n"', "nan", "nan ", "\tnan", "NaN", "\u00a0", "\u200b")],
         *[(none, None) for none in (r"\N", "NULL", "Null", " null ", "None", "N/A", "#N/A", "undefined", "-", "<NA>")],
+        *[(none, None) for none in ("NA", "-nan", "#N/A N/A", "#NV", "#\u041d/\u0414", "(blank)")],
         *[(marked, "00123") for marked in ('"=""00123"""', "'00123", "'00123'", "00\u00a0123", "\ufeff00123\u200b")],
         ("a\u00a0b", "a b"),
         *[(around, "c1") for around in ("c1", " c1", "c1 ", "c1\t", '"c1\n"', '"\rc1\r"', '"\n c1 \t"')],
@@ -68,6 +69,7 @@ def test_ids_keep_leading_zeros_and_lose_the_trace_of_a_float(retailer):
             (same, same)
             for same in ("17.", "17.10", ".0", "1.7.0", "-17.0", "c1.0", "nano", "c\t1", "O'Neil", "5E10", "1E+1")
         ],
+        ("#17", "#17"),
     ],
 )
 def test_an_id_is_the_same_however_it_was_exported(retailer, text, value):
@@ -110,11 +112,20 @@ def test_an_amount_that_cant_be_read_is_never_dropped_from_its_row(retailer):
     assert rules(retailer, night, "receipts") == [(1, "tax_amount_unreadable")]
 
 
-@pytest.mark.parametrize("text", ["1.23457E+15", "1,23457E+15", "1E+15", "1e+16", "9.9e+307"])
+@pytest.mark.parametrize("text", ["1.23457E+15", "1,23457E+15", "1E+15", "1e+16", "9.9e+307", "1.2345678E7"])
 def test_an_id_in_scientific_notation_stands_for_many_and_is_rejected(retailer, text):
     night = load(retailer, "receipts", RECEIPTS + f'r1,"{text}",2017-12-31,1\nr2,5E10,2017-12-31,1\n')
     assert retailer.rows(night, "receipts", "customer_id") == [("5E10",)]
     assert rules(retailer, night, "receipts") == [(1, "customer_id_in_scientific_notation")]
+
+
+@pytest.mark.parametrize(
+    "text", ["#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#\u0421\u0421\u042b\u041b\u041a\u0410!", "#######"]
+)
+def test_an_id_that_is_a_spreadsheets_error_stands_for_many_and_is_rejected(retailer, text):
+    night = load(retailer, "receipts", RECEIPTS + f"r1,{text},2017-12-31,1\nr2,#17,2017-12-31,1\n")
+    assert retailer.rows(night, "receipts", "customer_id") == [("#17",)]
+    assert rules(retailer, night, "receipts") == [(1, "customer_id_spreadsheet_error")]
 
 
 def test_a_spreadsheets_text_mark_without_quotes_around_it_is_taken_off(retailer):
@@ -162,9 +173,9 @@ def test_a_time_zone_of_other_letters_is_refused_and_never_guessed(retailer):
 
 def test_an_offset_may_stand_after_a_blank(retailer):
     offsets = (" -0700", " -07:00", " -07", "-07", "-0700")
+    zones = (" UTC", " gmt", " Z", "Z", " +0000", ":00z", ":00.5z")
     rows = "".join(f"r{n},c1,2017-12-01 03:00:00{offset},1\n" for n, offset in enumerate(offsets))
-    rows += "".join(
-        f"s{n},c1,2017-12-01 10:00{zone},1\n" for n, zone in enumerate((" UTC", " gmt", " Z", "Z", " +0000"))
-    )
+    rows += "".join(f"s{n},c1,2017-12-01T10:00{zone},1\n" for n, zone in enumerate(zones))
     night = load(retailer, "receipts", RECEIPTS + rows)
-    assert retailer.rows(night, "receipts", "issued_at") == [(datetime(2017, 12, 1, 10, tzinfo=UTC),)] * 10
+    found = [time.replace(microsecond=0) for (time,) in retailer.rows(night, "receipts", "issued_at")]
+    assert found == [datetime(2017, 12, 1, 10, tzinfo=UTC)] * 12
