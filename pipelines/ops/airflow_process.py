@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pipelines.catalog import tables
 from pipelines.ops import nightly
 from pipelines.settings import ROOT, Settings
 
@@ -27,8 +28,9 @@ def nightly_dag(settings: Settings) -> Iterator[Any]:
     """The nightly DAG, while nobody else runs a night in the home.
 
     Raises:
-        HomeBusyError: another run works in the home.
+        LoyaltyError: a contract is at fault, or another run works in the home.
     """
+    tables()  # says what is wrong with a contract; Airflow would wrap it in its own traceback
     home = settings.home / "airflow"
     home.mkdir(parents=True, exist_ok=True)
     os.environ |= {

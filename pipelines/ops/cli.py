@@ -136,7 +136,6 @@ def run(
     if not settings.landing_dir.is_dir():
         print(f"Error: {settings.landing_dir}: no such folder. Deliver the night's extracts there.", file=sys.stderr)
         raise typer.Exit(1)
-    from pipelines.errors import HomeBusyError
     from pipelines.ops import nightly
     from pipelines.ops.airflow_process import nightly_dag
     from pipelines.ops.terminal import end_at_once_on_signals, outlast_readers
@@ -159,7 +158,7 @@ def run(
                 if not _run_night(dag, night, accept or []):
                     raise typer.Exit(1)
                 print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
-    except HomeBusyError as error:
+    except LoyaltyError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     if measure:

@@ -82,12 +82,13 @@ def test_a_schedule_that_is_none_is_an_error_that_names_the_setting(tmp_path, se
     assert "is no cron schedule" in failed.stderr
 
 
-def test_a_broken_contract_is_named_by_status_without_a_traceback(tmp_path):
+@pytest.mark.parametrize("command", [["status"], ["run", "--date", "2025-06-30"]], ids=lambda command: command[0])
+def test_a_broken_contract_is_named_without_a_traceback(command, tmp_path):
     (tmp_path / "contracts" / "sources").mkdir(parents=True)
     (tmp_path / "contracts" / "sources" / "surveys.yaml").write_text("schema: [")
-    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "landing").mkdir(parents=True)
     failed = subprocess.run(
-        [sys.executable, "-m", "pipelines.ops.cli", "status", "--home", str(tmp_path / "home")],
+        [sys.executable, "-m", "pipelines.ops.cli", *command, "--home", str(tmp_path / "home")],
         env=os.environ | {"LOYALTY_CONTRACTS": str(tmp_path / "contracts")},
         cwd=ROOT,
         capture_output=True,
