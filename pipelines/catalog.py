@@ -249,6 +249,7 @@ _PYTHON = (
         function="pipelines.campaigns.night:campaign_list",
     ),
     Table("campaign_assignment", "segments", "split", ("campaign_list",)),
+    Table("campaign_hold", "segments", "split", ("campaign_list",)),
 )
 
 

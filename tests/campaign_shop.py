@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -112,8 +113,10 @@ class CampaignShop:
         for name, value in values.items():
             self.con.execute(f"UPDATE extract SET {name} = ? WHERE customer_id = ?", [value, customer_id])
 
-    def lists(self, campaigns: Campaigns, night: date = NIGHT, settings: Settings = SETTINGS) -> NightLists:
-        made = campaign_lists(self.con, campaigns, settings, night)
+    def lists(
+        self, campaigns: Campaigns, night: date = NIGHT, settings: Settings = SETTINGS, held: Collection[str] = ()
+    ) -> NightLists:
+        made = campaign_lists(self.con, campaigns, settings, night, held)
         tables = {name: self.con.execute(f"{query} ORDER BY ALL").to_arrow_table() for name, query in QUERIES.items()}
         return NightLists(
             exclusions=made.exclusions, bad_values=made.bad_values, removal_counts=made.removal_counts, **tables

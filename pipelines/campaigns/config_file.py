@@ -1,8 +1,9 @@
 """The campaign file as it was written: its campaigns, or each fault with its line, in a marketer's words."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from pipelines.contracts import table_contract
 from pipelines.errors import LoyaltyError
 
 M = TypeVar("M", bound=BaseModel)
+_NO_CAMPAIGNS = Campaigns.model_validate({"campaigns": []})
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,31 @@ class Fault:
         return ", ".join([f"{self.path}", *line, *campaign, *filter(None, [self.field])]) + f": {self.message}"
 
 
+class CampaignFileError(LoyaltyError):
+    """Something is wrong with the campaign file; the message lists every fault."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True)
+class CampaignFile:
+    """A campaign file as a night uses it.
+
+    Attributes:
+        campaigns: The campaigns without a fault; none if a fault is about the whole file.
+        faults: What is wrong, by line.
+    """
+
+    campaigns: Campaigns
+    faults: tuple[Fault, ...] = ()
+
+
 def read_campaigns(
     path: Path, segments: Collection[str] | None = None, columns: Collection[str] | None = None
 ) -> Campaigns:
-    """The campaigns of a config file.
+    """The campaigns of a config file that is to be without a fault.
 
     Args:
         path: The YAML file.
@@ -54,26 +77,54 @@ def read_campaigns(
         columns: Columns of customer_360; those of its contract if None.
 
     Raises:
-        LoyaltyError: Something is wrong; the message lists every fault with file, line, campaign and field.
+        CampaignFileError: Something is wrong; the message lists every fault with file, line, campaign and field.
     """
+    file = read_campaign_file(path, segments, columns)
+    if file.faults:
+        raise CampaignFileError(file.faults)
+    return file.campaigns
+
+
+def read_campaign_file(
+    path: Path, segments: Collection[str] | None = None, columns: Collection[str] | None = None
+) -> CampaignFile:
+    """The campaigns of a config file that are without a fault, and the faults of the others; arguments as above."""
     known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
     known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
-    raw, places = _parsed(path)
+    try:
+        raw, places = _parsed(path)
+    except CampaignFileError as error:
+        return CampaignFile(_NO_CAMPAIGNS, error.faults)
     faults = sorted(_faults(raw, places, known_segments, known_columns), key=lambda fault: fault.line or 0)
-    if faults:
-        raise LoyaltyError("\n".join(map(str, faults)))
-    return Campaigns.model_validate(raw)
+    at_fault = {fault.campaign_id for fault in faults}
+    if None in at_fault:
+        return CampaignFile(_NO_CAMPAIGNS, tuple(faults))
+    sound = [item for number, item in enumerate(raw["campaigns"]) if places.campaign_id(number) not in at_fault]
+    return CampaignFile(Campaigns.model_validate(raw | {"campaigns": sound}), tuple(faults))
+
+
+def notes_on(campaigns: Campaigns, day: date) -> list[str]:
+    """What is allowed and may not be meant: campaigns of one priority, and those that are over."""
+    running = [campaign for campaign in campaigns.campaigns if (campaign.ends_on or day) >= day]
+    by_priority: dict[int, list[str]] = {}
+    for campaign in running:
+        by_priority.setdefault(campaign.priority, []).append(campaign.id)
+    return [
+        f"{', '.join(ids)} have the same priority, {priority}: the file's order decides who goes first"
+        for priority, ids in by_priority.items()
+        if len(ids) > 1
+    ] + [f"{campaign.id} ended on {campaign.ends_on}" for campaign in campaigns.campaigns if campaign not in running]
 
 
 def _parsed(path: Path) -> tuple[Any, "_Places"]:
     """The file's content, and where it stands.
 
     Raises:
-        LoyaltyError: The file can't be read, is not in UTF-8 or is no YAML.
+        CampaignFileError: The file can't be read, is not in UTF-8 or is no YAML.
     """
 
-    def fault(message: str, line: int | None = None) -> LoyaltyError:
-        return LoyaltyError(str(Fault(path, line, None, "", message)))
+    def fault(message: str, line: int | None = None) -> CampaignFileError:
+        return CampaignFileError([Fault(path, line, None, "", message)])
 
     try:
         content = path.read_bytes()

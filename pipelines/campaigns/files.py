@@ -6,7 +6,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
@@ -30,6 +30,7 @@ def write_exports(
     settings: Settings,
     run_date: date,
     out_dir: Path,
+    held: Collection[str] = (),
 ) -> list[ExportFile]:
     """Write the night's campaign files to out_dir/<run_date>/; they replace what is there.
 
@@ -45,6 +46,7 @@ def write_exports(
         settings: the modes of files and folders.
         run_date: the business date.
         out_dir: the folder of all nights' exports.
+        held: ids of campaigns that are held back: removals are their only files.
 
     Returns:
         The files, by path, without the manifests.
@@ -60,10 +62,10 @@ def write_exports(
         (part for file in planned for part in _write_file(con, campaigns, file, writing, settings)),
         key=lambda file: file.path,
     )
-    manifests = campaign_manifests(lists, planned, files, campaigns, run_date)
+    manifests = campaign_manifests(lists, planned, files, campaigns, run_date, held)
     for manifest in manifests:
         _write_json(writing / manifest["campaign_id"] / "manifest.json", manifest, settings.file_mode)
-    night = {"run_date": run_date.isoformat(), "campaigns": manifests}
+    night = {"run_date": run_date.isoformat(), "campaigns": manifests, "held": sorted(held)}
     _write_json(writing / "manifest.json", night, settings.file_mode)
     replace_folder(writing, folder)
     return files

@@ -31,7 +31,12 @@ class ExportFile:
 
 
 def campaign_manifests(
-    lists: Lists, planned: Collection[ExportFile], written: Collection[ExportFile], campaigns: Campaigns, run_date: date
+    lists: Lists,
+    planned: Collection[ExportFile],
+    written: Collection[ExportFile],
+    campaigns: Campaigns,
+    run_date: date,
+    held: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """The manifest of each campaign that has files, by id.
 
@@ -41,6 +46,7 @@ def campaign_manifests(
         written: their files; a large one was split into several.
         campaigns: the config.
         run_date: the business date.
+        held: ids of campaigns that are held back: their removals are told, and no counts of a list.
     """
     by_id = {campaign.id: campaign for campaign in campaigns.campaigns}
     manifests = []
@@ -52,6 +58,7 @@ def campaign_manifests(
                 [file for file in written if (file.campaign_id, file.channel) == (campaign_id, channel)],
                 campaign_id,
                 channel,
+                is_held=campaign_id in held,
             )
             for channel in sorted({file.channel for file in planned if file.campaign_id == campaign_id})
         ]
@@ -85,7 +92,9 @@ def _segment_definition(segment: str) -> str:
     return " ".join(comment)
 
 
-def _channel_manifest(lists: Lists, files: list[ExportFile], campaign_id: str, channel: str) -> dict[str, Any]:
+def _channel_manifest(
+    lists: Lists, files: list[ExportFile], campaign_id: str, channel: str, *, is_held: bool
+) -> dict[str, Any]:
     """What a manifest says of one campaign and channel: counts, warnings and files."""
     rows = {kind: sum(file.rows for file in files if file.kind == kind) for kind in ("list", "removals")}
     left_out = _counts(lists.exclusions, "reason", campaign_id, channel)
@@ -100,12 +109,15 @@ def _channel_manifest(lists: Lists, files: list[ExportFile], campaign_id: str, c
         warnings.append(
             f"{nameless} removals are in no file: no address is known, or another customer's list entry has it"
         )
-    return {
-        "channel": channel,
+    counts = {
         "candidates": rows["list"] + sum(left_out.values()),
         "listed": rows["list"],
         "left_out": left_out,
         "bad_values": _counts(lists.bad_values, "address", campaign_id, channel),
+    }
+    return {
+        "channel": channel,
+        **({"is_held": True} if is_held else counts),
         "removed": sum(removed.values()),
         "warnings": warnings,
         "files": [

@@ -3,6 +3,7 @@
 The rules are SQL, a SELECT a step, in sql/lists/. `_make_lists` names the steps in their order.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -64,8 +65,17 @@ class Lists:
     removal_counts: pa.Table
 
 
-def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date) -> Lists:
+def campaign_lists(
+    con: duckdb.DuckDBPyConnection,
+    campaigns: Campaigns,
+    settings: Settings,
+    run_date: date,
+    held: Collection[str] = (),
+) -> Lists:
     """Who is on which list of the night.
+
+    The list of a campaign that is held back is its last one, without those who may no longer be written to: they leave
+    the tools tonight as from any other list. It takes in and assigns nobody.
 
     The same inputs give the same lists, so the night's tables and its files may be made at different times. The lists
     stay in `con`, in no order:
@@ -86,8 +96,9 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
         campaigns: from read_campaigns.
         settings: control_salt, timezone.
         run_date: the business date.
+        held: ids of campaigns that are held back; none of them is in `campaigns`.
     """
-    _give_parameters(con, campaigns, settings, run_date)
+    _give_parameters(con, campaigns, settings, run_date, held)
     _make_lists(con, settings.timezone)
     return Lists(
         exclusions=_sorted_rows(
@@ -98,9 +109,12 @@ def campaign_lists(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setting
     )
 
 
-def _give_parameters(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date) -> None:
+def _give_parameters(
+    con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date, held: Collection[str]
+) -> None:
     """Make the small tables that the steps read: tonight's campaigns, the night's settings and the reasons."""
     channels, segments = _running(campaigns, run_date)
+    held_channels = _held(con, held, after=channels)
     setting = {
         "run_date": run_date,
         "assigned_at": datetime.combine(run_date, time(), ZoneInfo(settings.timezone)),
@@ -109,7 +123,8 @@ def _give_parameters(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setti
     }
     reasons = [{"reason": reason, "reason_number": number} for number, reason in enumerate(REASONS)]
     for name, table in {
-        "channel": channels,
+        "channel": pa.concat_tables([channels, held_channels]),
+        "held": held_channels.select(["list_number"]),
         "segment": segments,
         "setting": pa.Table.from_pylist([setting], schema=_SETTING),
         "reason": pa.Table.from_pylist(reasons, schema=_REASON),
@@ -148,6 +163,25 @@ def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table]:
     return pa.Table.from_pylist(channels, schema=_CHANNEL), pa.Table.from_pylist(segments, schema=_SEGMENT)
 
 
+def _held(con: duckdb.DuckDBPyConnection, held: Collection[str], after: pa.Table) -> pa.Table:
+    """The channels of campaigns that are held back, as the last stored lists have them; numbers follow the others'."""
+    stored = con.execute("SELECT DISTINCT campaign_id, channel, target FROM history.campaign_list ORDER BY ALL")
+    lists = [row for row in stored.fetchall() if row[0] in held]
+    first = max(after["campaign_number"].to_pylist(), default=-1) + 1
+    numbers = {campaign_id: first + number for number, campaign_id in enumerate(sorted({row[0] for row in lists}))}
+    channels = [
+        {
+            "list_number": len(after) + number,
+            "campaign_number": numbers[campaign_id],
+            "campaign_id": campaign_id,
+            "channel": channel,
+            "target": target,
+        }
+        for number, (campaign_id, channel, target) in enumerate(lists)
+    ]
+    return pa.Table.from_pylist(channels, schema=_CHANNEL)
+
+
 def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
     """The steps from segments to lists: each is sql/lists/<step>.sql and makes list_<step>.
 
@@ -169,6 +203,7 @@ def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
     view("merged_assignment")
     view("earlier_assignment")
     # Who may be written to, and who is left out.
+    table("held_listed")
     table("member")
     table("candidate")
     table("same_address")

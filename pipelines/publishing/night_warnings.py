@@ -32,7 +32,7 @@ _NAMED = 10  # files that one sentence names
 
 
 def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
-    """One sentence a warning: about extracts, then expectations, models, nights to run again, folders never loaded."""
+    """A sentence a warning: about extracts, expectations, models, campaigns, nights to repeat, folders not loaded."""
     lake = Lake(settings.home)
     return [
         *unread_warnings(settings, manifest.run_date),
@@ -40,6 +40,7 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
         *(warning for name in sources() for warning in _source_warnings(name, manifest)),
         *_expectation_warnings(lake, manifest),
         *model_warnings(lake, manifest),
+        *hold_warnings(lake, manifest),
         *_nights_to_repeat(lake, manifest.run_date, settings),
     ]
 
@@ -128,6 +129,11 @@ def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:
         for row in sorted(rows, key=lambda row: (str(row["model"]), str(row["metric"])))
         if row["metric"] in _ALARMS.get(row["model"], ()) and row["note"].startswith("alarm; ")
     ]
+
+
+def hold_warnings(lake: Lake, manifest: Manifest) -> list[str]:
+    """Why campaigns were held back."""
+    return [f"campaigns held back: {row['reason']}" for row in _rows("campaign_hold", lake, manifest)]
 
 
 def _nights_to_repeat(lake: Lake, night: date, settings: Settings) -> Iterator[str]:

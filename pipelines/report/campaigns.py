@@ -247,10 +247,25 @@ def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
 
 def exports(warehouse: Warehouse) -> Section:
     rows = warehouse.rows(_LISTS, night=warehouse.run_date)
-    if not rows:
-        return Section(reason=warehouse.why_empty("campaign_list"))
+    held = warehouse.rows('SELECT campaign_id AS "Campaign", reason AS "Why" FROM campaign_hold ORDER BY ALL')
+    section = Section()
+    if held:
+        section.takeaways.append(
+            "Some campaigns are held back: they write to nobody new tonight. Mend what is named below; the night after"
+            " takes them up again."
+        )
+        section.tables.append(warehouse.table("Held back tonight", "name, long", held))
+    if rows:
+        _add_lists(section, warehouse, rows)
+    elif not held:
+        section.reason = warehouse.why_empty("campaign_list")
+    return section
+
+
+def _add_lists(section: Section, warehouse: Warehouse, rows: Sequence[Row]) -> None:
+    """Who is on tonight's lists and who is control, by campaign and channel."""
+    takeaways = section.takeaways
     listed = [row for row in rows if row[TONIGHT]]
-    takeaways = []
     if listed:
         entries, names = sum(row[TONIGHT] for row in listed), {row["Campaign"] for row in listed}
         most = max(listed, key=lambda row: (row[TONIGHT], row["Campaign"], row["Channel"]))
@@ -273,4 +288,4 @@ def exports(warehouse: Warehouse) -> Section:
         more = ", …" if without[8:] else ""
         takeaways.append(f"No control group, so no measurable effect: {', '.join(without[:8])}{more}.")
     shapes = "name, name, count, count, count, count, count, share"
-    return Section(takeaways=takeaways, tables=[warehouse.table("Lists and arms", shapes, rows)])
+    section.tables.append(warehouse.table("Lists and arms", shapes, rows))

@@ -1,4 +1,5 @@
--- Who is on a file tonight, with the channel's addresses; a name's first and last word.
+-- Who is on a list tonight, with the channel's addresses; a name's first and last word. A campaign that is held back
+-- keeps those of its last lists whom it may still write to.
 -- Grain: list and customer.
 WITH named AS (
     SELECT
@@ -22,3 +23,7 @@ SELECT
     CASE WHEN CONTAINS(named.full_name, ' ') THEN SPLIT_PART(named.full_name, ' ', -1) END AS last_name
 FROM named
 INNER JOIN list_channel AS channel ON named.list_number = channel.list_number
+LEFT JOIN list_held AS held ON named.list_number = held.list_number
+LEFT JOIN list_held_listed AS held_listed
+    ON named.list_number = held_listed.list_number AND named.customer_id = held_listed.customer_id
+WHERE held.list_number IS NULL OR held_listed.customer_id IS NOT NULL

@@ -1,4 +1,5 @@
--- Who belongs to the segments of a campaign that runs tonight; arm is of those who were assigned before.
+-- Who belongs to the segments of a campaign that runs tonight, or to the last lists of one that is held back; arm is of
+-- those who were assigned before.
 -- Grain: campaign and customer. Only a campaign of several segments may find a customer twice.
 WITH found AS (
     SELECT
@@ -14,6 +15,11 @@ WITH found AS (
     FROM list_segment
     INNER JOIN customer_segment AS in_segment ON list_segment.segment = in_segment.segment
     WHERE NOT list_segment.is_only
+    UNION ALL
+    SELECT DISTINCT
+        campaign_number,
+        customer_id
+    FROM list_held_listed
 ),
 
 running AS (

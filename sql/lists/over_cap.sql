@@ -1,5 +1,6 @@
 -- Who is on as many lists of the channel tonight as the cap allows, and so not on this one: lists of campaigns that go
--- first (a lower list_number) have them. Few are on too many, so only those are put in order. Grain: list and customer.
+-- first (a lower list_number) have them. Few are on too many, so only those are put in order. A list that is held back
+-- writes to nobody and takes no slot. Grain: list and customer.
 WITH wanted AS (
     SELECT
         channel.channel,
@@ -9,6 +10,7 @@ WITH wanted AS (
     INNER JOIN list_channel AS channel ON candidate.list_number = channel.list_number
     ANTI JOIN list_same_address AS left_out
         ON candidate.list_number = left_out.list_number AND candidate.customer_id = left_out.customer_id
+    ANTI JOIN list_held AS held ON candidate.list_number = held.list_number
     WHERE candidate.reason IS NULL
 ),
 
