@@ -16,6 +16,10 @@ from itertools import permutations
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
+from pipelines.settings import NameOrder
+
+Words = tuple[str, ...]
+
 # Fewer digits (or eight that read as a date) are found in much that is no phone number: then only with a code before.
 SHORTEST_NUMBER = 8
 SHORTEST_NAME = 4  # letters of the words together
@@ -108,7 +112,8 @@ def phone_regex(phone: str, word: str) -> str:
     start = (
         rf"(?:^|[^{word}+{_GAP_MARKS}]|(?:^|[^0-9+]){_GAP}+|(?:^|[^+0-9])[0-9]+[ {_NO_BREAK}]+\(?)"
     )  # fmt: skip
-    end = rf"(?:$|[^{word}.\-]|[.\-](?:$|[^0-9])|[xX][0-9])"
+    # A spreadsheet may have made a fraction of it: 2015550005.0
+    end = rf"(?:$|[^{word}.\-]|[.\-](?:$|[^0-9])|\.0+(?:$|[^{word}.])|[xX][0-9])"
     return f"{start}({'|'.join(found)}){end}"
 
 
@@ -137,23 +142,41 @@ def phone_likes(phone: str) -> list[str]:
 # --- names ---
 
 
-def words_of(name: str) -> tuple[str, ...]:
+def words_of(name: str) -> Words:
     """A name's words in lower case, composed (NFC), without the punctuation around them."""
     words = unicodedata.normalize("NFC", name).lower().replace(",", " ").split()
     stripped = (word.strip(".;:()\"'") for word in words)
     return tuple(word for word in stripped if any(map(str.isalpha, word)))
 
 
-def parts_of_name(name: str) -> set[tuple[str, ...]]:
-    """The sets of words of a name that stand for the person: all of them, and two without the middle name.
+def family_and_given(name: str, order: NameOrder) -> tuple[Words, Words]:
+    """The words of the family name in a full name, and the others.
 
-    A first name and a patronymic are how one is addressed, and common to many.
+    By the rule of lists, which the contract of crm_customers says. But a patronymic is no family name: that stands at
+    the other end then.
     """
+    before, after = map(words_of, name.partition(",")[::2])
+    if before and after:
+        return before, after
     words = words_of(name)
-    found = {words} if len(words) > 1 else set()
-    for pair in ((words[0], other) for other in words[1:]):
-        if not any(map(_PATRONYMIC.fullmatch, pair)):
-            found.add(pair)
+    if len(words) < 2:
+        return (), words
+    is_first = order == "last_first"
+    if len(words) > 2 and _PATRONYMIC.fullmatch(words[0] if is_first else words[-1]):
+        is_first = not is_first
+    return (words[:1], words[1:]) if is_first else (words[-1:], words[:-1])
+
+
+def parts_of_name(family: Words, given: Words) -> set[Words]:
+    """The sets of words of a name that stand for the person: all of them, and the family name with one given name.
+
+    Given names alone are common to many, and so is a family name with a patronymic.
+    """
+    if not family or not given:
+        return set()
+    found = {family + given, *((*family, word) for word in given if not _PATRONYMIC.fullmatch(word))}
+    if len(family) > 1 and len(given) > 1:  # of so many words not every order is looked for
+        found.add(given + family)
     return {part for part in found if len("".join(part)) >= SHORTEST_NAME}
 
 
