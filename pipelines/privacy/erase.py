@@ -32,9 +32,9 @@ _ENDING = re.compile(r"(?i)\.(?:csv|txt|tsv|dat|parquet)(?:\.gz)?$|(?:^|/)[^./]+
 
 # What no search looks for; people are told, since "nothing found" is no more than what was looked for.
 _NEVER_SOUGHT = (
-    "a first name, family name or patronymic alone; given names without the family name; initials; a name or a number "
-    "spelled in other letters, or with a misspelling; ids of under 6 characters (10 digits) outside columns of ids; "
-    "pictures; Airflow's own logs"
+    "a first name, family name or patronymic alone; a name of one word or of under 4 letters; given names without the "
+    "family name; initials; a name or a number spelled in other letters, or with a misspelling; ids of under 6 "
+    "characters (10 digits) outside columns of ids; pictures; Airflow's own logs"
 )
 
 

@@ -40,8 +40,6 @@ from pipelines.store.lake import Lake
 from pipelines.store.manifest import TableState
 
 NAMES = ("first_name", "middle_name", "last_name", "name")
-
-
 _MARK, _MARK_DIGITS = "erased-", 12
 _SHORTEST_TEXT = 5  # a shorter name or token is found in much that is not about the person
 
@@ -266,14 +264,19 @@ def _names_in(rows: Iterable[Mapping[str, Any]], order: NameOrder) -> tuple[set[
     full: set[Words] = set()
     parts: set[Words] = set()
     for row in rows:
-        first, middle, last, name = (str(row.get(column) or "") for column in NAMES)
-        family, given = family_and_given(name, order)
-        more = words_of(middle)
-        longer = given + tuple(word for word in more if word not in given)
-        for names in ((family, given), (family, longer), (words_of(last), words_of(first) + more)):
+        first, middle, last, whole = (words_of(str(row.get(column) or "")) for column in NAMES)
+        family, given = family_and_given(str(row.get("name") or ""), order)
+        found = [(family, given), (family, given + _rest(middle, given))]
+        if first or last:  # name may hold the other part alone
+            found.append((last or _rest(whole, first + middle), (first or _rest(whole, last + middle)) + middle))
+        for names in found:
             full.add(names[0] + names[1])
             parts |= parts_of_name(*names)
     return full, parts
+
+
+def _rest(words: Words, known: Words) -> Words:
+    return tuple(word for word in words if word not in known)
 
 
 def _columns_in(files: list[str], wanted: Iterable[str]) -> list[str]:
@@ -319,7 +322,7 @@ def _names_of_others(ids: frozenset[str], parts: set[Words], lake: Lake) -> list
         return []
     name = f"LOWER(NFC_NORMALIZE(CONCAT_WS(' ', {', '.join(_columns_in(files, NAMES))})))"
     holds = " OR ".join(
-        f"({' AND '.join(f'CONTAINS(name, {literal(word)})' for word in part)})" for part in sorted(parts)
+        f"({' AND '.join(f'name LIKE {literal(text_like(word))}' for word in part)})" for part in sorted(parts)
     )
     query = (
         f"SELECT DISTINCT name FROM (SELECT {name} AS name FROM {rows_of(files)} "

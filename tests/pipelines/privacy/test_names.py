@@ -39,6 +39,14 @@ def test_given_parts_are_looked_for_together(retailer, header, values):
     assert blanked(retailer, header, values, *found, *other) == found
 
 
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [("last_name,name", "Lee,Ann"), ("first_name,name", "Ann,Lee"), ("first_name,name", "Ann,Lee Ann")],
+)
+def test_a_name_of_which_a_column_holds_the_one_part_and_name_the_other_is_looked_for(retailer, header, values):
+    assert blanked(retailer, header, values, "Ann Lee", "Lee; Ann", "Ann", "Lee") == ["Ann Lee", "Lee; Ann"]
+
+
 def test_a_family_name_of_several_words_is_looked_for_whole(retailer):
     found = ["Ann van der Lee", "van der Lee / Ann", "Mary van der Lee", "Ann Mary van der Lee"]
     other = ["Ann Lee", "van der Lee", "Ann Mary"]

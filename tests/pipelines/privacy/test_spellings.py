@@ -143,6 +143,40 @@ def test_a_name_is_found_composed_and_decomposed_and_with_any_apostrophe():
 
 
 @pytest.mark.parametrize(
+    ("full", "text"),
+    [
+        ("\u0130pek Y\u0131lmaz", "\u0130PEK YILMAZ"),
+        ("\u0130PEK YILMAZ", "ipek y\u0131lmaz"),
+        ("\u0130pek Y\u0131lmaz", "Yilmaz, I\u0307pek"),
+        ("Γιώργος Παππάς", "ΠΑΠΠΆΣ ΓΙΏΡΓΟΣ"),
+        ("Anna-Maria Schmidt-Müller", "SCHMIDT\u2011MÜLLER, Anna Maria"),
+        ("Иванов Пётр", "ИВАНОВ ПЕТР"),
+    ],
+)
+def test_a_name_is_found_with_letters_that_stand_for_one_another(full, text):
+    assert found(name(full), text)
+
+
+@pytest.mark.parametrize(
+    ("order", "full", "text", "other"),
+    [
+        ("first_last", "Ann van der Lee", "van der Lee, Ann", "van der Lee"),
+        ("first_last", "Ann van der Lee", "Ann Lee", "Lee, van der"),
+        ("last_first", "van Lee Ann", "Ann van Lee", "van Lee"),
+        ("first_last", "Dr. Ann M. Lee", "Lee Ann", "Dr. Lee"),
+        ("first_last", "Ann J.R. Lee", "Lee Ann", "Lee, J.R."),
+        ("last_first", "Рабинович Анна Петровна", "Анна Рабинович", "Анна Петровна"),
+        ("first_last", "Иванов Пётр Ильич", "Пётр Иванов", "Пётр Ильич"),
+        ("last_first", "Вагиф Самед оглы Алиев", "Вагиф Алиев", "Самед оглы"),
+        ("first_last", "Mary Ann Rabinovich", "Rabinovich, Ann", "Mary Ann"),
+    ],
+)
+def test_a_title_an_initial_or_a_particle_is_no_given_name(order, full, text, other):
+    assert found(name(full, order), text)
+    assert not found(name(full, order), other)
+
+
+@pytest.mark.parametrize(
     ("order", "text", "is_found"),
     [
         ("first_last", "Lee, Ann", True),
