@@ -180,7 +180,7 @@ def clv(warehouse: Warehouse) -> Section:
         f"{warehouse.money(base['clv'])} are expected of {counted(base['valued'], 'customer')} in the next"
         f" {number(base['days'])} days, counted on {name_of(base['basis'], 30)}."
     )
-    section = Section(takeaways=[words, *_total_words(warehouse)], tables=[tiers])
+    section = Section(takeaways=[words, *_total_words(warehouse), *_spend_words(warehouse)], tables=[tiers])
     if base["clv"] > 0:
         points = warehouse.rows(_CONCENTRATION)
         if base["valued"] >= 10:
@@ -224,6 +224,26 @@ def _total_words(warehouse: Warehouse) -> list[str]:
             f" {number(math.exp(error), 2)} more than chance explains: it knows nothing of seasons, growth or closures."
             " The forecast above may be as far off."
         )
+    return words
+
+
+def _spend_words(warehouse: Warehouse) -> list[str]:
+    """What takes the place of the usual model of spend and why, and why CLV has no interval."""
+    notes = {
+        row["metric"]: row["note"].removeprefix("alarm; ")
+        for row in warehouse.rows(
+            "SELECT metric, COALESCE(note, '') AS note FROM model_quality WHERE model = 'clv'"
+            " AND (metric = 'spend_model' OR metric = 'spend_interval' AND value = 0)"
+        )
+    }
+    kind, _, reason = notes.get("spend_model", "").partition(": ")
+    words = []
+    if kind == "constant":
+        words.append(f"So much is expected of each purchase day: {reason}.")
+    elif kind == "shrunken mean":
+        words.append(f"What a purchase day brings is each customer's mean, drawn towards that of all: {reason}.")
+    if "spend_interval" in notes:
+        words.append(f"How far off one customer's CLV may be is not known: {notes['spend_interval']}.")
     return words
 
 
