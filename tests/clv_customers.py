@@ -18,8 +18,8 @@ def customers(*rows: tuple[int | None, int | None, int | None, float | None]) ->
     return frame.assign(customer_id=[f"c{number}" for number in range(len(rows))])
 
 
-# Of some customers (their numbers) on a day of each (days from tonight): what they spend.
-Spending = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# Of some customers (their numbers): what a day of each brings.
+Spending = Callable[[np.ndarray], np.ndarray]
 # Of a population of so many, drawn by a generator.
 Population = Callable[[np.random.Generator, int], Spending]
 
@@ -27,7 +27,7 @@ Population = Callable[[np.random.Generator, int], Spending]
 def gamma_gamma(spend: SpendParameters) -> Population:
     def population(rng: np.random.Generator, count: int) -> Spending:
         rates = rng.gamma(spend.q, 1 / spend.v, count)
-        return lambda here, day: rng.gamma(spend.p, 1 / rates[here])
+        return lambda here: rng.gamma(spend.p, 1 / rates[here])
 
     return population
 
@@ -58,28 +58,24 @@ def simulated_purchases(
     else:
         leaves = rng.beta(buying.a, buying.b, count)
     spending = (gamma_gamma(spend) if isinstance(spend, SpendParameters) else spend)(rng, count)
-    now, recency, frequency, revenue, squares, most, future = np.zeros((7, count))
-    least = np.full(count, np.inf)
+    now, recency, frequency, revenue, squares, future = np.zeros((6, count))
     bought = 0
     here = np.arange(count) if buying.model == "bg/nbd" else np.flatnonzero(rng.random(count) >= leaves)
     while len(here):
         now[here] += rng.exponential(1 / buys[here])
         here = here[now[here] <= np.minimum(age[here] + horizon, until[here])]
-        value = spending(here, now[here] - age[here])
+        value = spending(here)
         past = now[here] <= age[here]
         frequency[here[past]] += 1
         recency[here[past]] = np.minimum(np.ceil(now[here[past]]), age[here[past]])
         revenue[here[past]] += value[past]
         squares[here[past]] += value[past] ** 2
-        least[here[past]], most[here[past]] = (
-            of(ends[here[past]], value[past]) for of, ends in ((np.minimum, least), (np.maximum, most))
-        )
         ahead = here[~past]
         bought += len(ahead)
         future[ahead] += value[~past] * (1 + rate) ** (-(now[ahead] - age[ahead]) / 365)
         here = here[rng.random(len(here)) >= leaves[here]]
     columns = {"frequency": frequency, "recency_days": recency, "age_days": age, "repeat_revenue": revenue}
-    columns |= {"squared_value": squares, "least_value": np.where(frequency > 0, least, 0), "most_value": most}
+    columns["squared_value"] = squares
     return pd.DataFrame(columns).assign(customer_id=[f"c{number}" for number in range(count)]), future, bought
 
 

@@ -57,21 +57,21 @@ class Prospects:
 def revenue_interval(customers: Prospects) -> tuple[Floats, Floats]:
     """Lowest and highest revenue of the 95 % predictive interval, one per customer.
 
-    By Gamma-Gamma it is smooth. Where all spend the same, revenue comes in steps of a purchase day, and the interval is
-    exact. Of the shrunken mean, with which spend may hardly differ or differ much, it is the wider of the two.
+    By Gamma-Gamma it is smooth. Where all spend the same, revenue comes in steps of a purchase day. By the shrunken
+    mean, with which spend may hardly differ or differ much, it is the wider of the two.
     """
-    any_purchase, spend = customers.any_purchase, customers.spend
+    any_purchase = customers.any_purchase
     starts_above_zero = any_purchase > 1 - TAIL
     upper_tail = np.where(starts_above_zero, TAIL, 2 * TAIL)
     some, loyal = np.flatnonzero(any_purchase > upper_tail), np.flatnonzero(starts_above_zero)
     low = np.where(np.isnan(any_purchase), np.nan, 0.0)
     high = low.copy()
-    if not isinstance(spend, SpendMoments) or spend.kind != "constant":
-        low[loyal], high[some] = _smooth_low(customers, loyal), _smooth_quantile(customers, upper_tail[some], some)
-    if isinstance(spend, SpendMoments):
+    low[loyal], high[some] = _smooth_low(customers, loyal), _smooth_quantile(customers, upper_tail[some], some)
+    if isinstance(customers.spend, SpendMoments):
         lowest, highest = _stepped_low(customers, loyal), _stepped_high(customers, upper_tail[some], some)
-        low[loyal] = np.minimum(low[loyal], lowest) if spend.kind != "constant" else lowest
-        high[some] = np.maximum(high[some], highest)
+        if not customers.spend.is_the_same:
+            lowest, highest = np.minimum(lowest, low[loyal]), np.maximum(highest, high[some])
+        low[loyal], high[some] = lowest, highest
     return low, high
 
 
@@ -101,10 +101,7 @@ def _smooth_low(customers: Prospects, rows: Indices) -> Floats:
         return _smooth_quantile(customers, np.full(len(rows), 1 - TAIL), rows)
     bought = purchase_days(parameters, customers.future, customers.cell[rows], customers.horizon)
     least = bought.reached_with((1 - TAIL) / customers.p_alive[rows]) - 0.5  # as spend smooths the steps
-    if isinstance(spend, SpendMoments):
-        spread = np.log(_relative_mean(least, spend.day_variation, shape, np.full(len(rows), 1 - TAIL)))
-    else:
-        spread = Z * np.sqrt(spend.day_variation / least + 1 / shape)
+    spread = Z * np.sqrt(spend.day_variation / least + 1 / shape)
     mean = customers.future.mean[customers.cell[rows]]
     return np.asarray(customers.day_value[rows] * mean * np.exp(-np.hypot(np.log(least / mean), spread)))
 
@@ -112,46 +109,31 @@ def _smooth_low(customers: Prospects, rows: Indices) -> Floats:
 def _stepped_high(customers: Prospects, upper_tail: Floats, rows: Indices) -> Floats:
     """The upper end, by whole purchase days: n is the most that is not exceeded with more than this probability.
 
-    What is left of that probability is the spread of spend on n days.
+    What is left of that probability is the spread of spend on n days. No day is discounted.
     """
-    spend, p_alive = customers.spend, customers.p_alive[rows]
+    p_alive = customers.p_alive[rows]
     bought = purchase_days(customers.parameters, customers.future, customers.cell[rows], customers.horizon)
     days = np.maximum(np.ceil(bought.reached_with(upper_tail / p_alive) - 1e-6) - 1, 1.0)
     more = bought.reached(days + 1)
     left = (upper_tail / p_alive - more) / (bought.reached(days) - more)
-    spread = _relative_mean(days, spend.day_variation, customers.mean_shape[rows], left.clip(TAIL, 1 - TAIL))
-    mean, deviation, _ = _discount(customers)
-    discount = np.minimum(np.maximum(mean, _mean_discount(customers, rows)) + Z * deviation / np.sqrt(days), 1.0)
-    most = spend.most / spend.mean if isinstance(spend, SpendMoments) and spend.most is not None else 1.0
-    return np.asarray(customers.value[rows] * most * days * discount * spread)
+    return _on_days(customers, rows, days, left.clip(TAIL, 0.5))
 
 
 def _stepped_low(customers: Prospects, rows: Indices) -> Floats:
-    """As _stepped_high, the lower end for customers who almost surely buy."""
-    spend, p_alive = customers.spend, customers.p_alive[rows]
+    """As _stepped_high, the lower end for customers who almost surely buy. Each day is discounted as the last one."""
+    p_alive = customers.p_alive[rows]
     bought = purchase_days(customers.parameters, customers.future, customers.cell[rows], customers.horizon)
     days = np.maximum(np.floor(bought.reached_with((1 - TAIL) / p_alive) + 1e-6), 1.0)
     reached = bought.reached(days)
     left = (TAIL - 1 + p_alive * reached) / (p_alive * (reached - bought.reached(days + 1)))
-    spread = _relative_mean(days, spend.day_variation, customers.mean_shape[rows], 1 - left.clip(TAIL, 1 - TAIL))
-    mean, deviation, least = _discount(customers)
-    discount = np.maximum(mean - Z * deviation / np.sqrt(days), least)
-    lowest = spend.least / spend.mean if isinstance(spend, SpendMoments) and spend.least is not None else 1.0
-    return np.asarray(customers.value[rows] * lowest * days * discount * spread)
+    discount = (1 + customers.discount_rate) ** (-customers.horizon / DAYS_A_YEAR)
+    return np.asarray(discount * _on_days(customers, rows, days, 1 - left.clip(TAIL, 0.5)))
 
 
-def _mean_discount(customers: Prospects, rows: Indices) -> Floats:
-    return np.asarray((customers.future.discounted / customers.future.mean)[customers.cell[rows]])
-
-
-def _discount(customers: Prospects) -> tuple[float, float, float]:
-    """Mean, standard deviation and least of the discount of a day anywhere in the horizon."""
-    years = customers.horizon / DAYS_A_YEAR
-    rate = np.log1p(customers.discount_rate) * years
-    if rate < 1e-9:
-        return 1.0, 0.0, 1.0
-    mean, square = -np.expm1(-rate) / rate, -np.expm1(-2 * rate) / (2 * rate)
-    return float(mean), float(np.sqrt(max(square - mean**2, 0.0))), float(np.exp(-rate))
+def _on_days(customers: Prospects, rows: Indices, days: Floats, upper_tail: Floats) -> Floats:
+    """What customers' spend on so many days exceeds with this probability."""
+    spread = _relative_mean(days, customers.spend.day_variation, customers.mean_shape[rows], upper_tail)
+    return np.asarray(customers.value[rows] * days * spread)
 
 
 def _relative_mean(days: Floats, variation: Floats | float, mean_shape: Floats, upper_tail: Floats) -> Floats:

@@ -32,19 +32,16 @@ Values = tuple[float, float, float, float]
 Bounds = tuple[Values, Values]
 
 
-# Parameters of spend that are none of Gamma-Gamma.
-SpendKind = Literal["constant", "shrunken mean"]
-
-
-# Days of customers that vary more than this (squared coefficient of variation) leave CLV without an interval: a few
-# huge days, or none, decide what a gamma distribution of the same mean and variance says of all others.
+# If the days of all customers vary more than this (squared coefficient of variation), CLV has no interval: a few huge
+# days decide what is measured.
 MAX_VARIATION = 10.0
 
 
+# Up to this (a standard deviation of 1 % of the mean) all spend the same: one price, and roundings of it.
+SAME_VARIATION = 1e-4
+
+
 _POPULATION_MEAN = "expected of a one-time buyer"
-
-
-_CREDIBILITY_DAYS = "after so many days a customer's own mean counts as much as that of all; NULL: it never counts"
 
 
 class ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
@@ -171,11 +168,6 @@ class SpendParameters:
     covariance: Covariance | None = None
 
     @property
-    def kind(self) -> str:
-        """The name of the model."""
-        return "gamma-gamma"
-
-    @property
     def values(self) -> tuple[float, float, float]:
         return (self.p, self.q, self.v)
 
@@ -206,7 +198,7 @@ class SpendParameters:
     def quality(self, method: Method) -> list[QualityRow]:
         """(metric, value, note) for model_quality; method: how the parameters were found."""
         return [
-            ("spend_model", None, self.kind),
+            ("spend_model", None, "gamma-gamma"),
             *_parameter_rows(("p", "q", "v"), self, method),
             ("population_mean_spend", self.population_mean, _POPULATION_MEAN),
         ]
@@ -232,22 +224,17 @@ class SpendMoments:
 
     In the terms of Gamma-Gamma day_variation is 1 / p and customer_variation 1 / (q - 2); here both may be 0.
 
-    kind: constant: all customers spend the same.
     mean: expected net spend on a purchase day of a customer without history.
     day_variation: squared coefficient of variation of a customer's days about their own mean.
     customer_variation: squared coefficient of variation of the customers' own means.
-    least, most: of a day's spend, if constant.
     reason: why it is not Gamma-Gamma.
     unknown_interval: why CLV has no interval; None: it has one.
     """
 
-    kind: SpendKind
     mean: float
     day_variation: float
     customer_variation: float
     reason: str
-    least: float | None = None
-    most: float | None = None
     unknown_interval: str | None = None
 
     @property
@@ -261,6 +248,11 @@ class SpendMoments:
         return (1 + self.day_variation) * (1 + self.customer_variation) - 1
 
     @property
+    def is_the_same(self) -> bool:
+        """All customers spend the same."""
+        return self.total_variation <= SAME_VARIATION
+
+    @property
     def credibility_days(self) -> float:
         """As of SpendParameters; infinite where customers do not differ."""
         between = self.customer_variation
@@ -272,24 +264,19 @@ class SpendMoments:
         known = np.where(frequency > 0, np.inf, 0.0) if self.day_variation == 0 else frequency / self.day_variation
         return np.asarray(between + known)
 
+    @property
+    def note(self) -> str:
+        """Why it is not Gamma-Gamma, and why CLV has no interval."""
+        return self.reason + (f"; clv has no interval: {self.unknown_interval}" if self.unknown_interval else "")
+
     def quality(self, method: Method) -> list[QualityRow]:
         """(metric, value, note) for model_quality; method: how the parameters were found."""
-        rows: list[QualityRow] = [
-            ("spend_model", None, f"{self.kind}: {self.reason}"),
+        return [
+            ("spend_model", None, self.note),
+            ("spend_day_variation", self.day_variation, f"{method}; of a customer's days, (deviation / mean)^2"),
+            ("spend_customer_variation", self.customer_variation, f"{method}; of the customers' own means"),
             ("population_mean_spend", self.mean, _POPULATION_MEAN),
         ]
-        if self.kind == "shrunken mean":
-            days = self.credibility_days
-            rows += [
-                ("spend_day_variation", self.day_variation, f"{method}; of a customer's days, (deviation / mean)^2"),
-                ("spend_customer_variation", self.customer_variation, f"{method}; of the customers' own means"),
-                ("spend_credibility_days", days if np.isfinite(days) else None, f"{method}; {_CREDIBILITY_DAYS}"),
-            ]
-        note = "clv has an interval"
-        if self.unknown_interval is not None:
-            alarm = "alarm; " if self.total_variation > MAX_VARIATION else ""
-            note = f"{alarm}clv has no interval: {self.unknown_interval}"
-        return [*rows, ("spend_interval", float(self.unknown_interval is None), note)]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -299,27 +286,24 @@ class SpendMoments:
         """The parameters that to_json wrote.
 
         Raises:
-            ValueError: another kind, a mean that is not a positive number, a variation below 0.
+            ValueError: a mean that is not a positive number, a variation below 0.
         """
         parameters = cls(**json.loads(text))
-        if parameters.kind not in get_args(SpendKind):
-            raise ValueError(f"unknown kind of spend {parameters.kind!r}")
-        variations = (parameters.day_variation, parameters.customer_variation)
-        if not (np.isfinite(variations).all() and min(variations) >= 0):
+        if not min(parameters.day_variation, parameters.customer_variation) >= 0:
             raise ValueError(f"not a set of parameters: {parameters}")
-        return checked(parameters, (parameters.mean,))
+        return checked(parameters, (parameters.mean, 1 + parameters.total_variation))
 
 
 Spend: TypeAlias = SpendParameters | SpendMoments
 
 
 def spend_from_json(text: str) -> Spend:
-    """Parameters of spend of any kind, as their to_json wrote them; those of Gamma-Gamma have no kind.
+    """Parameters of spend of either kind, as their to_json wrote them.
 
     Raises:
         ValueError: they are none.
     """
-    return (SpendMoments if "kind" in json.loads(text) else SpendParameters).from_json(text)
+    return (SpendMoments if "mean" in json.loads(text) else SpendParameters).from_json(text)
 
 
 def _pareto_paths(values: Any, x: Floats, recency: Floats, age: Floats) -> tuple[Any, Any]:

@@ -46,9 +46,8 @@ def score_clv(
     at all is a likely outcome (more than 2.5 %), it starts at 0 and leaves out the highest 5 %; otherwise it leaves out
     2.5 % on either side. It is widened to hold clv where it would not. It is NULL if spend.unknown_interval says why.
 
-    A row depends on its own values only, so batches of any size and order give the same. Without parameters of buying
-    all is NULL but the spend on a purchase day, without those of spend the amounts of money are, and for a customer
-    without a purchase day all is.
+    A row depends on its own values only, so batches of any size and order give the same. Without parameters of buying,
+    or for a customer without a purchase day, all is NULL. Without parameters of spend the amounts of money are.
 
     p_alive is never that of a model in which one-time buyers can't leave: for BG/NBD it comes from parameters.alive,
     and is NULL without it. The expected purchases are BG/NBD's own.
@@ -92,13 +91,10 @@ def _scores(
         floats(table[name]) for name in ("frequency", "recency_days", "age_days", "repeat_revenue")
     )
     scores = dict.fromkeys(DIGITS, np.full(len(x), np.nan))
-    known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
-    x, recency, age = (np.where(known, column, 0.0) for column in (x, recency, age))
-    if spend is not None:
-        value = np.where(known, expected_spend(spend, x, np.where(x > 0, revenue, 0.0)), np.nan)
-        scores["expected_purchase_day_value"] = value
     if parameters is None:
         return scores
+    known = np.isfinite(x) & np.isfinite(recency) & np.isfinite(age)
+    x, recency, age = (np.where(known, column, 0.0) for column in (x, recency, age))
     p_alive = np.where(known, still_there(parameters, x, recency, age), np.nan)
     published = p_alive
     if parameters.model == "bg/nbd":
@@ -107,9 +103,10 @@ def _scores(
     scores |= {"p_alive": published, "expected_purchases": p_alive * future.mean[cell]}
     if spend is None:
         return scores
+    value = np.where(known, expected_spend(spend, x, np.where(x > 0, revenue, 0.0)), np.nan)
     rate = 1.0 if margin_rate is None else margin_rate
     clv = p_alive * future.discounted[cell] * value * rate
-    scores["clv"] = clv
+    scores |= {"expected_purchase_day_value": value, "clv": clv}
     if spend.unknown_interval is not None:
         return scores
     prospects = Prospects(parameters, spend, future, cell, p_alive, value, horizon_days, discount_rate)

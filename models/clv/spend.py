@@ -1,4 +1,4 @@
-"""The fit of spend: what a purchase day brings, by the Gamma-Gamma model or, where it has no fit, by mean and spread.
+"""The fit of spend: what a purchase day brings, by the Gamma-Gamma model or, where it has no fit, a shrunken mean.
 
 Source: Fader and Hardie 2013, brucehardie.com/notes/025; of the rest models.clv.credibility.
 """
@@ -11,11 +11,15 @@ import pandas as pd
 from lifetimes import GammaGammaFitter
 
 from models.clv.buying import standard_uncertainty, too_little, without_warnings
-from models.clv.credibility import constant_spend, shrunken_spend
+from models.clv.credibility import shrunken_spend
 from models.clv.parameters import Method, Spend, SpendParameters, checked
 from models.types import Floats, QualityRow
 
 MAX_SPEND_ROWS = 200_000
+
+NO_FIT = "Gamma-Gamma did not converge to a sensible mean (few prices or huge spenders can cause this)"
+
+_COLUMNS = ("frequency", "mean_repeat_value", "customer_count")
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,9 @@ class SpendFit:
 def fit_spend(patterns: pd.DataFrame, last_good: Spend | None = None) -> SpendFit:
     """The model of spend of a population, from its repeat buyers.
 
-    Where all spend the same, that is the model. Else it is Gamma-Gamma or, if that has no fit, the shrunken mean. (A
-    penaliser would bring Gamma-Gamma to converge, with a mean up to a tenth too high for a few prices.) The data alone
-    decide which. With too few repeat buyers for a habit last_good is used or, without it, what the few show; CLV then
-    has no interval. Without repeat buyers there is no model.
+    Where all spend the same, so much is expected. Else it is Gamma-Gamma or, if that has no fit, the shrunken mean. (A
+    penaliser would bring Gamma-Gamma to converge, with a mean up to a tenth too high where there are few prices.) With
+    too few repeat buyers to see a habit it is last_good or, without it, none.
 
     Of more than 200,000 distinct rows every k-th in the order of frequency and spend is used for Gamma-Gamma, and the
     note says so. Its parameters are refused if their population mean is less than a third of the data's median or more
@@ -58,8 +61,8 @@ def fit_spend(patterns: pd.DataFrame, last_good: Spend | None = None) -> SpendFi
 
     Args:
         patterns: one row per customer or per distinct pattern: frequency, mean_repeat_value (net spend per later
-            purchase day), customer_count (1 if there is no such column), and of these days of the customers together
-            squared_value (sum of the squares), least_value and most_value. Only rows with all above 0 enter.
+            purchase day), customer_count (1 if there is no such column) and squared_value (sum of the squares of the
+            customers' later purchase days). Only rows with all above 0 enter.
         last_good: the parameters of an earlier night.
     """
     rows = _spend_patterns(patterns)
@@ -76,33 +79,24 @@ def fit_spend(patterns: pd.DataFrame, last_good: Spend | None = None) -> SpendFi
         return SpendFit(method, parameters, likelihood, customers, correlation, observed, converged, note, norm)
 
     problem = too_little(customers, "spent money on a second day")
-    if problem is not None and last_good is not None:
-        return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
-    if not customers:
+    if problem is not None:
+        if last_good is not None:
+            return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
         return result("none", None, f"no forecast of spend: {problem}")
-    constant = constant_spend(rows)
-    if constant is not None:
-        return result("fitted", constant, f"{constant.kind}: {constant.reason}")
-    if problem is None:
-        fit = without_warnings(partial(_gamma_gamma, x, value, count))
-        if fit is not None:
-            return result("fitted", fit[0], "converged" + _sampled(rows), fit[1])
-        problem = "Gamma-Gamma did not converge to a sensible mean (a few huge spenders can cause this)"
-    shrunken = shrunken_spend(rows, problem)
-    return result("fitted", shrunken, f"{shrunken.kind}: {shrunken.reason}")
-
-
-_COLUMNS = ("frequency", "mean_repeat_value", "customer_count")
+    shrunken = shrunken_spend(rows, NO_FIT)
+    fit = None if shrunken.is_the_same else without_warnings(partial(_gamma_gamma, x, value, count))
+    if fit is None:
+        return result("fitted", shrunken, shrunken.note)
+    return result("fitted", fit[0], "converged" + _sampled(rows), fit[1])
 
 
 def _spend_patterns(patterns: pd.DataFrame) -> pd.DataFrame:
     """One row per frequency and mean_repeat_value, sorted: the same fit for any order or grouping of rows."""
-    names = ["frequency", "mean_repeat_value", "squared_value", "least_value", "most_value"]
-    rows = patterns[names].astype(float)
+    keys = ["frequency", "mean_repeat_value"]
+    rows = patterns[[*keys, "squared_value"]].astype(float)
     rows = rows[((rows > 0) & (rows < np.inf)).all(axis=1)]
     rows["customer_count"] = patterns["customer_count"].astype(float) if "customer_count" in patterns else 1.0
-    of_days = {"squared_value": "sum", "least_value": "min", "most_value": "max"}
-    return rows.groupby(names[:2], sort=True).agg({"customer_count": "sum", **of_days}).reset_index()
+    return rows.groupby(keys, sort=True)[["customer_count", "squared_value"]].sum().reset_index()
 
 
 def _gamma_gamma(x: Floats, value: Floats, count: Floats) -> tuple[SpendParameters, float]:

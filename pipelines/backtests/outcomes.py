@@ -30,8 +30,7 @@ from pipelines.store.lake import CommittedNight
 class Measure:
     """What is forecast, by which model.
 
-    fit: the table of the model's fit. reason_metrics: the metrics there whose notes say why there is no forecast: the
-    first that says so, else the last.
+    fit: the table of the model's fit. reason_metric: the metric there whose note says why there is no forecast.
     version_metric: one that bears the day of the model itself, not of a later attempt.
     """
 
@@ -40,17 +39,15 @@ class Measure:
     fit: str
     scale: Scale
     unit: str
-    reason_metrics: tuple[str, ...]
+    reason_metric: str
     version_metric: str
 
 
-PURCHASE_DAYS = Measure("purchase_days", "clv", "clv_fit", "amount", "purchase days", ("customers",), "r")
-REVENUE = Measure(
-    "revenue", "clv", "clv_fit", "amount", "revenue", ("customers", "spend_customers"), "population_mean_spend"
-)
-CHURNED = Measure("churned", "churn", "churn_fit", "probability", "share that left", ("method",), "training_rows")
+PURCHASE_DAYS = Measure("purchase_days", "clv", "clv_fit", "amount", "purchase days", "customers", "r")
+REVENUE = Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_customers", "population_mean_spend")
+CHURNED = Measure("churned", "churn", "churn_fit", "probability", "share that left", "method", "training_rows")
 SPENT_MORE = Measure(
-    "spent_more", "growth", "spend_growth_fit", "probability", "share that spent more", ("method",), "method"
+    "spent_more", "growth", "spend_growth_fit", "probability", "share that spent more", "method", "method"
 )
 ORDERED_IN_INTERVAL = Measure(
     "ordered_in_interval",
@@ -58,7 +55,7 @@ ORDERED_IN_INTERVAL = Measure(
     "next_order_fit",
     "probability",
     "share that ordered within it",
-    ("customers",),
+    "customers",
     "k",
 )
 
@@ -176,9 +173,8 @@ def _outcome(
         "window_days": window,
         "trained_through": trained_through[0] if trained_through else None,
     }
-    notes = [str(note) for metric in measure.reason_metrics for note in _of_fit("note", measure, metric, engine)]
-    none = next((note for note in notes if note.startswith("no forecast")), notes[-1] if notes else None)
-    reason = selection or none or "there was no such model yet"
+    notes = _of_fit("note", measure, measure.reason_metric, engine)
+    reason = selection or (str(notes[0]) if notes else "there was no such model yet")
     return ForecastOutcome(measure, key, customers, reason, selection)
 
 

@@ -23,7 +23,7 @@ _ALARMS = {
     "growth": ("new_model_refused", "model_age_days", "psi_score"),
     "next_order": ("new_model_refused", "model_age_days", "psi_p_order_again", "psi_next_order_days"),
     "clv": (
-        *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days", "spend_interval"),
+        *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days"),
         *("psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
     ),
 }
@@ -121,7 +121,7 @@ def _expectation_warnings(lake: Lake, manifest: Manifest) -> list[str]:
 
 
 def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:
-    """Challengers refused, champions grown old, scores that drifted far, and CLV left without an interval."""
+    """Challengers that were refused, champions that have grown old, and scores that drifted far."""
     rows = [row for name in tables()["model_fit"].inputs for row in _rows(name, lake, manifest)]
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"

@@ -228,23 +228,11 @@ def _total_words(warehouse: Warehouse) -> list[str]:
 
 
 def _spend_words(warehouse: Warehouse) -> list[str]:
-    """What takes the place of the usual model of spend and why, and why CLV has no interval."""
-    notes = {
-        row["metric"]: row["note"].removeprefix("alarm; ")
-        for row in warehouse.rows(
-            "SELECT metric, COALESCE(note, '') AS note FROM model_quality WHERE model = 'clv'"
-            " AND (metric = 'spend_model' OR metric = 'spend_interval' AND value = 0)"
-        )
-    }
-    kind, _, reason = notes.get("spend_model", "").partition(": ")
-    words = []
-    if kind == "constant":
-        words.append(f"So much is expected of each purchase day: {reason}.")
-    elif kind == "shrunken mean":
-        words.append(f"What a purchase day brings is each customer's mean, drawn towards that of all: {reason}.")
-    if "spend_interval" in notes:
-        words.append(f"How far off one customer's CLV may be is not known: {notes['spend_interval']}.")
-    return words
+    """Why spend is not forecast by the usual model, and why CLV has no interval."""
+    notes = warehouse.rows(
+        "SELECT note FROM model_quality WHERE model = 'clv' AND metric = 'spend_model' AND note <> 'gamma-gamma'"
+    )
+    return [f"Spend on a day is not forecast by the usual model (Gamma-Gamma): {row['note']}." for row in notes]
 
 
 def _held_by(points: Sequence[Row], share: float) -> tuple[float, float]:

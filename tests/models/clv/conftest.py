@@ -19,5 +19,4 @@ def cdnow() -> pd.DataFrame:
 def cdnow_spend() -> pd.DataFrame:
     """With days as if each customer's were alike: the data have only their mean."""
     data = load_cdnow_summary_data_with_monetary_value().rename(columns={"monetary_value": "mean_repeat_value"})
-    mean = data["mean_repeat_value"]
-    return data.assign(squared_value=data["frequency"] * mean**2, least_value=mean, most_value=mean)
+    return data.assign(squared_value=data["frequency"] * data["mean_repeat_value"] ** 2)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.clv.credibility import constant_spend, shrunken_spend
+from models.clv.credibility import shrunken_spend
 from models.clv.parameters import SpendParameters
 from models.clv.score import expected_spend
 
@@ -22,8 +22,6 @@ def patterns(*customers: list[float]) -> pd.DataFrame:
             "mean_repeat_value": [spent.mean() for spent in days],
             "customer_count": 1,
             "squared_value": [(spent**2).sum() for spent in days],
-            "least_value": [spent.min() for spent in days],
-            "most_value": [spent.max() for spent in days],
         }
     )
 
@@ -76,12 +74,6 @@ def test_customers_each_with_a_price_of_their_own_are_expected_to_pay_it():
     assert found.unknown_interval is None
 
 
-def test_one_customer_is_expected_to_spend_their_mean():
-    found = shrunken_spend(patterns([10, 12, 17]), "")
-    assert (found.mean, found.customer_variation) == (13, 0.0)
-    assert found.unknown_interval.startswith("only 1 customers spent money on a second day")
-
-
 def test_without_a_third_day_all_are_expected_to_spend_the_mean_and_there_is_no_interval():
     found = shrunken_spend(patterns(*[[10.0 + n] for n in range(41)]), "")
     assert (found.mean, found.credibility_days) == (pytest.approx(30), np.inf)
@@ -89,48 +81,35 @@ def test_without_a_third_day_all_are_expected_to_spend_the_mean_and_there_is_no_
 
 
 def test_a_few_huge_spenders_leave_clv_without_an_interval_and_all_others_with_their_own_mean():
-    found = shrunken_spend(patterns(*[[10.0, 12.0, 11.0]] * 500, [1e9, 1.1e9]), "")
+    found = shrunken_spend(patterns(*[[10.0, 12.0, 11.0]] * 500, [1e9, 1.1e9]), "no fit")
     assert "spend varies too much" in found.unknown_interval
     spent = expected_spend(found, np.array([3.0, 2.0]), np.array([33.0, 2.1e9]))
     assert spent[1] == pytest.approx(1.05e9, rel=0.01)
-    row = {name: (value, note) for name, value, note in found.quality("fitted")}["spend_interval"]
-    assert row == (0.0, f"alarm; clv has no interval: {found.unknown_interval}")
+    note = f"shrunken mean: no fit; clv has no interval: {found.unknown_interval}"
+    assert found.quality("fitted")[0] == ("spend_model", None, note)
 
 
 @pytest.mark.parametrize(
-    ("days", "spend"),
+    ("customers", "are_the_same"),
     [
-        ([9.99, 9.99], "9.99"),
-        ([9.99, 10.00], "9.99 to 10.00"),
-        ([10.00, 10.05, 10.09], "10.00 to 10.09"),
-        ([10.00, 12.00], None),
-        ([10.00, 10.00, 10.00, 10.25], None),
+        ([[9.99], [9.99, 9.99]] * 20, True),
+        ([[9.99, 9.99, 10.0], [10.0, 10.0]] * 20, True),
+        ([[10.0, 12.0]] * 40, False),
+        ([[10.0]] * 20 + [[12.0]] * 20, False),
+        ([[5.0, 15.0]] * 40, False),
     ],
-    ids=["to the cent", "but for a cent", "within a hundredth", "after a price rise", "one dearer day"],
+    ids=["one price", "to the cent", "after a price rise", "a price of their own", "equal means"],
 )
-def test_spend_is_constant_only_if_no_day_differs_by_more_than_rounding(days, spend):
-    found = constant_spend(patterns(*[days] * 40))
-    if spend is None:
-        assert found is None
-        return
-    assert (found.least, found.most) == (min(days), max(days))
-    assert found.mean == pytest.approx(np.mean(days))
-    assert found.reason == f"all customers spend the same on a purchase day, {spend}"
-    assert found.unknown_interval is None
-    assert list(expected_spend(found, np.array([0.0, 5.0]), np.array([0.0, 77.0]))) == [found.mean] * 2
-
-
-def test_customers_whose_means_agree_but_not_their_days_are_not_constant():
-    assert constant_spend(patterns(*[[5.0, 15.0]] * 40)) is None
-
-
-def test_the_same_spend_of_few_has_no_interval_and_that_is_no_alarm():
-    found = constant_spend(patterns(*[[9.99]] * 29))
-    assert found.mean == 9.99
-    rows = {name: (value, note) for name, value, note in found.quality("fitted")}
-    few = "only 29 customers spent money on a second day, and 30 are needed"
-    assert rows["spend_interval"] == (0.0, f"clv has no interval: {few}")
-    assert rows["spend_model"] == (None, "constant: all customers spend the same on a purchase day, 9.99")
+def test_spend_is_the_same_if_no_day_differs_by_more_than_rounding(customers, are_the_same):
+    found = shrunken_spend(patterns(*customers), "no fit")
+    assert found.is_the_same == are_the_same
+    same = f"all customers spend the same on a purchase day, {found.mean:.2f}"
+    assert found.reason == (same if are_the_same else "shrunken mean: no fit")
+    if are_the_same:
+        assert found.unknown_interval is None
+        assert list(expected_spend(found, np.array([0.0, 5.0]), np.array([0.0, 49.95]))) == pytest.approx(
+            [9.99] * 2, 1e-3
+        )
 
 
 def test_gamma_gamma_is_a_shrunken_mean():
@@ -153,7 +132,7 @@ def test_an_expectation_lies_between_the_least_and_the_most_and_knows_no_currenc
     found, other = shrunken_spend(rows, ""), shrunken_spend(patterns(*[[rate * d for d in c] for c in customers]), "")
     frequency, revenue = rows["frequency"].to_numpy(float), rows["frequency"] * rows["mean_repeat_value"]
     expected = expected_spend(found, frequency, revenue.to_numpy(float))
-    least, most = rows["least_value"].min(), rows["most_value"].max()
+    least, most = min(map(min, customers)), max(map(max, customers))
     assert ((expected >= least * (1 - 1e-9)) & (expected <= most * (1 + 1e-9))).all()
     assert min(found.day_variation, found.customer_variation) >= 0
     assert other.mean == pytest.approx(rate * found.mean, rel=1e-6)

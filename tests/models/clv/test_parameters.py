@@ -4,7 +4,7 @@ import pytest
 from clv_customers import BUYING, SPEND
 
 from models.clv.fit import fit_clv
-from models.clv.parameters import ClvParameters, SpendMoments, SpendParameters, spend_from_json
+from models.clv.parameters import ClvParameters, SpendMoments, spend_from_json
 
 
 def test_parameters_survive_json(cdnow):
@@ -21,34 +21,27 @@ def test_parameters_survive_json(cdnow):
     "spend",
     [
         SPEND,
-        SpendMoments("constant", 9.99, 0.0, 0.0, "all spend the same", 9.99, 9.99),
-        SpendMoments("shrunken mean", 20.0, 0.5, 0.0, "no fit", unknown_interval="only 3 customers"),
+        SpendMoments(20.0, 0.5, 0.0, "no fit", unknown_interval="only 3 days"),
     ],
-    ids=["gamma-gamma", "constant", "shrunken mean"],
+    ids=["gamma-gamma", "shrunken mean"],
 )
 def test_parameters_of_spend_of_any_kind_survive_json(spend):
     assert spend_from_json(spend.to_json()) == spend
 
 
-def test_parameters_of_spend_of_before_there_were_kinds_are_gamma_gamma():
+def test_parameters_of_spend_as_earlier_versions_kept_them_are_gamma_gamma():
     assert spend_from_json('{"p": 2.0, "q": 4.0, "v": 60.0, "covariance": null}') == SPEND
-    assert spend_from_json('{"p": 2.0, "q": 4.0, "v": 60.0}') == SPEND
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('{"p": 1, "q": -2, "v": 3}', "not a set of parameters"),
-        ('{"kind": "x", "mean": 1, "day_variation": 1, "customer_variation": 1, "reason": ""}', "unknown kind"),
-        ('{"kind": "constant", "mean": 0, "day_variation": 0, "customer_variation": 0, "reason": ""}', "not a set"),
-        ('{"kind": "constant", "mean": 1, "day_variation": -1, "customer_variation": 0, "reason": ""}', "not a set"),
-        ('{"kind": "constant", "mean": 1, "day_variation": NaN, "customer_variation": 0, "reason": ""}', "not a set"),
+        ('{"mean": 0, "day_variation": 0, "customer_variation": 0, "reason": ""}', "not a set"),
+        ('{"mean": 1, "day_variation": -1, "customer_variation": 0, "reason": ""}', "not a set"),
+        ('{"mean": 1, "day_variation": NaN, "customer_variation": 0, "reason": ""}', "not a set"),
     ],
 )
 def test_what_are_no_parameters_of_spend_is_refused(text, words):
     with pytest.raises(ValueError, match=words):
         spend_from_json(text)
-
-
-def test_gamma_gamma_has_its_name_among_its_metrics():
-    assert SpendParameters(2.0, 4.0, 60.0).quality("fitted")[0] == ("spend_model", None, "gamma-gamma")

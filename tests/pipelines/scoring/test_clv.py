@@ -10,6 +10,7 @@ from conftest import Retailer, needed
 
 from models.clv.fit import fit_clv
 from models.clv.parameters import ClvParameters
+from models.clv.spend import NO_FIT
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring import clv as score
@@ -116,7 +117,7 @@ def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
         assert set(json.loads(libraries)) == {"autograd", "lifetimes", "numpy", "scipy"}
         assert len(fingerprint) == 64
     assert len(json.loads(rows["buying"][-1])["covariance"]) == 4
-    assert json.loads(rows["spend"][-1])["kind"] == "shrunken mean"  # all customers spend alike, by chance
+    assert json.loads(rows["spend"][-1])["reason"] == f"shrunken mean: {NO_FIT}"  # all customers spend alike, by chance
 
 
 def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer, shop, tmp_path):
@@ -164,8 +165,7 @@ def test_parameters_of_an_earlier_night_keep_their_training_window(retailer, sho
     days = dict(retailer.rows(night, "clv_fit", "metric, trained_through"))
     of_parameters = {metric for metric, value in quality(retailer, night).items() if value[1].startswith("last_good")}
     assert {"r", "alpha_standard_error", "spend_day_variation", "spend_customer_variation"} <= of_parameters
-    of_spend = {"spend_model", "spend_interval", "population_mean_spend"}
-    kept = {*of_parameters, *of_spend, "buying_model", "held_out_error"} - {
+    kept = {*of_parameters, "buying_model", "held_out_error", "spend_model", "population_mean_spend"} - {
         "converged",
         "spend_converged",
     }

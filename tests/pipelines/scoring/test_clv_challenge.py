@@ -187,14 +187,14 @@ def test_an_artefact_of_before_there_were_targets_and_bins_is_neither_compared_n
 
 def test_parameters_of_spend_of_another_kind_are_read_and_compared(retailer, first, second):
     gamma_gamma = '{"p": 2.0, "q": 4.0, "v": 60.0, "covariance": null}'  # as earlier versions wrote it
-    constant = SpendMoments("constant", 40.0, 0.0, 0.0, "", 40.0, 40.0)
+    same = SpendMoments(40.0, 0.0, 0.0, "")
     target = {"trained_through": day(FIRST), "target_definition": score._target(retailer.settings)}
     columns = ("customer_id", "frequency", "recency_days", "age_days", "repeat_revenue", "purchase_days", "spend")
     outcomes = pd.DataFrame([(f"c{n}", 1, 5, 9, 40.0, 2, 80.0) for n in range(40)], columns=columns)
     for challenger, kept in (
-        (constant, gamma_gamma),
-        (SpendParameters(2.0, 4.0, 60.0), constant.to_json()),
-        (constant, constant.to_json()),
+        (same, gamma_gamma),
+        (SpendParameters(2.0, 4.0, 60.0), same.to_json()),
+        (same, same.to_json()),
     ):
         result = score._compared(
             challenger, {"parameters": kept, **target}, lambda _: outcomes, second, retailer.settings
