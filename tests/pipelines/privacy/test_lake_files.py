@@ -34,6 +34,7 @@ def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path,
     run_day(DAYS[2])
     query = "SELECT * EXCLUDE (run_date) FROM {} ORDER BY ALL"
     names = ("customer_360", "order_fact", "kpi_daily", "customer_rfm", "customer_segment", "contact")
+    names += ("customer_coverage", "support_ticket", "survey_response", "web_event")
     found = {name: warehouse(shop, query.format(name)) for name in names}
     other = Retailer(tmp_path / "other")
     (other.home).mkdir()
