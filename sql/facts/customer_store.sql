@@ -7,7 +7,7 @@ WITH visited AS (
         COUNT(*) AS order_count,
         MAX(o.issued_at) AS last_ordered_at
     FROM order_fact AS o
-    INNER JOIN night AS n ON DATE_DIFF('day', o.business_date, n.run_date) < 365
+    INNER JOIN night AS n ON o.business_date > n.run_date - 365  -- a bare date: files of older days stay unread
     WHERE NOT o.is_return AND o.customer_id IS NOT NULL AND o.store_id IS NOT NULL
     GROUP BY o.customer_id, o.store_id
 ),

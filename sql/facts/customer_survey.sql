@@ -6,14 +6,12 @@ WITH ranked AS (
         kind,
         score,
         answered_date,
-        COUNT(*) OVER (PARTITION BY customer_id) AS response_count,
         RANK() OVER (PARTITION BY customer_id, kind ORDER BY answered_at DESC, response_id DESC) AS place
     FROM survey_response
 )
 
 SELECT
     customer_id,
-    MAX(response_count) AS response_count,
     MAX(CASE WHEN kind = 'nps' THEN score END) AS last_nps,
     MAX(CASE WHEN kind = 'nps' THEN answered_date END) AS last_nps_date,
     MAX(CASE WHEN kind = 'csi' THEN score END) AS last_csi,

@@ -3,7 +3,6 @@
 SELECT
     v.customer_id,
     MAX(v.occurred_date) AS last_visit_date,
-    CAST(SUM(v.event_count) AS BIGINT) AS event_count,
     MAX(n.run_date) AS landing_date
 FROM web_visit AS v
 CROSS JOIN night AS n

@@ -5,6 +5,15 @@ WITH came AS (  -- of what never came, nobody has a count: 0 would say that it d
         COUNT(CASE WHEN source = 'web_events' AND has_come THEN 1 END) > 0 AS has_web_events,
         COUNT(CASE WHEN source = 'support_tickets' AND has_come THEN 1 END) > 0 AS has_support_tickets
     FROM data_quality
+),
+
+open_ticket AS (
+    SELECT
+        customer_id,
+        COUNT(*) AS ticket_count
+    FROM support_ticket
+    WHERE is_open
+    GROUP BY customer_id
 )
 
 SELECT
@@ -59,7 +68,7 @@ SELECT
     customer_store.home_region,
     customer_web.last_visit_date,
     CASE WHEN came.has_web_events THEN COALESCE(customer_web.view_count, 0) END AS web_view_count,
-    CASE WHEN came.has_support_tickets THEN COALESCE(customer_ticket.open_ticket_count, 0) END AS open_ticket_count,
+    CASE WHEN came.has_support_tickets THEN COALESCE(open_ticket.ticket_count, 0) END AS open_ticket_count,
     customer_survey.last_nps,
     customer_survey.last_nps_date,
     customer_survey.last_csi,
@@ -91,7 +100,7 @@ LEFT JOIN customer_purchase_pattern AS pattern ON customer.customer_id = pattern
 LEFT JOIN customer_points ON customer.customer_id = customer_points.customer_id
 LEFT JOIN customer_store ON customer.customer_id = customer_store.customer_id
 LEFT JOIN customer_web ON customer.customer_id = customer_web.customer_id
-LEFT JOIN customer_ticket ON customer.customer_id = customer_ticket.customer_id
+LEFT JOIN open_ticket ON customer.customer_id = open_ticket.customer_id
 LEFT JOIN customer_survey ON customer.customer_id = customer_survey.customer_id
 LEFT JOIN customer_rfm ON customer.customer_id = customer_rfm.customer_id
 LEFT JOIN customer_clv ON customer.customer_id = customer_clv.customer_id

@@ -1,30 +1,27 @@
--- How many web events, tickets and survey answers up to tonight belong to a customer whom the CRM or a receipt knows.
--- Grain: source of these three.
+-- How many rows of three sources, in the active window, belong to a customer whom the CRM or a receipt knows.
+-- Grain: source (web_events, support_tickets, surveys) with a row in the window.
 WITH counted AS (
     SELECT
         'web_events' AS source,
-        customer_id,
-        event_count AS row_count
-    FROM customer_web
-    UNION ALL
-    SELECT
-        'web_events' AS source,
-        customer_id,
-        event_count AS row_count
-    FROM web_visit
-    WHERE customer_id IS NULL
+        v.occurred_date AS event_date,
+        COALESCE(i.customer_id, v.customer_id) AS customer_id,
+        v.event_count AS row_count
+    FROM web_visit AS v
+    LEFT JOIN customer_identity AS i ON v.customer_id = i.source_customer_id
     UNION ALL
     SELECT
         'support_tickets' AS source,
+        opened_date AS event_date,
         customer_id,
-        ticket_count AS row_count
-    FROM customer_ticket
+        1 AS row_count
+    FROM support_ticket
     UNION ALL
     SELECT
         'surveys' AS source,
+        answered_date AS event_date,
         customer_id,
-        response_count AS row_count
-    FROM customer_survey
+        1 AS row_count
+    FROM survey_response
 )
 
 SELECT
@@ -36,5 +33,6 @@ SELECT
     ) AS unknown_customer_count,
     CAST(SUM(CASE WHEN k.customer_id IS NULL THEN k.row_count ELSE 0 END) AS BIGINT) AS without_customer_count
 FROM counted AS k
+INNER JOIN night AS n ON k.event_date > n.run_date - n.active_days  -- a bare date: older files stay unread
 LEFT JOIN customer AS c ON k.customer_id = c.customer_id
 GROUP BY k.source
