@@ -13,6 +13,8 @@ ANN = "12,2017-01-01,Ann Lee,Ann.Lee@Example.org,(201) 555-0123,token-ann,true,,
 OLD_ANN = "11,2016-01-01,Ann Leigh,ann@old.example.org,201.555.0177,,true,12,1980-12-05\n"
 BOB = "2,2017-01-01,Bob Roe,bob@example.org,(201) 555-0123,token-bob,true,,1981-12-06\n"
 RECEIPTS = "receipt_id,customer_id,issued_at,total_amount,card_id\n"
+TICKETS = "ticket_id,customer_id,opened_at,topic\n"
+EVENTS = "event_id,customer_id,occurred_at,kind\n"
 CAMPAIGNS = """
 max_campaigns_per_night: 9
 campaigns:
@@ -31,7 +33,9 @@ def deliver_two_nights(retailer: Retailer) -> None:
         promo_redemptions="promo_code,receipt_id\n2015550177,12\nANN.LEE@Example.org,r2\n(201) 555-0177,r3\nTEA,r3\n",
         loyalty_cards="card_id,customer_id\nk-ann-1,12\n",
         contacts="contact_id,customer_id,channel,sent_at\nm1,12,email,2017-11-01\nm2,2,email,2017-11-01\n",
-        support_tickets="ticket_id,customer_id,opened_at,topic\nt1,2,2017-11-01,Ann Lee sent me here\n",
+        support_tickets=TICKETS + "t1,2,2017-11-01,Ann Lee sent me here\nt2,11,2017-11-01,\n",
+        surveys="response_id,customer_id,answered_at,kind,score\ns1,12,2017-11-01,nps,9\ns2,2,2017-11-01,csi,1\n",
+        web_events=EVENTS + "w1,11,2017-11-01,view\nw2,2,2017-11-01,cart\nw3,,2017-11-01,view\n",
     )
     retailer.deliver(DAYS[1], receipts=RECEIPTS + "r4,12,2017-12-02,9,k-ann-1\n")
 

@@ -1,12 +1,11 @@
 """What ingest may read and what a night writes is without the person after an erasure, or named as a find."""
 
 import pytest
-from two_people import CRM, RECEIPTS
+from two_people import CRM, RECEIPTS, TICKETS
 
 from pipelines.privacy.erase import erase, summary
 
 DAY = "2017-12-01"
-TICKETS = "ticket_id,customer_id,opened_at,topic\n"
 LEE = "12,2017-01-01,Lee Ann Marie,ann@example.org,+12015550005,,true,,\n"
 
 

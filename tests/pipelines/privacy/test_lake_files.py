@@ -53,6 +53,7 @@ def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path,
         "customer_segment",
         "contact",
     )
+    names += ("customer_coverage", "support_ticket", "survey_response", "web_event")
     found = {name: warehouse(shop, query.format(name)) for name in names}
     other = Retailer(tmp_path / "other")
     (other.home).mkdir()
