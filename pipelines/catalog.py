@@ -25,14 +25,16 @@ SQL = ROOT / "sql"
 
 # Tables of one row or a few that a night registers for its SQL: its date, its settings.
 PARAMETERS = frozenset({"night", "feature_date", "gift_card_category"})
-# Tables that a night works out only for the receipts or customers that it touches, by that column. No contract says so:
-# pipelines/tables/incremental.py finds what is touched by way of these very tables.
+# Tables that a night works out only for the receipts, customers or days that it touches, by that column. No contract
+# says so: pipelines/tables/incremental.py finds what is touched by way of these very tables.
 INCREMENTAL = {
     "receipt_fact": "receipt_id",
     "return_link": "customer_id",
     "customer_day": "customer_id",
     "customer_category": "customer_id",
     "customer_totals": "customer_id",
+    "web_visit": "occurred_date",
+    "web_visitor": "customer_id",
 }
 
 

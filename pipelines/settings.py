@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from pipelines.errors import LoyaltyError
 
 PREFIX = "LOYALTY_"
+NameOrder = Literal["first_last", "last_first"]
 # What Airflow expands in a path of its configuration, or takes for a part of its database's address.
 NOT_IN_HOMES = "$?"
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     landing: Path | None = None
     timezone: str = "UTC"
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    name_order: NameOrder = "first_last"
     phone_region: str = Field("US", pattern=r"^[A-Z]{2}$")
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark_master: str = "local[*]"

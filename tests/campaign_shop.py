@@ -26,7 +26,8 @@ CREATE SCHEMA history;
 CREATE TABLE customer (customer_id VARCHAR, is_deleted BOOLEAN, email_consent BOOLEAN, sms_consent BOOLEAN,
     push_consent BOOLEAN, messenger_consent BOOLEAN, call_consent BOOLEAN, ads_consent BOOLEAN,
     unsubscribed_channels VARCHAR);
-CREATE TABLE extract (customer_id VARCHAR, name VARCHAR, email VARCHAR, phone VARCHAR, push_token VARCHAR,
+CREATE TABLE extract (customer_id VARCHAR, name VARCHAR, first_name VARCHAR, last_name VARCHAR,
+    middle_name VARCHAR, email VARCHAR, phone VARCHAR, push_token VARCHAR,
     messenger_id VARCHAR);
 CREATE VIEW crm_customers_personal AS
 SELECT *, normal_email(email) AS email_normal, normal_phone(phone) AS phone_normal
@@ -82,6 +83,9 @@ class CampaignShop:
         number = int(hashlib.md5(customer_id.encode()).hexdigest(), 16) % 10_000
         personal = {
             "name": None,
+            "first_name": None,
+            "last_name": None,
+            "middle_name": None,
             "email": f"{customer_id}@example.org",
             "phone": f"+1 201 555 {number:04d}",
             "push_token": f"token-{customer_id}",
@@ -95,7 +99,7 @@ class CampaignShop:
             "INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [customer_id, is_deleted, *consents.values(), values.get("unsubscribed_channels")],
         )
-        self.con.execute("INSERT INTO extract VALUES (?, ?, ?, ?, ?, ?)", [customer_id, *personal.values()])
+        self.con.execute("INSERT INTO extract VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [customer_id, *personal.values()])
         self.con.execute("INSERT INTO customer_360 VALUES (?, ?, ?, 'East', '2025-01-31')", [customer_id, *known])
         for segment in segments:
             self.con.execute("INSERT INTO customer_segment VALUES (?, ?)", [customer_id, segment])

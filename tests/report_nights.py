@@ -238,6 +238,7 @@ def model_quality() -> list[tuple]:
         ("next_order", "coverage", 0.8123, "orders within their interval", NIGHT),
         ("next_order", "median_error_days", 9.0, "days between date and order, either way", NIGHT),
         ("clv", "log_likelihood", -9582.4291, "MBG/NBD", NIGHT),
+        ("clv", "spend_model", None, "all customers spend the same on a purchase day, 9.99", NIGHT),
         ("clv", "forecast_purchases", 1234.4, "of 300 customers", NIGHT),
         ("clv", "forecast_purchases_low", 900.2, "lower end", NIGHT),
         ("clv", "forecast_purchases_high", 1600.9, "upper end", NIGHT),

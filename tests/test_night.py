@@ -22,7 +22,8 @@ SETTINGS = {
 COLUMNS = {
     "customer_360": (
         "customer_id registered_at acquisition_channel region first_order_date last_order_date order_count "
-        "revenue gross_margin average_order_value favourite_category online_share points_balance is_active"
+        "revenue gross_margin average_order_value favourite_category online_share points_balance is_active "
+        "home_store_id home_region last_visit_date web_view_count open_ticket_count last_nps last_csi"
     ),
     "customer_rfm": (
         "customer_id days_since_last_order order_count revenue recency_score frequency_score monetary_score rfm_segment"
@@ -46,6 +47,10 @@ COLUMNS = {
     "order_fact": "receipt_id customer_id business_date store_id sales_channel revenue gross_margin has_promo",
     "order_line": "receipt_id line_number product_id quantity revenue cost_amount",
     "contact": "contact_id customer_id channel sent_at",
+    "web_event": "event_id customer_id occurred_at kind product_id category",
+    "support_ticket": "ticket_id customer_id opened_at closed_at is_resolved is_open",
+    "survey_response": "response_id customer_id answered_at kind score",
+    "customer_coverage": "source row_count known_customer_count unknown_customer_count without_customer_count",
     "campaign_assignment": "campaign_id customer_id channel arm assigned_at",
     "kpi_daily": (
         "business_date revenue member_revenue gross_margin receipts orders buyers average_order_value members "

@@ -54,10 +54,10 @@ def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
     ]
 
 
-def bought(days: dict[str, list[int]]) -> str:
-    """Receipts of customers on days of 2017, of different amounts."""
+def bought(days: dict[str, list[int]], price: str | None = None) -> str:
+    """Receipts of customers on days of 2017, of different amounts or of one price."""
     return RECEIPTS + "".join(
-        f"{customer}-{n},{customer},{date(2017, 1, 1) + timedelta(day)},sale,{5 + (n * 3 + day) % 11}\n"
+        f"{customer}-{n},{customer},{date(2017, 1, 1) + timedelta(day)},sale,{price or 5 + (n * 3 + day) % 11}\n"
         for customer, on in days.items()
         for n, day in enumerate(on)
     )
@@ -94,17 +94,21 @@ def test_of_customers_who_are_all_gone_nothing_is_expected(retailer):
     assert retailer.rows(loaded, "customer_clv", scored) == [(80, True, 0.0, 0.0, 1, "bronze")]
 
 
-def test_of_customers_who_all_stay_as_much_is_expected_as_they_always_bought(retailer, monkeypatch):
+def test_of_customers_who_all_stay_at_one_price_as_much_is_expected_as_they_always_bought(retailer, monkeypatch):
     monkeypatch.setenv("LOYALTY_CLV_HORIZON_DAYS", "330")
     load_settings.cache_clear()
     days = {f"c{n}": list(range(n % 20, 334, 7 + n % 13)) for n in range(80)}
-    retailer.deliver("2017-12-01", receipts=bought(days))
+    retailer.deliver("2017-12-01", receipts=bought(days, "9.99"))
     loaded = retailer.load("2017-12-01", upto=EVERYTHING)
     scored = "COUNT(*), MIN(p_alive) > 0.9, MIN(clv) > 0, COUNT(DISTINCT clv_tier)"
     assert retailer.rows(loaded, "customer_clv", scored) == [(80, True, True, 4)]
     found = dict(retailer.rows(loaded, "clv_forecast", "metric, value"))
     as_ever = sum(len(on) - 1 for on in days.values()) / 334 * 330
     assert found["forecast_purchases_low"] < as_ever < found["forecast_purchases_high"]
+    spent = "MIN(expected_purchase_day_value), MAX(expected_purchase_day_value), COUNT(clv_low), MIN(clv_low) > 0"
+    assert retailer.rows(loaded, "customer_clv", spent) == [(9.99, 9.99, 80, True)]
+    notes = dict(retailer.rows(loaded, "model_quality", "metric, note"))
+    assert notes["spend_model"] == "all customers spend the same on a purchase day, 9.99"
 
 
 def test_anonymous_sales_count_as_revenue_and_make_no_customer(retailer):

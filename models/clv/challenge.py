@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import kl_div
 
-from models.clv.parameters import ClvParameters, SpendParameters
+from models.clv.parameters import ClvParameters, Spend
 from models.clv.score import expected_spend, score_clv
 from models.evaluation.challenge import MIN_BUYERS, ChallengerResult, Wording, compare_losses, no_comparison
 from models.types import Floats
@@ -29,8 +29,8 @@ SPEND_MARGIN = 0.01
 
 
 def compare_with_champion(
-    challenger: ClvParameters | SpendParameters,
-    champion: ClvParameters | SpendParameters,
+    challenger: ClvParameters | Spend,
+    champion: ClvParameters | Spend,
     customers: pd.DataFrame,
     window_days: int,
     seed: int,
@@ -41,7 +41,7 @@ def compare_with_champion(
 
     Args:
         challenger: parameters of buying, or of spend, as fitted tonight.
-        champion: those in use.
+        champion: those in use, of any model of the same.
         customers: one row per customer: customer_id, frequency, recency_days, age_days and repeat_revenue as of the
             window's beginning; purchase_days and spend (above 0 where there are purchase days) in it.
         window_days: how long it is.
@@ -52,17 +52,17 @@ def compare_with_champion(
     if buyers < MIN_BUYERS:
         reason = f"{buyers} customers known before bought {days}, and {MIN_BUYERS} are needed"
         return no_comparison(difference_metric(challenger), reason)
-    if isinstance(challenger, SpendParameters):
-        measured, margin = f"what {buyers:,} customers spent a day {days}", SPEND_MARGIN
-    else:
+    if isinstance(challenger, ClvParameters):
         measured, margin = f"how often {len(customers):,} customers bought {days}", 0.0
+    else:
+        measured, margin = f"what {buyers:,} customers spent a day {days}", SPEND_MARGIN
     challenger_loss, champion_loss = (
         _loss(parameters, customers, window_days) for parameters in (challenger, champion)
     )
     return compare_losses(challenger_loss, champion_loss, seed, _wording(challenger, measured, margin), margin)
 
 
-def difference_metric(challenger: ClvParameters | SpendParameters) -> str:
+def difference_metric(challenger: ClvParameters | Spend) -> str:
     """The metric of a comparison: of buying or of spend."""
     return f"{_prefix(challenger)}deviance_less_last_model"
 
@@ -74,7 +74,7 @@ def purchase_deviance(parameters: ClvParameters, customers: pd.DataFrame, window
     return np.asarray(2 * kl_div(customers["purchase_days"].to_numpy(float), expected))
 
 
-def spend_deviance(parameters: SpendParameters, customers: pd.DataFrame) -> Floats:
+def spend_deviance(parameters: Spend, customers: pd.DataFrame) -> Floats:
     """Gamma deviance of the mean spend on a purchase day in the window, one per customer who bought in it."""
     buyers = customers[customers["purchase_days"] > 0]
     frequency, revenue = (buyers[name].to_numpy(float) for name in ("frequency", "repeat_revenue"))
@@ -83,15 +83,15 @@ def spend_deviance(parameters: SpendParameters, customers: pd.DataFrame) -> Floa
     return np.asarray(2 * (relative - 1 - np.log(relative)))
 
 
-def _loss(parameters: ClvParameters | SpendParameters, customers: pd.DataFrame, window_days: int) -> Floats:
-    if isinstance(parameters, SpendParameters):
-        return spend_deviance(parameters, customers)
-    return purchase_deviance(parameters, customers, window_days)
+def _loss(parameters: ClvParameters | Spend, customers: pd.DataFrame, window_days: int) -> Floats:
+    if isinstance(parameters, ClvParameters):
+        return purchase_deviance(parameters, customers, window_days)
+    return spend_deviance(parameters, customers)
 
 
-def _wording(challenger: ClvParameters | SpendParameters, measured: str, margin: float) -> Wording:
+def _wording(challenger: ClvParameters | Spend, measured: str, margin: float) -> Wording:
     worse = f"worse by {100 * margin:g} % of the loss, beyond chance" if margin else "worse beyond chance"
-    component = "spend" if isinstance(challenger, SpendParameters) else "purchases"
+    component = "purchases" if isinstance(challenger, ClvParameters) else "spend"
     return Wording(
         metric=difference_metric(challenger),
         difference=f"deviance of the new model less the last one's, of {measured}",
@@ -102,6 +102,6 @@ def _wording(challenger: ClvParameters | SpendParameters, measured: str, margin:
     )
 
 
-def _prefix(parameters: ClvParameters | SpendParameters) -> str:
+def _prefix(parameters: ClvParameters | Spend) -> str:
     """Of the metrics' names."""
-    return "spend_" if isinstance(parameters, SpendParameters) else ""
+    return "" if isinstance(parameters, ClvParameters) else "spend_"

@@ -5,7 +5,7 @@ Sources: as for models.clv.fit, which finds them.
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import autograd.numpy as anp
 import numpy as np
@@ -30,6 +30,18 @@ Values = tuple[float, float, float, float]
 
 
 Bounds = tuple[Values, Values]
+
+
+# If the days of all customers vary more than this (squared coefficient of variation), CLV has no interval: a few huge
+# days decide what is measured.
+MAX_VARIATION = 10.0
+
+
+# Up to this (a standard deviation of 1 % of the mean) all spend the same: one price, and roundings of it.
+SAME_VARIATION = 1e-4
+
+
+_POPULATION_MEAN = "expected of a one-time buyer"
 
 
 class ParetoFitter(BetaGeoFitter):  # type: ignore[misc]
@@ -164,10 +176,32 @@ class SpendParameters:
         """Expected net spend on a purchase day of a customer without history."""
         return self.p * self.v / (self.q - 1)
 
+    @property
+    def credibility_days(self) -> float:
+        """With so many later purchase days a customer's own mean counts as much as the population's."""
+        return (self.q - 1) / self.p
+
+    @property
+    def day_variation(self) -> float:
+        """Squared coefficient of variation of a customer's days."""
+        return 1 / self.p
+
+    @property
+    def unknown_interval(self) -> None:
+        """CLV has an interval."""
+        return None
+
+    def mean_shape(self, frequency: Floats) -> Floats:
+        """Shape of the gamma that the inverse of a customer's mean has, given so many later purchase days."""
+        return self.q + self.p * frequency
+
     def quality(self, method: Method) -> list[QualityRow]:
         """(metric, value, note) for model_quality; method: how the parameters were found."""
-        mean = ("population_mean_spend", self.population_mean, "expected of a one-time buyer")
-        return [*_parameter_rows(("p", "q", "v"), self, method), mean]
+        return [
+            ("spend_model", None, "gamma-gamma"),
+            *_parameter_rows(("p", "q", "v"), self, method),
+            ("population_mean_spend", self.population_mean, _POPULATION_MEAN),
+        ]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -182,6 +216,94 @@ class SpendParameters:
         fields = json.loads(text)
         parameters = cls(**fields | {"covariance": as_covariance(fields.get("covariance"))})
         return checked(parameters, parameters.values)
+
+
+@dataclass(frozen=True)
+class SpendMoments:
+    """What purchase days bring where Gamma-Gamma has no fit: mean and spread, as models.clv.credibility finds them.
+
+    In the terms of Gamma-Gamma day_variation is 1 / p and customer_variation 1 / (q - 2); here both may be 0.
+
+    mean: expected net spend on a purchase day of a customer without history.
+    day_variation: squared coefficient of variation of a customer's days about their own mean.
+    customer_variation: squared coefficient of variation of the customers' own means.
+    reason: why it is not Gamma-Gamma.
+    unknown_interval: why CLV has no interval; None: it has one.
+    """
+
+    mean: float
+    day_variation: float
+    customer_variation: float
+    reason: str
+    unknown_interval: str | None = None
+
+    @property
+    def population_mean(self) -> float:
+        """Expected net spend on a purchase day of a customer without history."""
+        return self.mean
+
+    @property
+    def total_variation(self) -> float:
+        """Squared coefficient of variation of the days of all customers, each of whom counts alike."""
+        return (1 + self.day_variation) * (1 + self.customer_variation) - 1
+
+    @property
+    def is_the_same(self) -> bool:
+        """All customers spend the same."""
+        return self.total_variation <= SAME_VARIATION
+
+    @property
+    def credibility_days(self) -> float:
+        """As of SpendParameters; infinite where customers do not differ."""
+        between = self.customer_variation
+        return self.day_variation * (1 + between) / between if between else np.inf
+
+    def mean_shape(self, frequency: Floats) -> Floats:
+        """As of SpendParameters; infinite where the customer's mean is certain."""
+        between = 2 + 1 / self.customer_variation if self.customer_variation else np.inf
+        known = np.where(frequency > 0, np.inf, 0.0) if self.day_variation == 0 else frequency / self.day_variation
+        return np.asarray(between + known)
+
+    @property
+    def note(self) -> str:
+        """Why it is not Gamma-Gamma, and why CLV has no interval."""
+        return self.reason + (f"; clv has no interval: {self.unknown_interval}" if self.unknown_interval else "")
+
+    def quality(self, method: Method) -> list[QualityRow]:
+        """(metric, value, note) for model_quality; method: how the parameters were found."""
+        return [
+            ("spend_model", None, self.note),
+            ("spend_day_variation", self.day_variation, f"{method}; of a customer's days, (deviation / mean)^2"),
+            ("spend_customer_variation", self.customer_variation, f"{method}; of the customers' own means"),
+            ("population_mean_spend", self.mean, _POPULATION_MEAN),
+        ]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "SpendMoments":
+        """The parameters that to_json wrote.
+
+        Raises:
+            ValueError: a mean that is not a positive number, a variation below 0.
+        """
+        parameters = cls(**json.loads(text))
+        if not min(parameters.day_variation, parameters.customer_variation) >= 0:
+            raise ValueError(f"not a set of parameters: {parameters}")
+        return checked(parameters, (parameters.mean, 1 + parameters.total_variation))
+
+
+Spend: TypeAlias = SpendParameters | SpendMoments
+
+
+def spend_from_json(text: str) -> Spend:
+    """Parameters of spend of either kind, as their to_json wrote them.
+
+    Raises:
+        ValueError: they are none.
+    """
+    return (SpendMoments if "mean" in json.loads(text) else SpendParameters).from_json(text)
 
 
 def _pareto_paths(values: Any, x: Floats, recency: Floats, age: Floats) -> tuple[Any, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.clv.interval import revenue_interval
+from models.clv.interval import Prospects, revenue_interval
 from models.clv.outlook import futures, still_there
-from models.clv.parameters import ClvParameters, SpendParameters
+from models.clv.parameters import ClvParameters, Spend
 from models.columns import as_table, floats
 from models.types import Floats, Rows
 
@@ -31,7 +31,7 @@ DIGITS = {
 def score_clv(
     customers: Rows,
     parameters: ClvParameters | None,
-    spend: SpendParameters | None,
+    spend: Spend | None,
     horizon_days: int,
     discount_rate: float,
     margin_rate: float | None,
@@ -44,7 +44,7 @@ def score_clv(
     clv_low to clv_high is a 95 % predictive interval of what this one customer brings, with the randomness of leaving,
     of buying and of spending in it (the uncertainty of the parameters is small beside it, and left out). Where nothing
     at all is a likely outcome (more than 2.5 %), it starts at 0 and leaves out the highest 5 %; otherwise it leaves out
-    2.5 % on either side. It is widened to hold clv where it would not.
+    2.5 % on either side. It is widened to hold clv where it would not. It is NULL if spend.unknown_interval says why.
 
     A row depends on its own values only, so batches of any size and order give the same. Without parameters of buying,
     or for a customer without a purchase day, all is NULL. Without parameters of spend the amounts of money are.
@@ -81,7 +81,7 @@ def score_clv(
 def _scores(
     table: pa.Table,
     parameters: ClvParameters | None,
-    spend: SpendParameters | None,
+    spend: Spend | None,
     horizon_days: int,
     discount_rate: float,
     margin_rate: float | None,
@@ -103,14 +103,16 @@ def _scores(
     scores |= {"p_alive": published, "expected_purchases": p_alive * future.mean[cell]}
     if spend is None:
         return scores
-    revenue = np.where(x > 0, revenue, 0.0)
-    value = np.where(known, expected_spend(spend, x, revenue), np.nan)
+    value = np.where(known, expected_spend(spend, x, np.where(x > 0, revenue, 0.0)), np.nan)
     rate = 1.0 if margin_rate is None else margin_rate
     clv = p_alive * future.discounted[cell] * value * rate
-    low, high = revenue_interval(parameters, spend, future, cell, p_alive, revenue, horizon_days)
+    scores |= {"expected_purchase_day_value": value, "clv": clv}
+    if spend.unknown_interval is not None:
+        return scores
+    prospects = Prospects(parameters, spend, future, cell, p_alive, value, horizon_days, discount_rate)
+    low, high = revenue_interval(prospects)
     low, high = np.fmin(low * rate, high * rate), np.fmax(low * rate, high * rate)
-    low, high = np.fmin(low, clv), np.fmax(high, clv)
-    return scores | {"expected_purchase_day_value": value, "clv": clv, "clv_low": low, "clv_high": high}
+    return scores | {"clv_low": np.fmin(low, clv), "clv_high": np.fmax(high, clv)}
 
 
 def tier_bounds(clv: npt.ArrayLike) -> dict[str, float]:
@@ -137,12 +139,17 @@ def alive_probability(parameters: ClvParameters, frequency: Floats, recency_days
     return np.full(len(frequency), np.nan) if used is None else still_there(used, frequency, recency_days, age_days)
 
 
-def expected_spend(spend: SpendParameters, frequency: Floats, repeat_revenue: Floats) -> Floats:
+def expected_spend(spend: Spend, frequency: Floats, repeat_revenue: Floats) -> Floats:
     """Expected net spend on a purchase day, one per customer; the population's without a repeat purchase.
 
-    Source: Fader and Hardie 2013, equation 5.
+    A customer's own mean counts by their purchase days, the population's by spend.credibility_days. Sources: Bühlmann
+    and Gisler 2005, section 3.2; for Gamma-Gamma this is equation 5 of Fader and Hardie 2013.
     """
-    return spend.p * (spend.v + repeat_revenue) / (spend.p * frequency + spend.q - 1)
+    days, mean = spend.credibility_days, spend.population_mean
+    if np.isinf(days):
+        return np.full(len(frequency), mean)
+    seen = days + frequency
+    return np.asarray(np.where(seen > 0, (days * mean + repeat_revenue) / np.where(seen > 0, seen, 1.0), mean))
 
 
 def _rounded(values: Floats, digits: int) -> pa.Array:

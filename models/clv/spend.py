@@ -1,6 +1,6 @@
-"""The fit of spend: the Gamma-Gamma model of what a purchase day brings.
+"""The fit of spend: what a purchase day brings, by the Gamma-Gamma model or, where it has no fit, a shrunken mean.
 
-Source: Fader and Hardie 2013, brucehardie.com/notes/025.
+Source: Fader and Hardie 2013, brucehardie.com/notes/025; of the rest models.clv.credibility.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,16 @@ import numpy as np
 import pandas as pd
 from lifetimes import GammaGammaFitter
 
-from models.clv.buying import PENALISERS, grouped_patterns, standard_uncertainty, too_little, without_warnings
-from models.clv.parameters import Method, SpendParameters, checked
+from models.clv.buying import standard_uncertainty, too_little, without_warnings
+from models.clv.credibility import shrunken_spend
+from models.clv.parameters import Method, Spend, SpendParameters, checked
 from models.types import Floats, QualityRow
 
 MAX_SPEND_ROWS = 200_000
+
+NO_FIT = "Gamma-Gamma did not converge to a sensible mean (few prices or huge spenders can cause this)"
+
+_COLUMNS = ("frequency", "mean_repeat_value", "customer_count")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class SpendFit:
     """One fit of the spend model; customers: repeat buyers with spend; correlation: of frequency and mean spend."""
 
     method: Method
-    parameters: SpendParameters | None
+    parameters: Spend | None
     log_likelihood: float | None
     customers: int
     correlation: float | None
@@ -43,61 +48,89 @@ class SpendFit:
         return [*rows, ("spend_converged", float(self.converged), self.method)]
 
 
-def fit_spend(patterns: pd.DataFrame, last_good: SpendParameters | None = None) -> SpendFit:
-    """The spend model of a population (Gamma-Gamma), from its repeat buyers.
+def fit_spend(patterns: pd.DataFrame, last_good: Spend | None = None) -> SpendFit:
+    """The model of spend of a population, from its repeat buyers.
 
-    Of more than 200,000 distinct rows every k-th in the order of frequency and spend is used, and the note says so.
-    Parameters are refused if their population mean is less than a third of the data's median or more than three times
-    the mean: they come from a few huge spenders. Fallbacks as in fit_clv.
+    Where all spend the same, so much is expected. Else it is Gamma-Gamma or, if that has no fit, the shrunken mean. (A
+    penaliser would bring Gamma-Gamma to converge, with a mean up to a tenth too high where there are few prices.) With
+    too few repeat buyers to see a habit it is last_good or, without it, none.
+
+    Of more than 200,000 distinct rows every k-th in the order of frequency and spend is used for Gamma-Gamma, and the
+    note says so. Its parameters are refused if their population mean is less than a third of the data's median or more
+    than three times the mean: they come from a few huge spenders.
 
     Args:
         patterns: one row per customer or per distinct pattern: frequency, mean_repeat_value (net spend per later
-            purchase day) and customer_count (1 if there is no such column). Only rows with both above 0 enter.
+            purchase day), customer_count (1 if there is no such column) and squared_value (sum of the squares of the
+            customers' later purchase days). Only rows with all above 0 enter.
         last_good: the parameters of an earlier night.
     """
-    rows = grouped_patterns(patterns, ["frequency", "mean_repeat_value"])
-    rows = rows[(rows["frequency"] > 0) & (rows["mean_repeat_value"] > 0) & np.isfinite(rows["mean_repeat_value"])]
-    x, value, count = (rows[name].to_numpy(float) for name in rows.columns)
+    rows = _spend_patterns(patterns)
+    x, value, count = (rows[name].to_numpy(float) for name in _COLUMNS)
     customers = int(count.sum())
     observed = float((count * value).sum() / count.sum()) if customers else None
     correlation = _correlation(x, value, count)
-    step = -(-len(rows) // MAX_SPEND_ROWS) or 1
-    # A penaliser acts on v too, which is money: on spend relative to its median it means the same in any currency.
-    scale = _median(value, count) if customers else 1.0
 
-    def log_likelihood(parameters: SpendParameters) -> float:
-        values = np.log([parameters.p, parameters.q, parameters.v])
-        return float(-GammaGammaFitter._negative_log_likelihood(values, x, value, count, 0.0) * count.sum())
-
-    def result(method: Method, parameters: SpendParameters | None, note: str, norm: float | None = None) -> SpendFit:
-        likelihood = log_likelihood(parameters) if parameters and customers else None
-        converged = method in ("fitted", "penalised")
+    def result(method: Method, parameters: Spend | None, note: str, norm: float | None = None) -> SpendFit:
+        likelihood = None
+        if customers and isinstance(parameters, SpendParameters):
+            likelihood = _log_likelihood(parameters, x, value, count)
+        converged = method == "fitted"
         return SpendFit(method, parameters, likelihood, customers, correlation, observed, converged, note, norm)
 
-    def attempt(penaliser: float) -> tuple[SpendParameters, float]:
-        data = (x[::step], value[::step] / scale, count[::step])
-        fitter = GammaGammaFitter(penalizer_coef=penaliser).fit(*data[:2], weights=data[2])
-        p, q, v = (float(fitter.params_[name]) for name in ("p", "q", "v"))
-        covariance, norm = standard_uncertainty(fitter, data)
-        parameters = checked(SpendParameters(p, q, v * scale, covariance), (p, q, v))
-        if not (q > 1 and scale / 3 < parameters.population_mean < 3 * (observed or 0)):
-            raise ValueError("the population's mean spend has no sensible estimate")
-        return parameters, norm
-
     problem = too_little(customers, "spent money on a second day")
-    if problem is None and np.ptp(value) <= 1e-9 * scale:
-        problem = "all customers spend the same, which leaves nothing to tell them apart by"
-    if problem is None:
-        sampled = f"; fitted on one pattern in {step}" if step > 1 else ""
-        for penaliser in PENALISERS:
-            fit = without_warnings(partial(attempt, penaliser))
-            if fit is not None:
-                note = f"penaliser {penaliser}: the plain fit did not converge" if penaliser else "converged"
-                return result("penalised" if penaliser else "fitted", fit[0], note + sampled, fit[1])
-        problem = "the fit did not converge to a sensible mean (a few huge spenders can cause this)"
-    if last_good is not None:
-        return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
-    return result("none", None, f"no forecast of spend: {problem}")
+    if problem is not None:
+        if last_good is not None:
+            return result("last_good", last_good, f"parameters of an earlier night, because {problem}")
+        return result("none", None, f"no forecast of spend: {problem}")
+    shrunken = shrunken_spend(rows, NO_FIT)
+    fit = None if shrunken.is_the_same else without_warnings(partial(_gamma_gamma, x, value, count))
+    if fit is None:
+        return result("fitted", shrunken, shrunken.note)
+    return result("fitted", fit[0], "converged" + _sampled(rows), fit[1])
+
+
+def _spend_patterns(patterns: pd.DataFrame) -> pd.DataFrame:
+    """One row per frequency and mean_repeat_value, sorted: the same fit for any order or grouping of rows."""
+    keys = ["frequency", "mean_repeat_value"]
+    rows = patterns[[*keys, "squared_value"]].astype(float)
+    rows = rows[((rows > 0) & (rows < np.inf)).all(axis=1)]
+    rows["customer_count"] = patterns["customer_count"].astype(float) if "customer_count" in patterns else 1.0
+    return rows.groupby(keys, sort=True)[["customer_count", "squared_value"]].sum().reset_index()
+
+
+def _gamma_gamma(x: Floats, value: Floats, count: Floats) -> tuple[SpendParameters, float]:
+    """Parameters, and norm of the gradient.
+
+    Raises:
+        ValueError: it did not converge, or to no sensible mean.
+    """
+    # Relative to its median, spend is of a size that the search begins with, in any currency.
+    scale, step = _median(value, count), _step(len(x))
+    data = (x[::step], value[::step] / scale, count[::step])
+    fitter = GammaGammaFitter().fit(*data[:2], weights=data[2])
+    p, q, v = (float(fitter.params_[name]) for name in ("p", "q", "v"))
+    covariance, norm = standard_uncertainty(fitter, data)
+    parameters = checked(SpendParameters(p, q, v * scale, covariance), (p, q, v))
+    if not (q > 1 and scale / 3 < parameters.population_mean < 3 * (count * value).sum() / count.sum()):
+        raise ValueError("the population's mean spend has no sensible estimate")
+    return parameters, norm
+
+
+def _step(rows: int) -> int:
+    """Of more than MAX_SPEND_ROWS every k-th is fitted on."""
+    return -(-rows // MAX_SPEND_ROWS)
+
+
+def _sampled(rows: pd.DataFrame) -> str:
+    """What a note says of that."""
+    step = _step(len(rows))
+    return f"; fitted on one pattern in {step}" if step > 1 else ""
+
+
+def _log_likelihood(parameters: SpendParameters, x: Floats, value: Floats, count: Floats) -> float:
+    values = np.log(parameters.values)
+    return float(-GammaGammaFitter._negative_log_likelihood(values, x, value, count, 0.0) * count.sum())
 
 
 def _median(value: Floats, count: Floats) -> float:

@@ -44,7 +44,7 @@ class Measure:
 
 
 PURCHASE_DAYS = Measure("purchase_days", "clv", "clv_fit", "amount", "purchase days", "customers", "r")
-REVENUE = Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_customers", "p")
+REVENUE = Measure("revenue", "clv", "clv_fit", "amount", "revenue", "spend_customers", "population_mean_spend")
 CHURNED = Measure("churned", "churn", "churn_fit", "probability", "share that left", "method", "training_rows")
 SPENT_MORE = Measure(
     "spent_more", "growth", "spend_growth_fit", "probability", "share that spent more", "method", "method"

@@ -45,6 +45,7 @@ _SETTING = pa.schema(
         ("assigned_at", pa.timestamp("us", "UTC")),
         ("salt", pa.string()),
         ("cap", pa.int64()),
+        ("name_order", pa.string()),
     ]
 )
 _REASON = pa.schema([("reason", pa.string()), ("reason_number", pa.int64())])
@@ -94,7 +95,7 @@ def campaign_lists(
             (the extracts, as known tonight), history.campaign_assignment, history.campaign_list and, of the same
             night as it, history.crm_customers_personal.
         campaigns: from read_campaigns.
-        settings: control_salt, timezone.
+        settings: control_salt, name_order, timezone.
         run_date: the business date.
         held: ids of campaigns that are held back; none of them is in `campaigns`.
     """
@@ -120,6 +121,7 @@ def _give_parameters(
         "assigned_at": datetime.combine(run_date, time(), ZoneInfo(settings.timezone)),
         "salt": settings.control_salt,
         "cap": campaigns.max_campaigns_per_night,
+        "name_order": settings.name_order,
     }
     reasons = [{"reason": reason, "reason_number": number} for number, reason in enumerate(REASONS)]
     for name, table in {

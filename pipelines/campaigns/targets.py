@@ -11,6 +11,7 @@ from typing import Literal
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
 from pipelines.contracts import CONTRACTS, custom_properties, open_contract
+from pipelines.engines.sql import identifier, quoted
 
 Kind = Literal["list", "removals"]
 
@@ -18,7 +19,7 @@ Kind = Literal["list", "removals"]
 # Where a contract's column takes its value: r = the customer's row on the list, c = the customer's consents. Without a
 # customer row there is no consent.
 SOURCES = {
-    **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name")},
+    **{name: f"r.{name}" for name in (*ADDRESSES, "customer_id", "first_name", "last_name", "middle_name")},
     "email_opt_out": "CAST(COALESCE(c.is_deleted OR NOT c.email_consent, TRUE) AS INTEGER)",
 }
 
@@ -139,7 +140,8 @@ def list_query(target: Target, channel: str, fields: dict[str, str], types: dict
     renamed = set(fields.values()) if target.free_columns else set()
     own = [TargetColumn(header, None, "text", False) for header in fields if header not in target.open_headers]
     unused = set(ADDRESSES) - set(CHANNELS[channel])
-    select, names_someone = [], []
+    values: dict[str, str] = {}
+    names_someone = []
     for column in (*target.columns, *own):
         if column.source in renamed:
             continue
@@ -150,17 +152,17 @@ def list_query(target: Target, channel: str, fields: dict[str, str], types: dict
             form = "plain" if source in ADDRESSES and column.form == "text" else column.form
             sql = file_value(SOURCES[source], form, "VARCHAR", target)
         else:
-            sql = file_value(f'f."{source}"', column.form, types[source], target)
+            sql = file_value(f"f.{identifier(source)}", column.form, types[source], target)
         if sql:
-            select.append(f'{sql} AS "{column.header}"')
+            values[column.header] = sql
         if sql and source in (*CHANNELS[channel], "customer_id"):
             names_someone.append(f"{SOURCES[source]} IS NOT NULL")
-    columns = ", ".join(select)
+    columns = ", ".join(f"{sql} AS {quoted(header)}" for header, sql in values.items())
     order = ("customer_id", *CHANNELS[channel]) if kind == "removals" else ("customer_id",)
     joins = [
         f"LEFT JOIN {table} AS {alias} ON {alias}.customer_id = r.customer_id"
         for alias, table in (("c", "customer"), ("f", "customer_360"))
-        if re.search(rf"\b{alias}\.", columns)
+        if any(re.search(rf"\b{alias}\.", sql) for sql in values.values())
     ]
     return f"""SELECT {columns} FROM {_LISTS[kind]} AS r {" ".join(joins)}
         WHERE r.campaign_id = $campaign AND r.channel = $channel AND ({" OR ".join(names_someone)})

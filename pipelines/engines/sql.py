@@ -17,6 +17,11 @@ def identifier(name: str) -> str:
     return f'"{name}"'
 
 
+def quoted(name: str) -> str:
+    """A column name of any characters, as a file or a tool has it, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def qualified(name: str) -> str:
     """A name that may have a schema before it, as in `history.customer_rfm`, quoted for SQL."""
     return ".".join(map(identifier, name.split(".")))

@@ -214,16 +214,22 @@ def full_load_figures(contract: Contract, state: TableState, night: Night, engin
 def control_figures(
     contract: Contract, state: TableState, total: ControlTotal | None, night: Night, engine: DuckDBEngine
 ) -> dict[str, Figure]:
-    """How far what was read differs from the control totals; nothing if there are none for the source."""
+    """How far what was read differs from the control totals; nothing if there are none for the source.
+
+    The sender counted what erasures took out of the files before they were read, so that counts as read here.
+    """
     if total is None:
         return {}
     counts = state.info["counts"]
-    read = counts["rows_read"]
-    words = f"{read:,} rows were read, {CONTROL_TOTALS} says {total.rows:,}"
-    found = {"control_rows_difference": Figure(abs(read - total.rows), read, words)}
-    if total.amount is not None and counts["rows_loaded"] == read:
+    read, taken = counts["rows_read"], state.info.get("taken_out", {"rows": 0, "amount": "0"})
+    gone = f" and {taken['rows']:,} erased before" if taken["rows"] else ""
+    words = f"{read:,} rows were read{gone}, {CONTROL_TOTALS} says {total.rows:,}"
+    found = {"control_rows_difference": Figure(abs(read + taken["rows"] - total.rows), read, words)}
+    if total.amount is not None and counts["rows_loaded"] == read and taken["amount"] is not None:
         rows, column = tonight_rows(contract.name, night, engine), identifier(contract.control_amount or "")
         amount = (engine.rows(f"SELECT SUM({column}) FROM {rows}")[0][0] if rows else None) or Decimal(0)
-        words = f"{contract.control_amount} is {amount:,} in all, {CONTROL_TOTALS} says {total.amount:,}"
-        found["control_amount_difference"] = Figure(float(abs(amount - total.amount)), read, words)
+        erased = Decimal(taken["amount"])
+        gone = f" and {erased:,} was erased before" if taken["rows"] else ""
+        words = f"{contract.control_amount} is {amount:,} in all{gone}, {CONTROL_TOTALS} says {total.amount:,}"
+        found["control_amount_difference"] = Figure(float(abs(amount + erased - total.amount)), read, words)
     return found

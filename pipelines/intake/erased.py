@@ -2,10 +2,12 @@
 
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
@@ -32,6 +34,42 @@ class Erased:
         """Whether a rejected row has a cell that is the id or the card of someone erased."""
         hashes = {self.hash(str(value)) for value in json.loads(row_values)}
         return not hashes.isdisjoint(self.customers | self.cards)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """An extract's file as an erasure left it: its figures, and the hash that it had before.
+
+    `removed` are the rows that were taken out of it, `amount` is the sum of the contract's controlAmount in them (a
+    decimal as text; None if one could not be read).
+    """
+
+    old_sha256: str
+    size: int
+    sha256: str
+    records: int
+    removed: int = 0
+    amount: str | None = "0"
+
+
+def taken_out(lake: Lake, files: Mapping[str, str]) -> dict[str, Any]:
+    """The rows and the amount (None: not known) that erasures took out of files of landing folders, as they now are.
+
+    Args:
+        lake: It keeps what erasures did, also of one that broke off.
+        files: SHA-256 by the file's path in the folder of all landing folders.
+    """
+    erasures = [json.loads(path.read_bytes()) for path in lake.erasures.glob("*.json") if path != _file(lake)]
+    erasures.sort(key=lambda erasure: erasure.get("finished_at", "open"))  # the last that made a file is the one
+    made = {(name, new["sha256"]): Rewritten(**new) for erasure in erasures for name, new in erasure["landing"].items()}
+    found = []
+    for name, digest in files.items():
+        while new := made.pop((name, digest), None):
+            found.append(new)
+            digest = new.old_sha256
+    amounts = [new.amount for new in found]
+    total = None if None in amounts else sum((Decimal(amount) for amount in amounts if amount), Decimal(0))
+    return {"rows": sum(new.removed for new in found), "amount": None if total is None else f"{total}"}
 
 
 def _file(lake: Lake) -> Path:

@@ -21,7 +21,7 @@ from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.addresses import recipe, register_functions
 from pipelines.intake.damaged_text import TooManyRejectedError
-from pipelines.intake.erased import leave_out_erased, read_erased, without_values_of_erased
+from pipelines.intake.erased import leave_out_erased, read_erased, taken_out, without_values_of_erased
 from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, inspect
 from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
@@ -80,9 +80,11 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
             kept, shown = without_values_of_erased(error.examples, read_erased(night.lake)), f"rejected_{contract.name}"
             night.add(shown, _write_rejected(contract, [(error.file, row) for row in kept], engine))
             raise
-        info |= counted
+        files_in_landing = {f"{night.run_date}/{file.name}": file.sha256 for file in files}
+        info |= counted | {"taken_out": taken_out(night.lake, files_in_landing)}
     else:
-        info |= {name: states[contract.name].info[name] for name in ("counts", "unknown_values")}
+        read_before = states[contract.name].info
+        info |= {name: read_before[name] for name in ("counts", "unknown_values", "taken_out") if name in read_before}
     result = states_as_of(staging_contracts(contract), states, night, engine, info)
     rejected = f"rejected_{contract.name}"
     result[rejected] = states[rejected]

@@ -45,6 +45,7 @@ _NOT_RECORDED = {
     "memory_limit",
     "campaigns",
     "control_salt",
+    "name_order",
     "keep_warehouses",
     "keep_landing_days",
     "keep_nights_days",

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
-from pipelines.intake.erased import add_erased, read_erased
+from pipelines.intake.erased import Rewritten, add_erased, read_erased
 from pipelines.intake.landing import extract_files, unread_files
 from pipelines.privacy.exports import count_in_exports, redact_exports, write_removals_of
 from pipelines.privacy.lake_files import count_in_lake, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
 from pipelines.privacy.record import Erasure, keep_open, open_erasure, write_record
-from pipelines.privacy.redact import Rewritten, persons_rows, redact_extract, redact_page
+from pipelines.privacy.redact import persons_rows, redact_extract, redact_page
 from pipelines.privacy.verify import Find, verify_erasure
 from pipelines.publishing.warehouse import rebuild_warehouses
 from pipelines.settings import Settings
@@ -32,8 +32,9 @@ _ENDING = re.compile(r"(?i)\.(?:csv|txt|tsv|dat|parquet)(?:\.gz)?$|(?:^|/)[^./]+
 
 # What no search looks for; people are told, since "nothing found" is no more than what was looked for.
 _NEVER_SOUGHT = (
-    "a first name, family name or patronymic alone; initials; a name or a number spelled in other letters, or with "
-    "a misspelling; ids of under 6 characters (10 digits) outside columns of ids; pictures; Airflow's own logs"
+    "a first name, family name or patronymic alone; a name of one word or of under 4 letters; given names without the "
+    "family name; initials; a name or a number spelled in other letters, or with a misspelling; ids of under 6 "
+    "characters (10 digits) outside columns of ids; pictures; Airflow's own logs"
 )
 
 

@@ -117,7 +117,8 @@ def write_removals_of(person: Person, lake: Lake, settings: Settings, folder: Pa
         con.execute(
             f"""CREATE TABLE list_removal AS
             SELECT DISTINCT m.campaign_id, m.channel, m.target, m.customer_id, {removed},
-                CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name
+                CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name,
+                CAST(NULL AS VARCHAR) AS middle_name
             FROM list_member AS m LEFT JOIN address AS a ON a.customer_id = m.customer_id
             WHERE m.{is_theirs}"""
         )

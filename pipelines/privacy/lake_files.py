@@ -8,11 +8,11 @@ from typing import Any
 import duckdb
 
 from pipelines.contracts import sources
-from pipelines.engines.sql import identifier
-from pipelines.intake.erased import NO_VALUES, person_columns, redaction_sql
+from pipelines.engines.sql import identifier, literal
+from pipelines.intake.erased import NO_VALUES, Rewritten, person_columns, redaction_sql
 from pipelines.privacy.person import Person, exact_id, is_other_id, rows_of
 from pipelines.privacy.record import Erasure
-from pipelines.privacy.redact import Redaction, Rewritten, redact_parquet, rows_to_redact
+from pipelines.privacy.redact import Redaction, marked_columns, redact_parquet, rows_to_redact
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import DataFile, Manifest, TableState
 from pipelines.tables.inputs import contract_of
@@ -63,11 +63,13 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
     table = path.parent.name
     if table.startswith("rejected_") and table != "rejected_rows":
         rows = ", ".join(map(str, _rejected_rows(path, table.removeprefix("rejected_"), person))) or "NULL"
-        return Redaction("FALSE", {"row_values": f"COALESCE(file_row_number IN ({rows}), FALSE)"}, f"'{NO_VALUES}'")
+        goes = f"COALESCE(file_row_number IN ({rows}), FALSE)"
+        return Redaction("FALSE", {"row_values": goes}, {"row_values": literal(NO_VALUES)})
     try:
-        columns = person_columns(contract_of(table.removesuffix("_superseded")))
+        contract = contract_of(table.removesuffix("_superseded"))
+        columns, marked = person_columns(contract), marked_columns(contract)
     except FileNotFoundError:  # a table of an earlier version, which nobody reads now
-        columns = {}
+        columns, marked = {}, frozenset()
     table_rows = duckdb.sql(f"FROM {rows_of([str(path)])}")
     in_file = table_rows.columns
     columns |= {name: True for name in in_file if name.endswith("customer_id") and name not in columns}
@@ -82,7 +84,8 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
         for name in person.columns_to_read(rows_of([str(path)]), texts, duckdb.cursor()):
             has_text = person.has_text(texts[name], is_id=is_other_id(name))
             value_goes[name] = f"COALESCE({has_text}, FALSE)"
-    return Redaction(row_goes, {identifier(column): sql for column, sql in value_goes.items()})
+    marks = {identifier(name): person.mark_sql(identifier(name)) for name in marked & value_goes.keys()}
+    return Redaction(row_goes, {identifier(column): sql for column, sql in value_goes.items()}, marks)
 
 
 def _rejected_rows(path: Path, source: str, person: Person) -> list[int]:

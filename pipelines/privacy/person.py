@@ -1,9 +1,11 @@
 """A person as the home knows them: all ids, cards, addresses and names, and how to recognise a value as theirs."""
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import duckdb
@@ -17,7 +19,9 @@ from pipelines.intake.erased import in_list
 from pipelines.privacy.spellings import (
     PYTHON_WORD,
     RE2_WORD,
+    Words,
     bare_numbers,
+    family_and_given,
     is_searchable,
     name_hint,
     name_regex,
@@ -31,19 +35,13 @@ from pipelines.privacy.spellings import (
     whole_words,
     words_of,
 )
-from pipelines.settings import Settings
+from pipelines.settings import NameOrder, Settings
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import TableState
 
 NAMES = ("first_name", "middle_name", "last_name", "name")
-
-
+_MARK, _MARK_DIGITS = "erased-", 12
 _SHORTEST_TEXT = 5  # a shorter name or token is found in much that is not about the person
-
-
-def quoted(name: str) -> str:
-    """A column name as a file has it, for SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def exact_id(value: str) -> str:
@@ -68,23 +66,35 @@ class Person:
     `texts`, in lower case, are theirs wherever they stand: e-mail addresses, tokens, phones as they were received,
     hashes for tools, ids that can be nothing else. `phones` (E.164, or digits of an invalid one) and `names` (words)
     are theirs however they are written. What another customer of the home has too is not among them. `unsought` says
-    in words what else of them is not looked for in texts.
+    in words what else of them is not looked for in texts. `key` makes the marks that take the place of ids which are
+    theirs. It is forgotten when the erasure is finished: then nobody can work out what stood in a mark's place.
     """
 
     ids: frozenset[str]
     cards: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     phones: frozenset[str] = frozenset()
-    names: frozenset[tuple[str, ...]] = frozenset()
+    names: frozenset[Words] = frozenset()
     unsought: frozenset[str] = frozenset()
+    key: str = ""
 
-    def to_json(self) -> dict[str, list[Any]]:
-        return {name: sorted(values) for name, values in asdict(self).items()}
+    def to_json(self) -> dict[str, Any]:
+        return {name: sorted(values) for name, values in asdict(self).items() if name != "key"} | {"key": self.key}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, list[Any]]) -> "Person":
-        names = frozenset(map(tuple, content.get("names", [])))
-        return cls(**{name: frozenset(values) for name, values in content.items() if name != "names"}, names=names)
+    def from_json(cls, content: Mapping[str, Any]) -> "Person":
+        own: dict[str, Any] = {"names": frozenset(map(tuple, content.get("names", []))), "key": content.get("key", "")}
+        own |= {name: frozenset(values) for name, values in content.items() if name not in own}
+        return cls(**own)
+
+    def mark(self, value: str) -> str:
+        """What takes the place of an id that is theirs: for the same id the same, for another one another."""
+        return f"{_MARK}{sha256(f'{self.key}:{value.strip()}'.encode()).hexdigest()[:_MARK_DIGITS]}"
+
+    def mark_sql(self, value: str) -> str:
+        """SQL of the mark; `value` is SQL of the id."""
+        digest = f"SHA256({literal(f'{self.key}:')} || TRIM(CAST({value} AS VARCHAR)))"
+        return f"{literal(_MARK)} || LEFT({digest}, {_MARK_DIGITS})"
 
     def known_as(self, column: str) -> frozenset[str]:
         """The values that a column which holds ids or cards has for the person."""
@@ -213,7 +223,7 @@ def describe(
         ids: from accounts.
         lake: where earlier nights keep addresses.
         delivered: the person's rows in landing folders, which need not all be loaded.
-        settings: the region of phone numbers.
+        settings: the region of phone numbers, the order of names.
     """
     rows = [*delivered, *_rows_in_lake(ids, lake)]
     values = {(name, str(row[name])) for row in rows for name in ADDRESSES if row.get(name) not in (None, "")}
@@ -238,28 +248,35 @@ def describe(
             unsought |= (
                 {f"a {name} of under {_SHORTEST_TEXT} characters"} if min(map(len, forms)) < _SHORTEST_TEXT else set()
             )
-    full, parts = _names_in(rows)
+    full, parts = _names_in(rows, settings.name_order)
     others = _names_of_others(ids, parts, lake)
     taken = {part for part in parts if any(set(part) <= other for other in others)}
     left_out += len(full & taken)
     if taken - full:
         unsought.add("a name without the middle name, where another customer has it too")
-    person = Person(ids, cards, frozenset(texts), frozenset(phones), frozenset(parts - taken), frozenset(unsought))
-    return person, left_out
+    names = frozenset(parts - taken)
+    key = secrets.token_hex(16)
+    return Person(ids, cards, frozenset(texts), frozenset(phones), names, frozenset(unsought), key), left_out
 
 
-def _names_in(rows: Iterable[Mapping[str, Any]]) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+def _names_in(rows: Iterable[Mapping[str, Any]], order: NameOrder) -> tuple[set[Words], set[Words]]:
     """The full names in rows of the CRM, and the sets of words that stand for the person: full names and parts."""
-    full: set[tuple[str, ...]] = set()
-    parts: set[tuple[str, ...]] = set()
+    full: set[Words] = set()
+    parts: set[Words] = set()
     for row in rows:
-        first, middle, last, name = (str(row.get(column) or "") for column in NAMES)
-        full.add(words_of(name))
-        parts |= parts_of_name(name)
-        if first and last:
-            full.add(words_of(f"{first} {middle} {last}"))
-            parts |= {words_of(f"{first} {middle} {last}"), words_of(f"{first} {last}")}
-    return full, {part for part in parts if len(part) > 1}
+        first, middle, last, whole = (words_of(str(row.get(column) or "")) for column in NAMES)
+        family, given = family_and_given(str(row.get("name") or ""), order)
+        found = [(family, given), (family, given + _rest(middle, given))]
+        if first or last:  # name may hold the other part alone
+            found.append((last or _rest(whole, first + middle), (first or _rest(whole, last + middle)) + middle))
+        for names in found:
+            full.add(names[0] + names[1])
+            parts |= parts_of_name(*names)
+    return full, parts
+
+
+def _rest(words: Words, known: Words) -> Words:
+    return tuple(word for word in words if word not in known)
 
 
 def _columns_in(files: list[str], wanted: Iterable[str]) -> list[str]:
@@ -298,14 +315,14 @@ def _of_others(ids: frozenset[str], forms: set[str], lake: Lake) -> set[str]:
     return found
 
 
-def _names_of_others(ids: frozenset[str], parts: set[tuple[str, ...]], lake: Lake) -> list[set[str]]:
+def _names_of_others(ids: frozenset[str], parts: set[Words], lake: Lake) -> list[set[str]]:
     """The words of other customers' names that hold all words of one of these parts, as of the latest night."""
     files = _latest_personal(lake)
     if not files or not parts:
         return []
     name = f"LOWER(NFC_NORMALIZE(CONCAT_WS(' ', {', '.join(_columns_in(files, NAMES))})))"
     holds = " OR ".join(
-        f"({' AND '.join(f'CONTAINS(name, {literal(word)})' for word in part)})" for part in sorted(parts)
+        f"({' AND '.join(f'name LIKE {literal(text_like(word))}' for word in part)})" for part in sorted(parts)
     )
     query = (
         f"SELECT DISTINCT name FROM (SELECT {name} AS name FROM {rows_of(files)} "

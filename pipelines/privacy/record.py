@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.intake.erased import read_erased
+from pipelines.intake.erased import Rewritten, read_erased
 from pipelines.privacy.person import Person
-from pipelines.privacy.redact import Rewritten
 from pipelines.store.files import write_atomically
 from pipelines.store.lake import Lake
 

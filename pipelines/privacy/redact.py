@@ -11,7 +11,7 @@ import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ import duckdb
 from pipelines.contracts import Contract
 from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import PARQUET
-from pipelines.engines.sql import literal, one_file
-from pipelines.intake.erased import person_columns, redaction_sql
+from pipelines.engines.sql import literal, one_file, quoted
+from pipelines.intake.erased import Rewritten, person_columns, redaction_sql
 from pipelines.intake.extract import contract_names
+from pipelines.intake.text_sql import is_null
+from pipelines.intake.typed_sql import typed_value
 from pipelines.intake.utf8 import open_utf8
-from pipelines.privacy.person import Person, is_other_id, quoted
+from pipelines.privacy.person import Person, is_other_id
 from pipelines.store.files import sync
 
 csv.field_size_limit(sys.maxsize)
@@ -35,18 +37,9 @@ ERASED = "[erased]"  # stands in a page for what was a person's
 _LONGEST_RECORD = 1000  # lines; a quote that stays open for longer is damage
 
 
-# A record after redaction: its bytes (none if it is removed), and whether they differ from what was received.
-Redacted = tuple[bytes, bool]
-
-
-@dataclass(frozen=True)
-class Rewritten:
-    """A file as it is now, and the hash that it had."""
-
-    old_sha256: str
-    size: int
-    sha256: str
-    records: int
+# A record after redaction: its bytes (none if it is removed) and, if they differ from what was received, its fields by
+# column before (of a damaged record none).
+Redacted = tuple[bytes, dict[str, str] | None]
 
 
 def hash_of(path: Path) -> str:
@@ -56,7 +49,11 @@ def hash_of(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path for a file's new content. When it is whole it takes the file's place, mode and time."""
+    """A path for a file's new content. When it is whole it takes the file's place, mode and time.
+
+    Where the file is a link, what it points to is replaced: else that would stay as it was.
+    """
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.erasing")
     beside.unlink(missing_ok=True)
     try:
@@ -107,6 +104,15 @@ def _records(lines: Iterator[bytes], width: int, contract: Contract) -> Iterator
         yield line, fields
 
 
+def marked_columns(contract: Contract) -> frozenset[str]:
+    """Columns in which a mark takes the place of a text that is the person's, as a promo code may be.
+
+    Other rows refer to an id, and without a required value no night would load the row.
+    """
+    ids = {c.name for c in contract.columns if c.type == "VARCHAR" and (c.identifier or c.required)}
+    return frozenset(ids - person_columns(contract).keys())
+
+
 def _without(
     person: Person, contract: Contract, header: tuple[str, ...], fields: list[str], raw: bytes
 ) -> list[str] | None:
@@ -123,10 +129,16 @@ def _without(
     if "customer_id" in named and "card_id" in cells:
         named.add("card_id")
     searched = may_be_there and not contract.personal_columns  # another customer's row in the CRM is their own
-    return [
-        "" if name in named or (searched and person.text_pattern(name).search(value)) else value
-        for name, value in zip(header, fields, strict=True)
-    ]
+    marked = marked_columns(contract)
+
+    def without(name: str, value: str) -> str:
+        if name in named:
+            return ""
+        if searched and person.text_pattern(name).search(value):
+            return person.mark(value) if name in marked else ""
+        return value
+
+    return [without(name, value) for name, value in zip(header, fields, strict=True)]
 
 
 def redacted_text(path: Path, contract: Contract, person: Person) -> Iterator[Redacted]:
@@ -134,16 +146,15 @@ def redacted_text(path: Path, contract: Contract, person: Person) -> Iterator[Re
     with open_utf8(path, contract.dialect) as file:
         lines = iter(file)
         first = next(lines, b"")
-        yield first, False
+        yield first, None
         header = _header(first, contract)
         for raw, fields in _records(lines, len(header), contract):
             kept = _without(person, contract, header, fields, raw)
-            if kept is None:
-                yield b"", True
-            elif kept == fields:
-                yield raw, False
+            if kept == fields:
+                yield raw, None
             else:
-                yield _line(kept, raw, contract), True
+                cells = dict(zip(header, fields, strict=True)) if len(fields) == len(header) else {}
+                yield b"" if kept is None else _line(kept, raw, contract), cells
 
 
 def _line(fields: list[str], raw: bytes, contract: Contract) -> bytes:
@@ -173,11 +184,11 @@ def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dic
 
 
 @contextmanager
-def _writing_text(path: Path, dialect: Dialect) -> Iterator[Callable[[bytes], object]]:
-    """A function that takes UTF-8 and writes it in the dialect's encoding, packed if the file is."""
+def _writing_text(path: Path, dialect: Dialect, *, is_packed: bool) -> Iterator[Callable[[bytes], object]]:
+    """A function that takes UTF-8 and writes it in the dialect's encoding."""
     encoder = codecs.getincrementalencoder(dialect.encoding)("surrogateescape")
     with path.open("wb") as file:
-        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.name.lower().endswith(".gz.erasing") else None
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if is_packed else None
         out: Any = packed or file
         if dialect.is_utf8:
             yield out.write
@@ -198,18 +209,41 @@ def redact_extract(path: Path, contract: Contract, person: Person, keep: Callabl
     """
     if path.suffix.lower() == ".parquet":
         return _redact_parquet_extract(path, contract, person, keep)
-    changed = sum(is_changed for _, is_changed in redacted_text(path, contract, person))
+    changed = sum(before is not None for _, before in redacted_text(path, contract, person))
     if not changed or keep is None:
         return changed
     lines, last = 0, b"\n"
+    removed: list[dict[str, str]] = []
     with replacing(path) as beside:
-        with _writing_text(beside, contract.dialect) as write:
-            for raw, _ in redacted_text(path, contract, person):
+        with _writing_text(beside, contract.dialect, is_packed=path.suffix.lower() == ".gz") as write:
+            for raw, before in redacted_text(path, contract, person):
                 write(raw)
                 lines, last = lines + raw.count(b"\n"), raw[-1:] or last
+                removed += [before] if before is not None and not raw else []
         records = lines - 1 if last == b"\n" else lines
-        keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), records))
+        amount = _amount_in(removed, contract)
+        keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), records, len(removed), amount))
     return changed
+
+
+def _amount_in(removed: list[dict[str, str]], contract: Contract) -> str | None:
+    """The sum of the contract's controlAmount in removed records; None if one can't be read, as of a damaged record."""
+    name = contract.control_amount
+    if name is None or not removed:
+        return "0"
+    values = [cells.get(name, "") if cells else None for cells in removed]
+    rows = "(SELECT UNNEST(CAST($values AS VARCHAR[])) AS raw)"
+    return _sum_of(name, "raw", contract, rows, {"values": values})
+
+
+def _sum_of(name: str, raw: str, contract: Contract, rows: str, parameters: dict[str, Any]) -> str | None:
+    """The sum of a column as ingest reads it from `raw`; None if a value can't be read. Nothing counts as 0."""
+    (column,) = (column for column in contract.columns if column.name == name)
+    value = typed_value(column, raw, contract.dialect, careful=True)
+    is_lost = f"{value} IS NULL AND COALESCE(NOT {is_null(f'CAST({raw} AS VARCHAR)', contract.dialect)}, TRUE)"
+    query = f"SELECT COUNT_IF({is_lost}), COALESCE(SUM({value}), 0) FROM {rows}"
+    ((lost, total),) = duckdb.execute(query, parameters).fetchall()
+    return None if lost else f"{total}"
 
 
 # --- Parquet ---
@@ -222,12 +256,12 @@ class Redaction:
     Attributes:
         row_goes: whether a row is removed.
         value_goes: by column, quoted, whether its value is removed while the row stays.
-        replacement: what stands in a removed value's place.
+        replacements: by column, quoted, what takes a removed value's place; NULL, if nothing is said.
     """
 
     row_goes: str
     value_goes: dict[str, str]
-    replacement: str = "NULL"
+    replacements: dict[str, str] = field(default_factory=dict)
 
 
 def rows_to_redact(path: Path, redaction: Redaction) -> tuple[int, int]:
@@ -241,7 +275,7 @@ def rows_to_redact(path: Path, redaction: Redaction) -> tuple[int, int]:
 def redact_parquet(path: Path, target: Path, redaction: Redaction) -> None:
     """Write a Parquet file without what is removed to `target`."""
     values = ", ".join(
-        f"CASE WHEN {sql} THEN {redaction.replacement} ELSE {name} END AS {name}"
+        f"CASE WHEN {sql} THEN {redaction.replacements.get(name, 'NULL')} ELSE {name} END AS {name}"
         for name, sql in redaction.value_goes.items()
     )
     columns = f"* EXCLUDE (file_row_number){f' REPLACE ({values})' if values else ''}"
@@ -262,19 +296,32 @@ def _redact_parquet_extract(
     columns = {name: required for name, required in person_columns(contract).items() if name in own}
     row_goes, blank = redaction_sql(columns, lambda column: person.is_named_sql(column, quoted(own[column])))
     value_goes = {quoted(own[column]): sql for column, sql in blank.items()}
+    marked = {quoted(own[name]) for name in marked_columns(contract) if name in own}
     if not contract.personal_columns:
         kinds = zip(table.columns, map(str, table.types), strict=True)
         texts = {name: quoted(name) for name, kind in kinds if kind == "VARCHAR"}
         for name in person.columns_to_read(f"read_parquet({literal(one_file(path))})", texts, duckdb.cursor()):
             has_text = f"COALESCE({person.has_text(texts[name], is_id=is_other_id(name))}, FALSE)"
             value_goes[texts[name]] = f"{value_goes.get(texts[name], 'FALSE')} OR {has_text}"
-    redaction = Redaction(row_goes, value_goes)
+    redaction = Redaction(row_goes, value_goes, {name: person.mark_sql(name) for name in marked & value_goes.keys()})
     changed, left = rows_to_redact(path, redaction)
     if changed and keep:
+        removed, amount = _removed_from_parquet(path, own, contract, redaction.row_goes)
         with replacing(path) as beside:
             redact_parquet(path, beside, redaction)
-            keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), left))
+            keep(Rewritten(hash_of(path), beside.stat().st_size, hash_of(beside), left, removed, amount))
     return changed
+
+
+def _removed_from_parquet(path: Path, own: dict[str, str], contract: Contract, row_goes: str) -> tuple[int, str | None]:
+    """How many rows are removed, and the sum of the contract's controlAmount in them."""
+    rows = f"(FROM {_numbered(path)} WHERE {row_goes})"
+    ((removed,),) = duckdb.sql(f"SELECT COUNT(*) FROM {rows}").fetchall()
+    name = contract.control_amount
+    if name is None or name not in own:
+        return removed, "0"
+    typed = replace(contract, dialect=replace(contract.dialect, decimal_mark=".", grouping_marks=""))
+    return removed, _sum_of(name, quoted(own[name]), typed, rows, {})
 
 
 # --- pages ---

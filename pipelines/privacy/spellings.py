@@ -16,9 +16,13 @@ from itertools import permutations
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
+from pipelines.settings import NameOrder
+
+Words = tuple[str, ...]
+
 # Fewer digits (or eight that read as a date) are found in much that is no phone number: then only with a code before.
 SHORTEST_NUMBER = 8
-SHORTEST_NAME = 4  # letters of the words together
+SHORTEST_NAME = 4  # letters of the words together; privacy/erase.py says so
 
 PYTHON_WORD = r"\w"
 RE2_WORD = r"\p{L}\p{M}\p{N}_"
@@ -33,10 +37,21 @@ _GAP_MARKS = (
 _GAP = rf"(?:[{_GAP_MARKS}]|{_ENTITIES})"
 _HINTED_GAP = rb"(?:[^0-9a-z]{0,12}|&nbsp;|&#160;|&#xa0;|\\u00a0)"
 _EXIT_CODES = r"\+|00|0011|011|010|8~?10"
-_PATRONYMIC = re.compile(r".+(вич|вна|чна|vich|vna|chna|оглы|кызы|ogly|kyzy)")
-_APOSTROPHES = "'\u2019\u02bc`"
-_YO = "\u0435\u0451"
-_HYPHENS = "-\u2010\u2011"
+# Written in Latin letters, "vich" ends as many family names as patronymics.
+_PATRONYMIC = re.compile(r".+(?:ич|вна|чна|vna|chna)|.*(?:оглы|кызы|ogly|kyzy)")
+_NO_GIVEN_NAME = re.compile(
+    rf"{_PATRONYMIC.pattern}|.+vich|\w(?:\.\w)*|mr|mrs|ms|miss|dr|prof|sir|herr|frau|mme|mlle|sra?|jr"
+)
+_PARTICLE = re.compile(r"a[flv]|bin|d[aeiou]|das|dos|del|della|de[nr]|el|l[ae]|te[nr]|v[ao]n|zu[mr]?")
+# What may stand for a letter, beside its capital and its decomposed form.
+_SAME = {
+    "'": ("\u2019", "\u02bc", "`", "&#x27;", "&#39;"),
+    "-": ("\u2010", "\u2011", "\u2013", " "),
+    "\u0435": ("\u0451",),  # the Russian yo
+    "i": ("\u0131", "\u0130"),  # the Turkish i, which has its dot in capitals too, and the one that never has it
+    "\u03c3": ("\u03c2",),  # the Greek sigma, and the one that ends a word
+}
+_FOLDED = str.maketrans({other: one for one, others in _SAME.items() for other in others if len(other.strip()) == 1})
 
 
 # --- phone numbers ---
@@ -108,7 +123,8 @@ def phone_regex(phone: str, word: str) -> str:
     start = (
         rf"(?:^|[^{word}+{_GAP_MARKS}]|(?:^|[^0-9+]){_GAP}+|(?:^|[^+0-9])[0-9]+[ {_NO_BREAK}]+\(?)"
     )  # fmt: skip
-    end = rf"(?:$|[^{word}.\-]|[.\-](?:$|[^0-9])|[xX][0-9])"
+    # A spreadsheet may have made a fraction of it: 2015550005.0
+    end = rf"(?:$|[^{word}.\-]|[.\-](?:$|[^0-9])|\.0+(?:$|[^{word}.])|[xX][0-9])"
     return f"{start}({'|'.join(found)}){end}"
 
 
@@ -137,43 +153,69 @@ def phone_likes(phone: str) -> list[str]:
 # --- names ---
 
 
-def words_of(name: str) -> tuple[str, ...]:
-    """A name's words in lower case, composed (NFC), without the punctuation around them."""
-    words = unicodedata.normalize("NFC", name).lower().replace(",", " ").split()
+def words_of(name: str) -> Words:
+    """A name's words in lower case, composed (NFC), without the punctuation around them.
+
+    Of letters that may stand for one another (_SAME) there is always the same one.
+    """
+    lower = unicodedata.normalize("NFC", name).lower().replace("i\u0307", "i")  # which is the Turkish capital's
+    words = lower.translate(_FOLDED).replace(",", " ").split()
     stripped = (word.strip(".;:()\"'") for word in words)
     return tuple(word for word in stripped if any(map(str.isalpha, word)))
 
 
-def parts_of_name(name: str) -> set[tuple[str, ...]]:
-    """The sets of words of a name that stand for the person: all of them, and two without the middle name.
+def family_and_given(name: str, order: NameOrder) -> tuple[Words, Words]:
+    """The words of the family name in a full name, and the others.
 
-    A first name and a patronymic are how one is addressed, and common to many.
+    By the rule of lists, which the contract of crm_customers says. But a patronymic follows the first name: at the end
+    it says that the family name stands first, and before the last word that it stands last.
     """
+    before, after = map(words_of, name.partition(",")[::2])
+    if before and after:
+        return before, after
     words = words_of(name)
-    found = {words} if len(words) > 1 else set()
-    for pair in ((words[0], other) for other in words[1:]):
-        if not any(map(_PATRONYMIC.fullmatch, pair)):
-            found.add(pair)
+    if len(words) < 2:
+        return (), words
+    is_first = order == "last_first"
+    if len(words) > 2 and any(map(_PATRONYMIC.fullmatch, (words[1], words[-1]))):
+        is_first = not _PATRONYMIC.fullmatch(words[1])
+    return (words[:1], words[1:]) if is_first else (words[-1:], words[:-1])
+
+
+def parts_of_name(family: Words, given: Words) -> set[Words]:
+    """The sets of words of a name that stand for the person: all of them, and the family name with one given name.
+
+    Given names alone are common to many, and so is a family name with a patronymic, an initial, a title or a particle.
+    """
+    if not family or not given:
+        return set()
+    alone = [
+        word
+        for n, word in enumerate(given)
+        if not (_NO_GIVEN_NAME.fullmatch(word) or (n and _PARTICLE.fullmatch(word)))
+    ]
+    found = {family + given}
+    if not all(map(_PARTICLE.fullmatch, family)):  # as in "van Lee Ann", read as the last name first
+        found |= {(*family, word) for word in alone}
+    if len(family) > 1 and len(given) > 1:  # of so many words not every order is looked for
+        found.add(given + family)
     return {part for part in found if len("".join(part)) >= SHORTEST_NAME}
 
 
-def _orders(words: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _orders(words: Words) -> list[Words]:
     if len(words) <= 3:
         return sorted(set(permutations(words)))
     return sorted({words, (*words[1:], words[0]), (words[-1], *words[:-1])})
 
 
 def _letter(letter: str) -> set[str]:
-    """What may stand for a letter: composed or decomposed, and the Russian yo without its dots."""
-    if letter in _APOSTROPHES:
-        return {*_APOSTROPHES, "&#x27;", "&#39;"}
-    if letter in _HYPHENS:
-        return set(_HYPHENS)
-    same = {letter} | (set(_YO) if letter in _YO else set())
-    return same | {unicodedata.normalize("NFD", one) for one in same}
+    """What may stand for a letter of a name, composed or decomposed."""
+    one = letter.translate(_FOLDED)
+    same = {one, *_SAME.get(one, ())}
+    return same | {unicodedata.normalize("NFD", letter) for letter in same}
 
 
-def name_regex(words: tuple[str, ...], word: str) -> str:
+def name_regex(words: Words, word: str) -> str:
     """A name's words in any order, with blanks or punctuation between them, composed or decomposed."""
     gap = rf"(?:[^{word}\r\n]|_|{_ENTITIES}){{1,4}}"
     written = {
@@ -182,7 +224,7 @@ def name_regex(words: tuple[str, ...], word: str) -> str:
     return "|".join(gap.join(written[part] for part in order) for order in _orders(words))
 
 
-def name_hint(words: tuple[str, ...], encodings: Iterable[str]) -> list[bytes]:
+def name_hint(words: Words, encodings: Iterable[str]) -> list[bytes]:
     """Bytes, ASCII in lower case, one of which every spelling of a name has, in one of these encodings.
 
     Each begins with a letter, not with a choice, by which `re` finds places ten times as fast.

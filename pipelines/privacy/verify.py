@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import lzma
+import os
 import re
 import zipfile
 import zlib
@@ -23,9 +24,9 @@ import duckdb
 
 from pipelines.campaigns.targets import export_target, target_names
 from pipelines.contracts import sources
-from pipelines.engines.sql import literal, one_file
+from pipelines.engines.sql import literal, one_file, quoted
 from pipelines.intake.extract import contract_names
-from pipelines.privacy.person import Person, is_other_id, quoted
+from pipelines.privacy.person import Person, is_other_id
 from pipelines.settings import Settings
 
 _BLOCK = 1 << 24
@@ -34,6 +35,7 @@ _BLOCK = 1 << 24
 _OVERLAP = 1 << 12
 _AROUND = 200  # bytes; a name or number is no longer, and what stands around it counts
 _NUMBERS = ("BIGINT", "UBIGINT", "HUGEINT", "INTEGER", "UINTEGER", "DOUBLE", "DECIMAL")
+_NO_FILE = "can't be searched: neither a file nor a folder (a pipe, a device, or a link to nothing); remove it"
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -56,14 +58,28 @@ def verify_erasure(settings: Settings, person: Person, left_out: tuple[Path, ...
     Returns:
         How many files were searched, and what was found.
     """
-    paths = {
+    delivered = set(_entries(settings.landing_dir, follow_links=True))
+    entries = {
         path
-        for root in (settings.home, settings.landing_dir)
-        for path in root.rglob("*")
-        if path.is_file() and not any(path.is_relative_to(folder) for folder in left_out)
+        for path in delivered.union(_entries(settings.home))
+        if not any(path.is_relative_to(folder) for folder in left_out)
     }
-    finds = [Find(path, what) for path in sorted(paths) for what in dict.fromkeys(_found_in(path, person))]
-    return len(paths), finds
+    paths = [path for path in sorted(entries) if path.is_file()]
+    finds = [Find(path, what) for path in paths for what in dict.fromkeys(_found_in(path, person))]
+    odd = [path for path in sorted(entries & delivered) if not path.is_file()]
+    return len(paths), [*finds, *(Find(path, _NO_FILE) for path in odd)]
+
+
+def _entries(root: Path, *, follow_links: bool = False) -> Iterator[Path]:
+    """All in a folder and the folders within, but for those folders; no folder twice, wherever links lead."""
+    seen = set()
+    for folder, inside, names in os.walk(root, followlinks=follow_links):
+        real = os.path.realpath(folder)
+        if real in seen:
+            inside.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in names)
 
 
 def _found_in(path: Path, person: Person) -> Iterator[str]:

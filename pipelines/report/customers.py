@@ -180,7 +180,7 @@ def clv(warehouse: Warehouse) -> Section:
         f"{warehouse.money(base['clv'])} are expected of {counted(base['valued'], 'customer')} in the next"
         f" {number(base['days'])} days, counted on {name_of(base['basis'], 30)}."
     )
-    section = Section(takeaways=[words, *_total_words(warehouse)], tables=[tiers])
+    section = Section(takeaways=[words, *_total_words(warehouse), *_spend_words(warehouse)], tables=[tiers])
     if base["clv"] > 0:
         points = warehouse.rows(_CONCENTRATION)
         if base["valued"] >= 10:
@@ -225,6 +225,14 @@ def _total_words(warehouse: Warehouse) -> list[str]:
             " The forecast above may be as far off."
         )
     return words
+
+
+def _spend_words(warehouse: Warehouse) -> list[str]:
+    """Why spend is not forecast by the usual model, and why CLV has no interval."""
+    notes = warehouse.rows(
+        "SELECT note FROM model_quality WHERE model = 'clv' AND metric = 'spend_model' AND note <> 'gamma-gamma'"
+    )
+    return [f"Spend on a day is not forecast by the usual model (Gamma-Gamma): {row['note']}." for row in notes]
 
 
 def _held_by(points: Sequence[Row], share: float) -> tuple[float, float]:

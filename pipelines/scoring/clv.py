@@ -16,7 +16,7 @@ from models.clv.challenge import compare_with_champion, difference_metric
 from models.clv.drift import DRIFT_COLUMNS, drift_columns
 from models.clv.fit import ClvFit, fit_clv
 from models.clv.holdout import HoldoutPeriod
-from models.clv.parameters import ClvParameters, Method, SpendParameters
+from models.clv.parameters import ClvParameters, Method, Spend, spend_from_json
 from models.clv.score import score_clv, tier_bounds
 from models.clv.spend import SpendFit, fit_spend
 from models.clv.total import TotalForecast, forecast_total
@@ -117,12 +117,12 @@ def _target(settings: Settings) -> str:
     return json.dumps(values_of(settings, _TARGET_SET_BY))
 
 
-def _parameters(model: _Components) -> tuple[ClvParameters | None, SpendParameters | None, float | None]:
+def _parameters(model: _Components) -> tuple[ClvParameters | None, Spend | None, float | None]:
     """Of buying, of spend, and the margin rate."""
     text = {name: row["parameters"] for name, row in model.items()}
     return (
         ClvParameters.from_json(text["buying"]) if "buying" in text else None,
-        SpendParameters.from_json(text["spend"]) if "spend" in text else None,
+        spend_from_json(text["spend"]) if "spend" in text else None,
         float(text["margin_rate"]) if "margin_rate" in text else None,
     )
 
@@ -164,7 +164,7 @@ def _margin_rate(engine: DuckDBEngine) -> tuple[float | None, float]:
 
 
 def _compared(
-    challenger: ClvParameters | SpendParameters,
+    challenger: ClvParameters | Spend,
     champion: Mapping[str, Any] | None,
     outcomes: _Outcomes,
     night: Night,
@@ -177,7 +177,8 @@ def _compared(
         reason = f"the earlier one was fitted by other settings ({', '.join(_TARGET_SET_BY)})"
         return no_comparison(difference_metric(challenger), reason)
     days = max((night.run_date - champion["trained_through"]).days, COMPARED_DAYS)
-    last = type(challenger).from_json(champion["parameters"])
+    read = ClvParameters.from_json if isinstance(challenger, ClvParameters) else spend_from_json
+    last: ClvParameters | Spend = read(champion["parameters"])
     return compare_with_champion(challenger, last, outcomes(days), days, SEED)
 
 

@@ -60,7 +60,8 @@ def _materialise_evidence(engine: DuckDBEngine) -> None:
     # Lower case is made here, for no two engines agree on it.
     engine.register(
         "lower_name",
-        "SELECT customer_id, LOWER(name) AS name FROM crm_customers_personal "
+        "SELECT customer_id, LOWER(CONCAT_WS(' ', CASE WHEN COALESCE(first_name, last_name) IS NULL THEN name END, "
+        "first_name, middle_name, last_name)) AS name FROM crm_customers_personal "
         "WHERE customer_id IN (SELECT customer_id FROM shared_evidence)",
     )
     engine.materialise("account_profile", query("identity/account_profile"))

@@ -1,4 +1,4 @@
-"""Incremental tables: by receipt or by customer, computed again only for those that a night touches."""
+"""Incremental tables: by receipt, by customer or by day, computed again only for those that a night touches."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,10 +18,12 @@ from pipelines.tables.write import write_table
 
 # What tells whose a receipt is. If it changes, the receipts or customers concerned are touched, and no others.
 WHOSE = frozenset({"customer_identity", "loyalty_cards"})
+# Tables that sum up the customer's rows of another incremental table, so that only its rows can touch them.
+_SUMMED = {"customer_totals": "customer_day", "web_visitor": "web_visit"}
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
-    """A table by receipt or by customer, computed for those that tonight touches; the others stay as they were.
+    """A table by receipt, by customer or by day, computed for those that tonight touches; the others stay as they were.
 
     It is computed for all if the last manifest rests on other versions of the earlier nights, if what else it is made
     from has changed (its SQL, reference data, a setting).
@@ -43,8 +45,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
 
     before = previous.lineage(table.name).state
     earlier = compacted(earlier, contract_of(table.name), engine)
-    touched = _touched_receipts if key == "receipt_id" else _touched_customers
-    engine.materialise("touched", touched(table, previous, inputs, night, engine))
+    engine.materialise("touched", _TOUCHED[key](table, previous, inputs, night, engine))
     times_read = _times_read(table)
     for name, state in inputs.items():
         contract = contract_of(name)
@@ -175,8 +176,9 @@ def _touched_customers(
     table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
 ) -> str:
     """SQL of the persons whose receipts or joined accounts changed tonight, and of all their accounts."""
-    if table.name == "customer_totals":  # it is made of tables by person
-        return f"SELECT DISTINCT customer_id FROM ({_changed_customers(inputs['customer_day'], night, engine)})"
+    if table.name in _SUMMED:
+        changed = _changed_customers(inputs[_SUMMED[table.name]], night, engine)
+        return f"SELECT DISTINCT customer_id FROM ({changed})"
     identity = contract_of("customer_identity")
     new, old = (
         f"SELECT source_customer_id, customer_id FROM ({engine.select_of(state, identity)})"
@@ -218,3 +220,31 @@ def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
             f"SEMI JOIN {engine.scan_files(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
         )
     return " UNION ALL ".join(selects)
+
+
+def _touched_days(table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine) -> str:
+    """SQL of the days of events that tonight brought or replaced, and of those that waited for their day.
+
+    The events of all other days stay unread, so that a night costs the same after years of nights.
+    """
+    key = INCREMENTAL[table.name]
+    ((name, state),) = inputs.items()
+    contract = contract_of(name)
+    index = [column for column in contract.columns if column.name in {key, "landing_date", *state.key}]
+    selects = [
+        f"SELECT {key} FROM ({engine.select_of(state, contract)}) AS waiting "
+        f"WHERE {key} > DATE '{previous.run_date}' AND {key} <= DATE '{night.run_date}'"
+    ]
+    if own := _filled(state.written_by(night.run_date)):
+        selects.append(f"SELECT {key} FROM ({engine.select_files(own, index)}) AS own")
+    if gone := tuple(file for file in state.superseded if file.night == night.run_date):
+        row = ("landing_date", *state.key)
+        replaced = engine.select_files(gone, [column for column in index if column.name in row])
+        before = engine.select_files(sorted(state.written_before(night.run_date), key=lambda file: file.path), index)
+        same = " AND ".join(f"gone.{identifier(name)} = old.{identifier(name)}" for name in row)
+        selects.append(f"SELECT {key} FROM ({before}) AS old SEMI JOIN ({replaced}) AS gone ON {same}")
+    return f"SELECT DISTINCT {key} FROM ({' UNION ALL '.join(selects)})"
+
+
+# What finds the touched ones, by the column that they are known by.
+_TOUCHED = {"receipt_id": _touched_receipts, "customer_id": _touched_customers, "occurred_date": _touched_days}

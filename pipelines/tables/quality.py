@@ -18,13 +18,15 @@ def data_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> di
     """Grain: source. Rows of tonight's extract; read = loaded + rejected + duplicate."""
     rows = []
     for name in sources():
-        info = night.table(name).info
+        state = night.table(name)
+        info, lineage = state.info, state.lineage
         rows.append(
             {
                 "source": name,
                 **info["counts"],
                 "rows_superseded": info["rows_superseded"],
                 "is_present": info["is_present"],
+                "has_come": lineage is not None and lineage.state is not None,
             }
         )
     return {"data_quality": pa.Table.from_pylist(rows)}

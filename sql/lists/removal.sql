@@ -65,6 +65,7 @@ SELECT
     push_token,
     messenger_id,
     CAST(NULL AS VARCHAR) AS first_name,
-    CAST(NULL AS VARCHAR) AS last_name
+    CAST(NULL AS VARCHAR) AS last_name,
+    CAST(NULL AS VARCHAR) AS middle_name
 FROM removed
 WHERE COALESCE(customer_id, email, phone, push_token, messenger_id) IS NOT NULL

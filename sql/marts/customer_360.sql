@@ -1,5 +1,21 @@
--- All that is known of each customer, without personal data: profile, consents, purchases, points, scores.
+-- All that is known of each customer, without personal data: profile, consents, purchases, points, visits, scores.
 -- Grain: customer, in the CRM or only seen on receipts.
+WITH came AS (  -- of what never came, nobody has a count: 0 would say that it did
+    SELECT
+        COUNT(CASE WHEN source = 'web_events' AND has_come THEN 1 END) > 0 AS has_web_events,
+        COUNT(CASE WHEN source = 'support_tickets' AND has_come THEN 1 END) > 0 AS has_support_tickets
+    FROM data_quality
+),
+
+open_ticket AS (
+    SELECT
+        customer_id,
+        COUNT(*) AS ticket_count
+    FROM support_ticket
+    WHERE is_open
+    GROUP BY customer_id
+)
+
 SELECT
     customer.customer_id,
     customer.registered_at,
@@ -47,6 +63,16 @@ SELECT
     customer_points.points_balance,
     customer_points.points_earned,
     customer_points.points_spent,
+    customer_store.home_store_id,
+    customer_store.home_store_name,
+    customer_store.home_region,
+    customer_web.last_visit_date,
+    CASE WHEN came.has_web_events THEN COALESCE(customer_web.view_count, 0) END AS web_view_count,
+    CASE WHEN came.has_support_tickets THEN COALESCE(open_ticket.ticket_count, 0) END AS open_ticket_count,
+    customer_survey.last_nps,
+    customer_survey.last_nps_date,
+    customer_survey.last_csi,
+    customer_survey.last_csi_date,
     customer_rfm.recency_score,
     customer_rfm.frequency_score,
     customer_rfm.monetary_score,
@@ -67,10 +93,15 @@ SELECT
     customer_channel.best_channel
 FROM customer
 CROSS JOIN night
+CROSS JOIN came
 LEFT JOIN customer_age AS age ON customer.customer_id = age.customer_id
 LEFT JOIN customer_totals AS totals ON customer.customer_id = totals.customer_id
 LEFT JOIN customer_purchase_pattern AS pattern ON customer.customer_id = pattern.customer_id
 LEFT JOIN customer_points ON customer.customer_id = customer_points.customer_id
+LEFT JOIN customer_store ON customer.customer_id = customer_store.customer_id
+LEFT JOIN customer_web ON customer.customer_id = customer_web.customer_id
+LEFT JOIN open_ticket ON customer.customer_id = open_ticket.customer_id
+LEFT JOIN customer_survey ON customer.customer_id = customer_survey.customer_id
 LEFT JOIN customer_rfm ON customer.customer_id = customer_rfm.customer_id
 LEFT JOIN customer_clv ON customer.customer_id = customer_clv.customer_id
 LEFT JOIN customer_churn ON customer.customer_id = customer_churn.customer_id

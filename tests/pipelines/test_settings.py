@@ -60,6 +60,13 @@ def test_names_are_known_in_any_case_and_comments_and_quotes_may_be_there(home, 
         assert (settings.currency, settings.timezone, settings.threads) == ("EUR", "Europe/Berlin", 3)
 
 
+def test_names_have_one_of_two_orders(home):
+    assert settings_of(home, "").name_order == "first_last"
+    assert settings_of(home, "LOYALTY_NAME_ORDER=last_first").name_order == "last_first"
+    with pytest.raises(ValidationError, match=r"name_order\n.*should be 'first_last' or 'last_first'"):
+        settings_of(home, "LOYALTY_NAME_ORDER=surname_first")
+
+
 @pytest.mark.parametrize("name", ["LANDING", "CONTRACTS", "CAMPAIGNS"])
 def test_an_empty_path_is_refused(home, name):
     with pytest.raises(ValidationError, match=f"{name.lower()}\n.*is empty"):

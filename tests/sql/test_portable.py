@@ -1,5 +1,6 @@
 """What SQL may not use: what DuckDB and Spark do differently, and what is not the same from run to run."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,8 @@ FORBIDDEN = {
     exp.Pivot: "not on Spark",
     exp.Limit: "depends on the order of rows",
 }
+# A column as it is. However many a wide table has, they add nothing to understand.
+PLAIN_COLUMN = re.compile(r"\s+\w+\.\w+,?")
 FORBIDDEN_NAMES = {"hash": "changes between versions; use md5 or sha256", "now": "tonight is night.run_date"}
 
 
@@ -70,7 +73,8 @@ def problems(sql: str) -> Iterator[str]:
 def test_sql_is_portable_and_the_same_from_run_to_run(path: Path) -> None:
     sql = path.read_text(encoding="utf-8")
     assert list(problems(sql)) == []
-    assert len(sql.splitlines()) <= 80, "over 80 lines: two tables in one?"
+    lines = [line for line in sql.splitlines() if not PLAIN_COLUMN.fullmatch(line)]
+    assert len(lines) <= 80, "over 80 lines besides plain columns: two tables in one?"
     assert sql.startswith("-- "), "the header says what, and the grain"
 
 

@@ -17,4 +17,6 @@ def cdnow() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def cdnow_spend() -> pd.DataFrame:
-    return load_cdnow_summary_data_with_monetary_value().rename(columns={"monetary_value": "mean_repeat_value"})
+    """With days as if each customer's were alike: the data have only their mean."""
+    data = load_cdnow_summary_data_with_monetary_value().rename(columns={"monetary_value": "mean_repeat_value"})
+    return data.assign(squared_value=data["frequency"] * data["mean_repeat_value"] ** 2)

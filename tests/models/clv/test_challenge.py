@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance
 
 from models.clv.challenge import compare_with_champion, difference_metric, purchase_deviance, spend_deviance
-from models.clv.parameters import ClvParameters, SpendParameters
+from models.clv.parameters import ClvParameters, SpendMoments, SpendParameters
 from models.clv.score import expected_spend, score_clv
 from models.evaluation.challenge import no_comparison
 
@@ -122,6 +122,17 @@ def test_another_model_of_buying_is_held_against_the_last_one(customers):
     other = ClvParameters("pareto/nbd", r=0.9, alpha=30.0, a=0.01, b=9_000.0)  # nobody ever leaves
     assert compare_with_champion(other, BUYING, customers, WINDOW, seed=1).is_refused
     assert not compare_with_champion(BUYING, other, customers, WINDOW, seed=1).is_refused
+
+
+def test_where_all_spend_the_same_that_spend_takes_the_place_of_gamma_gamma_until_prices_rise(customers):
+    constant = SpendMoments(12.0, 0.0, 0.0, "")
+    same = customers.assign(repeat_revenue=12.0 * customers["frequency"], spend=12.0 * customers["purchase_days"])
+    assert spend_deviance(constant, same).tolist() == pytest.approx([0.0] * int((same["purchase_days"] > 0).sum()))
+    assert not compare_with_champion(constant, SPEND, same, WINDOW, seed=1).is_refused
+    assert compare_with_champion(SPEND, constant, same, WINDOW, seed=1).is_refused
+    risen = same.assign(spend=15.0 * same["purchase_days"])
+    between = SpendMoments(12.5, 0.01, 0.0, "")
+    assert not compare_with_champion(between, constant, risen, WINDOW, seed=1).is_refused
 
 
 @settings(max_examples=5, deadline=None)

@@ -34,7 +34,9 @@ def test_grouped_and_ungrouped_rows_give_the_same_fit(cdnow, cdnow_spend):
     assert len(grouped) < len(cdnow)
     assert fit_clv(grouped.sample(frac=1, random_state=1)) == fit_clv(cdnow)
     keys = ["frequency", "mean_repeat_value"]
-    grouped = cdnow_spend.groupby(keys).size().rename("customer_count").reset_index()
+    grouped = (
+        cdnow_spend.assign(customer_count=1).groupby(keys, as_index=False)[["customer_count", "squared_value"]].sum()
+    )
     assert fit_spend(grouped.sample(frac=1, random_state=1)) == fit_spend(cdnow_spend)
 
 
@@ -87,7 +89,8 @@ def test_last_good_parameters_step_in():
     assert (fit.method, fit.parameters, fit.converged) == ("last_good", BUYING, False)
     assert fit.note.startswith("parameters of an earlier night, because only 5 customers")
     assert fit.log_likelihood < 0
-    spend = fit_spend(pd.DataFrame({"frequency": [1], "mean_repeat_value": [9.0]}), last_good=SPEND)
+    one = pd.DataFrame({"frequency": [1], "mean_repeat_value": [9.0], "squared_value": [81.0]})
+    spend = fit_spend(one, last_good=SPEND)
     assert (spend.method, spend.parameters) == ("last_good", SPEND)
 
 

@@ -95,7 +95,17 @@ def test_a_list_holds_only_the_addresses_of_its_channel(shop: CampaignShop) -> N
         "messenger_id": None,
         "first_name": "Ann",
         "last_name": "Lee",
+        "middle_name": "Mary",
     }
+
+
+def test_names_are_parted_in_the_order_of_the_setting(shop: CampaignShop) -> None:
+    shop.customer("a", "lapsing", name="Иванова Анна Петровна")
+    shop.customer("b", "lapsing", name="Lee, Ann", middle_name="Mary")
+    last_first = SETTINGS.model_copy(update={"name_order": "last_first"})
+    lists = shop.lists(campaigns_of(campaign()), settings=last_first)
+    names = [(row["first_name"], row["middle_name"], row["last_name"]) for row in lists.listed.to_pylist()]
+    assert names == [("Анна", "Петровна", "Иванова"), ("Ann", "Mary", "Lee")]
 
 
 def test_two_customers_with_one_address_get_one_message(shop: CampaignShop) -> None:
@@ -162,8 +172,8 @@ def ten_thousand(shop: CampaignShop) -> None:
     shop.con.execute("""
         INSERT INTO customer SELECT i::VARCHAR, FALSE, TRUE, TRUE, TRUE, TRUE, TRUE, TRUE, NULL
             FROM range(10000) AS t (i);
-        INSERT INTO extract
-        SELECT i::VARCHAR, NULL, NULL, NULL, i::VARCHAR, NULL FROM range(10000) AS t (i);
+        INSERT INTO extract BY NAME SELECT i::VARCHAR AS customer_id, i::VARCHAR AS push_token
+            FROM range(10000) AS t (i);
         INSERT INTO customer_segment SELECT i::VARCHAR, 'lapsing' FROM range(10000) AS t (i)""")
 
 

@@ -122,7 +122,9 @@ def register(shop: CampaignShop, found: dict[str, Customer]) -> None:
     columns = zip(*rows, strict=True)
     shop.con.register("known", pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names))
     shop.con.execute(f"INSERT INTO customer SELECT customer_id, is_deleted, {', '.join(consents)}, NULL FROM known")
-    shop.con.execute(f"INSERT INTO extract SELECT customer_id, 'Ann Lee', {', '.join(ADDRESSES)} FROM known")
+    shop.con.execute(
+        f"INSERT INTO extract BY NAME SELECT customer_id, 'Ann Lee' AS name, {', '.join(ADDRESSES)} FROM known"
+    )
     belongs = [(c.customer_id, segment) for c in found.values() for segment in sorted(c.segments)]
     if belongs:
         shop.con.executemany("INSERT INTO customer_segment VALUES (?, ?)", belongs)

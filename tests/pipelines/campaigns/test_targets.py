@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from campaign_shop import CampaignShop, campaign_on, sha
 
 from pipelines.campaigns import targets
@@ -144,6 +145,25 @@ def test_a_contract_with_an_unknown_source_is_refused(tmp_path: Path, monkeypatc
         export_target("fax")
 
 
+def test_a_header_may_have_quotes_and_is_written_as_the_contract_has_it(
+    shop: CampaignShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = ['Phone "mobile"', 'x", 1 AS "c.', "O'Brien's; -- $campaign"]
+    contract = yaml.safe_load((targets.CONTRACTS / "exports" / "sms.yaml").read_text())
+    properties = contract["schema"][0]["properties"]
+    properties[0]["name"] = headers[0]
+    properties += [
+        {"name": header, "customProperties": [{"property": "source", "value": source}]}
+        for header, source in zip(headers[1:], ("customer_id", "first_name"), strict=True)
+    ]
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "quoting.yaml").write_text(yaml.safe_dump(contract))
+    monkeypatch.setattr(targets, "CONTRACTS", tmp_path)
+    shop.customers(BOB)
+    shop.write(campaign_on("sms", "quoting"))
+    assert list(csv.reader(shop.text("win_back/sms.csv").splitlines())) == [headers, ["+442079460958", "b", "Bob"]]
+
+
 # --- protection ---
 
 
@@ -172,6 +192,15 @@ def test_names_are_protected_too(shop: CampaignShop) -> None:
     shop.customers(("a", "=cmd() -x", "a@example.org", None, None, None))
     shop.write(campaign_on("email", "mautic"))
     assert shop.text("win_back/email.csv").splitlines()[1] == "a@example.org,'=cmd(),'-x,0"
+
+
+def test_the_middle_name_is_a_merge_field_and_is_protected_too(shop: CampaignShop) -> None:
+    shop.customer("a", "lapsing", name="Иванова Анна", first_name="Анна", middle_name="=Петровна", last_name="Иванова")
+    shop.write(campaign_on("email", "mautic", {"patronymic": "middle_name"}))
+    assert shop.text("win_back/email.csv").splitlines() == [
+        "email,firstname,lastname,doNotEmail,patronymic",
+        "a@example.org,Анна,Иванова,0,'=Петровна",
+    ]
 
 
 # --- removals ---

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.sql import identifier, literal, one_file, qualified
+from pipelines.engines.sql import identifier, literal, one_file, qualified, quoted
 
 
 @pytest.mark.parametrize("name", ["customer_id", "a1", "_hidden", "select"])
@@ -24,6 +24,11 @@ def test_a_name_may_have_a_schema_of_which_both_are_quoted():
     assert qualified("customer_rfm") == '"customer_rfm"'
     with pytest.raises(ValueError, match="is not a plain SQL name"):
         qualified("history.x; DROP TABLE y")
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
+def test_any_text_is_itself_as_the_name_of_a_column(text):
+    assert duckdb.sql(f"SELECT 1 AS {quoted(text)}").columns == [text]
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))

@@ -5,7 +5,7 @@ from pipelines.ops.check_campaigns import problems
 GOOD = """
 campaigns:
 - {id: hello, name: Hello, segment: champions, priority: 1, window_days: 30, control_share: 0, channels: [
-    {channel: email, target: mautic}]}
+    {channel: email, target: mautic, fields: {patronymic: middle_name}}]}
 """
 
 

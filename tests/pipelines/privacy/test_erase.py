@@ -1,6 +1,7 @@
 """Erasure: who goes, what a broken-off erasure leaves, and when none may begin."""
 
 import fcntl
+from datetime import date
 
 import pytest
 from two_people import ANN, BOB, CRM, DAYS, RECEIPTS, contents, landing, run_day, warehouse
@@ -43,6 +44,16 @@ def test_an_extract_that_brings_them_again_is_left_out_and_counted(shop):
     again = erase("12", shop.settings, discard_open=True)  # the extract itself has to be cleaned once more
     assert again.found == ()
     assert landing(shop, DAYS[2], "crm_customers.csv") == [CRM.strip(), BOB.strip()]
+
+
+def test_tickets_and_answers_go_and_web_events_stay_without_the_customer(shop):
+    erase("12", shop.settings)
+    assert warehouse(shop, "SELECT ticket_id FROM support_ticket") == [("t1",)]
+    assert warehouse(shop, "SELECT response_id, customer_id FROM survey_response") == [("s2", "2")]
+    events = [("w1", None), ("w2", "2"), ("w3", None)]
+    assert warehouse(shop, "SELECT event_id, customer_id FROM web_event ORDER BY ALL") == events
+    of_bob = warehouse(shop, "SELECT last_visit_date, web_view_count, open_ticket_count, last_csi FROM customer_360")
+    assert of_bob == [(date(2017, 11, 1), 0, 1, 1)]
 
 
 @pytest.mark.parametrize("step", ["add_erased", "rewrite_lake", "rebuild_warehouses", "write_record"])

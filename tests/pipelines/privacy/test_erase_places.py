@@ -1,12 +1,17 @@
 """What ingest may read and what a night writes is without the person after an erasure, or named as a find."""
 
-from two_people import CRM, RECEIPTS
+import pytest
+from two_people import CRM, RECEIPTS, TICKETS
 
 from pipelines.privacy.erase import erase, summary
 
 DAY = "2017-12-01"
-TICKETS = "ticket_id,customer_id,opened_at,topic\n"
 LEE = "12,2017-01-01,Lee Ann Marie,ann@example.org,+12015550005,,true,,\n"
+
+
+@pytest.fixture(autouse=True)
+def last_first(monkeypatch):
+    monkeypatch.setenv("LOYALTY_NAME_ORDER", "last_first")
 
 
 def test_parts_pages_and_other_customers_texts_are_cleaned_and_the_rest_is_named(retailer):

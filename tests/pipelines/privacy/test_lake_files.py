@@ -28,12 +28,32 @@ def test_a_night_run_again_reads_nothing_anew_and_comes_out_the_same(shop):
     assert warehouse(shop, "SELECT * FROM data_quality ORDER BY ALL") == rows[1]
 
 
+def _without_parts_of_names(shop) -> None:
+    """Let the lake's files be as before the CRM gave first_name, last_name and middle_name."""
+    for path in Lake(shop.home).table_files():
+        if path.parent.name == "crm_customers_personal":
+            pq.write_table(pq.read_table(path).drop_columns(["first_name", "last_name", "middle_name"]), path)
+
+
 def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path, monkeypatch):
-    erase("12", shop.settings)
+    """Also where the lake's files are of a version without the parts of names."""
+    _without_parts_of_names(shop)
+    outcome = erase("12", shop.settings)
+    assert (outcome.found, outcome.removals is not None) == ((), True)
     shop.deliver(DAYS[2], receipts=RECEIPTS + "r5,2,2017-12-03,4,\n")
     run_day(DAYS[2])
     query = "SELECT * EXCLUDE (run_date) FROM {} ORDER BY ALL"
-    names = ("customer_360", "order_fact", "kpi_daily", "customer_rfm", "customer_segment", "contact")
+    assert (shop.home / "exports" / DAYS[2] / "hello" / "email.csv").read_text() == "email,id\nbob@example.org,2\n"
+    names = (
+        "promo_performance",
+        "customer_360",
+        "order_fact",
+        "kpi_daily",
+        "customer_rfm",
+        "customer_segment",
+        "contact",
+    )
+    names += ("customer_coverage", "support_ticket", "survey_response", "web_event")
     found = {name: warehouse(shop, query.format(name)) for name in names}
     other = Retailer(tmp_path / "other")
     (other.home).mkdir()

@@ -1,10 +1,12 @@
 """Extracts without a person: text, packed and Parquet; the rest as it was received."""
 
 import gzip
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from two_people import BOB, CRM, DAYS, RECEIPTS, landing
+import pytest
+from two_people import BOB, CRM, DAYS, OLD_ANN, RECEIPTS, landing, warehouse
 
 from pipelines.privacy.erase import erase
 
@@ -23,6 +25,50 @@ def test_receipts_stay_without_their_customer_and_everything_else_as_it_was_rece
 def test_a_name_in_another_customers_text_is_blanked(shop):
     erase("12", shop.settings)
     assert landing(shop, DAYS[0], "support_tickets.csv")[1:] == ["t1,2,2017-11-01,"]
+
+
+def test_a_promo_code_that_is_their_phone_or_email_becomes_a_mark_that_still_joins(shop):
+    performance = "SELECT kind, redemptions, revenue FROM promo_performance ORDER BY ALL"
+    before = warehouse(shop, performance)
+    assert before == [("percent", 1, 5), ("percent", 1, 8), ("points", 1, 7.5), (None, 1, 8)]
+    assert erase("12", shop.settings).found == ()
+    _, *codes = (line.split(",")[0] for line in landing(shop, DAYS[0], "promo_codes.csv"))
+    _, *used = (line.split(",")[0] for line in landing(shop, DAYS[0], "promo_redemptions.csv"))
+    assert [re.sub("[0-9a-f]{12}$", "x", code) for code in used] == ["erased-x", "erased-x", "erased-x", "TEA"]
+    assert (used[:2], len(set(used))) == (codes[:2], 4)
+    assert warehouse(shop, performance) == before
+    found = warehouse(shop, "SELECT promo_code FROM promo_performance")
+    assert {code for (code,) in found} == {*codes, *used}
+
+
+@pytest.mark.parametrize("number", [2015550177, 2015550177.0])
+def test_a_promo_code_that_is_their_phone_as_a_number_is_named(retailer, number):
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table({"promo_code": [number, 1], "receipt_id": ["r1", "r2"]}), buffer)
+    retailer.deliver(DAYS[0], crm_customers=CRM + OLD_ANN, promo_redemptions__parquet=buffer.getvalue().to_pybytes())
+    outcome = erase("11", retailer.settings)
+    assert [(find.path.name, find.what) for find in outcome.found] == [
+        ("promo_redemptions.parquet", "in column promo_code")
+    ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["2015550177", "2015550177.0", '"=""2015550177"""', "'2015550177", "+1 (201) 555-0177", "12015550177",
+     "201\u00a0555\u00a00177", " ann@OLD.example.org", "ann%40old.example.org"],
+)  # fmt: skip
+def test_a_promo_code_is_cleaned_in_any_spelling(retailer, code):
+    retailer.deliver(
+        DAYS[0],
+        crm_customers=CRM + OLD_ANN + BOB,
+        promo_redemptions=f"promo_code,receipt_id\n{code},r1\nother,r2\n",
+        receipts=f"receipt_id,customer_id,issued_at,total_amount,promo_code\nr1,2,2017-12-01,5,{code}\n",
+    )
+    assert erase("11", retailer.settings).found == ()
+    _, mark, other = landing(retailer, DAYS[0], "promo_redemptions.csv")
+    assert re.fullmatch("erased-[0-9a-f]{12},r1", mark)
+    assert other == "other,r2"
+    assert landing(retailer, DAYS[0], "receipts.csv")[1] == "r1,2,2017-12-01,5,"
 
 
 def test_packed_and_parquet_extracts_are_cleaned_too(retailer):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
 
 from pipelines.privacy.person import Person
-from pipelines.privacy.spellings import is_long_number, parts_of_name
+from pipelines.privacy.spellings import family_and_given, is_long_number, parts_of_name
+from pipelines.settings import NameOrder
 
 
 def found(person: Person, text: str) -> bool:
@@ -111,8 +112,8 @@ def test_a_short_number_or_one_like_a_date_needs_its_code_before_it():
     assert found(danish, "+45 20 15 12 31")
 
 
-def name(text: str) -> Person:
-    return Person(frozenset({"1"}), names=frozenset(parts_of_name(text)))
+def name(text: str, order: NameOrder = "last_first") -> Person:
+    return Person(frozenset({"1"}), names=frozenset(parts_of_name(*family_and_given(text, order))))
 
 
 _ANNA = "Иванова Анна Петровна"
@@ -132,10 +133,74 @@ def test_a_first_name_with_a_patronymic_or_inside_longer_words_is_not_the_person
     assert not found(name(_ANNA), f"{family} Ж{first.lower()}")
     assert not found(name(_ANNA), f"{family}тина {first}")
     assert not found(name(_ANNA), first)
-    assert parts_of_name("Ann") == set()
+    assert name("Ann").names == set()
 
 
 def test_a_name_is_found_composed_and_decomposed_and_with_any_apostrophe():
     jose = name("Jos\u00e9 O'Neill")
     assert found(jose, unicodedata.normalize("NFD", "O\u2019NEILL, JOS\u00c9"))
     assert found(name(unicodedata.normalize("NFD", "Jos\u00e9 O'Neill")), "jos\u00e9 o&#x27;neill")
+
+
+@pytest.mark.parametrize(
+    ("full", "text"),
+    [
+        ("\u0130pek Y\u0131lmaz", "\u0130PEK YILMAZ"),
+        ("\u0130PEK YILMAZ", "ipek y\u0131lmaz"),
+        ("\u0130pek Y\u0131lmaz", "Yilmaz, I\u0307pek"),
+        ("Γιώργος Παππάς", "ΠΑΠΠΆΣ ΓΙΏΡΓΟΣ"),
+        ("Anna-Maria Schmidt-Müller", "SCHMIDT\u2011MÜLLER, Anna Maria"),
+        ("Иванов Пётр", "ИВАНОВ ПЕТР"),
+    ],
+)
+def test_a_name_is_found_with_letters_that_stand_for_one_another(full, text):
+    assert found(name(full), text)
+
+
+@pytest.mark.parametrize(
+    ("order", "full", "text", "other"),
+    [
+        ("first_last", "Ann van der Lee", "van der Lee, Ann", "van der Lee"),
+        ("first_last", "Ann van der Lee", "Ann Lee", "Lee, van der"),
+        ("last_first", "van Lee Ann", "Ann van Lee", "van Lee"),
+        ("first_last", "Dr. Ann M. Lee", "Lee Ann", "Dr. Lee"),
+        ("first_last", "Ann J.R. Lee", "Lee Ann", "Lee, J.R."),
+        ("last_first", "Рабинович Анна Петровна", "Анна Рабинович", "Анна Петровна"),
+        ("first_last", "Иванов Пётр Ильич", "Пётр Иванов", "Пётр Ильич"),
+        ("last_first", "Вагиф Самед оглы Алиев", "Вагиф Алиев", "Самед оглы"),
+        ("first_last", "Mary Ann Rabinovich", "Rabinovich, Ann", "Mary Ann"),
+    ],
+)
+def test_a_title_an_initial_or_a_particle_is_no_given_name(order, full, text, other):
+    assert found(name(full, order), text)
+    assert not found(name(full, order), other)
+
+
+@pytest.mark.parametrize(
+    ("order", "text", "is_found"),
+    [
+        ("first_last", "Lee, Ann", True),
+        ("first_last", "Marie Lee", True),
+        ("first_last", "Ann Marie", False),
+        ("last_first", "Ann Marie", True),
+        ("last_first", "Marie Lee", False),
+    ],
+)
+def test_a_full_names_family_name_stands_where_the_setting_says(order, text, is_found):
+    assert found(name("Ann Marie Lee", order), text) == is_found
+
+
+@pytest.mark.parametrize("order", ["first_last", "last_first"])
+@pytest.mark.parametrize(
+    ("full", "text", "other"),
+    [
+        ("van der Lee, Ann Marie", "Ann van der Lee", "Ann Marie van der"),
+        ("van der Lee, Ann Marie", "Ann Marie van der Lee", "Lee Ann"),
+        ("Lee, Ann Marie", "LEE Marie", "Ann Marie"),
+        ("Иванова Анна Петровна", "Анна Иванова", "Анна Петровна"),
+        ("Анна Петровна Иванова,", "Анна Петровна Иванова", "Анна Петровна"),
+    ],
+)
+def test_before_a_comma_is_the_family_name_and_a_patronymic_is_none(order, full, text, other):
+    assert found(name(full, order), text)
+    assert not found(name(full, order), other)

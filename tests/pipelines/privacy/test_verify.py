@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import json
+import os
+import socket
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,6 +88,48 @@ def test_text_in_utf_16_or_escaped_in_json_is_read(retailer):
     person = Person(frozenset({"1"}), names=frozenset({("анна", "иванова")}))
     (retailer.home / "a.json").write_text(json.dumps("ИВАНОВА Анна"))
     assert [find.what for find in verify_erasure(retailer.settings, person)[1]] == ["in the file's bytes"]
+
+
+def test_what_is_no_file_in_a_landing_folder_is_named_and_keeps_nobody_waiting(retailer, monkeypatch):
+    folder = retailer.deliver(
+        "2017-12-01", crm_customers="customer_id,registered_at,email\n12,2017-01-01,ann.lee@example.org\n"
+    )
+    (folder / "receipts.csv").unlink()
+    (folder / "contacts").mkdir()
+    for name in ("receipts.csv", "control_totals.csv", "contacts/part.csv", "crm_customers-2.csv", "../pipe"):
+        os.mkfifo(folder / name)
+    (folder / "surveys.csv").symlink_to("nowhere")
+    (folder / "stores.csv").symlink_to("/dev/zero")
+    (folder / "products.csv").symlink_to("products.csv")
+    (folder / "promo_codes").symlink_to(".")
+    (folder / "web_events.parquet").mkdir()
+    with socket.socket(socket.AF_UNIX) as bound:
+        monkeypatch.chdir(folder)  # the path of a socket may not be long
+        bound.bind("points_ledger.csv")
+    outcome = erase("12", retailer.settings)
+    assert {find.what.partition(":")[2] for find in outcome.found} == {
+        " neither a file nor a folder (a pipe, a device, or a link to nothing); remove it"
+    }
+    named = (find.path.relative_to(folder.parent).as_posix() for find in outcome.found)
+    assert sorted(name.removeprefix("2017-12-01/") for name in named) == [
+        "contacts/part.csv", "control_totals.csv", "crm_customers-2.csv", "pipe", "points_ledger.csv", "products.csv",
+        "receipts.csv", "stores.csv", "surveys.csv",
+    ]  # fmt: skip
+    assert (folder / "crm_customers.csv").read_text() == "customer_id,registered_at,email\n"
+
+
+def test_an_extract_that_is_a_link_is_cleaned_where_it_lies(retailer, tmp_path):
+    folder = retailer.deliver("2017-12-01", crm_customers="customer_id,registered_at\n12,2017-01-01\n")
+    (tmp_path / "parts").mkdir()
+    part, whole = tmp_path / "parts" / "a.csv.gz", tmp_path / "sent.txt"
+    part.write_bytes(gzip.compress(b"contact_id,customer_id,channel,sent_at\nm1,12,email,2017-11-01\n"))
+    (folder / "contacts").symlink_to(tmp_path / "parts")
+    whole.write_text("ticket_id,customer_id,opened_at,topic\nt1,12,2017-11-01,x\n")
+    (folder / "support_tickets.csv").symlink_to(whole)
+    assert erase("12", retailer.settings).found == ()
+    assert gzip.decompress(part.read_bytes()) == b"contact_id,customer_id,channel,sent_at\n"
+    assert whole.read_text() == "ticket_id,customer_id,opened_at,topic\n"
+    assert (folder / "support_tickets.csv").is_symlink()
 
 
 def test_a_file_packed_in_a_way_that_cannot_be_read_is_said_to_be_so(retailer):

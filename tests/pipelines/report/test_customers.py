@@ -25,6 +25,13 @@ def test_expected_purchases_of_all_customers_stand_beside_what_the_model_missed(
     assert "missed the purchases of that part by a factor of 1.36 more than chance explains" in words
 
 
+def test_another_model_of_spend_than_the_usual_is_said_with_its_reason(full_page: str) -> None:
+    words = (
+        "Spend on a day is not forecast by the usual model (Gamma-Gamma): all customers spend the same on a purchase"
+    )
+    assert f"{words} day, 9.99." in Page(full_page).sections["clv"]
+
+
 def test_reasons_are_counted_whatever_figures_they_hold(tmp_path: Path) -> None:
     silent = [
         (f"s{n}", f"no order for {10 * n} days (usually every {n})", "only 1 order in the last 180 days")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Retailer, needed
 
-from models.clv.parameters import SpendParameters
+from models.clv.parameters import SpendMoments, SpendParameters
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.publishing.night_warnings import model_warnings
 from pipelines.scoring import clv as score
@@ -183,6 +183,24 @@ def test_an_artefact_of_before_there_were_targets_and_bins_is_neither_compared_n
     assert (result.is_refused, result.quality[0][1]) == (False, None)
     assert "the earlier one was fitted by other settings" in result.quality[0][2]
     assert kept_bins(old, retailer.settings, score._BINS_SET_BY) == {}
+
+
+def test_parameters_of_spend_of_another_kind_are_read_and_compared(retailer, first, second):
+    gamma_gamma = '{"p": 2.0, "q": 4.0, "v": 60.0, "covariance": null}'  # as earlier versions wrote it
+    same = SpendMoments(40.0, 0.0, 0.0, "")
+    target = {"trained_through": day(FIRST), "target_definition": score._target(retailer.settings)}
+    columns = ("customer_id", "frequency", "recency_days", "age_days", "repeat_revenue", "purchase_days", "spend")
+    outcomes = pd.DataFrame([(f"c{n}", 1, 5, 9, 40.0, 2, 80.0) for n in range(40)], columns=columns)
+    for challenger, kept in (
+        (same, gamma_gamma),
+        (SpendParameters(2.0, 4.0, 60.0), same.to_json()),
+        (same, same.to_json()),
+    ):
+        result = score._compared(
+            challenger, {"parameters": kept, **target}, lambda _: outcomes, second, retailer.settings
+        )
+        assert result.quality[0][0] == "spend_deviance_less_last_model"
+        assert result.quality[0][1] is not None
 
 
 def test_outcomes_are_of_those_who_were_known_and_by_what_was_known(retailer, first):

@@ -7,7 +7,10 @@ from pipelines.settings import ROOT
 from pipelines.tables.identity import MOST_ACCOUNTS, merge_targets
 
 NIGHT = "2017-12-01"
-HEADER = "customer_id,registered_at,name,email,phone,birth_date,gender,merged_into_customer_id,customer_type,deleted_at"
+HEADER = (
+    "customer_id,registered_at,name,first_name,last_name,middle_name,email,phone,birth_date,gender,"
+    "merged_into_customer_id,customer_type,deleted_at"
+)
 MADE = frozenset({"crm_customers", "loyalty_cards", "card_move", "customer_identity"})
 
 
@@ -58,6 +61,7 @@ def test_an_email_of_three_joins_nobody_and_lists_them(retailer):
         ({"gender": "f"}, {"gender": "m"}),
         ({"birth_date": "1980-05-05"}, {"birth_date": "1990-05-05"}),
         ({"name": "Anna Smith"}, {"name": "Bob Smith"}),
+        ({"name": "Anna Smith", "first_name": "Bob", "last_name": "Smith"}, {"name": "Anna Smith"}),
     ],
 )
 def test_two_who_contradict_each_other_share_an_address_as_households_do(retailer, one, other):
@@ -71,6 +75,7 @@ def test_two_who_contradict_each_other_share_an_address_as_households_do(retaile
         ({"name": "Anna  SMITH"}, {"name": "smith anna"}, True),
         ({"name": "Anna Smith"}, {"name": "Anna"}, False),
         ({"name": "Anna Smith"}, {}, False),
+        ({"name": "Anna Maria Smith"}, {"first_name": "ANNA", "middle_name": "Maria", "last_name": "Smith"}, True),
         ({"birth_date": "1980-05-05"}, {"birth_date": "1980-05-05"}, True),
         ({"birth_date": "1980-05-05", "name": "Anna"}, {"birth_date": "1980-05-05"}, True),
         ({"birth_date": "1980-01-01"}, {"birth_date": "1980-01-01"}, False),

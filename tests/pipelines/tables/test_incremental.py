@@ -18,6 +18,7 @@ RECEIPTS = "receipt_id,customer_id,issued_at,operation,total_amount\n"
 LINES = "receipt_id,line_number,product_id,quantity,amount,cost_amount\n"
 CRM = "customer_id,registered_at,merged_into_customer_id\n"
 PRODUCTS = "product_id,category\n"
+EVENTS = "event_id,customer_id,occurred_at,kind\n"
 DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
@@ -28,11 +29,13 @@ COLUMNS = {
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "order_line": "receipt_id, line_number, customer_id, revenue",
+    "web_visit": "customer_id, occurred_date, event_count, view_count",
+    "web_visitor": "customer_id, last_visit_date",
 }
 
 
 MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "products", "promo_redemptions", "receipts"}) | {
-    *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
+    "web_events", *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
 }  # fmt: skip
 
 
@@ -89,7 +92,7 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
         ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
     ]
-    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1}  # there is no return
+    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1, "web_visit": 1, "web_visitor": 1}  # no return, no event
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
 
@@ -257,6 +260,25 @@ def test_a_product_in_another_category_moves_all_its_sales(retailer):
     assert len(kept) == 1, "another name of a product touches nothing"
 
 
+def test_a_late_a_corrected_a_repeated_and_a_waiting_event_touch_their_days_alone(retailer, monkeypatch):
+    first = "e1,c1,2017-11-01,view\ne2,c1,2017-11-02,view\ne3,,2017-11-03,view\ne9,c1,2017-12-03,view\n"
+    retailer.deliver(DAYS[0], web_events=EVENTS + first)
+    retailer.deliver(DAYS[1], web_events=EVENTS + "e1,c2,2017-11-04,cart\ne4,c1,2017-11-02,view\n")
+    retailer.deliver(DAYS[2], web_events=EVENTS + "e3,,2017-11-03,view\n")
+    night = load(retailer)
+    found = facts(retailer, night)
+    assert found["web_visitor"] == [("c1", date(2017, 12, 3)), ("c2", date(2017, 11, 4))]
+    assert found["web_visit"] == [
+        ("c1", date(2017, 11, 2), 2, 2),
+        ("c1", date(2017, 12, 3), 1, 1),
+        ("c2", date(2017, 11, 4), 1, 0),
+        (None, date(2017, 11, 3), 1, 1),
+    ]
+    files = night.lake.manifest(night.run_date).tables["web_visit"].data_files
+    assert [file.rows for file in files] == [3, 2, 2], "e1 left its day and came to another"
+    assert facts(retailer, load_whole(retailer, monkeypatch)) == found
+
+
 def test_pieces_become_one_and_tonights_before_they_are_too_many(retailer, monkeypatch):
     monkeypatch.setattr(merge, "MOST_SMALL_FILES", 2)
     for number, day in enumerate(DAYS):
@@ -305,11 +327,20 @@ receipt = st.builds(
 line = st.builds("r{},{},p{},1,{},{}\n".format, numbers, st.integers(1, 3), numbers, st.integers(1, 9), st.just(1))
 account = st.builds("{},2017-01-01,{}\n".format, st.sampled_from("abc"), accounts)
 product = st.builds("p{},category {}\n".format, numbers, st.integers(0, 1))
+event = st.builds(
+    "e{},{},2017-{},{}\n".format,
+    numbers,
+    accounts,
+    st.sampled_from(["11-30", "12-01", "12-02", "12-03", "12-09"]),
+    st.sampled_from(["view", "cart"]),
+)
 extracts = st.fixed_dictionaries(
     {"receipts": st.lists(receipt), "receipt_lines": st.lists(line), "crm_customers": st.lists(account)},
-    optional={"products": st.lists(product)},
+    optional={"products": st.lists(product), "web_events": st.lists(event)},
 )
-HEADERS = {"receipts": RECEIPTS, "receipt_lines": LINES, "crm_customers": CRM, "products": PRODUCTS}
+HEADERS = {
+    "receipts": RECEIPTS, "receipt_lines": LINES, "crm_customers": CRM, "products": PRODUCTS, "web_events": EVENTS
+}  # fmt: skip
 
 
 @settings(
