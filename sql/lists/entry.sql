@@ -1,6 +1,6 @@
 -- Who is on a list tonight, with the channel's addresses and the parts of their name: as given, else from the full name
--- (the contract of crm_customers says how). A campaign that is held back keeps those of its last lists whom it may still
--- write to. Grain: list and customer.
+-- (the contract of crm_customers says how). A campaign that is held back keeps those of its last lists who may still be
+-- written to. Grain: list and customer.
 WITH written AS (  -- each run of blanks, also of those that don't break, is one blank; without any value it is ''
     SELECT
         decision.*,

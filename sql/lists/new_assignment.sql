@@ -1,4 +1,4 @@
--- Who enters a campaign tonight, in either arm; the channel is that of the first list that they are on. One that is held
+-- Who enters a campaign tonight, in either arm; the channel is that of the first list that they are on. One held
 -- back takes in nobody.
 -- Grain: campaign and customer.
 WITH entered AS (

@@ -54,7 +54,7 @@ def test_the_manifest_says_what_is_in_the_files_and_who_is_not_and_why(shop: Cam
         ],
     }
     assert json.loads(shop.text("win_back/manifest.json")) == expected
-    assert shop.manifest() == {"run_date": "2025-03-10", "campaigns": [expected]}
+    assert shop.manifest() == {"run_date": "2025-03-10", "campaigns": [expected], "held": []}
     assert (file.campaign_id, file.channel, file.target, file.kind) == ("win_back", "email", "unisender", "list")
 
 
