@@ -38,7 +38,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
-	$(BIN)/python -m pipelines.ops.check_campaigns config/campaigns.yaml
+	$(BIN)/python -m pipelines.ops.cli check --home .
 	! grep -rn "FILL IN" config data_contracts sql tests/sql/cases
 
 format: $(VENV)/.dev

@@ -1,7 +1,6 @@
 """The command line: demo data, nights, backtests, erasures, what a home holds, and files for something new."""
 
 import json
-import os
 import shlex
 import sys
 import time
@@ -14,58 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.errors import LoyaltyError
-from pipelines.ops.business_date import read_date
-from pipelines.ops.new import Kind, TableLayer
-from pipelines.settings import ROOT, Settings, checked_home, load_settings
+from pipelines.ops.cli_new import new
+from pipelines.ops.cli_options import Home, day_of, fail, settings_of
+from pipelines.settings import ROOT
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-
-
-def _home(text: str) -> Path:
-    try:
-        return checked_home(text)
-    except LoyaltyError as error:
-        raise typer.BadParameter(f"{error}") from None
-
-
-def _day(text: str) -> date:
-    try:
-        return read_date(text)
-    except LoyaltyError as error:
-        raise typer.BadParameter(f"{error}") from None
-
-
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", parser=_home, metavar="FOLDER", help="The home to work in; LOYALTY_HOME, else ./data."),
-]
-
-
-def _settings(home: Path | None, *, makes_home: bool = False) -> Settings:
-    """The home's settings; tasks run in this process find the same home. A mistyped home is not made."""
-    from pydantic import ValidationError
-
-    os.umask(0o077)
-    try:
-        wanted = home or checked_home(os.environ.get("LOYALTY_HOME", "data"))
-        if not makes_home and not wanted.is_dir():
-            raise LoyaltyError(
-                f"there is no home {wanted}. Make the folder and deliver extracts in its landing/YYYY-MM-DD/, or let "
-                "`loyalty demo` make one."
-            )
-        os.environ["LOYALTY_HOME"] = str(wanted)
-        settings = load_settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
-            print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    except LoyaltyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    if settings.home != wanted:  # an import had read the settings of another home, where nothing may be done
-        raise RuntimeError(f"the settings of {settings.home} were read before those of {wanted}")
-    return settings
+app.add_typer(new, name="new")
 
 
 class _Progress:
@@ -84,7 +37,7 @@ class _Progress:
 @app.command()
 def demo(home: Home = None) -> None:
     """Write the demo retailer's extracts (Complete Journey, 2017) and its settings into the home."""
-    settings = _settings(home, makes_home=True)
+    settings = settings_of(home, makes_home=True)
     from pipelines.ops.demo import DEMO_SETTINGS, write_demo
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,13 +66,13 @@ def _nights(day: date | None, first: date | None, last: date | None) -> list[dat
 @app.command()
 def run(
     day: Annotated[
-        date | None, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date.")
+        date | None, typer.Option("--date", parser=day_of, metavar="YYYY-MM-DD", help="Business date.")
     ] = None,
     first: Annotated[
-        date | None, typer.Option("--from", parser=_day, metavar="YYYY-MM-DD", help="First of several.")
+        date | None, typer.Option("--from", parser=day_of, metavar="YYYY-MM-DD", help="First of several.")
     ] = None,
     last: Annotated[
-        date | None, typer.Option("--to", parser=_day, metavar="YYYY-MM-DD", help="Last of several.")
+        date | None, typer.Option("--to", parser=day_of, metavar="YYYY-MM-DD", help="Last of several.")
     ] = None,
     accept: Annotated[
         list[str] | None,
@@ -132,7 +85,7 @@ def run(
     nights = _nights(day, first, last)
     if accept and len(nights) > 1:
         raise typer.BadParameter("--accept is for one night: give --date")
-    settings = _settings(home)
+    settings = settings_of(home)
     if not settings.landing_dir.is_dir():
         print(f"Error: {settings.landing_dir}: no such folder. Deliver the night's extracts there.", file=sys.stderr)
         raise typer.Exit(1)
@@ -159,8 +112,7 @@ def run(
                     raise typer.Exit(1)
                 print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
     except LoyaltyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
     if measure:
         measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
 
@@ -195,15 +147,14 @@ def erase(
     home: Home = None,
 ) -> None:
     """Erase a person with all accounts, everywhere in the home, then search for them. Receipts stay, anonymous."""
-    settings = _settings(home)
+    settings = settings_of(home)
     from pipelines.privacy.erase import erase as erase_person
     from pipelines.privacy.erase import summary
 
     try:
         outcome = erase_person(customer, settings, dry_run=dry_run, discard_open=discard_night)
     except (LoyaltyError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
     print("\n".join(summary(outcome)))
     if outcome.found:
         raise typer.Exit(1)
@@ -221,13 +172,15 @@ class _Dimension(StrEnum):
 def backtest(
     day: Annotated[
         date | None,
-        typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="A night that was run; the last, if not given."),
+        typer.Option(
+            "--date", parser=day_of, metavar="YYYY-MM-DD", help="A night that was run; the last, if not given."
+        ),
     ] = None,
     by: Annotated[_Dimension | None, typer.Option(help="Show the latest forecasts by these groups.")] = None,
     home: Home = None,
 ) -> None:
     """Compare past forecasts with what customers then did. Nights that are run afterwards show the result."""
-    settings = _settings(home)
+    settings = settings_of(home)
     from pipelines.backtests.run import committed_night, run_backtest
     from pipelines.publishing.backtest_summary import backtest_lines
     from pipelines.store.lake import Lake
@@ -237,8 +190,7 @@ def backtest(
         night = committed_night(Lake(settings.home), day)
         result = run_backtest(night, settings, lambda step: print(f"  {step} ...", flush=True))
     except (LoyaltyError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
     print("\n".join(backtest_lines(result, by.value if by else None)))
     print(f"\nKept, in {time.perf_counter() - began:.1f} s. Nights from {night} on that are run now or later show it.")
 
@@ -246,35 +198,55 @@ def backtest(
 @app.command()
 def status(home: Home = None) -> None:
     """Show what the home holds: nights, what is published, what should be run again."""
-    settings = _settings(home)
+    settings = settings_of(home)
     from pipelines.errors import LoyaltyError
     from pipelines.publishing.run_summary import print_status
 
     try:
         print_status(settings)
     except LoyaltyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
+
+
+@app.command()
+def check(
+    campaigns: Annotated[bool, typer.Option("--campaigns", help="The campaign file alone.")] = False,
+    home: Home = None,
+) -> None:
+    """Check settings, contracts and the campaign file, and run nothing; the exit code is 1 if one has a fault."""
+    settings = settings_of(home)
+    from pipelines.ops.config_check import campaign_report
+    from pipelines.publishing.run_summary import check_contracts
+
+    try:
+        if not campaigns:
+            check_contracts()
+            print("Settings and contracts have no fault.")
+    except LoyaltyError as error:
+        raise fail(error) from None
+    lines, is_sound = campaign_report(settings.campaigns, date.today())
+    print("\n".join(lines))
+    if not is_sound:
+        raise typer.Exit(1)
 
 
 @app.command()
 def rejected(
     day: Annotated[
-        date, typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Business date of a night that was run.")
+        date, typer.Option("--date", parser=day_of, metavar="YYYY-MM-DD", help="Business date of a night that was run.")
     ],
     source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many rows.")] = 20,
     home: Home = None,
 ) -> None:
     """Show rejected rows of a night's extracts: file, row number, rule, and the row as received."""
-    settings = _settings(home)
+    settings = settings_of(home)
     from pipelines.publishing.run_summary import print_rejected
 
     try:
         print_rejected(settings, day, source, limit)
     except LoyaltyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
 
 
 @app.command()
@@ -287,13 +259,12 @@ def query(
 
     from pipelines.store.home import warehouse_path
 
-    path = warehouse_path(_settings(home).home)
+    path = warehouse_path(settings_of(home).home)
     try:
         with duckdb.connect(str(path), read_only=True) as warehouse:
             print(warehouse.sql(sql))
     except duckdb.Error as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise fail(error) from None
 
 
 @app.command()
@@ -328,7 +299,7 @@ def dictionary() -> None:
 @app.command()
 def env(home: Home = None) -> None:
     """Print the environment in which `airflow standalone` schedules this home: eval "$(loyalty env)"."""
-    settings = _settings(home)
+    settings = settings_of(home)
     scheduler = settings.home / "scheduler"
     if "%" in f"{scheduler}":
         print(f"Error: Airflow's scheduler can't work in {settings.home}: its path has a %.", file=sys.stderr)
@@ -345,53 +316,6 @@ def env(home: Home = None) -> None:
     for name, value in values.items():
         print(f"export {name}={shlex.quote(str(value))}")
     print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
-
-
-new = typer.Typer(no_args_is_help=True, help="Write the files of a new source, table, segment or export target.")
-app.add_typer(new, name="new")
-Name = Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and underscores.")]
-
-
-@new.command("source")
-def new_source(name: Name) -> None:
-    """A contract for a source, data_contracts/sources/NAME.yaml."""
-    _write_scaffold(Kind.source, name)
-
-
-@new.command("table")
-def new_table(
-    name: Name, layer: Annotated[TableLayer, typer.Option(help="The layer that it belongs to.")] = TableLayer.marts
-) -> None:
-    """A SELECT for a table, its contract and a case."""
-    _write_scaffold(Kind.table, name, layer)
-
-
-@new.command("segment")
-def new_segment(name: Name) -> None:
-    """A SELECT of the customers of a segment, and a case."""
-    _write_scaffold(Kind.segment, name)
-
-
-@new.command("target")
-def new_target(name: Name) -> None:
-    """A contract for the file of a tool, data_contracts/exports/NAME.yaml."""
-    _write_scaffold(Kind.target, name)
-
-
-def _write_scaffold(kind: Kind, name: str, layer: TableLayer = TableLayer.marts) -> None:
-    from pipelines.ops.new import write_scaffold
-
-    try:
-        scaffold = write_scaffold(kind, name, layer)
-    except LoyaltyError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-    print("Written:")
-    for path in scaffold.files:
-        print(f"  {path}")
-    print("Next:")
-    for number, step in enumerate(scaffold.next_steps, 1):
-        print(f"  {number}. {step}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,18 @@
+"""The check of a campaign file before a night reads it."""
+
+from datetime import date
+from pathlib import Path
+
+from pipelines.campaigns.config_file import notes_on, read_campaign_file
+
+
+def campaign_report(path: Path, day: date) -> tuple[list[str], bool]:
+    """What to say of a campaign file: faults, what may not be meant, who goes on; and whether it has no fault."""
+    file = read_campaign_file(path)
+    sound = [campaign.id for campaign in file.campaigns.campaigns]
+    lines = [*map(str, file.faults), *(f"note: {note}" for note in notes_on(file.campaigns, day))]
+    if not file.faults:
+        return [*lines, f"{path}: no fault in {len(sound)} campaigns"], True
+    whole = "all campaigns are" if any(fault.campaign_id is None for fault in file.faults) else "campaigns at fault are"
+    rest = f"; these go on: {', '.join(sound)}" if sound else ""
+    return [*lines, f"Until this is mended, {whole} held back: they write to nobody new{rest}."], False

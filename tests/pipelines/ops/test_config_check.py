@@ -1,0 +1,57 @@
+"""What is said of a campaign file before a night reads it."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.ops.config_check import campaign_report
+
+HELLO = """\
+- {id: hello, name: Hello, segment: champions, priority: 1, window_days: 30, control_share: 0, channels: [
+    {channel: email, target: mautic, fields: {patronymic: middle_name}}]}
+"""
+OTHER = HELLO.replace("id: hello", "id: other")
+DAY = date(2025, 6, 30)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "campaigns.yaml"
+
+
+def report(path: Path, *campaigns: str) -> tuple[list[str], bool]:
+    path.write_text("campaigns:\n" + "".join(campaigns))
+    return campaign_report(path, DAY)
+
+
+def test_a_file_without_a_fault_is_counted(path):
+    assert report(path, HELLO) == ([f"{path}: no fault in 1 campaigns"], True)
+
+
+def test_a_fault_is_named_and_who_goes_on(path):
+    (fault, held), is_sound = report(path, HELLO.replace("champions", "champoins"), OTHER)
+    assert fault.startswith(
+        f"{path}, line 2, campaign hello, segment: 'champoins' is no segment. Did you mean champions?"
+    )
+    assert held == (
+        "Until this is mended, campaigns at fault are held back: they write to nobody new; these go on: other."
+    )
+    assert not is_sound
+
+
+def test_a_fault_of_the_whole_file_holds_all(path):
+    path.write_text("campaigns: [")
+    lines, is_sound = campaign_report(path, DAY)
+    assert lines[-1] == "Until this is mended, all campaigns are held back: they write to nobody new."
+    assert not is_sound
+
+
+def test_what_may_not_be_meant_is_said(path):
+    ended = OTHER.replace("priority: 1", "priority: 1, ends_on: 2025-06-29").replace("id: other", "id: old")
+    lines, is_sound = report(path, HELLO, OTHER, ended)
+    assert lines[:-1] == [
+        "note: hello, other have the same priority, 1: the file's order decides who goes first",
+        "note: old ended on 2025-06-29",
+    ]
+    assert is_sound
