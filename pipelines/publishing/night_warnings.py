@@ -97,6 +97,11 @@ def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
     for column, count in info["unknown_values"].items():
         known = ", ".join(next(c.values for c in sources()[name].columns if c.name == column))
         yield f"{name}: {count:,} values of {column} are none of {known}; they count as not given"
+    if codes := info.get("repeated_codes"):
+        yield (
+            f"{name}: {counts['rows_duplicate']:,} rows have the {sources()[name].key[0]} of another row, for which capitals "
+            f"and blanks make no difference: {', '.join(codes)}; the last row stands"
+        )
     is_empty = info["load"] == "full" and info["is_present"] and not counts["rows_read"]
     if is_empty and manifest.tables[name].rows:
         yield f"{name}: came without rows; the last full extract that had some stays the state"

@@ -47,6 +47,7 @@ SELECT
     customer_points.points_balance,
     customer_points.points_earned,
     customer_points.points_spent,
+    customer_points.points_expired,
     customer_rfm.recency_score,
     customer_rfm.frequency_score,
     customer_rfm.monetary_score,
