@@ -11,7 +11,7 @@ _DOT_ABOVE = "\u0307"
 
 
 def normal_code(value: str) -> str | None:
-    """A code in capitals, by Unicode's compatibility forms (NFKC) and without blanks around it; None if nothing is left.
+    """A code in capitals, in Unicode's compatible form (NFKC), without blanks around it; None if nothing is left.
 
     Two texts that differ in capitals alone have one form, also those that have no capital of their own (\u00df and SS).
     All four letters i of Turkish are one I: whose keyboard is not Turkish cannot tell them apart.

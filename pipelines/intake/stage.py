@@ -44,9 +44,7 @@ REJECTED = pa.schema(
     ]
 )
 
-
 _NAMED_CODES = 5  # that a warning names
-
 _VERSION = 5  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
@@ -127,8 +125,10 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
 def _read(
     contract: Contract, files: list[ExtractFile], night: Night, engine: DuckDBEngine, settings: Settings
 ) -> tuple[dict[str, TableState], dict[str, Any]]:
-    """Tonight's own data files of the staging tables by name; and what was counted: rows, unknown values
-    by column, codes met twice."""
+    """Tonight's own data files of the staging tables by name; and what was counted.
+
+    That is rows, unknown values by column, and codes that several rows have.
+    """
     temporary = night.temporary_folder()
     try:
         rejected: list[tuple[ExtractFile, RejectedRecord]] = []
@@ -195,7 +195,7 @@ def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine)
 
 
 def _repeated_codes(contract: Contract, read: list[Path], engine: DuckDBEngine) -> list[str]:
-    """A few of the codes that several rows of the extract have, perhaps in other spellings; none if no code is a key."""
+    """A few of the codes that several rows of the extract have, in whatever spelling; none if no code is the key."""
     if len(contract.key) > 1 or not any(c.case_insensitive for c in contract.columns if c.name in contract.key):
         return []
     code = identifier(contract.key[0])

@@ -1,11 +1,12 @@
 -- What befell, in order, the accounts of which points have come to their expiry: customer_points is worked out of it.
--- Grain: customer_id, takings_before, kind and lot. Points that expire between the same two takings are one lot.
+-- Grain: customer_id, takings, kind and lot. Points that expire between the same two takings are one lot.
 WITH posting AS (
     SELECT
         COALESCE(i.customer_id, p.customer_id) AS customer_id,
         p.kind,
         p.points,
         p.posted_at,
+        CASE WHEN p.points < 0 THEN 1 ELSE 0 END AS taking,  -- spending, or an expiry that the ledger posts
         CASE
             WHEN p.points > 0 AND p.expires_date <= n.run_date THEN GREATEST(p.expires_at, p.posted_at)
         END AS expires_at
@@ -15,43 +16,37 @@ WITH posting AS (
     WHERE p.points <> 0
 ),
 
-taking AS (  -- of spending and of expiries that the ledger posts
-    SELECT
-        customer_id,
-        LIST_SORT(LIST(posted_at)) AS taken_at
-    FROM posting
-    WHERE points < 0
-    GROUP BY customer_id
-),
-
-placed AS (  -- after how many takings; of one moment, points are granted before any are taken, and expire after that
+placed AS (  -- of one moment, points are granted before any are taken, and expire after that
     SELECT
         p.customer_id,
-        COALESCE(ARRAY_LENGTH(LIST_FILTER(t.taken_at, x -> x < p.posted_at)), 0) AS takings_before,
-        CASE WHEN p.points > 0 THEN 1 WHEN p.kind = 'expire' THEN 4 ELSE 3 END AS kind,
+        SUM(p.taking) OVER (PARTITION BY p.customer_id ORDER BY p.posted_at, p.taking) AS takings,
+        CASE WHEN p.taking = 0 THEN 3 WHEN p.kind = 'expire' THEN 2 ELSE 1 END AS kind,
         CASE
-            WHEN p.expires_at IS NULL THEN 1000000000  -- points that have not come to their expiry
-            ELSE 1 + COALESCE(ARRAY_LENGTH(LIST_FILTER(t.taken_at, x -> x <= p.expires_at)), 0)
+            WHEN p.taking = 1 OR p.expires_at IS NULL THEN 1000000000
+            ELSE
+                1 + SUM(p.taking) OVER (
+                    PARTITION BY p.customer_id
+                    ORDER BY CASE WHEN p.taking = 1 THEN p.posted_at ELSE p.expires_at END, 1 - p.taking
+                )
         END AS lot,
         p.points
     FROM posting AS p SEMI JOIN posting AS e ON p.customer_id = e.customer_id AND e.expires_at IS NOT NULL
-    LEFT JOIN taking AS t ON p.customer_id = t.customer_id
 )
 
 SELECT
     customer_id,
-    takings_before,
+    CAST(takings AS BIGINT) AS takings,
     kind,
-    lot,
+    CAST(lot AS BIGINT) AS lot,
     CAST(SUM(points) AS DECIMAL(38, 3)) AS points
 FROM placed
-GROUP BY customer_id, takings_before, kind, lot
+GROUP BY customer_id, takings, kind, lot
 UNION ALL
 SELECT DISTINCT  -- the expiry of a lot
     customer_id,
-    lot - 1 AS takings_before,
-    2 AS kind,
-    lot,
+    CAST(lot - 1 AS BIGINT) AS takings,
+    4 AS kind,
+    CAST(lot AS BIGINT) AS lot,
     CAST(0 AS DECIMAL(38, 3)) AS points
 FROM placed
 WHERE lot < 1000000000

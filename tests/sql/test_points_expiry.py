@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 
 import pyarrow as pa
@@ -56,7 +55,7 @@ class Account:
         self.debt += points
 
     def expire(self, hour: int) -> None:
-        """Points that expire at an hour can be spent at it. What was granted since the last taking pays a debt first."""
+        """Points can be spent at the hour of their expiry. What was granted since the last taking pays a debt first."""
         debt, self.debt = self.debt, 0
         self.take(debt)
         self.unposted += sum(left for expires, left in self.lots if expires < hour)
@@ -121,7 +120,8 @@ def customer_points(engine: Engine, ledgers: list[list[Posting]]) -> dict[int, t
     merged = {"source_customer_id": ["old"], "customer_id": ["1"]}
     engine.register_arrow("customer_identity", pa.table(merged))
     engine.register_arrow("night", pa.table({"run_date": [NIGHT]}))
-    engine.register("points_step", tables()["points_step"].sql)
+    for view in ("points_step", "expired_points"):
+        engine.register(view, tables()[view].sql)
     select = f"SELECT customer_id, points_balance, points_expired FROM ({tables()['customer_points'].sql}) AS found"
     return {int(customer): (int(balance), int(expired)) for customer, balance, expired in engine.rows(select)}
 

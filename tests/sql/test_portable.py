@@ -52,7 +52,7 @@ def problems(sql: str) -> Iterator[str]:
     for rows in tree.find_all(exp.ArrayAgg):
         aggregate = rows.parent if isinstance(rows.parent, exp.Filter) else rows
         if rows.find(exp.Order) or not isinstance(aggregate.parent, exp.ArraySort):
-            yield f"{rows.sql('duckdb')}: depends on the order of rows; LIST_SORT(LIST(…)), as ORDER BY is lost on Spark"
+            yield f"{rows.sql('duckdb')}: depends on the order of rows (ORDER BY is lost on Spark); LIST_SORT(LIST(…))"
     for division in tree.find_all(exp.Div):
         is_double = isinstance(division.left.unnest(), exp.Cast | exp.Mul)
         is_safe = isinstance(division.right.unnest(), exp.Nullif | exp.Literal)

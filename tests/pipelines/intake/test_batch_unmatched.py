@@ -54,7 +54,7 @@ def test_of_fewer_than_a_hundred_lines_none_stops_the_night(retailer):
 
 
 def test_receipts_that_were_rejected_are_named_as_the_likely_reason(retailer):
-    """A decimal mark that is misread rejects every amount of a thousand and more, and their lines fall out with them."""
+    """A misread decimal mark rejects every amount of a thousand and more, and their lines fall out with them."""
     dear = receipts(5, first=100).replace(",5\n", ',"1,724.96"\n')
     retailer.deliver(FIRST, receipts=RECEIPTS + receipts(100) + dear, receipt_lines=LINES + lines(105))
     _, is_met, seen = judged(retailer, load(retailer, FIRST), "receipt_lines")["lines_without_receipt"]

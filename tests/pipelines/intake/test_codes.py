@@ -1,4 +1,5 @@
 """Promo codes: one form for all spellings of a code, wherever it comes from."""
+# ruff: noqa: RUF001 (letters that look like others are what is tested)
 
 import unicodedata
 
@@ -64,7 +65,7 @@ def test_codes_that_become_one_are_counted_and_named_and_the_last_row_stands(ret
     assert retailer.counts(night, "promo_codes") == (3, 2, 0, 1, 0)
     assert dict(retailer.rows(night, "promo_codes", "promo_code, CAST(value AS INT)")) == {"SUMMER10": 3, "WINTER": 2}
     wanted = (
-        "promo_codes: 1 rows have the promo_code of another row, for which capitals and blanks make no difference: "
+        "promo_codes: 1 rows have the promo_code of another row (capitals and blanks make no difference): "
         "SUMMER10; the last row stands"
     )
     assert wanted in night_warnings(retailer.settings, night.lake.manifest(night.run_date))

@@ -18,6 +18,7 @@ RECEIPTS = "receipt_id,customer_id,issued_at,operation,total_amount\n"
 LINES = "receipt_id,line_number,product_id,quantity,amount,cost_amount\n"
 CRM = "customer_id,registered_at,merged_into_customer_id\n"
 PRODUCTS = "product_id,category\n"
+LEDGER = "entry_id,customer_id,kind,points,posted_at,expires_at\n"
 DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
@@ -27,12 +28,13 @@ COLUMNS = {
     "known_date",
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
+    "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired",
     "order_line": "receipt_id, line_number, customer_id, revenue",
 }
 
 
-MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "products", "promo_redemptions", "receipts"}) | {
-    *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
+MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "points_ledger", "products", "promo_redemptions"}) | {
+    "receipts", *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
 }  # fmt: skip
 
 
@@ -89,7 +91,7 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
         ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
     ]
-    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1}  # there is no return
+    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1, "customer_points": 1}  # there is no return and no point
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
 
@@ -193,6 +195,31 @@ def test_a_receipt_is_known_since_the_night_that_first_had_it_with_its_customer(
         "late": date(2017, 12, 2),
     }
     assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_points_are_worked_out_again_for_whom_a_posting_came_or_fell_due_or_points_expired_alone(retailer, monkeypatch):
+    retailer.deliver(
+        DAYS[0],
+        points_ledger=LEDGER
+        + "e1,c1,earn,10,2017-11-01,2017-12-02\ne2,c2,earn,10,2017-11-01,2017-12-31\n"
+        + "e3,c3,earn,10,2017-11-01,\ne4,c3,spend,-4,2017-12-03,\n"
+        + "e5,c4,earn,10,2017-11-01,\ne6,c5,earn,1,2017-11-01,\n",
+    )
+    retailer.deliver(DAYS[1])
+    retailer.deliver(DAYS[2], points_ledger=LEDGER + "e5,c5,earn,20,2017-11-01,2017-12-03\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    files = nights[2].lake.manifest(nights[2].run_date).tables["customer_points"].data_files
+    assert [file.rows for file in files] == [5, 1, 2]  # c1's points expire; e4 waited, and e5 has moved from c4 to c5
+    columns = "customer_id, CAST(points_balance AS INT), CAST(points_expired AS INT)"
+    assert retailer.rows(nights[0], "customer_points", columns)[0] == ("c1", 10, 0)
+    assert retailer.rows(nights[2], "customer_points", columns) == [
+        ("c1", 0, 10),
+        ("c2", 10, 0),
+        ("c3", 6, 0),
+        ("c5", 1, 20),
+    ]
+    found = facts(retailer, nights[2])
+    assert found == facts(retailer, load_whole(retailer, monkeypatch))
 
 
 def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatch):
@@ -305,11 +332,25 @@ receipt = st.builds(
 line = st.builds("r{},{},p{},1,{},{}\n".format, numbers, st.integers(1, 3), numbers, st.integers(1, 9), st.just(1))
 account = st.builds("{},2017-01-01,{}\n".format, st.sampled_from("abc"), accounts)
 product = st.builds("p{},category {}\n".format, numbers, st.integers(0, 1))
+posting = st.builds(
+    "e{},{},{},2017-{},{}\n".format,
+    numbers,
+    st.sampled_from("abc"),
+    st.sampled_from(["earn,8", "earn,5", "spend,-3", "expire,-2"]),
+    st.sampled_from(["11-30", "12-01", "12-02", "12-03"]),
+    st.sampled_from(["", "2017-12-01", "2017-12-02", "2017-12-03"]),
+)
 extracts = st.fixed_dictionaries(
     {"receipts": st.lists(receipt), "receipt_lines": st.lists(line), "crm_customers": st.lists(account)},
-    optional={"products": st.lists(product)},
+    optional={"products": st.lists(product), "points_ledger": st.lists(posting)},
 )
-HEADERS = {"receipts": RECEIPTS, "receipt_lines": LINES, "crm_customers": CRM, "products": PRODUCTS}
+HEADERS = {
+    "receipts": RECEIPTS,
+    "receipt_lines": LINES,
+    "crm_customers": CRM,
+    "products": PRODUCTS,
+    "points_ledger": LEDGER,
+}
 
 
 @settings(
