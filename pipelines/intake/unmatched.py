@@ -48,7 +48,7 @@ def _unmatched(source: str, night: Night, engine: DuckDBEngine) -> tuple[int, st
     receipt_id = [column for column in other.columns if column.name == "receipt_id"]
     state, candidate = night.table(other.name), "tonights_candidate"
     # Nearly all have theirs of the same night: those of years are asked for the few that do not.
-    for part in (state.written_by(night.run_date), state.data_files):
+    for part in (state.written_by(night.run_date), state.written_before(night.run_date)):
         files = [file for file in part if file.rows]
         if not files:
             continue
