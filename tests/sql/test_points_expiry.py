@@ -34,12 +34,16 @@ class Posting:
     hour: int
     expires_hour: int | None = None
 
+    @property
+    def day(self) -> int:
+        return self.hour // 24
+
 
 @dataclass
 class Account:
     """What a customer has, lot by lot, and what has expired without the ledger saying so."""
 
-    lots: list[list[int]] = field(default_factory=list)  # [hour of expiry, points left]
+    lots: list[list[int]] = field(default_factory=list)  # [day of expiry, points left]
     debt: int = 0
     unposted: int = 0
 
@@ -54,12 +58,12 @@ class Account:
             points -= taken
         self.debt += points
 
-    def expire(self, hour: int) -> None:
-        """Points can be spent at the hour of their expiry. What was granted since the last taking pays a debt first."""
+    def expire(self, day: int) -> None:
+        """Points can be spent on the day of their expiry. What was granted since the last taking pays a debt first."""
         debt, self.debt = self.debt, 0
         self.take(debt)
-        self.unposted += sum(left for expires, left in self.lots if expires < hour)
-        self.lots = [lot for lot in self.lots if lot[0] >= hour]
+        self.unposted += sum(left for expires, left in self.lots if expires < day)
+        self.lots = [lot for lot in self.lots if lot[0] >= day]
 
     def post_expiry(self, points: int) -> None:
         known = min(points, self.unposted)
@@ -71,20 +75,20 @@ NEVER = 10**6
 
 
 def kept_account(ledger: list[Posting]) -> Account:
-    """The account as of the night. Of one moment, what is granted comes before what is taken."""
-    account, night_ends = Account(), (DAYS - 2) * 24
+    """The account as of the night. Of one day, what is granted comes before what is taken."""
+    account, night_ends = Account(), DAYS - 2
     order = {"grant": 0, "spend": 1, "expire": 2}
 
     def of(posting: Posting) -> str:
         return "grant" if posting.points > 0 else "expire" if posting.kind == "expire" else "spend"
 
-    known = [posting for posting in ledger if posting.hour < night_ends and posting.points]
-    for posting in sorted(known, key=lambda posting: (posting.hour, order[of(posting)])):
+    known = [posting for posting in ledger if posting.day < night_ends and posting.points]
+    for posting in sorted(known, key=lambda posting: (posting.day, order[of(posting)])):
         if of(posting) == "grant":
-            expires = NEVER if posting.expires_hour is None else max(posting.expires_hour, posting.hour)
+            expires = NEVER if posting.expires_hour is None else max(posting.expires_hour // 24, posting.day)
             account.lots.append([expires, posting.points])
             continue
-        account.expire(posting.hour)
+        account.expire(posting.day)
         take = account.take if of(posting) == "spend" else account.post_expiry
         take(-posting.points)
     account.expire(night_ends)
@@ -130,7 +134,7 @@ def expected(ledgers: list[list[Posting]]) -> dict[int, tuple[int, int]]:
     found = {}
     for customer, ledger in enumerate(ledgers):
         account = kept_account(ledger)
-        known = [posting for posting in ledger if posting.hour < (DAYS - 2) * 24]
+        known = [posting for posting in ledger if posting.day < DAYS - 2]
         posted = -sum(posting.points for posting in known if posting.kind == "expire")
         if known:
             found[customer] = (account.balance, posted + account.unposted)

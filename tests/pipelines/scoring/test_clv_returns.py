@@ -15,7 +15,7 @@ HEADER = "receipt_id,customer_id,issued_at,operation,total_amount,original_recei
 
 
 def sales() -> list[tuple[str, int, int]]:
-    """Customer, day and amount of the purchases of 800 steady customers, each with a rhythm and a basket of their own."""
+    """Customer, day and amount of the purchases of 800 steady customers; each has a rhythm and a basket."""
     random, found = Random(5), []
     for n in range(800):
         rhythm, basket = random.uniform(10, 50), random.uniform(10, 60)
