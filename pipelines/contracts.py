@@ -5,8 +5,6 @@ tables, comments and the data dictionary take it from there. The folders of data
 the layers of tables, as in sql/.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from open_data_contract_standard.model import (
     Server,
 )
 
-from pipelines.column_types import COLUMN_TYPE, holds_all_of
+from pipelines.column_types import PLAIN_NAME, check_columns, holds_all_of
 from pipelines.contract_checks import check_row_rule, read_document, read_flag
 from pipelines.dialect import Dialect, read_dialect
 from pipelines.errors import LoyaltyError
@@ -73,7 +71,11 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column. `default` is what NULL means; `former_names` are its names in earlier extracts and nights."""
+    """A column. `default` is what NULL means; `former_names` are its names in earlier extracts and nights.
+
+    Values of a `case_insensitive` column are kept in one form for all their spellings. In a column that `ends_day`, a
+    date alone stands for the last moment of its day.
+    """
 
     name: str
     type: str
@@ -84,6 +86,8 @@ class Column:
     values: tuple[str, ...] = ()
     default: str | None = None
     former_names: tuple[str, ...] = ()
+    case_insensitive: bool = False
+    ends_day: bool = False
 
     @property
     def may_be_unknown(self) -> bool:
@@ -157,9 +161,10 @@ def custom_properties(properties: list[CustomProperty] | None) -> dict[str, Any]
     return {p.property: p.value for p in properties or [] if p.property}
 
 
-def _column(prop: SchemaProperty) -> Column:
+def _column(prop: SchemaProperty, replaced: Column | None = None) -> Column:
+    """A column; how its values are read it takes, where it does not say so, from the column that it replaces."""
     custom = custom_properties(prop.customProperties)
-    return Column(
+    column = Column(
         name=prop.name or "",
         type=prop.physicalType or "",
         description=prop.description or "",
@@ -169,7 +174,18 @@ def _column(prop: SchemaProperty) -> Column:
         values=tuple(str(item.value) for item in prop.enum or []),
         default=custom.get("default"),
         former_names=_former_names(prop.name or "", custom.get("formerNames", [])),
+        case_insensitive=custom.get("caseInsensitive", replaced is not None and replaced.case_insensitive),
+        ends_day=_ends_day(prop.name or "", custom.get("dateAlone"), replaced),
     )
+    if column.case_insensitive not in (True, False) or (column.case_insensitive and not column.identifier):
+        raise ValueError(f"column {column.name}: caseInsensitive is true or false, and true of an identifier alone")
+    return column
+
+
+def _ends_day(column: str, date_alone: Any, replaced: Column | None) -> bool:
+    if date_alone not in (None, "startOfDay", "endOfDay"):
+        raise ValueError(f"column {column}: dateAlone {date_alone!r} is neither startOfDay nor endOfDay")
+    return date_alone == "endOfDay" if date_alone else replaced is not None and replaced.ends_day
 
 
 def _former_names(column: str, names: Any) -> tuple[str, ...]:
@@ -178,35 +194,11 @@ def _former_names(column: str, names: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-def header_name(name: str) -> str:
-    """A column's name as headers are compared: capitals, blanks and ways to write a letter make no difference."""
-    folded = " ".join(unicodedata.normalize("NFKC", name).strip("\ufeff\u200b").split()).casefold()
-    return folded.replace("i\u0307", "i").replace("\u0131", "i")  # of the Turkish I, with its dot and without
-
-
-def _check_columns(columns: tuple[Column, ...]) -> None:
-    """What stands in SQL must be plain: names, types; and no header may mean two columns."""
-    meaning: dict[str, str] = {}
-    for column in columns:
-        if not _NAME.fullmatch(column.name):
-            raise ValueError(f"column {column.name!r}: a name is of lower-case letters, digits and underscores")
-        if not COLUMN_TYPE.fullmatch(column.type):
-            raise ValueError(f"column {column.name}: the physicalType {column.type!r} is none that is known")
-        if column.name in meaning.values():
-            raise ValueError(f"column {column.name} is there twice")
-        for name in {column.name, *map(header_name, column.former_names)}:
-            if meaning.setdefault(name, column.name) != column.name:
-                raise ValueError(f"{meaning[name]} and {column.name} both have the name {name!r}, now or formerly")
-
-
 def _check_source(contract: Contract, path: Path) -> Contract:
     """A source's contract has what its extract can't be read without."""
     names = {column.name for column in contract.columns}
     problem = None
-    if not _NAME.fullmatch(contract.name):
+    if not PLAIN_NAME.fullmatch(contract.name):
         problem = f"the schema's name {contract.name!r} is not of lower-case letters, digits and underscores"
     elif not contract.key:
         problem = "no column is the primaryKey; mark the columns by which a later row replaces an earlier one"
@@ -260,8 +252,10 @@ def _expectations(
         )
 
 
-def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), whole_per: str = "row") -> Contract:
+def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), replaced: Contract | None = None) -> Contract:
     """The contract in a YAML file. A default expectation applies unless the file has one of the same name.
+
+    What it does not say of how rows and values are read is taken from the contract that it replaces, if it does.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -276,9 +270,10 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), whole_per:
         if published not in (None, "table", "view"):
             raise ValueError(f"published {published!r} is neither table nor view")
         key = tuple(p.name or "" for p in keys)
-        columns = tuple(_column(p) for p in properties)
+        known = {column.name: column for column in replaced.columns} if replaced else {}
+        columns = tuple(_column(p, known.get(p.name or "")) for p in properties)
         if schema.physicalType != "file":  # the headers of a tool's file are the tool's
-            _check_columns(columns)
+            check_columns((c.name, c.type, c.former_names) for c in columns)
         return Contract(
             name=schema.name or "",
             description=schema.description or "",
@@ -287,7 +282,7 @@ def read_contract(path: Path, defaults: tuple[Expectation, ...] = (), whole_per:
             key=key,
             rules=tuple(_rules(properties, schema.quality)),
             load=custom.get("load", "delta"),
-            whole_per=_whole_per(custom, key, whole_per),
+            whole_per=_whole_per(custom, key, replaced.whole_per if replaced else "row"),
             required=read_flag(custom, "required"),
             dialect=read_dialect(file.servers[0] if file.servers else Server(), custom),
             expectations=tuple((by_name | dict(_expectations(schema.quality, by_name))).values()),
@@ -320,8 +315,7 @@ def sources() -> dict[str, Contract]:
     found = {c.name: c for c in project}
     if folder := load_settings().contracts:
         for path in _own_contracts(folder):
-            replaced = found.get(path.stem)
-            own = read_contract(path, defaults, replaced.whole_per if replaced else "row")
+            own = read_contract(path, defaults, found.get(path.stem))
             _check_replaces(found.get(own.name), own, path)
             found[own.name] = _check_source(own, path)
     return {c.name: c for c in sorted(found.values(), key=lambda c: (not c.required, c.name))}

@@ -29,6 +29,10 @@ def translate(select: str) -> str:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
             table.set("this", exp.to_identifier(f"{table.db}__{table.name}"))
             table.set("db", None)
+    for call in tree.find_all(exp.Anonymous):
+        if call.name.upper() == "LIST_REDUCE":  # sqlglot leaves it as it is
+            rows, function, start = call.expressions
+            call.replace(exp.Anonymous(this="AGGREGATE", expressions=[rows, start, function]))
     return str(tree.sql("spark"))
 
 

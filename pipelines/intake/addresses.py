@@ -5,16 +5,16 @@ most, are recognised by patterns that agree with the libraries.
 """
 
 import re
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 
 import duckdb
 import phonenumbers
-import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberFormat
+
+from pipelines.intake.column_wise import column_wise
 
 phonenumbers.enable_pattern_cache()
 
@@ -95,23 +95,13 @@ def normal_phone(value: str, region: str) -> str | None:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_valid_number(number) else None
 
 
-def _column_wise(normal: Callable[[str], str | None]) -> Callable[[pa.ChunkedArray], pa.Array]:
-    """`normal` as a function of a batch of values with NULLs; each distinct value is normalised once."""
-
-    def normalised(values: pa.ChunkedArray) -> pa.Array:
-        encoded = values.combine_chunks().dictionary_encode()
-        return pa.array(map(normal, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
-
-    return normalised
-
-
 def register_functions(connection: duckdb.DuckDBPyConnection, region: str) -> None:
     """Add normal_email(text) and normal_phone(text) to SQL, for phones of `region`; an unusable address gives NULL."""
     functions = {"email": normal_email, "phone": lambda value: normal_phone(value, region)}
     for name in NORMALISED:
         connection.create_function(
             f"normal_{name}",
-            _column_wise(functions[name]),
+            column_wise(functions[name]),
             ["VARCHAR"],
             "VARCHAR",
             type=PythonUDFType.ARROW,

@@ -28,8 +28,10 @@ FIGURES = frozenset(
         "early_volume_of_lowest",
         "keys_kept_share",
         "lines_off_share",
+        "lines_without_receipt_share",
         "long_ago_share",
         "null_drift",
+        "receipts_without_lines_share",
         "rejected_share",
         "repeated_share",
         "unread_share",
@@ -40,8 +42,8 @@ FIGURES = frozenset(
 )
 _SAME_WEEKDAY_NIGHTS = 4  # enough to know the usual volume of a weekday
 _NIGHTS = 8  # enough to know the usual volume of any day
-_SMALL = 100  # rows
-_NAMED = 3  # columns or values that a drift names
+SMALL = 100  # rows
+_NAMED = 3  # columns, values or files that a sentence names
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,13 @@ def _events(profile: Profile, run_date: date) -> dict[str, Figure]:
     loaded, after = int(profile["rows_loaded"]), int(profile.get("rows_after", 0))
     long_ago = int(profile.get("rows_long_ago", 0))
     found = {}
-    if after or ("rows_after" in profile and loaded >= _SMALL):
+    if after or ("rows_after" in profile and loaded >= SMALL):
         words = f"{after:,} of {loaded:,} rows are dated after the night"
         if after:
             last = run_date + timedelta(int(profile["days_after"]))
             words += f", up to {last}; they count for nothing until that day"
         found["after_night_share"] = Figure(after / loaded, loaded, words)
-    if long_ago or ("rows_long_ago" in profile and loaded >= _SMALL):
+    if long_ago or ("rows_long_ago" in profile and loaded >= SMALL):
         words = f"{long_ago:,} of {loaded:,} rows are dated before {LONG_AGO}"
         found["long_ago_share"] = Figure(long_ago / loaded, loaded, words)
     return found
@@ -177,6 +179,15 @@ def repeated_batch(contract: Contract, state: TableState, night: Night) -> dict[
     return {"repeated_share": Figure(again / rows, rows, words)}
 
 
+def file_names(state: TableState) -> str:
+    """The files of tonight's extract of a source, in words."""
+    return _some([file["file"] for file in state.info["files"]])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+
+
 def unread_figure(state: TableState, unread: Iterable[UnreadFile]) -> dict[str, Figure]:
     """The share of a source's bytes in files of rows that are not read; nothing if there is no such file."""
     files = [file for file in unread if file.holds_rows]
@@ -184,8 +195,7 @@ def unread_figure(state: TableState, unread: Iterable[UnreadFile]) -> dict[str, 
     if not left:
         return {}
     read = sum(file["size"] for file in state.info["files"])
-    names = ", ".join(file.name for file in files[:_NAMED]) + (", ..." if len(files) > _NAMED else "")
-    words = f"{left:,} of {left + read:,} bytes are in files that are not read: {names}"
+    words = f"{left:,} of {left + read:,} bytes are in files that are not read: {_some([f.name for f in files])}"
     return {"unread_share": Figure(left / (left + read), len(files), words)}
 
 

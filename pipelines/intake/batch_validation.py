@@ -28,6 +28,7 @@ from pipelines.intake.batch_figures import (
 from pipelines.intake.batch_profile import Profile, batch_profile, profile_history, profile_table, rejected_words
 from pipelines.intake.control_totals import read_control_totals
 from pipelines.intake.landing import unread_files
+from pipelines.intake.unmatched import unmatched_rows
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, quality_folder
 from pipelines.store.lake import Night
@@ -65,6 +66,9 @@ def batch_expectation(engine: DuckDBEngine, night: Night, settings: Settings) ->
         if state.info["is_present"]:
             earlier = history.get(name, {})
             profiles[name] = batch_profile(contract, night, engine, is_first=not earlier)
+            unmatched, figure = unmatched_rows(name, night, engine)
+            profiles[name] |= unmatched
+            figures[name] |= figure
             rejected_by = rejected_words(contract, night, engine)
             figures[name] |= figures_of(profiles[name], earlier, night.run_date, rejected_by)
             figures[name] |= full_load_figures(contract, state, night, engine)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.contracts import Contract, header_name
+from pipelines.column_types import header_name
+from pipelines.contracts import Contract
 from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.landing import suffix_of

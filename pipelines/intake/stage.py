@@ -20,6 +20,7 @@ from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.addresses import recipe, register_functions
+from pipelines.intake.codes import register_function
 from pipelines.intake.damaged_text import TooManyRejectedError
 from pipelines.intake.erased import leave_out_erased, read_erased, taken_out, without_values_of_erased
 from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, inspect
@@ -43,7 +44,7 @@ REJECTED = pa.schema(
     ]
 )
 
-
+_NAMED_CODES = 5  # that a warning names
 _VERSION = 5  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
@@ -84,7 +85,8 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
         info |= counted | {"taken_out": taken_out(night.lake, files_in_landing)}
     else:
         read_before = states[contract.name].info
-        info |= {name: read_before[name] for name in ("counts", "unknown_values", "taken_out") if name in read_before}
+        same = ("counts", "unknown_values", "repeated_codes", "taken_out")
+        info |= {name: read_before[name] for name in same if name in read_before}
     result = states_as_of(staging_contracts(contract), states, night, engine, info)
     rejected = f"rejected_{contract.name}"
     result[rejected] = states[rejected]
@@ -125,13 +127,17 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
 def _read(
     contract: Contract, files: list[ExtractFile], night: Night, engine: DuckDBEngine, settings: Settings
 ) -> tuple[dict[str, TableState], dict[str, Any]]:
-    """Tonight's own data files of the staging tables by name; and what was counted: rows, unknown values by column."""
+    """Tonight's own data files of the staging tables by name; and what was counted.
+
+    That is rows, unknown values by column, and codes that several rows have.
+    """
     temporary = night.temporary_folder()
     try:
         rejected: list[tuple[ExtractFile, RejectedRecord]] = []
         read: list[Path] = []
         counts = Counts()
         unknown: Counter[str] = Counter()
+        register_function(engine.connection)
         for position, file in enumerate(files):
             target = temporary / f"{position:05d}.parquet"
             loaded, bad = read_file(file, contract, engine, target, settings, night.run_date)
@@ -146,6 +152,7 @@ def _read(
         if address_columns(contract):
             register_functions(engine.connection, settings.phone_region)
         duplicates = _mark_duplicates(contract, read, engine) if read else 0
+        repeated = _repeated_codes(contract, read, engine) if duplicates else []
         for table in staging_contracts(contract):
             if duplicates or contract.personal_columns:
                 data_files = _write_columns(table, read, engine) if read else ()
@@ -154,7 +161,8 @@ def _read(
             states[table.name] = TableState(data_files=data_files, lineage=Lineage(own=version_of(data_files)))
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         counts += Counts(0, -duplicates, 0, duplicates)
-        return states, {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
+        counted = {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
+        return states, counted | {"repeated_codes": repeated}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -186,6 +194,15 @@ def _mark_duplicates(contract: Contract, read: list[Path], engine: DuckDBEngine)
         """
     )
     return int(engine.rows("SELECT COUNT(*) FROM duplicate")[0][0])
+
+
+def _repeated_codes(contract: Contract, read: list[Path], engine: DuckDBEngine) -> list[str]:
+    """A few of the codes that several rows of the extract have, in whatever spelling; none if no code is the key."""
+    if len(contract.key) > 1 or not any(c.case_insensitive for c in contract.columns if c.name in contract.key):
+        return []
+    code = identifier(contract.key[0])
+    repeated = f"SELECT DISTINCT {code} FROM {_numbered_rows(read)} JOIN duplicate USING (filename, file_row_number)"
+    return [found for (found,) in engine.rows(f"{repeated} ORDER BY {code} LIMIT {_NAMED_CODES}")]
 
 
 def _keep(path: Path, table: str, night: Night) -> DataFile:

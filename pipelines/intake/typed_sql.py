@@ -30,11 +30,13 @@ def csv_scan(path: Path, width: int, delimiter: str, *, numbered: bool) -> str:
 def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) -> str:
     """SQL of a column's value from text or from a typed Parquet column; NULL if it can't be read as its type.
 
+    The value of a case-insensitive column asks the connection for normal_code (codes.register_function).
     With `careful` a time at the end of DuckDB's calendar is unreadable; without it DuckDB raises an error.
     """
     text = f"CAST({raw} AS VARCHAR)"
     if column.type == "VARCHAR" and column.identifier:
-        return id_text(text, dialect)
+        value = id_text(text, dialect)
+        return f"normal_code({value})" if column.case_insensitive else value
     if column.type == "VARCHAR" and column.values:
         known, lower = ", ".join(literal(value) for value in column.values), f"LOWER(TRIM({text}))"
         return (
@@ -45,6 +47,9 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
         return f"NULLIF(TRIM({text}), '')"
     if column.type == "TIMESTAMP WITH TIME ZONE":
         text = f"CAST({_iso(raw, dialect.date_format)} AS VARCHAR)"
+        if column.ends_day:
+            alone = literal(r"^\s*[0-9]{4,}[-/][0-9]{1,2}[-/][0-9]{1,2}\s*$")
+            text = f"CASE WHEN REGEXP_MATCHES({text}, {alone}) THEN TRIM({text}) || ' {_LAST_MOMENT}' ELSE {text} END"
         if careful:
             text = f"CASE WHEN NOT REGEXP_MATCHES({text}, '^\\s*-?\\d{{5,}}-') THEN {text} END"
         return _time(time_text(text), dialect.time_zone)
@@ -87,10 +92,12 @@ def _time(text: str, time_zone: str | None) -> str:
     return f"CASE WHEN {has_offset} THEN {point} ELSE {here} END"
 
 
+_LAST_MOMENT = "23:59:59.999999"
+
 # 9999-12-31, which means never, is in the range, and infinity is not. Dates of birth of the year 116 have been seen.
 _RANGE = {
     "DATE": "'0001-01-01' AND '9999-12-31'",
-    "TIMESTAMP WITH TIME ZONE": "'1000-01-01' AND '9999-12-31 23:59:59'",
+    "TIMESTAMP WITH TIME ZONE": "'1000-01-01' AND '9999-12-31 23:59:59.999999'",
 }
 
 

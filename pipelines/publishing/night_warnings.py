@@ -98,6 +98,12 @@ def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
     for column, count in info["unknown_values"].items():
         known = ", ".join(next(c.values for c in sources()[name].columns if c.name == column))
         yield f"{name}: {count:,} values of {column} are none of {known}; they count as not given"
+    if codes := info.get("repeated_codes"):
+        key = sources()[name].key[0]
+        yield (
+            f"{name}: {counts['rows_duplicate']:,} rows have the {key} of another row (capitals and blanks make no "
+            f"difference): {', '.join(codes)}; the last row stands"
+        )
     is_empty = info["load"] == "full" and info["is_present"] and not counts["rows_read"]
     if is_empty and manifest.tables[name].rows:
         yield f"{name}: came without rows; the last full extract that had some stays the state"

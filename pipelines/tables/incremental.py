@@ -175,22 +175,25 @@ def _changed_cards(previous: Manifest, state: TableState, engine: Engine) -> int
 def _touched_customers(
     table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
 ) -> str:
-    """SQL of the persons whose receipts or joined accounts changed tonight, and of all their accounts."""
+    """SQL of the persons whose receipts, points or joined accounts changed tonight, and of all their accounts."""
     if table.name in _SUMMED:
-        changed = _changed_customers(inputs[_SUMMED[table.name]], night, engine)
-        return f"SELECT DISTINCT customer_id FROM ({changed})"
+        return f"SELECT DISTINCT customer_id FROM ({_changed_customers(_SUMMED[table.name], inputs, night, engine)})"
     identity = contract_of("customer_identity")
     new, old = (
         f"SELECT source_customer_id, customer_id FROM ({engine.select_of(state, identity)})"
         for state in (inputs["customer_identity"], previous.tables.get("customer_identity", TableState()))
     )
     engine.materialise("merged", f"(({new}) EXCEPT ({old})) UNION ALL (({old}) EXCEPT ({new}))")
-    changed = " UNION ALL ".join(
-        _changed_customers(inputs[name], night, engine) for name in ("receipt_fact", "customer_day") if name in inputs
-    )
+    changed = [
+        _changed_customers(name, inputs, night, engine)
+        for name in ("receipt_fact", "customer_day", "points_ledger")
+        if name in inputs
+    ]
+    if "points_ledger" in inputs:
+        changed.append(_customers_of_due_points(previous, inputs["points_ledger"], night, engine))
     engine.materialise(
         "changed",
-        f"SELECT customer_id FROM ({changed}) UNION SELECT customer_id FROM merged "
+        f"SELECT customer_id FROM ({' UNION ALL '.join(changed)}) UNION SELECT customer_id FROM merged "
         "UNION SELECT source_customer_id FROM merged",
     )
     engine.materialise(
@@ -204,8 +207,18 @@ def _touched_customers(
     )
 
 
-def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
-    """SQL of the customers of an incremental table's rows that are new tonight or were superseded tonight."""
+def _customers_of_due_points(previous: Manifest, ledger: TableState, night: Night, engine: Engine) -> str:
+    """SQL of the customers with a posting that waited for its day, or with points that expired since the last night."""
+    since = " OR ".join(
+        f"({day} > DATE '{previous.run_date}' AND {day} <= DATE '{night.run_date}')"
+        for day in ("posted_date", "expires_date")
+    )
+    return f"SELECT customer_id FROM ({engine.select_of(ledger, contract_of('points_ledger'))}) WHERE {since}"
+
+
+def _changed_customers(name: str, inputs: dict[str, TableState], night: Night, engine: Engine) -> str:
+    """SQL of the customers of a table's rows that are new tonight or were superseded tonight."""
+    state = inputs[name]
     selects = ["SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE FALSE"]
     if own := state.written_by(night.run_date):
         selects.append(f"SELECT customer_id FROM {engine.scan_files(own)} WHERE customer_id IS NOT NULL")
@@ -215,8 +228,10 @@ def _changed_customers(state: TableState, night: Night, engine: Engine) -> str:
         selects.append(f"SELECT customer_id FROM {engine.scan_files(gone)}")
     elif gone and before:
         same = " AND ".join(f"gone.{identifier(k)} = old.{identifier(k)}" for k in ("landing_date", *state.key))
+        index = [c for c in contract_of(name).columns if c.name in ("customer_id", "landing_date", *state.key)]
+        old = engine.select_files(sorted(before, key=lambda file: file.path), index)
         selects.append(
-            f"SELECT old.customer_id FROM {engine.scan_files(sorted(before, key=lambda file: file.path))} AS old "
+            f"SELECT old.customer_id FROM ({old}) AS old "
             f"SEMI JOIN {engine.scan_files(gone)} AS gone ON {same} WHERE old.customer_id IS NOT NULL"
         )
     return " UNION ALL ".join(selects)

@@ -52,6 +52,10 @@ def stored_inputs(table: Table) -> set[str]:
 
 def columns_read(table: Table, contract: Contract) -> list[str]:
     """The columns of an input that a table or one of its views names, and the input's key."""
-    texts = [table.sql, *(tables()[name].sql for name in table.inputs if name in views())]
-    named = {column.name for text in texts for column in parsed(text).find_all(exp.Column)}
+    named = _columns_named(table)
     return [c.name for c in contract.columns if c.name in named or c.name in contract.key]
+
+
+def _columns_named(table: Table) -> set[str]:
+    named = {column.name for column in parsed(table.sql).find_all(exp.Column)}
+    return named.union(*(_columns_named(tables()[name]) for name in table.inputs if name in views()))

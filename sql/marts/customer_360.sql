@@ -63,6 +63,7 @@ SELECT
     customer_points.points_balance,
     customer_points.points_earned,
     customer_points.points_spent,
+    customer_points.points_expired,
     customer_store.home_store_id,
     customer_store.home_store_name,
     customer_store.home_region,

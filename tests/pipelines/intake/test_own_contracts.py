@@ -272,3 +272,20 @@ def test_a_source_without_a_key_is_refused_when_it_is_read(own_contract):
     sources.cache_clear()
     with pytest.raises(ContractError, match=r"surveys\.yaml: not a valid data contract: no column is the primaryKey"):
         sources()
+
+
+@pytest.mark.parametrize(
+    ("custom", "last"),
+    [
+        ([], datetime(2018, 3, 31, 20, 59, 59, 999999, tzinfo=UTC)),
+        ([{"property": "dateAlone", "value": "startOfDay"}], datetime(2018, 3, 30, 21, tzinfo=UTC)),
+    ],
+)
+def test_a_date_alone_stands_for_what_it_did_before_unless_the_own_contract_says_otherwise(
+    retailer, own_contract, custom, last
+):
+    until = column("expires_at", "TIMESTAMP WITH TIME ZONE", customProperties=custom)
+    own_contract("points_ledger", custom=CRM_CUSTOM, columns=[until])
+    header = "entry_id,customer_id,kind,points,posted_at,expires_at\n"
+    night = load(retailer, "points_ledger", f"{header}e1,c,earn,1,31.12.2017,31.03.2018\n")
+    assert retailer.rows(night, "points_ledger", "expires_at") == [(last,)]

@@ -179,3 +179,32 @@ def test_an_offset_may_stand_after_a_blank(retailer):
     night = load(retailer, "receipts", RECEIPTS + rows)
     found = [time.replace(microsecond=0) for (time,) in retailer.rows(night, "receipts", "issued_at")]
     assert found == [datetime(2017, 12, 1, 10, tzinfo=UTC)] * 12
+
+
+LEDGER = "entry_id,customer_id,kind,points,posted_at,expires_at\n"
+
+
+def expiries(retailer, night):
+    return [row[1:] for row in retailer.rows(night, "points_ledger", "entry_id, expires_at, expires_date")]
+
+
+def test_a_date_alone_is_the_end_of_its_day_where_the_contract_says_so_and_a_time_its_moment(retailer):
+    times = ("2018-03-31", " 2018/3/31 ", "2018-03-31T00:00:00", "2018-03-31T23:30:00-07:00", "9999-12-31")
+    rows = "".join(f"e{n},c,earn,1,2017-12-31,{time}\n" for n, time in enumerate(times))
+    night = load(retailer, "points_ledger", LEDGER + rows)
+    shown = "entry_id, strftime(timezone('UTC', expires_at), '%c'), expires_date"
+    assert [row[1:] for row in retailer.rows(night, "points_ledger", shown)] == [
+        *(("2018-04-01 03:59:59", date(2018, 3, 31)),) * 2,
+        ("2018-03-31 04:00:00", date(2018, 3, 31)),
+        ("2018-04-01 06:30:00", date(2018, 4, 1)),
+        ("10000-01-01 04:59:59", date(9999, 12, 31)),
+    ]
+
+
+def test_a_date_alone_is_the_end_of_its_day_in_parquet_too(retailer):
+    folder = retailer.deliver(NIGHT)
+    columns = {"entry_id": ["e1"], "customer_id": ["c"], "kind": ["earn"], "points": [1], "posted_at": ["2017-12-31"]}
+    table = pa.table(columns | {"expires_at": pa.array([date(2018, 3, 31)], pa.date32())})
+    pq.write_table(table, folder / "points_ledger.parquet")
+    night = retailer.load(NIGHT, only=frozenset({"points_ledger"}))
+    assert expiries(retailer, night) == [(datetime(2018, 4, 1, 3, 59, 59, 999999, tzinfo=UTC), date(2018, 3, 31))]

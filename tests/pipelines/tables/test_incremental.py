@@ -19,6 +19,7 @@ LINES = "receipt_id,line_number,product_id,quantity,amount,cost_amount\n"
 CRM = "customer_id,registered_at,merged_into_customer_id\n"
 PRODUCTS = "product_id,category\n"
 EVENTS = "event_id,customer_id,occurred_at,kind\n"
+LEDGER = "entry_id,customer_id,kind,points,posted_at,expires_at\n"
 DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
@@ -28,14 +29,16 @@ COLUMNS = {
     "known_date",
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
+    "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired",
     "order_line": "receipt_id, line_number, customer_id, revenue",
     "web_visit": "customer_id, occurred_date, event_count, view_count",
     "web_visitor": "customer_id, last_visit_date",
 }
 
 
-MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "products", "promo_redemptions", "receipts"}) | {
-    "web_events", *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact", "order_line"
+MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "points_ledger", "products", "promo_redemptions"}) | {
+    "receipts", "web_events", *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact",
+    "order_line"
 }  # fmt: skip
 
 
@@ -92,7 +95,8 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
         ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
     ]
-    wrote = dict.fromkeys(INCREMENTAL, 3) | {"return_link": 1, "web_visit": 1, "web_visitor": 1}  # no return, no event
+    none_there = ("return_link", "web_visit", "web_visitor", "customer_points")  # no return, no event, no point
+    wrote = dict.fromkeys(INCREMENTAL, 3) | dict.fromkeys(none_there, 1)
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
 
@@ -196,6 +200,31 @@ def test_a_receipt_is_known_since_the_night_that_first_had_it_with_its_customer(
         "late": date(2017, 12, 2),
     }
     assert facts(retailer, night) == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_points_are_worked_out_again_for_whom_a_posting_came_or_fell_due_or_points_expired_alone(retailer, monkeypatch):
+    retailer.deliver(
+        DAYS[0],
+        points_ledger=LEDGER
+        + "e1,c1,earn,10,2017-11-01,2017-12-02\ne2,c2,earn,10,2017-11-01,2017-12-31\n"
+        + "e3,c3,earn,10,2017-11-01,\ne4,c3,spend,-4,2017-12-03,\n"
+        + "e5,c4,earn,10,2017-11-01,\ne6,c5,earn,1,2017-11-01,\n",
+    )
+    retailer.deliver(DAYS[1])
+    retailer.deliver(DAYS[2], points_ledger=LEDGER + "e5,c5,earn,20,2017-11-01,2017-12-03\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    files = nights[2].lake.manifest(nights[2].run_date).tables["customer_points"].data_files
+    assert [file.rows for file in files] == [5, 1, 2]  # c1's points expire; e4 waited, and e5 has moved from c4 to c5
+    columns = "customer_id, CAST(points_balance AS INT), CAST(points_expired AS INT)"
+    assert retailer.rows(nights[0], "customer_points", columns)[0] == ("c1", 10, 0)
+    assert retailer.rows(nights[2], "customer_points", columns) == [
+        ("c1", 0, 10),
+        ("c2", 10, 0),
+        ("c3", 6, 0),
+        ("c5", 1, 20),
+    ]
+    found = facts(retailer, nights[2])
+    assert found == facts(retailer, load_whole(retailer, monkeypatch))
 
 
 def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatch):
@@ -334,13 +363,30 @@ event = st.builds(
     st.sampled_from(["11-30", "12-01", "12-02", "12-03", "12-09"]),
     st.sampled_from(["view", "cart"]),
 )
+posting = st.builds(
+    "e{},{},{},2017-{},{}\n".format,
+    numbers,
+    st.sampled_from("abc"),
+    st.sampled_from(["earn,8", "earn,5", "spend,-3", "expire,-2"]),
+    st.sampled_from(["11-30", "12-01", "12-02", "12-03"]),
+    st.sampled_from(["", "2017-12-01", "2017-12-02", "2017-12-03"]),
+)
 extracts = st.fixed_dictionaries(
     {"receipts": st.lists(receipt), "receipt_lines": st.lists(line), "crm_customers": st.lists(account)},
-    optional={"products": st.lists(product), "web_events": st.lists(event)},
+    optional={
+        "products": st.lists(product),
+        "points_ledger": st.lists(posting),
+        "web_events": st.lists(event),
+    },
 )
 HEADERS = {
-    "receipts": RECEIPTS, "receipt_lines": LINES, "crm_customers": CRM, "products": PRODUCTS, "web_events": EVENTS
-}  # fmt: skip
+    "receipts": RECEIPTS,
+    "receipt_lines": LINES,
+    "crm_customers": CRM,
+    "products": PRODUCTS,
+    "points_ledger": LEDGER,
+    "web_events": EVENTS,
+}
 
 
 @settings(
