@@ -53,7 +53,7 @@ def merged(files: tuple[DataFile, ...], table: str, engine: Engine) -> tuple[Dat
     for _, group in groupby(sorted(tail, key=engine.layout_of), key=engine.layout_of):
         same = list(group)
         select = f"SELECT * FROM {engine.scan_files(same)}"
-        result += same if len(same) == 1 else _written(select, table, same, engine)
+        result += same if len(same) == 1 else rewritten(select, table, same, engine)
     return tuple(result)
 
 
@@ -72,7 +72,7 @@ def compacted(state: TableState, contract: Contract, engine: Engine) -> TableSta
         return state
     rest = tuple(file for file in state.data_files if file not in tail)
     current = engine.select_of(state.model_copy(update={"data_files": tuple(tail)}), contract)
-    written = _written(current, contract.name, tail, engine)
+    written = rewritten(current, contract.name, tail, engine)
     left = known - sum(file.rows for file in tail) + sum(file.rows for file in written) if rest else 0
     superseded: list[DataFile] = []
     if rest and state.superseded:
@@ -80,7 +80,7 @@ def compacted(state: TableState, contract: Contract, engine: Engine) -> TableSta
         names = ", ".join(identifier(column.name) for column in columns)
         entries = f"SELECT {names} FROM ({engine.select_files(state.superseded, columns)})"
         of_rest = f"{entries} WHERE landing_date <= DATE '{max(file.night for file in rest)}'"
-        superseded = _written(of_rest, f"{contract.name}_superseded", state.superseded, engine)
+        superseded = rewritten(of_rest, f"{contract.name}_superseded", state.superseded, engine)
     return state.model_copy(
         update={
             "data_files": (*rest, *written),
@@ -90,7 +90,7 @@ def compacted(state: TableState, contract: Contract, engine: Engine) -> TableSta
     )
 
 
-def _written(select: str, table: str, instead: Iterable[DataFile], engine: Engine) -> list[DataFile]:
-    """New files that hold a SELECT's rows in the place of others, of the last night of those."""
+def rewritten(select: str, table: str, instead: Iterable[DataFile], engine: Engine) -> list[DataFile]:
+    """New files of a table that hold a SELECT's rows in the place of others, of the last night of those."""
     night = max(file.night for file in instead)
     return [file.model_copy(update={"night": night}) for file in engine.write(select, table) if file.rows]

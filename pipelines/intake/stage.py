@@ -73,6 +73,7 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
     folder = landing_folder(settings, night.run_date)
     files = [inspect(path, contract) for path in find_files(folder, contract.name)]
     info = _provenance(contract, files, settings)
+    register_function(engine.connection)
     states = _staged_before(contract, night, info)
     if states is None:
         try:
@@ -137,7 +138,6 @@ def _read(
         read: list[Path] = []
         counts = Counts()
         unknown: Counter[str] = Counter()
-        register_function(engine.connection)
         for position, file in enumerate(files):
             target = temporary / f"{position:05d}.parquet"
             loaded, bad = read_file(file, contract, engine, target, settings, night.run_date)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.contracts import Column, Contract
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.engines.merge import merged
+from pipelines.engines.merge import merged, rewritten
 from pipelines.engines.sql import identifier
 from pipelines.store.lake import Night
 from pipelines.store.manifest import DataFile, TableState, lineage_of
@@ -35,11 +35,11 @@ def states_as_of(
         tables: The contracts of the source's staging tables, the source itself first.
         staged: What tonight staged, by table: its own data files, and their version.
         night: Tonight; it knows what the nights before staged.
-        engine: To find the superseded rows.
+        engine: To find the superseded rows; it has normal_code (codes.register_function).
         info: What the manifest is to say of the extract; the number of superseded rows and the rule are added.
     """
     source = tables[0]
-    info = {**info, "rows_superseded": 0, "superseded_by": _rule(source)}
+    info = {**info, "rows_superseded": 0, "superseded_by": _rule(source), "in_one_form": _in_one_form(source)}
     bases = {table.name: _base(table, staged[table.name], night, engine) for table in tables}
     states = {t.name: bases[t.name].state.model_copy(update={"key": t.key, "info": info}) for t in tables}
     if source.load == "full":
@@ -83,9 +83,27 @@ def _base(table: Contract, staged: TableState, night: Night, engine: DuckDBEngin
     if is_full and lineage.state == new:
         return _Base(earlier, own, TableState(data_files=own, lineage=lineage), is_known)
     own = () if is_full else own  # without a row: what is kept of a whole source is its last extract that has some
-    earlier = earlier.model_copy(update={"data_files": merged(earlier.data_files, table.name, engine)})
+    respelled = set(_in_one_form(table)) - set(earlier.info.get("in_one_form", ()))
+    files = _respelled(table, earlier, engine) if respelled else merged(earlier.data_files, table.name, engine)
+    earlier = earlier.model_copy(update={"data_files": files})
     state = TableState(data_files=(*earlier.data_files, *own), lineage=lineage)
-    return _Base(earlier, own, state, is_known and earlier.info.get("superseded_by", "row") == _rule(table))
+    is_known &= not respelled and earlier.info.get("superseded_by", "row") == _rule(table)
+    return _Base(earlier, own, state, is_known)
+
+
+def _in_one_form(table: Contract) -> list[str]:
+    """The columns whose values are kept in one form for all their spellings."""
+    return [column.name for column in table.columns if column.case_insensitive]
+
+
+def _respelled(table: Contract, earlier: TableState, engine: DuckDBEngine) -> tuple[DataFile, ...]:
+    """The earlier nights' rows with their codes in one form: written before the contract, or the code, asked for it."""
+    if not earlier.data_files:
+        return ()
+    files = sorted(earlier.data_files, key=lambda file: (file.night, file.path))
+    forms = ", ".join(f"normal_code({identifier(name)}) AS {identifier(name)}" for name in _in_one_form(table))
+    select = f"SELECT * REPLACE ({forms}) FROM ({engine.select_files(files, table.columns)})"
+    return tuple(rewritten(select, table.name, files, engine))
 
 
 def _rule(table: Contract) -> str:

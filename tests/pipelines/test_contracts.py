@@ -10,9 +10,9 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipelines import contracts
 from pipelines.catalog import tables
+from pipelines.column_types import header_name
 from pipelines.contracts import (
     CONTRACTS,
-    header_name,
     open_contract,
     published_tables,
     read_contract,

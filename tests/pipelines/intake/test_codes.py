@@ -77,6 +77,22 @@ def test_a_redemption_that_comes_again_in_another_spelling_replaces_the_first(re
     assert retailer.rows(night, "promo_redemptions", "promo_code, CAST(discount_amount AS INT)") == [("SUMMER10", 2)]
 
 
+def test_codes_of_nights_before_they_were_one_are_respelled_once(retailer, own_contract):
+    redemptions = "promo_code,receipt_id,discount_amount\n"
+    own_contract("promo_redemptions", columns=[code_column(caseInsensitive=False)])
+    deliver(retailer, promo_redemptions=f"{redemptions}Summer10,r1,1\nWinter,r2,1\n")
+    deliver(retailer, NEXT, promo_redemptions=f"{redemptions}SUMMER10,r1,2\n")
+    own_contract("promo_redemptions", columns=[code_column()])
+    night = deliver(retailer, "2018-01-03")
+    rows = [("SUMMER10", "r1", 2), ("WINTER", "r2", 1)]
+    shown = "promo_code, receipt_id, CAST(discount_amount AS INT)"
+    assert retailer.rows(night, "promo_redemptions", shown) == rows
+    files = night.lake.manifest(night.run_date).tables["promo_redemptions"].data_files
+    night = deliver(retailer, "2018-01-04", promo_redemptions=f"{redemptions}winter,r2,3\n")
+    assert retailer.rows(night, "promo_redemptions", shown) == [("SUMMER10", "r1", 2), ("WINTER", "r2", 3)]
+    assert set(files) <= set(night.lake.manifest(night.run_date).tables["promo_redemptions"].data_files)
+
+
 def test_a_code_that_is_no_value_stays_none_and_costs_its_row(retailer):
     night = deliver(retailer, promo_codes="promo_code\nnull\n\u200b\nA\n")
     assert retailer.counts(night, "promo_codes") == (3, 1, 2, 0, 0)
