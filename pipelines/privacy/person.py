@@ -143,17 +143,30 @@ class Person:
 
         DuckDB needs some 10 ms to compile the pattern and up to 30 µs a text: ask may_have_text first.
         """
-        regex = self._regex(RE2_WORD, with_phones=not is_id)
+        regex = self._sql_regexes[is_id]
         found = f"REGEXP_MATCHES({value}, {literal(f'(?i){regex}')})" if regex else "FALSE"
         return f"CASE WHEN {self._may_have_text(value)} THEN {found} ELSE FALSE END"
 
     def _may_have_text(self, value: str) -> str:
         """SQL, quick, of whether a closer look at a text is worth while."""
-        found = [f"lower({value}) LIKE {literal(like)}" for text in sorted(self.texts) for like in [text_like(text)]]
-        found += [f"{value} LIKE {literal(like)}" for phone in sorted(self.phones) for like in phone_likes(phone)]
-        for words in sorted(self.names):
-            found.append(f"({' AND '.join(f'lower({value}) LIKE {literal(text_like(word))}' for word in words)})")
-        return f"({' OR '.join(found) or 'FALSE'})"
+        found = (" AND ".join(f"{before}{value}{after}" for before, after in signs) for signs in self._signs)
+        return f"({' OR '.join(f'({sign})' for sign in found) or 'FALSE'})"
+
+    @cached_property
+    def _signs(self) -> list[list[tuple[str, str]]]:
+        """What a text of theirs has, any of these lists as a whole: SQL before and after the text."""
+
+        def like(word: str) -> tuple[str, str]:
+            return "lower(", f") LIKE {literal(text_like(word))}"
+
+        signs = [[like(text)] for text in sorted(self.texts)]
+        signs += [[("", f" LIKE {literal(form)}")] for phone in sorted(self.phones) for form in phone_likes(phone)]
+        return signs + [[like(word) for word in words] for words in sorted(self.names)]
+
+    @cached_property
+    def _sql_regexes(self) -> dict[bool, str]:
+        """SQL's pattern, by whether the text is an id of something else."""
+        return {is_id: self._regex(RE2_WORD, with_phones=not is_id) for is_id in (False, True)}
 
     def columns_to_read(self, rows: str, texts: Mapping[str, str], connection: duckdb.DuckDBPyConnection) -> set[str]:
         """Of some columns, those in which one text at least is worth a closer look.
