@@ -118,11 +118,14 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
 
 
 @contextmanager
-def _step_of(name: str, run_date: date, run_id: str) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
+def _step_of(
+    name: str, run_date: date, run_id: str, *, may_be_finished: bool = False
+) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
     """A step of a night that is open for this run: the night, the settings, and the outcome to put its rows in."""
     settings = load_settings()
     with _step(name, settings) as outcome, shared_home_lock(settings.home):
-        yield Lake(settings.home).night(run_date, run_id), settings, outcome
+        night = Lake(settings.home).night(run_date, run_id, may_be_finished=may_be_finished)
+        yield night, settings, outcome
 
 
 def make(name: str, run_date: date, run_id: str) -> None:
@@ -183,7 +186,7 @@ def report(run_date: date, run_id: str) -> Path | None:
 
 def finish(run_date: date, run_id: str) -> None:
     """Close the night, and remove what the home need not keep any longer."""
-    with _step_of("finish", run_date, run_id) as (night, settings, _):
+    with _step_of("finish", run_date, run_id, may_be_finished=True) as (night, settings, _):
         from pipelines.store.retention import apply_retention
 
         night.finish()
