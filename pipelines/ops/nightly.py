@@ -17,6 +17,7 @@ from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.landing import check_landing
 from pipelines.intake.regular_files import check_regular_files
+from pipelines.intake.stage import check_extract_unchanged
 from pipelines.settings import Settings, code_version, load_settings
 from pipelines.store.home import check_identity, landing_folder
 from pipelines.store.lake import Lake, Night
@@ -142,8 +143,14 @@ def make(name: str, run_date: date, run_id: str) -> None:
 
 
 def commit(run_date: date, run_id: str) -> Manifest:
-    """Write the night's manifest, its only commit."""
+    """Write the night's manifest, its only commit.
+
+    Raises:
+        BadDataError: an extract is not the one that the night read.
+    """
     with _step_of("commit", run_date, run_id) as (night, settings, _):
+        for source in sources():
+            check_extract_unchanged(source, night, settings)
         recorded = settings.model_dump(mode="json", exclude=_NOT_RECORDED)
         return night.commit(code_version(), recorded, made_tables())
 
