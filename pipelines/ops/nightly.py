@@ -129,17 +129,35 @@ def _step_of(
         yield night, settings, outcome
 
 
+@contextmanager
+def _kept_if_stopped(name: str, night: Night) -> Iterator[None]:
+    """A part of a step: why bad data stopped it is kept, for people who ask in the morning."""
+    try:
+        yield
+    except BadDataError as error:
+        night.stop(name, str(error))
+        raise
+
+
+def _check_extracts(night: Night, settings: Settings) -> None:
+    for source in sources():
+        check_extract_unchanged(source, night, settings)
+
+
 def make(name: str, run_date: date, run_id: str) -> None:
     """Make one table of the night."""
     with _step_of(name, run_date, run_id) as (night, settings, outcome):
         began = time.perf_counter()
-        try:
-            outcome["rows"] = make_table(name, night, settings)
-        except BadDataError as error:
-            night.stop(name, str(error))
-            raise
+        with _kept_if_stopped(name, night):
+            try:
+                outcome["rows"] = make_table(name, night, settings)
+            except BadDataError:
+                if name not in sources():
+                    _check_extracts(night, settings)  # if they were mended meanwhile, that is what to say
+                raise
         state = night.table(name)
         night.add(name, state.model_copy(update={"seconds": time.perf_counter() - began}))
+        night.lake.stopped.forget(run_date, name)  # an earlier attempt at it
 
 
 def commit(run_date: date, run_id: str) -> Manifest:
@@ -149,8 +167,8 @@ def commit(run_date: date, run_id: str) -> Manifest:
         BadDataError: an extract is not the one that the night read.
     """
     with _step_of("commit", run_date, run_id) as (night, settings, _):
-        for source in sources():
-            check_extract_unchanged(source, night, settings)
+        with _kept_if_stopped("commit", night):
+            _check_extracts(night, settings)
         recorded = settings.model_dump(mode="json", exclude=_NOT_RECORDED)
         return night.commit(code_version(), recorded, made_tables())
 
