@@ -111,7 +111,7 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     exact_below: tuple[int, ...] = ()
     try:
         with ThreadPoolExecutor(1) as thread:
-            hashed = thread.submit(_sha256, path)
+            hashed = thread.submit(sha256_of, path)
             if suffix_of(path) == ".parquet":
                 header, records, types = _inspect_parquet(path)
                 check_types(path, contract_names(header, contract), types, contract)
@@ -131,8 +131,7 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     except PermissionError as error:
         raise BadDataError(f"{path}: may not be read. Give the pipeline's user read permission.") from error
     columns = contract_names(header, contract)
-    is_part = path.parent.name.lower() == contract.name
-    name = f"{path.parent.name}/{path.name}" if is_part else path.name
+    name = name_in_landing(path, contract.name)
     exact = {column: below for column, below in zip(columns, exact_below, strict=False) if below}
     file = ExtractFile(name, path, version[0], sha256, columns, records, is_plain, version, exact)
     check_unchanged(file)
@@ -161,7 +160,12 @@ def check_unchanged(file: ExtractFile) -> None:
         )
 
 
-def _sha256(path: Path) -> str:
+def name_in_landing(path: Path, source: str) -> str:
+    """What a source's file is called: its path within the landing folder."""
+    return f"{path.parent.name}/{path.name}" if path.parent.name.lower() == source else path.name
+
+
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -19,11 +19,19 @@ import pyarrow.parquet as pq
 from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal, one_file
+from pipelines.errors import BadDataError
 from pipelines.intake.addresses import recipe, register_functions
 from pipelines.intake.codes import register_function
 from pipelines.intake.damaged_text import TooManyRejectedError
 from pipelines.intake.erased import leave_out_erased, read_erased, taken_out, without_values_of_erased
-from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, inspect
+from pipelines.intake.extract import (
+    ExtractFile,
+    RejectedRecord,
+    check_unchanged,
+    inspect,
+    name_in_landing,
+    sha256_of,
+)
 from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
 from pipelines.intake.staging_contracts import address_columns, staging_contracts
@@ -31,7 +39,7 @@ from pipelines.intake.supersede import states_as_of, updated_at
 from pipelines.intake.unknown_values import without_unknown_values
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder
-from pipelines.store.lake import Night
+from pipelines.store.lake import WHOLE_NIGHT_AGAIN, Night
 from pipelines.store.manifest import DataFile, Lineage, TableState, version_of
 
 REJECTED = pa.schema(
@@ -92,6 +100,24 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
     rejected = f"rejected_{contract.name}"
     result[rejected] = states[rejected]
     return result
+
+
+def check_extract_unchanged(source: str, night: Night, settings: Settings) -> None:
+    """Make sure that a source's extract is still the one that tonight read.
+
+    A person may have mended several extracts and made the tables of one anew: the night would be of two deliveries.
+
+    Raises:
+        BadDataError: A file was changed, removed or added.
+    """
+    folder = landing_folder(settings, night.run_date)
+    read = {file["file"]: file["sha256"] for file in night.table(source).info["files"]}
+    there = {name_in_landing(path, source): path for path in find_files(folder, source)}
+    changed = {name for name in read.keys() & there.keys() if sha256_of(there[name]) != read[name]}
+    if other := sorted(changed | (read.keys() ^ there.keys())):
+        raise BadDataError(
+            f"{folder}: {', '.join(other)} changed after the night had read {source}. {WHOLE_NIGHT_AGAIN}"
+        )
 
 
 def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.landing import check_landing
 from pipelines.intake.regular_files import check_regular_files
+from pipelines.intake.stage import check_extract_unchanged
 from pipelines.settings import Settings, code_version, load_settings
 from pipelines.store.home import check_identity, landing_folder
 from pipelines.store.lake import Lake, Night
@@ -118,29 +119,56 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
 
 
 @contextmanager
-def _step_of(name: str, run_date: date, run_id: str) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
+def _step_of(
+    name: str, run_date: date, run_id: str, *, may_be_finished: bool = False
+) -> Iterator[tuple[Night, Settings, dict[str, Any]]]:
     """A step of a night that is open for this run: the night, the settings, and the outcome to put its rows in."""
     settings = load_settings()
     with _step(name, settings) as outcome, shared_home_lock(settings.home):
-        yield Lake(settings.home).night(run_date, run_id), settings, outcome
+        night = Lake(settings.home).night(run_date, run_id, may_be_finished=may_be_finished)
+        yield night, settings, outcome
+
+
+@contextmanager
+def _kept_if_stopped(name: str, night: Night) -> Iterator[None]:
+    """A part of a step: why bad data stopped it is kept, for people who ask in the morning."""
+    try:
+        yield
+    except BadDataError as error:
+        night.stop(name, str(error))
+        raise
+
+
+def _check_extracts(night: Night, settings: Settings) -> None:
+    for source in sources():
+        check_extract_unchanged(source, night, settings)
 
 
 def make(name: str, run_date: date, run_id: str) -> None:
     """Make one table of the night."""
     with _step_of(name, run_date, run_id) as (night, settings, outcome):
         began = time.perf_counter()
-        try:
-            outcome["rows"] = make_table(name, night, settings)
-        except BadDataError as error:
-            night.stop(name, str(error))
-            raise
+        with _kept_if_stopped(name, night):
+            try:
+                outcome["rows"] = make_table(name, night, settings)
+            except BadDataError:
+                if name not in sources():
+                    _check_extracts(night, settings)  # if they were mended meanwhile, that is what to say
+                raise
         state = night.table(name)
         night.add(name, state.model_copy(update={"seconds": time.perf_counter() - began}))
+        night.lake.stopped.forget(run_date, name)  # an earlier attempt at it
 
 
 def commit(run_date: date, run_id: str) -> Manifest:
-    """Write the night's manifest, its only commit."""
+    """Write the night's manifest, its only commit.
+
+    Raises:
+        BadDataError: an extract is not the one that the night read.
+    """
     with _step_of("commit", run_date, run_id) as (night, settings, _):
+        with _kept_if_stopped("commit", night):
+            _check_extracts(night, settings)
         recorded = settings.model_dump(mode="json", exclude=_NOT_RECORDED)
         return night.commit(code_version(), recorded, made_tables())
 
@@ -183,7 +211,7 @@ def report(run_date: date, run_id: str) -> Path | None:
 
 def finish(run_date: date, run_id: str) -> None:
     """Close the night, and remove what the home need not keep any longer."""
-    with _step_of("finish", run_date, run_id) as (night, settings, _):
+    with _step_of("finish", run_date, run_id, may_be_finished=True) as (night, settings, _):
         from pipelines.store.retention import apply_retention
 
         night.finish()

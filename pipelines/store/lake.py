@@ -27,7 +27,12 @@ from pipelines.store.stopped import StoppedStep, StoppedSteps
 # Stands for a backtest in the names of its temporary folders.
 BACKTEST = "backtest"
 
+# What to do about a night that a single step can't mend.
+WHOLE_NIGHT_AGAIN = "Run the whole night again: in Airflow, clear its run from open_night on, with all that follows."
+
 _MANIFEST = re.compile(r"\d{4}-\d\d-\d\d\.json")
+# The file in a draft that says that nothing more will be done.
+_FINISHED = "finished"
 
 
 class Lake:
@@ -125,7 +130,7 @@ class Lake:
 
     def open_nights(self) -> list[str]:
         """Nights that were begun and are not finished: running, or broken off."""
-        return sorted(folder.name for folder in self._drafts.glob("*") if not (folder / "finished").exists())
+        return sorted(folder.name for folder in self._drafts.glob("*") if not (folder / _FINISHED).exists())
 
     def open_runs(self) -> list[str]:
         """The runs that began these nights."""
@@ -189,19 +194,28 @@ class Lake:
                 "no longer kept (LOYALTY_KEEP_NIGHTS_DAYS). Deliver its extracts in the folder of a later night."
             )
 
-    def night(self, night: date, run_id: str) -> "Night":
+    def night(self, night: date, run_id: str, *, may_be_finished: bool = False) -> "Night":
         """The open draft of `night`, for a task of run `run_id`.
 
+        Args:
+            night: The business date.
+            run_id: The run that opened it.
+            may_be_finished: For the step that finishes a night, which may be tried again.
+
         Raises:
-            NightOpenError: the night was not opened by this run, or another run has begun a night since.
+            NightOpenError: the night was not opened by this run, it is finished, or another run has begun one since.
         """
         owners = {path.parent.name: json.loads(path.read_bytes()) for path in self._drafts.glob("*/run.json")}
         token = run_token(run_id)
+        found = Night(self, night, token)
         if owners.get(f"{night}", {}).get("token") != token:
             since = [f"run {owner['run_id']} has begun night {other}" for other, owner in owners.items()]
             why = ", ".join(since) or "it was never opened or is long finished"
-            raise NightOpenError(f"night {night} is not open for run {run_id}: {why}. Run the whole night again.")
-        return Night(self, night, token)
+        elif found.is_finished and not may_be_finished:
+            why = "it is finished"
+        else:
+            return found
+        raise NightOpenError(f"night {night} is not open for run {run_id}: {why}. {WHOLE_NIGHT_AGAIN}")
 
     def keep_published(self, night: date, files: Iterable[str]) -> Path:
         """Keep the files that a night's warehouse reads, for as long as that exists; returns the note that says so."""
@@ -223,7 +237,7 @@ class Lake:
             The heads of the committed nights, oldest first, which are kept now.
         """
         for folder in self._drafts.glob("*"):
-            if (folder / "finished").exists():
+            if (folder / _FINISHED).exists():
                 shutil.rmtree(folder)
         open_tokens = {folder.name for folder in self._drafts.glob("*/*") if folder.is_dir()}
         files = {
@@ -282,6 +296,10 @@ class Night:
     @property
     def _folder(self) -> Path:
         return self.lake._drafts / f"{self.run_date}" / self.token
+
+    @property
+    def is_finished(self) -> bool:
+        return (self._folder.parent / _FINISHED).exists()
 
     @cached_property
     def accepted(self) -> tuple[str, ...]:
@@ -377,7 +395,7 @@ class Night:
     def finish(self) -> None:
         """Say that nothing more will be done tonight; the draft is removed when the next night opens."""
         shutil.rmtree(self.prepared_folder())
-        (self._folder.parent / "finished").touch()
+        (self._folder.parent / _FINISHED).touch()
 
 
 class CommittedNight(Night):

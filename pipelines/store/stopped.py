@@ -34,9 +34,9 @@ class StoppedSteps:
         self._folder.mkdir(exist_ok=True, mode=0o700)
         write_atomically(self._path(stopped), stopped.model_dump_json().encode())
 
-    def forget(self, night: date) -> None:
-        """Forget what stopped a night: it begins anew, or is through."""
-        for path in self._folder.glob(f"{night}.*.json"):
+    def forget(self, night: date, step: str = "*") -> None:
+        """Forget what stopped a night, or one step of it: it begins anew, or is through."""
+        for path in self._folder.glob(f"{night}.{step}.json"):
             path.unlink()
 
     def remove(self, before: date) -> None:

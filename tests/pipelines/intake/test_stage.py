@@ -2,12 +2,17 @@
 
 import csv
 import io
+import re
 
+import pytest
 from extracts import RECEIPTS, load
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.errors import BadDataError
+from pipelines.intake.stage import check_extract_unchanged
 from pipelines.settings import load_settings
+from pipelines.tables.build import make_table
 
 
 def test_of_one_key_twice_in_an_extract_the_latest_update_stands_else_the_last_row(retailer):
@@ -60,6 +65,29 @@ def test_a_night_loaded_again_in_another_phone_region_reads_addresses_anew_and_n
     assert retailer.rows(night, "crm_customers_personal", "phone_normal") == [("+491711234567",)]
     changed = {name for name, state in night.tables().items() if state.data_files != before[name].data_files}
     assert changed == {"crm_customers", "crm_customers_personal"}
+
+
+def test_an_extract_that_changed_after_the_night_had_read_it_is_noticed(retailer):
+    folder = retailer.deliver("2017-12-01", stores="store_id\ns1\n")
+    night = retailer.open("2017-12-01")
+    for source in ("stores", "receipts", "surveys"):
+        make_table(source, night, retailer.settings)
+        check_extract_unchanged(source, night, retailer.settings)
+
+    def assert_noticed(source: str, files: str) -> None:
+        message = f"{folder}: {files} changed after the night had read {source}. Run the whole night again"
+        with pytest.raises(BadDataError, match=re.escape(message)):
+            check_extract_unchanged(source, night, retailer.settings)
+
+    (folder / "stores.csv").write_text("store_id\ns2\n")  # no longer and no shorter
+    assert_noticed("stores", "stores.csv")
+    (folder / "stores.csv").unlink()
+    assert_noticed("stores", "stores.csv")
+    (folder / "receipts").mkdir()
+    (folder / "receipts.csv").rename(folder / "receipts" / "a.csv")
+    assert_noticed("receipts", "receipts.csv, receipts/a.csv")
+    (folder / "surveys.csv").touch()
+    assert_noticed("surveys", "surveys.csv")
 
 
 cell = st.one_of(

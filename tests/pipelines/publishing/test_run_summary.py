@@ -185,6 +185,27 @@ def test_what_was_kept_of_a_stopped_night_goes_when_it_is_through_and_with_the_n
     assert lake.stopped.steps() == []
 
 
+def test_a_mended_extract_that_is_not_read_again_is_what_stops_the_night_until_it_is(retailer):
+    def reasons() -> list[tuple[str, str]]:
+        return [(step.step, step.reason) for step in Lake(retailer.home).stopped.steps()]
+
+    stopped(retailer)
+    ((_, first),) = reasons()
+    with pytest.raises(BadDataError, match="reject_rate_extreme"):
+        nightly.make("batch_expectation", day(FIRST), "run")
+    assert reasons() == [("batch_expectation", first)]
+    retailer.deliver(FIRST, receipts=f"{RECEIPTS}\nr1,{FIRST}T12:00:00,5")
+    message = r"receipts\.csv changed after the night had read receipts\. Run the whole night again"
+    with pytest.raises(BadDataError, match=message):
+        nightly.make("batch_expectation", day(FIRST), "run")
+    with pytest.raises(BadDataError, match=message):
+        nightly.commit(day(FIRST), "run")
+    assert [step for step, _ in reasons()] == ["batch_expectation", "commit"]
+    for name in ("receipts", "batch_expectation"):
+        nightly.make(name, day(FIRST), "run")
+    assert [step for step, _ in reasons()] == ["commit"]
+
+
 def test_accepted_limits_are_in_the_status(retailer, capsys):
     retailer.deliver(FIRST, receipts=RECEIPTS)
     retailer.load(FIRST, accept=["receipts.reject_rate"])

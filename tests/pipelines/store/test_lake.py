@@ -72,6 +72,17 @@ def test_only_the_run_that_opened_a_night_may_work_on_it(tmp_path):
     assert lake.open_nights() == []
 
 
+def test_a_finished_night_is_no_longer_worked_on_but_for_finishing_it_again(tmp_path):
+    lake = Lake(tmp_path)
+    lake.open_night(FIRST, "run").finish()
+    with pytest.raises(NightOpenError, match=r"it is finished\. Run the whole night again: in Airflow, clear"):
+        lake.night(FIRST, "run")
+    lake.night(FIRST, "run", may_be_finished=True).finish()
+    lake.discard_open_nights()
+    with pytest.raises(NightOpenError, match="it was never opened"):
+        lake.night(FIRST, "run", may_be_finished=True)
+
+
 def test_files_of_open_committed_and_published_nights_stay_and_no_others(tmp_path):
     lake = Lake(tmp_path)
     kept = commit(lake, FIRST)
