@@ -65,5 +65,5 @@ def run_backtest(night: date, settings: Settings, progress: Progress = lambda _:
         result = Backtest(
             run_date=night, code_version=code_version(), tables={"backtest": groups, "backtest_quality": quality}
         )
-        lake.add_backtest(result)
+        lake.backtests.replace(result)
         return result

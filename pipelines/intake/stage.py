@@ -105,18 +105,20 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
 def check_extract_unchanged(source: str, night: Night, settings: Settings) -> None:
     """Make sure that a source's extract is still the one that tonight read.
 
-    A person may have mended several extracts and made the tables of one anew: the night would be of two deliveries.
+    A person may have mended several extracts and made the tables of one anew: the night would be of two deliveries. A
+    source of which nothing had come may come late: that is no fault, and is said at the night's end.
 
     Raises:
-        BadDataError: A file was changed, removed or added.
+        BadDataError: A file was changed or removed, or added to others.
     """
     folder = landing_folder(settings, night.run_date)
     read = {file["file"]: file["sha256"] for file in night.table(source).info["files"]}
     there = {name_in_landing(path, source): path for path in find_files(folder, source)}
     changed = {name for name in read.keys() & there.keys() if sha256_of(there[name]) != read[name]}
-    if other := sorted(changed | (read.keys() ^ there.keys())):
+    other = changed | (read.keys() ^ there.keys() if read else set())
+    if other:
         raise BadDataError(
-            f"{folder}: {', '.join(other)} changed after the night had read {source}. {WHOLE_NIGHT_AGAIN}"
+            f"{folder}: {', '.join(sorted(other))} changed after the night had read {source}. {WHOLE_NIGHT_AGAIN}"
         )
 
 

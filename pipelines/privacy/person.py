@@ -40,7 +40,7 @@ from pipelines.store.lake import Lake
 from pipelines.store.manifest import TableState
 
 NAMES = ("first_name", "middle_name", "last_name", "name")
-_MARK, _MARK_DIGITS = "erased-", 12
+_MARK, _MARK_DIGITS = "ERASED-", 12  # in capitals, as intake writes a code
 _SHORTEST_TEXT = 5  # a shorter name or token is found in much that is not about the person
 
 
@@ -88,12 +88,13 @@ class Person:
         return cls(**own)
 
     def mark(self, value: str) -> str:
-        """What takes the place of an id that is theirs: for the same id the same, for another one another."""
-        return f"{_MARK}{sha256(f'{self.key}:{value.strip()}'.encode()).hexdigest()[:_MARK_DIGITS]}"
+        """What takes the place of an id that is theirs: for the same id the same, whatever its capitals."""
+        digest = sha256(f"{self.key}:{value.strip().upper()}".encode()).hexdigest().upper()
+        return f"{_MARK}{digest[:_MARK_DIGITS]}"
 
     def mark_sql(self, value: str) -> str:
         """SQL of the mark; `value` is SQL of the id."""
-        digest = f"SHA256({literal(f'{self.key}:')} || TRIM(CAST({value} AS VARCHAR)))"
+        digest = f"UPPER(SHA256({literal(f'{self.key}:')} || UPPER(TRIM(CAST({value} AS VARCHAR)))))"
         return f"{literal(_MARK)} || LEFT({digest}, {_MARK_DIGITS})"
 
     def known_as(self, column: str) -> frozenset[str]:

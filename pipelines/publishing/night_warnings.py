@@ -11,7 +11,7 @@ from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
-from pipelines.intake.landing import unread_files
+from pipelines.intake.landing import find_files, unread_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, night_folders
 from pipelines.store.lake import Lake
@@ -37,6 +37,7 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
     return [
         *unread_warnings(settings, manifest.run_date),
         *_no_landing_folders(settings),
+        *_late_sources(settings, manifest),
         *(warning for name in sources() for warning in _source_warnings(name, manifest)),
         *_expectation_warnings(lake, manifest),
         *model_warnings(lake, manifest),
@@ -62,6 +63,14 @@ def unread_warnings(settings: Settings, night: date) -> Iterator[str]:
         by_advice.setdefault(file.advice, []).append(file.name)
     for advice, names in by_advice.items():
         yield f"not read: {_some(names)} (in {folder}): {advice}"
+
+
+def _late_sources(settings: Settings, manifest: Manifest) -> Iterator[str]:
+    """Sources that came while the night ran, after it had looked for them."""
+    folder = landing_folder(settings, manifest.run_date)
+    for name in sources():
+        if not manifest.tables[name].info["is_present"] and find_files(folder, name):
+            yield f"{name}: came after the night had looked for it; run the night again to take it in"
 
 
 def _no_landing_folders(settings: Settings) -> Iterator[str]:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import LoyaltyError, NightOpenError
+from pipelines.store.backtests import Backtests
 from pipelines.store.files import names_in, stamp_of, sync, write_atomically
 from pipelines.store.heads import Head, head_of, keep_heads, read_heads, stale
 from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
-from pipelines.store.manifest import Backtest, DataFile, Manifest, TableState, read_manifest, with_own
+from pipelines.store.manifest import DataFile, Manifest, TableState, read_manifest, with_own
 from pipelines.store.stopped import StoppedStep, StoppedSteps
 
 # Stands for a backtest in the names of its temporary folders.
@@ -44,9 +45,9 @@ class Lake:
         self._manifests = self.root / "manifests"
         self._heads = self.root / "heads.json"
         self._drafts = self.root / "drafts"
-        self._backtests = self.root / "backtests"
         self._published = self.root / "published"
         self.stopped = StoppedSteps(self.root / "stopped")
+        self.backtests = Backtests(self.root / "backtests")
         self._tables = self.root / "tables"
         self._temporary = self.root / "tmp"
 
@@ -112,21 +113,6 @@ class Lake:
         for folder in self._temporary.glob(f"{BACKTEST}.*"):
             shutil.rmtree(folder, ignore_errors=True)
         return CommittedNight(self, night, BACKTEST)
-
-    def add_backtest(self, backtest: Backtest) -> None:
-        """Keep a backtest, in the place of an earlier one of the same night."""
-        self._backtests.mkdir(exist_ok=True, mode=0o700)
-        write_atomically(self._backtests / f"{backtest.run_date}.json", backtest.model_dump_json().encode())
-
-    def backtest_until(self, night: date) -> Backtest | None:
-        """The latest backtest of a night up to `night`."""
-        known = [path for path in sorted(self._backtests.glob("????-??-??.json")) if path.stem <= f"{night}"]
-        return Backtest.model_validate_json(known[-1].read_bytes()) if known else None
-
-    def remove_backtests(self, before: date) -> None:
-        """Forget the backtests of nights before one that is kept, but for the last, which that night may show."""
-        for path in sorted(p for p in self._backtests.glob("????-??-??.json") if p.stem < f"{before}")[:-1]:
-            path.unlink()
 
     def open_nights(self) -> list[str]:
         """Nights that were begun and are not finished: running, or broken off."""

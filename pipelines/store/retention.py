@@ -36,7 +36,7 @@ def apply_retention(lake: Lake, night: date, settings: Settings) -> None:
             lake.remove_nights(before=first)
             lake.stopped.remove(before=first)
             _remove_folders(quality_folder(settings.home), first)
-            lake.remove_backtests(before=first)
+            lake.backtests.remove(before=first)
             lake.collect_garbage()
 
 

@@ -45,7 +45,7 @@ def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> di
 
 def backtest(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table | str]:
     """Grain: forecast and group of customers. The latest backtest up to tonight and its metrics, if there is one."""
-    known = night.lake.backtest_until(night.run_date)
+    known = night.lake.backtests.latest_until(night.run_date)
     rows: dict[str, list[dict[str, Any]]] = {"backtest": [], "backtest_quality": [], "backtest_latest": []}
     if known:
         for name, measured in known.tables.items():

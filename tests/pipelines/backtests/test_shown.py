@@ -19,7 +19,7 @@ def keep(lake: Lake, day: str) -> None:
     group = {"dimension": "all", "dimension_value": "all", "customers": 5, "predicted": 1.0, "actual": 2.0}
     groups = [{**key, "as_of_date": "2017-01-01", **group, "baseline": None}]
     tables = {"backtest": groups, "backtest_quality": quality}
-    lake.add_backtest(Backtest(run_date=date.fromisoformat(day), code_version="x", tables=tables))
+    lake.backtests.replace(Backtest(run_date=date.fromisoformat(day), code_version="x", tables=tables))
 
 
 def test_a_night_shows_the_latest_backtest_up_to_its_date(retailer):

@@ -34,7 +34,7 @@ def test_a_promo_code_that_is_their_phone_or_email_becomes_a_mark_that_still_joi
     assert erase("12", shop.settings).found == ()
     _, *codes = (line.split(",")[0] for line in landing(shop, DAYS[0], "promo_codes.csv"))
     _, *used = (line.split(",")[0] for line in landing(shop, DAYS[0], "promo_redemptions.csv"))
-    assert [re.sub("[0-9a-f]{12}$", "x", code) for code in used] == ["erased-x", "erased-x", "erased-x", "TEA"]
+    assert [re.sub("[0-9A-F]{12}$", "x", code) for code in used] == ["ERASED-x", "ERASED-x", "ERASED-x", "TEA"]
     assert (used[:2], len(set(used))) == (codes[:2], 4)
     assert warehouse(shop, performance) == before
     found = warehouse(shop, "SELECT promo_code FROM promo_performance")
@@ -66,7 +66,7 @@ def test_a_promo_code_is_cleaned_in_any_spelling(retailer, code):
     )
     assert erase("11", retailer.settings).found == ()
     _, mark, other = landing(retailer, DAYS[0], "promo_redemptions.csv")
-    assert re.fullmatch("erased-[0-9a-f]{12},r1", mark)
+    assert re.fullmatch("ERASED-[0-9A-F]{12},r1", mark)
     assert other == "other,r2"
     assert landing(retailer, DAYS[0], "receipts.csv")[1] == "r1,2,2017-12-01,5,"
 

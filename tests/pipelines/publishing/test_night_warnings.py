@@ -32,6 +32,15 @@ def test_a_file_of_no_source_is_named_with_its_folder_but_control_totals_are_not
     ]
 
 
+def test_a_source_that_came_while_the_night_ran_is_named(retailer):
+    folder = retailer.deliver(FIRST)
+    night = retailer.load(FIRST)
+    (folder / "stores.csv").write_text("store_id\ns1\n")
+    assert warnings(retailer, night) == [
+        "stores: came after the night had looked for it; run the night again to take it in"
+    ]
+
+
 def test_unread_files_are_named_together_by_what_to_do(retailer):
     folder = retailer.deliver(FIRST, **{f"weather{n:02d}": "day" for n in range(12)}, _done="")
     (folder / "_done.csv").rename(folder / "_DONE")

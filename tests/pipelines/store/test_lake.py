@@ -146,13 +146,13 @@ def test_the_night_before_is_the_latest_committed_one(tmp_path):
 def test_a_backtest_is_replaced_by_a_later_one_of_its_night_and_shown_to_later_nights(tmp_path):
     lake = Lake(tmp_path)
     commit(lake, FIRST)
-    assert lake.backtest_until(FIRST) is None
+    assert lake.backtests.latest_until(FIRST) is None
     for day, version in ((FIRST, "a"), (FIRST, "b"), (THIRD, "c")):
-        lake.add_backtest(Backtest(run_date=day, code_version=version, tables={}))
-    shown = [lake.backtest_until(day) for day in (FIRST, SECOND, THIRD)]
+        lake.backtests.replace(Backtest(run_date=day, code_version=version, tables={}))
+    shown = [lake.backtests.latest_until(day) for day in (FIRST, SECOND, THIRD)]
     assert [backtest and backtest.code_version for backtest in shown] == ["b", "b", "c"]
-    lake.remove_backtests(before=THIRD)  # the last before it stays: nights after it show that one
-    assert lake.backtest_until(SECOND) is not None
+    lake.backtests.remove(before=THIRD)  # the last before it stays: nights after it show that one
+    assert lake.backtests.latest_until(SECOND) is not None
 
 
 def test_a_backtest_begins_without_what_a_killed_one_left(tmp_path):

@@ -128,7 +128,7 @@ def test_backtests_go_with_the_nights_but_for_the_last_one_that_the_first_kept_n
     load(retailer, DAYS[0])
     for day in (*DAYS[:3], DAYS[4]):
         result = Backtest(run_date=date.fromisoformat(day), code_version="x", tables={})
-        Lake(retailer.home).add_backtest(result)
+        Lake(retailer.home).backtests.replace(result)
     for day in DAYS[1:]:
         load(retailer, day)
     assert [f"{night}" for night in Lake(retailer.home).nights()] == DAYS[3:]
