@@ -74,7 +74,8 @@ class Column:
     """A column. `default` is what NULL means; `former_names` are its names in earlier extracts and nights.
 
     Values of a `case_insensitive` column are kept in one form for all their spellings. In a column that `ends_day`, a
-    date alone stands for the last moment of its day.
+    date alone stands for the last moment of its day. A `shareable` one may be shown to the customer:
+    a campaign's file may hold it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Column:
     former_names: tuple[str, ...] = ()
     case_insensitive: bool = False
     ends_day: bool = False
+    shareable: bool = field(default=False, repr=False)
 
     @property
     def may_be_unknown(self) -> bool:
@@ -176,6 +178,7 @@ def _column(prop: SchemaProperty, replaced: Column | None = None) -> Column:
         former_names=_former_names(prop.name or "", custom.get("formerNames", [])),
         case_insensitive=custom.get("caseInsensitive", replaced is not None and replaced.case_insensitive),
         ends_day=_ends_day(prop.name or "", custom.get("dateAlone"), replaced),
+        shareable=custom.get("shareable") is True,
     )
     if column.case_insensitive not in (True, False) or (column.case_insensitive and not column.identifier):
         raise ValueError(f"column {column.name}: caseInsensitive is true or false, and true of an identifier alone")

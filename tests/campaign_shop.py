@@ -142,11 +142,11 @@ class CampaignShop:
                 "INSERT INTO history.campaign_list VALUES ('win_back', ?, ?, ?)", [channel, target, customer_id]
             )
 
-    def write(self, *campaigns: dict[str, Any]) -> list[ExportFile]:
+    def write(self, *campaigns: dict[str, Any], held: Collection[str] = ()) -> list[ExportFile]:
         """Make the night's lists and their files."""
         config = campaigns_of(*campaigns)
-        lists = campaign_lists(self.con, config, SETTINGS, NIGHT)
-        return write_exports(self.con, lists, config, SETTINGS, NIGHT, self.out_dir)
+        lists = campaign_lists(self.con, config, SETTINGS, NIGHT, held)
+        return write_exports(self.con, lists, config, SETTINGS, NIGHT, self.out_dir, held)
 
     def text(self, name: str) -> str:
         return (self.out_dir / f"{NIGHT}" / name).read_bytes().decode()
@@ -169,7 +169,7 @@ def campaign(campaign_id: str = "win_back", **values: Any) -> dict[str, Any]:
     } | values
 
 
-def campaign_on(channel: str, target: str, fields: dict[str, str] | None = None, **values: Any) -> dict[str, Any]:
+def campaign_on(channel: str, target: str, fields: dict[str, Any] | None = None, **values: Any) -> dict[str, Any]:
     """A campaign of one channel."""
     return campaign(channels=[{"channel": channel, "target": target, "fields": fields or {}}]) | values
 

@@ -6,10 +6,12 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
-from pipelines.campaigns.targets import SOURCES, export_target, target_names
+from pipelines.campaigns.targets import COUNTRY_FORMS, SOURCES, Target, export_target, target_names
+from pipelines.contracts import table_contract
+from pipelines.intake.addresses import COUNTRIES
 
 _DAY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*(%?)")
@@ -33,10 +35,47 @@ def read_share(value: Any) -> Any:
     return value
 
 
+def read_text(value: Any) -> Any:
+    """A number or a date as text; anything else as it is."""
+    return f"{value}" if isinstance(value, int | float | date) and not isinstance(value, bool) else value
+
+
 Day = Annotated[date, BeforeValidator(read_day)]
 Share = Annotated[float, BeforeValidator(read_share)]
+Text = Annotated[str, BeforeValidator(read_text), Field(min_length=1)]
 ChannelName = Literal["email", "sms", "push", "messenger", "call", "ads"]
 Header = Annotated[str, Field(pattern=r"^\w[\w .-]*$")]
+
+
+class MergeField(BaseModel):
+    """A column that a campaign adds to its file: a column of customer_360 or one of SOURCES, or the same for everybody.
+
+    A name alone means the column. `default` stands where the column has no value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str | None = None
+    default: Text | None = None
+    value: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _column_alone(cls, given: object) -> object:
+        return {"column": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "MergeField":
+        if (self.column is None) == (self.value is None):
+            raise ValueError("either column: or value: must be there, and not both")
+        if self.default is not None and self.column is None:
+            raise ValueError("default: belongs to a column:, a value: has no use for it")
+        return self
+
+    @property
+    def constants(self) -> list[str]:
+        """What the campaign itself writes."""
+        return [text for text in (self.value, self.default) if text is not None]
 
 
 class Channel(BaseModel):
@@ -46,7 +85,7 @@ class Channel(BaseModel):
 
     channel: ChannelName
     target: str
-    fields: dict[Header, str] = {}
+    fields: dict[Header, MergeField] = {}
 
 
 class Campaign(BaseModel):
@@ -109,6 +148,8 @@ def problems_of(campaign: Campaign, segments: Collection[str], columns: Collecti
             message = f"{channel.channel} is there twice; give each tool of one channel a campaign of its own"
             yield ("channels", number, "channel"), message
         yield from channel_problems(channel, number, columns)
+        for place, message in _membership_problems(campaign.id, channel):
+            yield ("channels", number, *place), message
 
 
 def segment_problems(names: Collection[object], segments: Collection[str]) -> Iterator[tuple[Place, str]]:
@@ -132,15 +173,60 @@ def _channel_problems(channel: Channel, columns: Collection[str]) -> Iterator[tu
     target = export_target(channel.target)
     if channel.channel not in target.channels:
         yield ("target",), f"{target.name} takes lists for {', '.join(target.channels)}, not for {channel.channel}"
-    for header, source in channel.fields.items():
-        place = ("fields", header)
-        if source in ADDRESSES and source not in CHANNELS[channel.channel]:
-            yield place, f"{source} needs another consent than that for {channel.channel}"
-        elif source not in SOURCES and source not in columns:
-            yield place, unknown(source, "column of customer_360", {*SOURCES, *columns})
-        taken = {c.header.lower() for c in target.columns if c.source is not None and c.source != source}
-        if header.lower() in taken:
-            yield place, f"{target.name} has a column of this name with another meaning"
-        elif header not in target.open_headers and not target.free_columns:
-            allowed = ", ".join(sorted(target.open_headers)) or "none"
-            yield place, f"{target.name} takes no such column; it takes: {allowed}"
+    for header, field in channel.fields.items():
+        for message in (*_source_problems(field, channel, columns), *_header_problems(header, field, target)):
+            yield ("fields", header), message
+
+
+def _source_problems(field: MergeField, channel: Channel, columns: Collection[str]) -> Iterator[str]:
+    """What is wrong with where a field takes its values."""
+    source = field.column
+    if source is None:
+        return
+    if source in ADDRESSES and source not in CHANNELS[channel.channel]:
+        yield f"{source} needs another consent than that for {channel.channel}"
+    elif source not in SOURCES and source in unshareable_columns():
+        yield f"{source} must not leave with a file: its contract doesn't say shareable"
+    elif source not in SOURCES and source not in columns:
+        yield unknown(source, "column of customer_360", {*SOURCES, *columns} - unshareable_columns())
+
+
+def _header_problems(header: str, field: MergeField, target: Target) -> Iterator[str]:
+    """What is wrong with the place of a field in the tool's file."""
+    taken = {c.header.lower() for c in target.columns if not c.is_open and c.source != field.column}
+    if header.lower() in taken:
+        yield f"{target.name} has a column of this name with another meaning"
+    elif header not in target.open_headers and not target.free_columns:
+        allowed = ", ".join(sorted(target.open_headers)) or "none"
+        yield f"{target.name} takes no such column; it takes: {allowed}"
+    if header in {column.header for column in target.columns if column.form in COUNTRY_FORMS}:
+        for text in field.constants:
+            if text.strip().upper() not in COUNTRIES:
+                yield f"{text!r} is no country; write its two letters by ISO 3166, like DE"
+
+
+def unshareable_columns() -> set[str]:
+    """The columns of customer_360 that no campaign's file may show: forecasts, margins and others of ours alone."""
+    return {column.name for column in table_contract("customer_360").columns if not column.shareable}
+
+
+def membership_field(campaign_id: str) -> str:
+    """The contact field by which a tool knows who is on a campaign's list."""
+    return f"loyalty_{campaign_id}"
+
+
+def _membership_problems(campaign_id: str, channel: Channel) -> Iterator[tuple[Place, str]]:
+    """Why a tool can't keep a campaign's membership in a field, if its target does so."""
+    if channel.target not in target_names() or export_target(channel.target).removal != "field":
+        return
+    target, name = export_target(channel.target), membership_field(campaign_id)
+    limit = target.maximum_field_name
+    if limit is not None and len(name) > limit:
+        yield (
+            ("target",),
+            f"{target.name} allows {limit} characters in a field's name, and {name} has {len(name)}; "
+            f"give the campaign an id of at most {limit - len(membership_field(''))}",
+        )
+    for header in channel.fields:
+        if header.lower().startswith(membership_field("")):
+            yield ("fields", header), f"fields whose names begin with {membership_field('')} say who is on a list"

@@ -15,6 +15,7 @@ from pipelines.campaigns.config import (
     Campaign,
     Campaigns,
     Channel,
+    MergeField,
     Place,
     channel_problems,
     problems_of,
@@ -268,8 +269,7 @@ def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            fields = Channel.model_fields if "channels" in error["loc"] else model.model_fields
-            return unknown(last, "field", fields)
+            return unknown(last, "field", _allowed_fields(error, model))
         case "literal_error":
             allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             return unknown(error["input"], "value", allowed)
@@ -290,5 +290,14 @@ def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
             return f"{given} is no whole number"
         case kind if kind.startswith("float"):
             return f"{given} is no share; write it like 0.1 or 10%"
+        case "value_error":
+            return f"{given}: {context['error']}"
         case _:
             return f"{given}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _allowed_fields(error: ErrorDetails, model: type[BaseModel]) -> Collection[str]:
+    """The fields of what an error is in."""
+    steps = error["loc"][:-1]
+    inner = MergeField if "fields" in steps else Channel if "channels" in steps else model
+    return inner.model_fields

@@ -1,6 +1,6 @@
 """Campaign files: the lists of a night, each in the format of the tool that imports it, and their manifests.
 
-`targets` makes the SQL of a file from the tool's contract; this module runs it and writes a night's folder as a whole.
+`content` makes the SQL of a file from the tool's contract; this module runs it and writes a night's folder as a whole.
 """
 
 import hashlib
@@ -15,12 +15,21 @@ from typing import Any
 import duckdb
 
 from pipelines.campaigns.config import Campaigns
+from pipelines.campaigns.content import ListFile, country_losses_query, list_query
 from pipelines.campaigns.manifest import ExportFile, campaign_manifests
 from pipelines.campaigns.selection import Lists
-from pipelines.campaigns.targets import export_target, list_query
+from pipelines.campaigns.targets import Removal, export_target
 from pipelines.engines.sql import literal
 from pipelines.errors import LoyaltyError
+from pipelines.intake.addresses import register_file_functions
 from pipelines.settings import Settings
+
+# What a person does in a tool to erase somebody, beside importing the removals.
+_BY_HAND: dict[Removal, str] = {
+    "replace": "upload the list again",
+    "field": "delete the contact; the removals only take it off the list",
+    "none": "delete what the tool keeps of the person",
+}
 
 
 def write_exports(
@@ -35,18 +44,19 @@ def write_exports(
     """Write the night's campaign files to out_dir/<run_date>/; they replace what is there.
 
     A running campaign has one list per channel (the header alone if nobody is on it). `<channel>_removals` holds who
-    left a list since the night before, and old addresses of who has another now. Rows are sorted by customer_id and
-    address, so that the same lists make the same bytes. Each campaign and the night have a manifest.json, written
-    last; it holds no time of writing.
+    left a list since the night before, and old addresses of who has another now, for the tools that take such a file.
+    Where a tool replaces its list, a list that somebody left is written even if its campaign ended (then it is empty)
+    or is held back. Rows are sorted by customer_id and address, so that the same lists make the same bytes. Each
+    campaign and the night have a manifest.json, written last; it holds no time of writing.
 
     Args:
-        con: has customer, customer_360 and what campaign_lists left in it.
+        con: has customer, customer_identity, customer_360 and what campaign_lists left in it.
         lists: from campaign_lists, of the same night.
         campaigns: the same config.
         settings: the modes of files and folders.
         run_date: the business date.
         out_dir: the folder of all nights' exports.
-        held: ids of campaigns that are held back: removals are their only files.
+        held: ids of campaigns that are held back: only what somebody's leaving needs is written of them.
 
     Returns:
         The files, by path, without the manifests.
@@ -72,18 +82,22 @@ def write_exports(
 
 
 def _planned_files(lists: Lists, campaigns: Campaigns, run_date: date) -> list[ExportFile]:
-    """The lists of the night's campaigns, and the removals that there are."""
-    planned = [
-        ExportFile(f"{c.id}/{ch.channel}.{export_target(ch.target).format}", c.id, ch.channel, ch.target, "list")
-        for c in campaigns.campaigns
-        if c.runs_on(run_date)
-        for ch in c.channels
+    """The lists of the night's campaigns; and of lists that somebody left, what the tool needs to know it."""
+    running = [(c.id, ch.channel, ch.target) for c in campaigns.campaigns if c.runs_on(run_date) for ch in c.channels]
+    files = [
+        ExportFile(f"{campaign_id}/{channel}.{export_target(target).format}", campaign_id, channel, target, "list")
+        for campaign_id, channel, target in running
     ]
     for row in lists.removal_counts.to_pylist():
-        campaign_id, channel, target = row["campaign_id"], row["channel"], row["target"]
-        name = f"{campaign_id}/{channel}_removals.{export_target(target).format}"
-        planned.append(ExportFile(name, campaign_id, channel, target, "removals"))
-    return planned
+        campaign_id, channel, name = row["campaign_id"], row["channel"], row["target"]
+        target, path = export_target(name), f"{campaign_id}/{channel}"
+        if target.takes_removals:
+            files.append(ExportFile(f"{path}_removals.{target.format}", campaign_id, channel, name, "removals"))
+        elif target.removal == "replace" and (campaign_id, channel, name) not in running:
+            has_another = any(entry[:2] == (campaign_id, channel) for entry in running)
+            path = f"{path}.{name}" if has_another else path
+            files.append(ExportFile(f"{path}.{target.format}", campaign_id, channel, name, "list"))
+    return files
 
 
 def write_removals(
@@ -91,8 +105,10 @@ def write_removals(
 ) -> list[ExportFile]:
     """Write the removals of list_removal to a folder of their own, apart from any night's, with a manifest.json.
 
+    They are of an erased person: the manifest also says what is to be done by hand in the tools.
+
     Args:
-        con: has list_removal, customer and customer_360.
+        con: has list_removal and list_entry (who else is on the lists), customer, customer_identity and customer_360.
         campaigns: the config, for the files' columns.
         settings: the modes of files and folders.
         folder: where to write; it must not exist.
@@ -101,12 +117,20 @@ def write_removals(
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=settings.folder_mode, parents=True)
     files: list[ExportFile] = []
+    by_hand: list[dict[str, str]] = []
     lists = con.execute("SELECT DISTINCT campaign_id, channel, target FROM list_removal ORDER BY ALL").fetchall()
-    for campaign_id, channel, target in lists:
-        name = f"{campaign_id}/{channel}_removals.{target}.{export_target(target).format}"
-        file = ExportFile(name, campaign_id, channel, target, "removals")
-        files += _write_file(con, campaigns, file, writing, settings)
-    _write_json(writing / "manifest.json", {"files": [asdict(file) for file in files]}, settings.file_mode)
+    for campaign_id, channel, name in lists:
+        target = export_target(name)
+        if target.takes_removals:
+            path = f"{campaign_id}/{channel}_removals.{name}.{target.format}"
+            files += _write_file(
+                con, campaigns, ExportFile(path, campaign_id, channel, name, "removals"), writing, settings
+            )
+        if target.removal in _BY_HAND:
+            to_do = _BY_HAND[target.removal]
+            by_hand.append({"campaign_id": campaign_id, "channel": channel, "target": name, "to_do": to_do})
+    manifest = {"files": [asdict(file) for file in files], "by_hand": by_hand}
+    _write_json(writing / "manifest.json", manifest, settings.file_mode)
     writing.rename(folder)
     return files
 
@@ -121,19 +145,26 @@ def _write_file(
     channels = next((c.channels for c in campaigns.campaigns if c.id == file.campaign_id), [])
     fields = next((c.fields for c in channels if (c.channel, c.target) == (file.channel, file.target)), {})
     types = {name: str(kind) for name, kind, *_ in con.execute("DESCRIBE customer_360").fetchall()}
-    query = list_query(target, file.channel, fields, types, file.kind)
+    register_file_functions(con)
+    content = ListFile(target, file.campaign_id, file.channel, file.kind, fields, types)
     form = "FORMAT JSON" if target.format == "jsonl" else f"FORMAT CSV, HEADER, DELIMITER {literal(target.delimiter)}"
-    con.execute(
-        f"COPY ({query}) TO {literal(str(path))} ({form})", {"campaign": file.campaign_id, "channel": file.channel}
-    )
-    written = []
+    con.execute(f"COPY ({list_query(content)}) TO {literal(str(path))} ({form})", content.parameters)
+    lost = _no_countries(con, content)
+    written: list[ExportFile] = []
     for part, rows in split_file(path, target.maximum_bytes, header=target.format == "csv"):
         part.chmod(settings.file_mode)
-        with part.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        name = part.relative_to(folder).as_posix()
-        written.append(replace(file, path=name, rows=rows, bytes=part.stat().st_size, sha256=digest))
+        with part.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        name, size = part.relative_to(folder).as_posix(), part.stat().st_size
+        written.append(replace(file, path=name, rows=rows, bytes=size, sha256=digest, no_countries=lost))
     return written
+
+
+def _no_countries(con: duckdb.DuckDBPyConnection, content: ListFile) -> dict[str, int]:
+    """How many values of each column of countries were no country, and are not in the file."""
+    query = country_losses_query(content)
+    found = con.execute(query, content.parameters).fetchall() if query else []
+    return {header: count for header, count in found if count}
 
 
 def split_file(path: Path, limit: int | None, header: bool) -> Iterator[tuple[Path, int]]:

@@ -1,8 +1,9 @@
 """What the manifests of campaign files say: which files there are, and who is in none and why."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,10 @@ SEGMENTS = SQL / "segments"
 
 @dataclass(frozen=True)
 class ExportFile:
-    """One file of a night, to be written or written; `path` is relative to the night's folder."""
+    """One file of a night, to be written or written.
+
+    `path` is relative to the night's folder. `no_countries` counts values that were left out as no country, by header.
+    """
 
     path: str
     campaign_id: str
@@ -28,6 +32,7 @@ class ExportFile:
     rows: int = 0
     bytes: int = 0
     sha256: str = ""
+    no_countries: dict[str, int] = field(default_factory=dict)
 
 
 def campaign_manifests(
@@ -58,6 +63,7 @@ def campaign_manifests(
                 [file for file in written if (file.campaign_id, file.channel) == (campaign_id, channel)],
                 campaign_id,
                 channel,
+                run_date,
                 is_held=campaign_id in held,
             )
             for channel in sorted({file.channel for file in planned if file.campaign_id == campaign_id})
@@ -93,25 +99,22 @@ def _segment_definition(segment: str) -> str:
 
 
 def _channel_manifest(
-    lists: Lists, files: list[ExportFile], campaign_id: str, channel: str, *, is_held: bool
+    lists: Lists, files: list[ExportFile], campaign_id: str, channel: str, run_date: date, *, is_held: bool
 ) -> dict[str, Any]:
     """What a manifest says of one campaign and channel: counts, warnings and files."""
-    rows = {kind: sum(file.rows for file in files if file.kind == kind) for kind in ("list", "removals")}
+    listed = sum(file.rows for file in files if file.kind == "list")
     left_out = _counts(lists.exclusions, "reason", campaign_id, channel)
     removed = _counts(lists.removal_counts, "target", campaign_id, channel)
-    warnings = [
-        f"{rows['list']} rows, but {target.name} takes lists of {target.minimum_rows} and more"
-        for target in {export_target(file.target) for file in files if file.kind == "list"}
-        if rows["list"] < target.minimum_rows
-    ]
-    nameless = sum(removed.values()) - rows["removals"]
+    warnings = list(_list_warnings([file for file in files if file.kind == "list"], run_date))
+    told = sum(count for name, count in removed.items() if export_target(name).takes_removals)
+    nameless = told - sum(file.rows for file in files if file.kind == "removals")
     if nameless:
         warnings.append(
             f"{nameless} removals are in no file: no address is known, or another customer's list entry has it"
         )
     counts = {
-        "candidates": rows["list"] + sum(left_out.values()),
-        "listed": rows["list"],
+        "candidates": listed + sum(left_out.values()),
+        "listed": listed,
         "left_out": left_out,
         "bad_values": _counts(lists.bad_values, "address", campaign_id, channel),
     }
@@ -132,6 +135,27 @@ def _channel_manifest(
             for file in files
         ],
     }
+
+
+def _list_warnings(files: list[ExportFile], run_date: date) -> Iterator[str]:
+    """What a person has to know who uploads a channel's lists; a large one is in several files."""
+    for name in dict.fromkeys(file.target for file in files):
+        target, parts = export_target(name), [file for file in files if file.target == name]
+        for part in parts:
+            if part.rows < target.minimum_rows:
+                where = f"{Path(part.path).name}: " if len(parts) > 1 else ""
+                stays = "; whoever left stays in the tool until then: delete its segment"
+                yield (
+                    f"{where}{part.rows} rows, but {name} takes lists of {target.minimum_rows} and more"
+                    f"{stays if target.removal == 'replace' else ''}"
+                )
+        for header, count in parts[0].no_countries.items():
+            yield f"{count} values of {header} are no country by ISO 3166, and are left out"
+        if target.removal == "replace" and len(parts) > 1:
+            yield f"{len(parts)} files, but {name} replaces its list by each: give each file a segment of its own"
+        if target.membership_days:
+            end = run_date + timedelta(days=target.membership_days)
+            yield f"{name} forgets members after {target.membership_days} days: upload the list again before {end}"
 
 
 def _counts(table: pa.Table, by: str, campaign_id: str, channel: str) -> dict[str, int]:

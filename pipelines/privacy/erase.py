@@ -192,6 +192,7 @@ def summary(outcome: Outcome) -> Iterator[str]:
         return
     if outcome.removals:
         yield f"Removals for the lists that they were on: {outcome.removals}"
+        yield "  Its manifest.json says what is to be done by hand in the tools (by_hand)."
         yield "  They hold the addresses until the tools have imported them: then remove the folder."
     for find in outcome.found:
         yield f"STILL THERE: {find.path}: {find.what}"

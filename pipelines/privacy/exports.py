@@ -11,7 +11,7 @@ import duckdb
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
 from pipelines.campaigns.config_file import read_campaigns
 from pipelines.campaigns.files import write_removals
-from pipelines.campaigns.targets import Target, export_target
+from pipelines.campaigns.targets import NAMES, Target, export_target
 from pipelines.engines.sql import identifier
 from pipelines.intake.erased import in_list
 from pipelines.privacy.person import Person, lake_files, rows_of
@@ -50,8 +50,8 @@ def _files(folder: Path, night: Json, settings: Settings) -> Iterator[_ExportFil
                 header
                 for known in configured.get(campaign["campaign_id"], [])
                 if known.channel == channel["channel"]
-                for header, source in known.fields.items()
-                if source == "customer_id"
+                for header, field in known.fields.items()
+                if field.column == "customer_id"
             }
             for entry in channel["files"]:
                 target = export_target(entry["target"])
@@ -90,7 +90,8 @@ def _update_entry(file: _ExportFile, rows: int) -> None:
     removed = file.entry["rows"] - rows
     file.entry.update(rows=rows, bytes=file.path.stat().st_size, sha256=hash_of(file.path))
     for count in ("candidates", "listed") if file.entry["kind"] == "list" else ("removed",):
-        file.channel[count] -= removed
+        if count in file.channel:  # a campaign that is held back has no counts of its list
+            file.channel[count] -= removed
 
 
 def _write_manifest(path: Path, content: Json, settings: Settings) -> None:
@@ -100,28 +101,30 @@ def _write_manifest(path: Path, content: Json, settings: Settings) -> None:
 
 
 def write_removals_of(person: Person, lake: Lake, settings: Settings, folder: Path) -> None:
-    """Tell every tool that ever had the person: by id, and by each address that no other member of the list has."""
+    """Tell every tool that ever had the person: by id, and by each address that no other member of the list has.
+
+    The folder's manifest says what is to be done by hand in which tool.
+    """
     lists, personal = lake_files(lake, "campaign_list"), lake_files(lake, "crm_customers_personal")
     if not lists:
         return
-    is_theirs = f"customer_id IN {in_list(person.ids)}"
     with duckdb.connect() as con:
-        for name in ("customer", "customer_360"):
+        for name in ("customer", "customer_identity", "customer_360"):
             columns = ", ".join(f"{identifier(c.name)} {c.type}" for c in contract_of(name).columns)
             con.execute(f"CREATE TABLE {identifier(name)} ({columns})")
-        member = "campaign_id, channel, target, customer_id"
-        con.execute(f"CREATE TABLE list_member AS SELECT DISTINCT {member} FROM {rows_of(lists)}")
         used = ", ".join(f"{_column_as_used(name)} AS {name}" for name in ADDRESSES)
         con.execute(f"CREATE TABLE address AS SELECT DISTINCT customer_id, {used} FROM {rows_of(personal)}")
-        removed = ", ".join(f"{_address_to_remove(name, is_theirs)} AS {name}" for name in ADDRESSES)
         con.execute(
-            f"""CREATE TABLE list_removal AS
-            SELECT DISTINCT m.campaign_id, m.channel, m.target, m.customer_id, {removed},
-                CAST(NULL AS VARCHAR) AS first_name, CAST(NULL AS VARCHAR) AS last_name,
-                CAST(NULL AS VARCHAR) AS middle_name
-            FROM list_member AS m LEFT JOIN address AS a ON a.customer_id = m.customer_id
-            WHERE m.{is_theirs}"""
+            f"""CREATE TABLE member AS
+            SELECT DISTINCT m.campaign_id, m.channel, m.target, m.customer_id,
+                {", ".join(f"{_address_of_channel(name)} AS {name}" for name in ADDRESSES)},
+                {", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in NAMES)}
+            FROM (SELECT DISTINCT campaign_id, channel, target, customer_id FROM {rows_of(lists)}) AS m
+            LEFT JOIN address AS a ON a.customer_id = m.customer_id"""
         )
+        is_theirs = f"customer_id IN {in_list(person.ids)}"
+        con.execute(f"CREATE TABLE list_removal AS FROM member WHERE {is_theirs}")
+        con.execute(f"CREATE TABLE list_entry AS FROM member WHERE NOT {is_theirs}")
         if con.execute("SELECT 1 FROM list_removal LIMIT 1").fetchone():
             folder.parent.mkdir(parents=True, exist_ok=True, mode=settings.folder_mode)
             write_removals(con, read_campaigns(settings.campaigns), settings, folder)
@@ -132,11 +135,7 @@ def _column_as_used(address: str) -> str:
     return f"{address}_normal" if address in ("email", "phone") else address
 
 
-def _address_to_remove(address: str, is_theirs: str) -> str:
-    """SQL of the address, where the channel uses it and no other member of the same list has it."""
+def _address_of_channel(address: str) -> str:
+    """SQL of the address, where the channel uses it."""
     channels = in_list(channel for channel, addresses in CHANNELS.items() if address in addresses)
-    return f"""CASE WHEN m.channel IN {channels} AND NOT EXISTS (
-        SELECT 1 FROM address AS o INNER JOIN list_member AS l ON l.customer_id = o.customer_id
-            AND l.campaign_id = m.campaign_id AND l.channel = m.channel AND l.target = m.target
-        WHERE o.{address} = a.{address} AND NOT o.{is_theirs}
-    ) THEN a.{address} END"""
+    return f"CASE WHEN m.channel IN {channels} THEN a.{address} END"

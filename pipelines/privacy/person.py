@@ -14,7 +14,7 @@ from pipelines.campaigns.channels import ADDRESSES
 from pipelines.campaigns.targets import FORMS
 from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file
-from pipelines.intake.addresses import normal_email, normal_phone
+from pipelines.intake.addresses import normal_email, normal_phone, register_file_functions
 from pipelines.intake.erased import in_list
 from pipelines.privacy.spellings import (
     PYTHON_WORD,
@@ -358,5 +358,7 @@ def _hashes(spellings: set[str]) -> set[str]:
     """The hashes that tools get instead of the values."""
     forms = [sql.format("value") for name, sql in FORMS.items() if name.startswith("sha256")]
     query = f"SELECT {', '.join(forms)} FROM (SELECT UNNEST($values) AS value)"
-    rows = duckdb.execute(query, {"values": sorted(spellings)}).fetchall()
+    with duckdb.connect() as connection:
+        register_file_functions(connection)
+        rows = connection.execute(query, {"values": sorted(spellings)}).fetchall()
     return {value for row in rows for value in row if value}

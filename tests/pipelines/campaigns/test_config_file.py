@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.campaigns.config import Campaign
+from pipelines.campaigns.config import Campaign, unshareable_columns
 from pipelines.campaigns.config_file import read_campaigns
 from pipelines.errors import LoyaltyError
 
@@ -117,6 +117,55 @@ def test_a_file_without_a_fault_is_its_campaigns():
             "mean region? There are: ",
         ),
         (
+            "target: unisender",
+            "target: unisender\n    fields:\n      worth: clv",
+            "line 12, campaign win_back, channels, no. 1, fields, worth: clv must not leave with a file: its contract "
+            "doesn't say shareable",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      tel: phone",
+            "line 12, campaign win_back, channels, no. 1, fields, tel: phone needs another consent than that for email",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      email: region",
+            "line 12, campaign win_back, channels, no. 1, fields, email: unisender has a column of this name",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      City: {colum: region}",
+            "line 12, campaign win_back, channels, no. 1, fields, City, colum: 'colum' is no field. Did you mean "
+            "column? There are: column",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      City: {column: region, value: x}",
+            "line 12, campaign win_back, channels, no. 1, fields, City: {'column': 'region', 'value': 'x'}: either "
+            "column: or value: must be there, and not both",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      City: {value: x, default: y}",
+            "line 12, campaign win_back, channels, no. 1, fields, City: {'value': 'x', 'default': 'y'}: default: ",
+        ),
+        (
+            "target: unisender",
+            "target: unisender\n    fields:\n      loyalty_other: region",
+            "line 12, campaign win_back, channels, no. 1, fields, loyalty_other: fields whose names begin with ",
+        ),
+        (
+            "channel: email\n    target: unisender",
+            "channel: ads\n    target: google_ads\n    fields: {City: region}",
+            "line 11, campaign win_back, channels, no. 1, fields, City: google_ads takes no such column; it takes: "
+            "Country, Zip",
+        ),
+        (
+            "channel: email\n    target: unisender",
+            "channel: ads\n    target: google_ads\n    fields: {Country: {value: Germany}}",
+            "line 11, campaign win_back, channels, no. 1, fields, Country: 'Germany' is no country; write its",
+        ),
+        (
             "id: win_back",
             "id: Win back",
             "line 2, campaign Win back, id: 'Win back' has characters that are not allowed; lower-case letters, digits "
@@ -129,6 +178,35 @@ def test_a_fault_is_named_with_its_line(now: str, instead: str, message: str):
     [fault] = faults(text)
     assert fault.startswith(f"campaigns.yaml, {message}")
     assert faults(text + OTHER) == [fault]
+
+
+def test_an_id_is_short_enough_for_the_tools_field():
+    text = GOOD.replace("win_back", "x" * 18)
+    assert read(text)
+    assert faults(text.replace("unisender", "mautic")) == [
+        f"campaigns.yaml, line 10, campaign {'x' * 18}, channels, no. 1, target: mautic allows 25 characters in a "
+        f"field's name, and loyalty_{'x' * 18} has 26; give the campaign an id of at most 17"
+    ]
+    assert read(text.replace("unisender", "mautic").replace("x" * 18, "x" * 17))
+
+
+def test_merge_fields_are_columns_constants_and_defaults():
+    fields = "fields: {a: region, b: {column: region, default: 5}, c: {value: 2025-12-31}, d: {value: 10}}"
+    (campaign,) = read(GOOD.replace("target: unisender", f"target: unisender\n    {fields}"))
+    found = {header: field.model_dump(exclude_none=True) for header, field in campaign.channels[0].fields.items()}
+    assert found == {
+        "a": {"column": "region"},
+        "b": {"column": "region", "default": "5"},
+        "c": {"value": "2025-12-31"},
+        "d": {"value": "10"},
+    }
+
+
+def test_what_the_customer_need_not_know_is_not_shareable():
+    private = {"clv", "p_churn", "gross_margin", "p_alive", "headroom", "rfm_segment", "revenue", "last_nps"}
+    assert private < unshareable_columns()
+    shown = {"favourite_category", "last_order_date", "points_balance", "tier", "region", "home_store_name"}
+    assert not shown & unshareable_columns()
 
 
 def test_all_faults_are_told_at_once():

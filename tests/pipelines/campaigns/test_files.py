@@ -119,4 +119,4 @@ def test_a_run_that_fails_leaves_the_last_files_as_they_were(
 
 def test_a_night_without_campaigns_has_an_empty_manifest(shop: CampaignShop) -> None:
     assert shop.write() == []
-    assert shop.manifest() == {"run_date": "2025-03-10", "campaigns": []}
+    assert shop.manifest() == {"run_date": "2025-03-10", "campaigns": [], "held": []}

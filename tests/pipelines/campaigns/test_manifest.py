@@ -1,8 +1,13 @@
 """What the manifests say: what is in the files, and who is not and why."""
 
+import dataclasses
 import json
 
+import pytest
 from campaign_shop import CampaignShop, campaign_on, sha
+
+from pipelines.campaigns import files, manifest
+from pipelines.campaigns.targets import export_target
 
 # Customer, name, e-mail, phone, favourite category, points.
 ANN = ("a", "Ann Mary Lee", "Ann.Lee+shop@Gmail.com", "(201) 555-0123", "=HYPERLINK(1)", "-5.00")
@@ -67,14 +72,31 @@ def test_a_list_below_the_targets_minimum_is_written_with_a_warning(shop: Campai
 
 
 def test_an_erased_person_is_removed_by_id_where_the_format_has_one_else_counted(shop: CampaignShop) -> None:
-    shop.listed_before("ads", "yandex", "gone")
+    shop.listed_before("ads", "yandex_api", "gone")
     shop.listed_before("email", "unisender", "gone")
     shop.write()
     assert shop.text("win_back/ads_removals.csv") == "email,phone,ext_id\n,,gone\n"
-    assert shop.text("win_back/email_removals.csv") == "email\n"
+    assert shop.text("win_back/email_removals.csv") == "email,loyalty_win_back\n"
     ads, email = shop.manifest()["campaigns"][0]["channels"]
     assert (ads["removed"], ads["warnings"]) == (1, [])
     assert (email["removed"], email["warnings"]) == (
         1,
         ["1 removals are in no file: no address is known, or another customer's list entry has it"],
     )
+
+
+def test_files_that_would_replace_each_other_in_the_tool_are_named(
+    shop: CampaignShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.customers(ANN, BOB)
+    small = dataclasses.replace(export_target("yandex"), maximum_bytes=200, minimum_rows=2)
+    for module in (files, manifest):
+        monkeypatch.setattr(module, "export_target", lambda name: small)
+    shop.write(campaign_on("ads", "yandex"))
+    (channel,) = shop.manifest()["campaigns"][0]["channels"]
+    stays = "whoever left stays in the tool until then: delete its segment"
+    assert channel["warnings"] == [
+        f"ads.part-001.csv: 1 rows, but yandex takes lists of 2 and more; {stays}",
+        f"ads.part-002.csv: 1 rows, but yandex takes lists of 2 and more; {stays}",
+        "2 files, but yandex replaces its list by each: give each file a segment of its own",
+    ]

@@ -52,7 +52,7 @@ def commit(night: Night) -> None:
 def test_lists_are_stored_and_their_files_prepared(shop: Retailer) -> None:
     night = make(shop, "2017-12-01")
     prepared = night.prepared_folder() / "2017-12-01" / "hello" / "email.csv"
-    assert prepared.read_text() == "email,firstname,lastname,doNotEmail\nann@example.org,,,0\n"
+    assert prepared.read_text() == "email,firstname,lastname,doNotEmail,loyalty_hello\nann@example.org,,,,1\n"
     assert not (shop.home / "exports").exists()
     commit(night)
     assert shop.rows(night, "campaign_list") == [("hello", "email", "mautic", "ann")]

@@ -40,7 +40,7 @@ def listed(shop: Retailer, day: str) -> tuple[set[str], int]:
     folder = shop.home / "exports" / day
     rows = (folder / "hello" / "email.csv").read_text().splitlines()[1:]
     (part,) = json.loads((folder / "manifest.json").read_text())["campaigns"]
-    return {row.split(",")[-1] for row in rows}, part["channels"][0]["left_out"]["unsubscribed"]
+    return {row.split(",")[1] for row in rows}, part["channels"][0]["left_out"]["unsubscribed"]
 
 
 def test_an_unsubscribe_of_any_account_closes_the_channel_until_no_and_then_yes(shop: Retailer) -> None:

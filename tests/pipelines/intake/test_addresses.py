@@ -10,7 +10,14 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.intake.addresses import normal_email, normal_phone, recipe, register_functions
+from pipelines.intake.addresses import (
+    ascii_email,
+    normal_email,
+    normal_phone,
+    phone_country,
+    recipe,
+    register_functions,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,31 @@ def test_a_column_of_any_length_is_normalised_row_by_row_with_null_where_there_i
         (i, f"ann{i}@example.org" if i % 3 == 0 else None, f"+49171123{1000 + i % 50}" if i % 2 == 0 else None)
         for i in range(5000)
     ]
+
+
+@pytest.mark.parametrize(
+    ("phone", "country"),
+    [
+        ("+12015550123", "US"),
+        ("+14165550123", "CA"),
+        ("+74951234567", "RU"),
+        ("+77011234567", "KZ"),
+        ("+390669812345", "VA"),
+        ("+390612345678", "IT"),
+        ("+4930123456", "DE"),
+        ("+38344123456", None),
+        ("+80012345678", None),
+    ],
+)
+def test_a_phones_country_is_one_of_iso_3166_as_the_library_says(phone: str, country: str | None) -> None:
+    assert phone_country(phone) == country
+    found = phonenumbers.region_code_for_number(phonenumbers.parse(phone))
+    assert country == (None if found in ("XK", "001") else found)
+
+
+def test_an_email_domain_is_written_in_ascii_and_the_local_part_stays() -> None:
+    given = ["ann@example.org", "иван@почта.рф", "ann", "ann@\u0301.рф"]
+    assert [*map(ascii_email, given)] == ["ann@example.org", "иван@xn--80a1acny.xn--p1ai", "ann", "ann@\u0301.рф"]
 
 
 def test_the_recipe_names_region_and_libraries() -> None:
