@@ -181,12 +181,7 @@ class Lake:
             )
 
     def night(self, night: date, run_id: str, *, may_be_finished: bool = False) -> "Night":
-        """The open draft of `night`, for a task of run `run_id`.
-
-        Args:
-            night: The business date.
-            run_id: The run that opened it.
-            may_be_finished: For the step that finishes a night, which may be tried again.
+        """The open draft of `night`, for a task of run `run_id`; only the step that finishes it may come again.
 
         Raises:
             NightOpenError: the night was not opened by this run, it is finished, or another run has begun one since.
