@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
-from nights import hashes, outcome, table_rows
+from nights import hashes, home_of, outcome, run_night, table_rows
 from shop import write_shop
+
+from pipelines.settings import load_settings
 
 SETTINGS = {
     "LOYALTY_TIMEZONE": "Europe/Moscow",
@@ -185,9 +188,15 @@ def test_files_are_private(finished):
     assert open_to_others == []
 
 
-def test_the_same_nights_in_another_home_are_the_same(finished, landing, tmp_path):
+def test_the_same_nights_in_another_home_are_the_same(finished, landing, tmp_path, monkeypatch):
+    """And so they are without Airflow, which decides on nothing."""
     other = new_home(landing, tmp_path, "other")
-    succeed(other, "--from", "2025-06-30", "--to", "2025-07-01")
+    for name, value in (SETTINGS | {"LOYALTY_HOME": str(other)}).items():
+        monkeypatch.setenv(name, value)
+    with home_of(other):
+        for night in (date(2025, 6, 30), date(2025, 7, 1)):
+            run_night(night, f"{night}")
+    load_settings.cache_clear()
     assert outcome(other) == outcome(finished[0])
 
 

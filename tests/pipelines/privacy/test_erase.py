@@ -68,7 +68,6 @@ def test_an_erasure_that_was_broken_off_is_finished_by_the_same_command(shop, mo
     outcome = erase("11", shop.settings)
     assert (outcome.ids, outcome.found) == (["11", "12"], ())
     assert Lake(shop.home).stale_nights() == []
-    run_day(DAYS[1])
     assert warehouse(shop, "SELECT DISTINCT customer_id FROM customer_360") == [("2",)]
 
 
