@@ -20,8 +20,7 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     """Grain: campaign, channel and customer on a list tonight; and who was ever assigned to a campaign, in which arm.
 
     Campaigns at fault are held back, and so are those that vanished from the file: it may have been cut off. The others
-    go on. A night older than the published one sends
-    nothing and assigns nobody: what it recorded stands.
+    go on. A night older than the published one sends nothing and assigns nobody: what it recorded stands.
     """
     published = published_night(settings.home)
     if published is not None and night.run_date < published:
@@ -47,7 +46,8 @@ def _holds(file: CampaignFile, held: set[str]) -> pa.Table:
         else:
             why = "it has a list in the tools, and no entry in the campaign file; to end it, put it back with ends_on"
         reasons.append((name, f"campaign {name}: {why}"))
-    return pa.Table.from_pylist([{"campaign_id": name, "reason": reason} for name, reason in reasons], schema=_HOLD)
+    rows = [{"campaign_id": name, "reason": reason} for name, reason in dict.fromkeys(reasons)]
+    return pa.Table.from_pylist(rows, schema=_HOLD)
 
 
 def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, str | pa.Table]:
