@@ -96,6 +96,7 @@ class Campaign(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9_]+$")
     name: str = Field(min_length=1)
     segment: list[str] = Field(min_length=1)
+    exclude: list[str] = []
     priority: int = Field(ge=1)
     starts_on: Day | None = None
     ends_on: Day | None = None
@@ -103,7 +104,7 @@ class Campaign(BaseModel):
     control_share: Share = Field(ge=0, le=0.9)
     channels: list[Channel] = Field(min_length=1)
 
-    @field_validator("segment", mode="before")
+    @field_validator("segment", "exclude", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -140,7 +141,8 @@ def problems_of(campaign: Campaign, segments: Collection[str], columns: Collecti
         segments: Names of the segments that exist.
         columns: Columns of customer_360.
     """
-    yield from segment_problems(campaign.segment, segments)
+    yield from segment_problems("segment", campaign.segment, segments)
+    yield from segment_problems("exclude", campaign.exclude, segments)
     if campaign.starts_on and campaign.ends_on and campaign.ends_on < campaign.starts_on:
         yield ("ends_on",), f"{campaign.ends_on} is before starts_on, {campaign.starts_on}"
     for number, channel in enumerate(campaign.channels):
@@ -152,11 +154,11 @@ def problems_of(campaign: Campaign, segments: Collection[str], columns: Collecti
             yield ("channels", number, *place), message
 
 
-def segment_problems(names: Collection[object], segments: Collection[str]) -> Iterator[tuple[Place, str]]:
-    """Names that are no segment's."""
+def segment_problems(field: str, names: Collection[object], segments: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """Names in a field that are no segment's."""
     for name in names:
         if name not in segments:
-            yield ("segment",), unknown(name, "segment", segments)
+            yield (field,), unknown(name, "segment", segments)
 
 
 def channel_problems(channel: Channel, number: int, columns: Collection[str]) -> Iterator[tuple[Place, str]]:

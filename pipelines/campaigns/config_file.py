@@ -239,9 +239,10 @@ def _problems_of_parts(
     """What else is wrong with a campaign of the wrong shape, so that all is said at once."""
     if not isinstance(item, dict):
         return
-    names = item.get("segment")
-    names = [names] if isinstance(names, str) else names
-    yield from segment_problems(names if isinstance(names, list) else [], segments)
+    for field in ("segment", "exclude"):
+        names = item.get(field)
+        names = [names] if isinstance(names, str) else names
+        yield from segment_problems(field, names if isinstance(names, list) else [], segments)
     channels = item.get("channels")
     for number, part in enumerate(channels if isinstance(channels, list) else []):
         channel, _ = _shaped(Channel, part)

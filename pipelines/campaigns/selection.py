@@ -18,6 +18,7 @@ from pipelines.settings import Settings
 # Why a candidate is on no list, in the order of the decisions; each customer has one reason per list.
 REASONS = (
     "suppressed",
+    "excluded_segment",
     "unsubscribed",
     "no_consent",
     "no_address",
@@ -39,6 +40,7 @@ _CHANNEL = pa.schema(
     ]
 )
 _SEGMENT = pa.schema([("campaign_number", pa.int64()), ("segment", pa.string()), ("is_only", pa.bool_())])
+_EXCLUDE = pa.schema([("campaign_number", pa.int64()), ("segment", pa.string())])
 _SETTING = pa.schema(
     [
         ("run_date", pa.date32()),
@@ -114,7 +116,7 @@ def _give_parameters(
     con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date, held: Collection[str]
 ) -> None:
     """Make the small tables that the steps read: tonight's campaigns, the night's settings and the reasons."""
-    channels, segments = _running(campaigns, run_date)
+    channels, segments, excluded = _running(campaigns, run_date)
     held_channels = _held(con, held, after=channels)
     setting = {
         "run_date": run_date,
@@ -128,6 +130,7 @@ def _give_parameters(
         "channel": pa.concat_tables([channels, held_channels]),
         "held": held_channels.select(["list_number"]),
         "segment": segments,
+        "excluded_segment": excluded,
         "setting": pa.Table.from_pylist([setting], schema=_SETTING),
         "reason": pa.Table.from_pylist(reasons, schema=_REASON),
     }.items():
@@ -136,8 +139,8 @@ def _give_parameters(
         con.unregister("incoming")
 
 
-def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table]:
-    """The channels of tonight's campaigns, in order of priority, and their segments.
+def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The channels of tonight's campaigns, in order of priority; their segments; and those that they leave out.
 
     list_number: a campaign and channel; a lower one goes first. campaign_number: a shorter key than the id.
     control_below: an arm's hash is control if its leading 12 hex digits are below it. is_only: the campaign has no
@@ -162,7 +165,14 @@ def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table]:
         for number, campaign in running
         for name in campaign.segment
     ]
-    return pa.Table.from_pylist(channels, schema=_CHANNEL), pa.Table.from_pylist(segments, schema=_SEGMENT)
+    excluded = [
+        {"campaign_number": number, "segment": name} for number, campaign in running for name in campaign.exclude
+    ]
+    return (
+        pa.Table.from_pylist(channels, schema=_CHANNEL),
+        pa.Table.from_pylist(segments, schema=_SEGMENT),
+        pa.Table.from_pylist(excluded, schema=_EXCLUDE),
+    )
 
 
 def _held(con: duckdb.DuckDBPyConnection, held: Collection[str], after: pa.Table) -> pa.Table:
@@ -206,6 +216,7 @@ def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
     view("earlier_assignment")
     # Who may be written to, and who is left out.
     table("held_listed")
+    table("excluded")
     table("member")
     table("candidate")
     table("same_address")

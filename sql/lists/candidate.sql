@@ -1,5 +1,6 @@
--- Who may be written to: not deleted, with the channel's consent; arm as before, else drawn here, once and for all;
--- reason if no address of the channel can be used. Grain: list (campaign and channel) and customer.
+-- Who may be written to: not deleted, in no segment that is left out, with the channel's consent; arm as before, else
+-- drawn here, once and for all; reason if no address of the channel can be used. Grain: list (campaign and channel) and
+-- customer.
 WITH addressed AS (
     SELECT
         channel.list_number,
@@ -24,6 +25,7 @@ WITH addressed AS (
     LEFT JOIN crm_customers_personal AS personal ON member.customer_id = personal.customer_id
     WHERE
         NOT member.is_deleted
+        AND NOT member.is_excluded
         AND COALESCE(CASE channel.channel
             WHEN 'email' THEN member.email_consent
             WHEN 'sms' THEN member.sms_consent

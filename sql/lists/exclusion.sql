@@ -1,11 +1,12 @@
--- How many members are not on a list, by reason, also where nobody is left out. A member who is neither deleted nor a
--- candidate has unsubscribed from the channel or not consented to it.
+-- How many members are not on a list, by reason, also where nobody is left out. A member who is neither deleted nor
+-- left out with a segment nor a candidate has unsubscribed from the channel or not consented to it.
 -- Grain: list and reason; reason_number is its place in the order of decisions.
 WITH member_count AS (
     SELECT
         campaign_number,
         COUNT(*) AS members,
-        COUNT(CASE WHEN is_deleted THEN 1 END) AS deleted
+        COUNT(CASE WHEN is_deleted THEN 1 END) AS deleted,
+        COUNT(CASE WHEN is_excluded AND NOT is_deleted THEN 1 END) AS excluded
     FROM list_member
     GROUP BY campaign_number
 ),
@@ -24,7 +25,7 @@ unsubscribed_count AS (
         COUNT(*) AS unsubscribed
     FROM list_channel AS channel
     INNER JOIN list_member AS member ON channel.campaign_number = member.campaign_number
-    WHERE NOT member.is_deleted AND CONTAINS(member.unsubscribed_channels, channel.channel)
+    WHERE NOT member.is_deleted AND NOT member.is_excluded AND CONTAINS(member.unsubscribed_channels, channel.channel)
     GROUP BY channel.list_number
 ),
 
@@ -38,8 +39,15 @@ counted AS (
     UNION ALL
     SELECT
         channel.list_number,
+        'excluded_segment' AS reason,
+        member_count.excluded AS customer_count
+    FROM list_channel AS channel
+    INNER JOIN member_count ON channel.campaign_number = member_count.campaign_number
+    UNION ALL
+    SELECT
+        channel.list_number,
         'no_consent' AS reason,
-        member_count.members - member_count.deleted
+        member_count.members - member_count.deleted - member_count.excluded
         - COALESCE(unsubscribed_count.unsubscribed, 0) - COALESCE(candidate_count.candidates, 0) AS customer_count
     FROM list_channel AS channel
     INNER JOIN member_count ON channel.campaign_number = member_count.campaign_number

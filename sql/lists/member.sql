@@ -43,6 +43,7 @@ SELECT
     found.customer_id,
     assigned_before.arm,
     COALESCE(customer.is_deleted, FALSE) AS is_deleted,
+    excluded.customer_id IS NOT NULL AS is_excluded,
     customer.email_consent,
     customer.sms_consent,
     customer.push_consent,
@@ -52,5 +53,7 @@ SELECT
     customer.unsubscribed_channels
 FROM found
 LEFT JOIN customer ON found.customer_id = customer.customer_id
+LEFT JOIN list_excluded AS excluded
+    ON found.campaign_number = excluded.campaign_number AND found.customer_id = excluded.customer_id
 LEFT JOIN assigned_before
     ON found.campaign_number = assigned_before.campaign_number AND found.customer_id = assigned_before.customer_id

@@ -56,6 +56,12 @@ def test_a_file_without_a_fault_is_its_campaigns():
         ),
         (
             "segment: lapsing",
+            "segment: lapsing\n  exclude: [at_risk, champoins]",
+            "line 5, campaign win_back, exclude: 'champoins' is no segment. Did you mean champions? There are: "
+            "at_risk, champions, lapsing",
+        ),
+        (
+            "segment: lapsing",
             "segment: [lapsing, xyz]",
             "line 4, campaign win_back, segment: 'xyz' is no segment. There are: at_risk, champions, lapsing",
         ),

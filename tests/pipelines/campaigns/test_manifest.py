@@ -34,6 +34,7 @@ def test_the_manifest_says_what_is_in_the_files_and_who_is_not_and_why(shop: Cam
                 "listed": 1,
                 "left_out": {
                     "suppressed": 0,
+                    "excluded_segment": 0,
                     "unsubscribed": 0,
                     "no_consent": 0,
                     "no_address": 1,

@@ -56,6 +56,17 @@ def test_a_deleted_customer_is_suppressed(shop: CampaignShop) -> None:
     assert left_out(shop.lists(campaigns_of(campaign()))) == {("win_back", "email", "suppressed"): 1}
 
 
+def test_who_is_in_a_segment_that_the_campaign_excludes_is_left_out_and_leaves_the_tool(shop: CampaignShop) -> None:
+    shop.customer("a", "lapsing")
+    shop.customer("b", "lapsing", "champions", email_consent=False)
+    shop.commit(shop.lists(campaigns_of(campaign())))
+    shop.con.execute("INSERT INTO customer_segment VALUES ('a', 'champions')")
+    lists = shop.lists(campaigns_of(campaign(exclude="champions")))
+    assert members(lists) == []
+    assert left_out(lists) == {("win_back", "email", "excluded_segment"): 2}
+    assert [row["customer_id"] for row in lists.removals.to_pylist()] == ["a"]
+
+
 def test_an_address_that_is_missing_or_bad_is_left_out_and_counted(shop: CampaignShop) -> None:
     shop.customer("a", "lapsing", phone="+1 201 555 0100")
     shop.customer("b", "lapsing", phone=None)
