@@ -43,7 +43,9 @@ def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path,
     shop.deliver(DAYS[2], receipts=RECEIPTS + "r5,2,2017-12-03,4,\n")
     run_day(DAYS[2])
     query = "SELECT * EXCLUDE (run_date) FROM {} ORDER BY ALL"
-    assert (shop.home / "exports" / DAYS[2] / "hello" / "email.csv").read_text() == "email,id\nbob@example.org,2\n"
+    assert (
+        shop.home / "exports" / DAYS[2] / "hello" / "email.csv"
+    ).read_text() == "email,id,loyalty_hello\nbob@example.org,2,1\n"
     names = (
         "promo_performance",
         "customer_360",
