@@ -71,8 +71,8 @@ def test_a_file_without_a_fault_is_its_campaigns():
         (
             "priority: 1",
             "priority: 1\n  colour: red",
-            "line 6, campaign win_back, colour: 'colour' is no field. There are: channels, control_share, ends_on, exclude, "
-            "id, name, priority, segment, starts_on, window_days",
+            "line 6, campaign win_back, colour: 'colour' is no field. There are: channels, control_share, ends_on, "
+            "exclude, id, name, priority, segment, starts_on, window_days",
         ),
         (
             "priority: 1",
