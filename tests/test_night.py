@@ -188,15 +188,20 @@ def test_files_are_private(finished):
     assert open_to_others == []
 
 
-def test_the_same_nights_in_another_home_are_the_same(finished, landing, tmp_path, monkeypatch):
-    """And so they are without Airflow, which decides on nothing."""
-    other = new_home(landing, tmp_path, "other")
-    for name, value in (SETTINGS | {"LOYALTY_HOME": str(other)}).items():
-        monkeypatch.setenv(name, value)
-    with home_of(other):
-        for night in (date(2025, 6, 30), date(2025, 7, 1)):
-            run_night(night, f"{night}")
+def run_here(home: Path, *nights: date) -> None:
+    """Run nights without Airflow, which decides on nothing, and in a third of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (SETTINGS | {"LOYALTY_HOME": str(home)}).items():
+            patch.setenv(name, value)
+        with home_of(home):
+            for night in nights:
+                run_night(night, f"here {night}")
     load_settings.cache_clear()
+
+
+def test_the_same_nights_in_another_home_are_the_same(finished, landing, tmp_path):
+    other = new_home(landing, tmp_path, "other")
+    run_here(other, date(2025, 6, 30), date(2025, 7, 1))
     assert outcome(other) == outcome(finished[0])
 
 
@@ -210,7 +215,7 @@ def copy_of(home: Path, target: Path) -> Path:
 def undisturbed(finished: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home after its third night, which nothing disturbed."""
     home = copy_of(finished[0], tmp_path_factory.mktemp("undisturbed") / "home")
-    succeed(home, "--date", "2025-07-02")
+    run_here(home, date(2025, 7, 2))
     return home
 
 
@@ -234,7 +239,7 @@ def test_a_killed_night_sends_nothing_and_ends_the_same_when_run_again(finished,
 def run_again(finished: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the home, in which its last night ran once more."""
     home = copy_of(finished[0], tmp_path_factory.mktemp("again") / "home")
-    succeed(home, "--date", "2025-07-01")
+    run_here(home, date(2025, 7, 1))
     return home
 
 

@@ -153,7 +153,7 @@ def expected():
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

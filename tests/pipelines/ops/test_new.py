@@ -119,8 +119,8 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_what_is_written_passes_the_checks_of_contracts_and_cases(project):
     names = " or ".join(name for name, _ in NEW.values())
-    run(project, "-m", "pytest", "-p", "no:cacheprovider", "tests/pipelines/test_contracts.py")
-    run(project, "-m", "pytest", "-p", "no:cacheprovider", "tests/sql", "-k", f"({names}) and not spark")
+    for tests in ("tests/pipelines/test_contracts.py", "tests/sql"):
+        run(project, "-m", "pytest", "-p", "no:cacheprovider", tests, "-k", f"({names}) and not spark")
 
 
 def test_a_night_stages_the_source_and_makes_the_table_and_the_segment(project):
