@@ -96,3 +96,15 @@ def time_text(text: str) -> str:
         f"AND NOT CONTAINS(SUBSTR({text}, 12), ' ')"
     )
     return f"CASE WHEN {plain} THEN {text} WHEN REGEXP_MATCHES({text}, {exact}) THEN TRIM({zulu}) END"
+
+
+def date_text(text: str) -> str:
+    """SQL of a date's text, a time's too; NULL where it is none from end to end.
+
+    DuckDB takes what a date begins with and leaves the rest: 1980-12-3x and 1980-12-31-5 are dates to it.
+    """
+    date = literal(
+        r"^\s*[0-9]{4,}(-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}"
+        r"([T\s]\s*[0-9]{1,2}:[0-9]{2}.*|\s*Z|[+-][0-9]{2}:[0-9]{2})?\s*$"
+    )
+    return f"CASE WHEN REGEXP_MATCHES({text}, {date}) THEN {text} END"
