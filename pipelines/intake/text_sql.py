@@ -58,13 +58,14 @@ def id_text(text: str, dialect: Dialect) -> str:
 def number(raw: str, type_: str, dialect: Dialect) -> str:
     """SQL of a number of a type, or NULL: with the dialect's decimal mark, and groups of three digits if it has marks.
 
-    All groups of a number have one mark. So 1.724 is 1724 where the decimal mark is a comma, and 1.72 is unreadable.
+    All groups of a number have one mark, and the first begins with no zero: 0.500 is half a piece, never 500.
+    So 1.724 is 1724 where the decimal mark is a comma, and 1.72 is unreadable.
     """
     text = f"CAST({raw} AS VARCHAR)"
     mark = re.escape(dialect.decimal_mark)
     spaces = "".join(m for m in dialect.grouping_marks if m in SPACES)
     kinds = [f"[{spaces}]"] * bool(spaces) + [re.escape(m) for m in dialect.grouping_marks if m not in SPACES]
-    whole = "|".join(["[0-9]*", *(f"[0-9]{{1,3}}(?:{kind}[0-9]{{3}})+" for kind in kinds)])
+    whole = "|".join(["[0-9]*", *(f"[1-9][0-9]{{0,2}}(?:{kind}[0-9]{{3}})+" for kind in kinds)])
     pattern = literal(rf"^{_BLANKS}*[+-]?(?:{whole})(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?{_BLANKS}*$")
     bare = f"REGEXP_REPLACE({text}, {literal(rf'[^0-9eE+{mark}-]')}, '', 'g')"
     exact = (

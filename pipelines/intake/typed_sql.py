@@ -64,6 +64,8 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
         return f"CASE WHEN ISFINITE({value}) THEN {value} END"
     if column.type.startswith("DECIMAL"):
         return number(raw, column.type, dialect)
+    if column.type == "BOOLEAN":  # of its text: a whole number other than 0 and 1 is a code, no yes
+        return f"TRY_CAST({text} AS BOOLEAN)"
     return f"TRY_CAST({raw} AS {column.type})"
 
 
