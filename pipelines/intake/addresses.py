@@ -5,6 +5,7 @@ most, are recognised by patterns that agree with the libraries.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -14,7 +15,7 @@ import phonenumbers
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE as _REGIONS
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from pipelines.intake.column_wise import column_wise
 
@@ -23,6 +24,7 @@ phonenumbers.enable_pattern_cache()
 
 # The columns whose addresses are normalised; the normal form is in the column <name>_normal.
 NORMALISED = ("email", "phone")
+_MARKS_OF_EMAIL = re.compile(r"^(?:mailto:|')\s*")  # of a link, and of a spreadsheet's text
 _PLAIN_EMAIL = re.compile(r"([a-z0-9_]+(?:[.+-][a-z0-9_]+)*)@([a-z0-9.-]+)", re.ASCII)
 
 
@@ -41,10 +43,12 @@ def _is_plain_domain(domain: str) -> bool:
 def normal_email(value: str) -> str | None:
     """An e-mail address in lower case as email-validator normalises it; None if it is invalid.
 
+    Not of the address are invisible characters, mailto: and an apostrophe before it, and blanks around it.
     An address that a spreadsheet would take for a formula (`=a@b.org`) is invalid here: it can't be made harmless and
     stay an address. Most addresses are plain ASCII at a known domain; the library would change nothing in them.
     """
-    lower = value.strip().lower()
+    visible = value if value.isascii() else "".join(c for c in value if unicodedata.category(c) != "Cf")
+    lower = _MARKS_OF_EMAIL.sub("", visible.strip().lower())
     plain = _PLAIN_EMAIL.fullmatch(lower)
     if plain and len(plain[1]) <= 64 and len(lower) <= 254 and _is_plain_domain(plain[2]):
         return lower
@@ -78,7 +82,30 @@ def _home_numbers(region: str) -> tuple[str, re.Pattern[str]] | None:
     return f"+{code}", re.compile(rf"{exit_code}(?:{written})?(?P<number>{number})", re.ASCII)
 
 
+# A float's trace after a phone number: the library would read 3012345678.0 as 30123456780, another person's phone.
+_TRACE_OF_FLOAT = re.compile(r"(\s*\+?[0-9]{5,})[.,]0{1,2}\s*", re.ASCII)
 _SPACING = str.maketrans("", "", " ()-")
+
+
+@cache
+def _fewest_mobile_digits(region: str) -> int:
+    """How many digits an ordinary mobile number has, less one: in Germany there are those of 10 and of 11."""
+    example = phonenumbers.example_number_for_type(region, PhoneNumberType.MOBILE)
+    return len(str(example.national_number)) - 1 if example else 100
+
+
+def _with_country_code(value: str, region: str) -> PhoneNumber | None:
+    """A mobile number of the region that has its country code in front without a plus; None if it is another.
+
+    German numbers are of any length: the library takes 49171 1234567 for 0491 711234567, a telephone in Emden.
+    """
+    digits, code = value.translate(_SPACING).strip(), str(phonenumbers.country_code_for_region(region))
+    if not (digits.isascii() and digits.isdigit() and digits.startswith(code)):
+        return None
+    if len(digits) < len(code) + _fewest_mobile_digits(region):  # 358 446935 is a whole Finnish number without the code
+        return None
+    number = phonenumbers.parse(f"+{digits}", None)
+    return number if phonenumbers.number_type(number) == PhoneNumberType.MOBILE else None
 
 
 def normal_phone(value: str, region: str) -> str | None:
@@ -86,12 +113,14 @@ def normal_phone(value: str, region: str) -> str | None:
 
     The library needs some 40 µs a number; the patterns for ordinary numbers of the home region need some 2 µs.
     """
+    if without_trace := _TRACE_OF_FLOAT.fullmatch(value):
+        value = without_trace[1]
     home = _home_numbers(region)
     plain = home and home[1].fullmatch(value.translate(_SPACING))
     if home and plain:
         return home[0] + plain["number"]
     try:
-        number = phonenumbers.parse(value, region)
+        number = _with_country_code(value, region) or phonenumbers.parse(value, region)
     except NumberParseException:
         return None
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_valid_number(number) else None

@@ -23,6 +23,13 @@ from pipelines.intake.landing import suffix_of
 from pipelines.intake.parquet_types import check_types
 from pipelines.intake.utf8 import BLOCK, open_utf8
 
+# How files of a form begin, and by which suffix each is read (None: by none).
+_FORMS = (
+    (b"\x1f\x8b", "packed by gzip", ".csv.gz"),
+    (b"PAR1\x15", "Parquet", ".parquet"),
+    (b"PK\x03\x04", "a zip archive or a workbook", None),
+    (b"\xd0\xcf\x11\xe0", "a workbook", None),
+)
 LONGEST_FIELD = 100_000  # characters; a longer field is damage, not data
 # A compressed file may expand to so many times its size (honest extracts come to about 30), a small one to SMALL bytes.
 MOST_EXPANSION = 100
@@ -100,6 +107,23 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
             )
 
 
+def _check_form(path: Path) -> None:
+    """Make sure that a file is no other than its suffix says, by what it begins with."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    suffix = suffix_of(path)
+    for begins_with, what, its_suffix in _FORMS:
+        if start.startswith(begins_with) and suffix != its_suffix:
+            advice = (
+                f"Name it {path.name.split('.')[0]}{its_suffix}." if its_suffix else "Deliver it as .csv or .csv.gz."
+            )
+            raise BadDataError(f"{path}: is {what}, which its name does not say. {advice}")
+    if suffix == ".csv.gz" and start and not b"\x1f\x8b".startswith(start[:2]):
+        raise BadDataError(
+            f"{path}: is not packed by gzip. If it is text as it is, name it .csv; else deliver it again."
+        )
+
+
 def inspect(path: Path, contract: Contract) -> ExtractFile:
     """Read a file to its end: size, hash, header, records.
 
@@ -110,6 +134,7 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     version = _version(path)
     exact_below: tuple[int, ...] = ()
     try:
+        _check_form(path)
         with ThreadPoolExecutor(1) as thread:
             hashed = thread.submit(sha256_of, path)
             if suffix_of(path) == ".parquet":
@@ -130,6 +155,8 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
         ) from error
     except PermissionError as error:
         raise BadDataError(f"{path}: may not be read. Give the pipeline's user read permission.") from error
+    if not header and records > 0:
+        raise BadDataError(f"{path}: the first line is empty; it has to be the header. Deliver it again.")
     columns = contract_names(header, contract)
     name = name_in_landing(path, contract.name)
     exact = {column: below for column, below in zip(columns, exact_below, strict=False) if below}

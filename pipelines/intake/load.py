@@ -52,6 +52,10 @@ def read_file(
         except _UNREADABLE:
             # A UnicodeDecodeError too: DuckDB's message quotes the row, and may cut a character in two.
             target.unlink(missing_ok=True)
+        except duckdb.IOException as error:
+            if "gzip stream" not in str(error).lower():
+                raise
+            target.unlink(missing_ok=True)  # a packed file that is filled up with zeros: gzip reads it, DuckDB does not
     return _read_damaged(file, contract, engine, target, settings, night)
 
 

@@ -53,7 +53,7 @@ REJECTED = pa.schema(
 )
 
 _NAMED_CODES = 5  # that a warning names
-_VERSION = 5  # of how extracts are read: with another one, a night that is run again reads its extracts again
+_VERSION = 6  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,14 @@ def id_text(text: str, dialect: Dialect) -> str:
 def number(raw: str, type_: str, dialect: Dialect) -> str:
     """SQL of a number of a type, or NULL: with the dialect's decimal mark, and groups of three digits if it has marks.
 
-    All groups of a number have one mark. So 1.724 is 1724 where the decimal mark is a comma, and 1.72 is unreadable.
+    All groups of a number have one mark, and the first begins with no zero: 0.500 is half a piece, never 500.
+    So 1.724 is 1724 where the decimal mark is a comma, and 1.72 is unreadable.
     """
     text = f"CAST({raw} AS VARCHAR)"
     mark = re.escape(dialect.decimal_mark)
     spaces = "".join(m for m in dialect.grouping_marks if m in SPACES)
     kinds = [f"[{spaces}]"] * bool(spaces) + [re.escape(m) for m in dialect.grouping_marks if m not in SPACES]
-    whole = "|".join(["[0-9]*", *(f"[0-9]{{1,3}}(?:{kind}[0-9]{{3}})+" for kind in kinds)])
+    whole = "|".join(["[0-9]*", *(f"[1-9][0-9]{{0,2}}(?:{kind}[0-9]{{3}})+" for kind in kinds)])
     pattern = literal(rf"^{_BLANKS}*[+-]?(?:{whole})(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?{_BLANKS}*$")
     bare = f"REGEXP_REPLACE({text}, {literal(rf'[^0-9eE+{mark}-]')}, '', 'g')"
     exact = (
@@ -96,3 +97,15 @@ def time_text(text: str) -> str:
         f"AND NOT CONTAINS(SUBSTR({text}, 12), ' ')"
     )
     return f"CASE WHEN {plain} THEN {text} WHEN REGEXP_MATCHES({text}, {exact}) THEN TRIM({zulu}) END"
+
+
+def date_text(text: str) -> str:
+    """SQL of a date's text, a time's too; NULL where it is none from end to end.
+
+    DuckDB takes what a date begins with and leaves the rest: 1980-12-3x and 1980-12-31-5 are dates to it.
+    """
+    date = literal(
+        r"^\s*[0-9]{4,}(-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}"
+        r"([T\s]\s*[0-9]{1,2}:[0-9]{2}.*|\s*Z|[+-][0-9]{2}:[0-9]{2})?\s*$"
+    )
+    return f"CASE WHEN REGEXP_MATCHES({text}, {date}) THEN {text} END"

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
+from pipelines.column_types import header_name
 from pipelines.contracts import Column, Contract, Rule
 from pipelines.dialect import Dialect
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.extract import ExtractFile
-from pipelines.intake.text_sql import id_text, is_null, number, time_text
+from pipelines.intake.text_sql import date_text, id_text, is_null, number, time_text
 
 
 def identifier_of(position: int) -> str:
@@ -54,7 +55,7 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
             text = f"CASE WHEN NOT REGEXP_MATCHES({text}, '^\\s*-?\\d{{5,}}-') THEN {text} END"
         return _time(time_text(text), dialect.time_zone)
     if column.type == "DATE":
-        return f"TRY_CAST({_iso(raw, dialect.date_format)} AS DATE)"
+        return f"TRY_CAST({date_text(f'CAST({_iso(raw, dialect.date_format)} AS VARCHAR)')} AS DATE)"
     if column.type in ("BIGINT", "INTEGER"):
         whole = number(raw, column.type, dialect)
         return f"CASE WHEN {number(raw, 'DOUBLE', dialect)} = {whole} THEN {whole} END"
@@ -63,6 +64,8 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
         return f"CASE WHEN ISFINITE({value}) THEN {value} END"
     if column.type.startswith("DECIMAL"):
         return number(raw, column.type, dialect)
+    if column.type == "BOOLEAN":  # of its text: a whole number other than 0 and 1 is a code, no yes
+        return f"TRY_CAST({text} AS BOOLEAN)"
     return f"TRY_CAST({raw} AS {column.type})"
 
 
@@ -111,6 +114,9 @@ _SPREADSHEET_ERROR = r"^#(\p{Lu}[\p{Lu}/0-9]*[!?]|#+)$"
 def row_rules(contract: Contract, file: ExtractFile) -> Iterable[Rule]:
     """The rules that each row of a file must keep, given the columns that are present in it."""
     present = [column for column in contract.columns if column.name in file.columns]
+    yield Rule("repeated_header", f"NOT ({_is_header(present)})")
+    if nameless := _nameless_at_the_end(file):
+        yield Rule("too_many_fields", " AND ".join(f"COALESCE(TRIM({name}), '') = ''" for name in nameless))
     for column in present:
         name, raw = identifier(column.name), f"raw_{column.name}"
         if column.type != "VARCHAR":
@@ -128,6 +134,24 @@ def row_rules(contract: Contract, file: ExtractFile) -> Iterable[Rule]:
             yield Rule(f"{column.name}_out_of_range", f"{name} BETWEEN {_RANGE[column.type]}")
     kept = {f"{column.name}_unknown_value" for column in contract.columns if column.may_be_unknown}
     yield from (rule for rule in contract.rules if rule.name not in kept)
+
+
+def _is_header(present: list[Column]) -> str:
+    """SQL: whether a row is the header once more, as where parts were put together without taking it off."""
+    conditions = []
+    for column in sorted(present, key=lambda column: not column.identifier):
+        # An identifier has lost its byte-order mark and blanks already. It decides on most rows: CASE looks no further.
+        text = identifier(column.name) if column.identifier else f"TRIM(CAST(raw_{column.name} AS VARCHAR))"
+        names = ", ".join(literal(name) for name in (column.name, *map(header_name, column.former_names)))
+        conditions.append(f"COALESCE(LOWER({text}) IN ({names}), FALSE)")
+    first, *others = conditions
+    return f"CASE WHEN {first} THEN {' AND '.join(others) or 'TRUE'} ELSE FALSE END"
+
+
+def _nameless_at_the_end(file: ExtractFile) -> list[str]:
+    """The columns after the last that has a name: a value there comes of a delimiter too many in its row."""
+    named = max((i for i, name in enumerate(file.columns) if name), default=0)
+    return [identifier_of(i) for i in range(named + 1, len(file.columns))]
 
 
 def typed_select(file: ExtractFile, contract: Contract, scan: str, night: date, *, numbered: bool) -> str:

@@ -7,7 +7,7 @@ import duckdb
 import phonenumbers
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipelines.intake.addresses import (
@@ -31,6 +31,13 @@ from pipelines.intake.addresses import (
         ("ann..lee@example.org", None),
         ("ann@lee@example.org", None),
         ("=ann@example.org", None),
+        *[
+            (marked, "ann@example.org")
+            for marked in ("mailto:ann@example.org", "'ann@example.org", " MailTo: Ann@example.org")
+        ],
+        *[(hidden, "ann@example.org") for hidden in ("ann@example.org\ufeff", "\u200eann@exam\u200bple.org\u00a0")],
+        ("mailto:=ann@example.org", None),
+        ("ann@example.org;lee@example.org", None),
         ("", None),
     ],
 )
@@ -51,7 +58,7 @@ PART = st.text("abz09._+-'é", max_size=8)
 @given(PART, st.one_of(PART, st.sampled_from(["example.org", "a-b.co.uk", "xn--bcher-kva.org", "x.test", "1.2.3.4"])))
 def test_the_fast_path_for_emails_agrees_with_the_library(local: str, domain: str) -> None:
     address = f"{local}@{domain}"
-    if not address.startswith(("+", "-", "@")):
+    if not address.startswith(("+", "-", "@", "'")):
         assert normal_email(address) == library_email(address.lower())
 
 
@@ -66,6 +73,15 @@ def test_the_fast_path_for_emails_agrees_with_the_library(local: str, domain: st
         ("0171 1234567", "DE", "+491711234567"),
         ("+49 (0)171 1234567", "DE", "+491711234567"),
         ("1234", "US", None),
+        ("3012345678.0", "DE", "+493012345678"),
+        ("491711234567.00", "DE", "+491711234567"),
+        ("+12015550123.0", "US", "+12015550123"),
+        ("12345678,0", "AT", "+4312345678"),
+        ("030.12345678", "DE", "+493012345678"),
+        ("49 1711234567", "DE", "+491711234567"),
+        ("0491 711234567", "DE", "+49491711234567"),
+        ("491 71123", "DE", "+4949171123"),
+        ("4.91711E+11", "DE", None),
         ("+1 201 555", "US", None),
         ("n/a", "US", None),
         ("", "US", None),
@@ -104,6 +120,7 @@ def spelled_phones(draw: Callable[..., Any]) -> tuple[str, str]:
 @given(spelled_phones())
 def test_the_fast_path_for_phones_agrees_with_the_library(spelled: tuple[str, str]) -> None:
     region, value = spelled
+    assume(region != "DE" or not value.startswith("49"))  # which the library takes for a town's number
     assert normal_phone(value, region) == library_phone(value, region)
 
 

@@ -106,3 +106,13 @@ def test_an_empty_row_group_and_a_column_of_nothing_but_null_are_read(retailer):
 def test_what_can_not_be_read_right_is_refused_by_file_and_column(retailer, column, values):
     with pytest.raises(BadDataError, match=rf"receipts\.parquet: column {column} .*Deliver"):
         _load(retailer, **{column: values})
+
+
+def test_a_whole_number_other_than_0_and_1_is_no_consent(retailer):
+    codes = {"customer_id": ["c0", "c1", "c2", "c3"], "email_consent": pa.array([0, 1, 2, -1], pa.int8())}
+    folder = retailer.deliver(NIGHT)
+    (folder / "crm_customers.csv").unlink()
+    pq.write_table(pa.table(codes | {"registered_at": ["2017-01-01"] * 4}), folder / "crm_customers.parquet")
+    night = retailer.load(NIGHT, only=frozenset({"crm_customers"}))
+    assert retailer.rows(night, "crm_customers", "customer_id, email_consent") == [("c0", False), ("c1", True)]
+    assert [rule for _, _, rule in retailer.rejected(night, "crm_customers")] == ["email_consent_unreadable"] * 2

@@ -44,3 +44,27 @@ def test_a_spend_that_adds_points_is_rejected_by_name(retailer):
     ledger = "entry_id,customer_id,kind,points,posted_at\ne1,c1,spend,50,2017-12-31\ne2,c1,spend,-50,2017-12-31\n"
     night = load(retailer, "points_ledger", ledger + "e3,c1,adjust,50,2017-12-31\n")
     assert rules(retailer, night, "points_ledger") == [(1, "spend_above_zero")]
+
+
+@pytest.mark.parametrize(
+    ("source", "header", "row"),
+    [
+        ("stores", "store_id,name", "s1,Nord"),
+        ("products", "Product_ID , NAME,note", "p1,name,x"),
+        ("promo_codes", "promo_code", "A"),
+        ("receipts", "receipt_id,issued_at,total_amount", "r1,2017-12-31,1"),
+    ],
+)
+def test_a_header_in_the_middle_of_a_file_is_no_row(retailer, source, header, row):
+    night = load(retailer, source, f"{header}\n{row}\n{header}\n\ufeff{header}\n")
+    assert retailer.counts(night, source)[:3] == (3, 1, 2)
+    assert rules(retailer, night, source) == [(2, "repeated_header"), (3, "repeated_header")]
+
+
+def test_a_value_after_the_last_named_column_shows_a_row_that_is_shifted(retailer):
+    header = "receipt_id,issued_at,total_amount,,\n"
+    night = load(retailer, "receipts", header + "r1,2017-12-31,1,000,\nr2,2017-12-31,5,, \nr3,2017-12-31,5,,x\n")
+    assert retailer.rows(night, "receipts", "receipt_id") == [("r2",)]
+    assert rules(retailer, night, "receipts") == [(1, "too_many_fields"), (3, "too_many_fields")]
+    night = load(retailer, "receipts", ",receipt_id,issued_at,total_amount\n0,r1,2017-12-31,1\n")  # an index in front
+    assert retailer.rows(night, "receipts", "receipt_id") == [("r1",)]

@@ -208,3 +208,21 @@ def test_a_date_alone_is_the_end_of_its_day_in_parquet_too(retailer):
     pq.write_table(table, folder / "points_ledger.parquet")
     night = retailer.load(NIGHT, only=frozenset({"points_ledger"}))
     assert expiries(retailer, night) == [(datetime(2018, 4, 1, 3, 59, 59, 999999, tzinfo=UTC), date(2018, 3, 31))]
+
+
+@pytest.mark.parametrize(
+    "text", ["1980-12-3x", "1980-12-31-5", "1980-12-31 99", "1980-12-31,1", "1980-12-31.5", "80-12-31", "epoch", "x"]
+)
+def test_a_date_is_read_from_end_to_end_or_rejected(retailer, text):
+    header = "customer_id,registered_at,birth_date\n"
+    night = load(retailer, "crm_customers", header + f'c1,2017-01-01,"{text}"\nc2,2017-01-01,\n')
+    assert retailer.rows(night, "crm_customers", "customer_id, birth_date") == [("c2", None)]
+    assert rules(retailer, night, "crm_customers") == [(1, "birth_date_unreadable")]
+
+
+def test_a_time_in_a_column_of_dates_stands_for_its_date(retailer):
+    times = (" 1980-12-31 ", "1980/12/31", "1980-12-31 00:00:00", "1980-12-31T00:00:00.000+03:00", "1980-12-31 0:00")
+    times += ("1980-12-31 12:00:00 AM", "1980-12-31Z", "1980-12-31+03:00", "1980-12-31 00:00:00 MSK")
+    rows = "".join(f"c{n},2017-01-01,{time}\n" for n, time in enumerate(times))
+    night = load(retailer, "crm_customers", "customer_id,registered_at,birth_date\n" + rows)
+    assert retailer.rows(night, "crm_customers", "birth_date") == [(date(1980, 12, 31),)] * 9
