@@ -40,10 +40,11 @@ def test_it_is_said_when_there_is_no_rejected_row_night_or_source(retailer, loya
         assert message in failed.output
 
 
-def test_a_spend_that_adds_points_is_rejected_by_name(retailer):
-    ledger = "entry_id,customer_id,kind,points,posted_at\ne1,c1,spend,50,2017-12-31\ne2,c1,spend,-50,2017-12-31\n"
+@pytest.mark.parametrize("kind", ["spend", "expire"])
+def test_a_posting_that_takes_points_and_adds_them_is_rejected_by_name(retailer, kind):
+    ledger = f"entry_id,customer_id,kind,points,posted_at\ne1,c1,{kind},50,2017-12-31\ne2,c1,{kind},-50,2017-12-31\n"
     night = load(retailer, "points_ledger", ledger + "e3,c1,adjust,50,2017-12-31\n")
-    assert rules(retailer, night, "points_ledger") == [(1, "spend_above_zero")]
+    assert rules(retailer, night, "points_ledger") == [(1, f"{kind}_above_zero")]
 
 
 @pytest.mark.parametrize(
