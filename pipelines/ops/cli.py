@@ -31,7 +31,8 @@ class _Progress:
     def __call__(self, step: str, rows: int | None, seconds: float) -> None:
         self._done += 1
         shown = "" if rows is None else f"{rows:,} rows"
-        print(f"  [{self._done:{len(str(self._total))}d}/{self._total}] {step:28s} {shown:>18s} {seconds:7.2f} s", flush=True)
+        number = f"{self._done:{len(str(self._total))}d}/{self._total}"
+        print(f"  [{number}] {step:28s} {shown:>18s} {seconds:7.2f} s", flush=True)
 
 
 @app.command()

@@ -55,10 +55,10 @@ def test_a_signal_ends_the_night_at_once_and_publishes_nothing_and_the_next_run_
     home = new_home(tmp_path / "home")
     number = signal.Signals[name]
     with loyalty(home, "run", "--date", NIGHT) as process:
-        lines = read_until(process, "[11/")
+        lines = read_until(process, " 11/")
         process.send_signal(number)
         more, said = process.communicate()
-    assert "[11/" in lines[-1]
+    assert " 11/" in lines[-1]
     assert process.returncode == 128 + number
     assert f"Stopped by {name}." in said
     assert "commit" not in more
@@ -79,7 +79,7 @@ def test_a_signal_that_was_ignored_when_the_night_began_stays_ignored_and_a_read
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     with loyalty(home, "run", "--date", NIGHT, preexec_fn=ignore_hangup) as process:
-        assert "[ 3/" in read_until(process, "[ 3/")[-1]
+        assert " 3/" in read_until(process, " 3/")[-1]
         process.send_signal(signal.SIGHUP)
         process.stdout.close()
         said = process.stderr.read()
