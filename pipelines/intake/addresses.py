@@ -6,18 +6,16 @@ most, are recognised by patterns that agree with the libraries.
 
 import re
 import unicodedata
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 
 import duckdb
 import phonenumbers
-from duckdb.func import FunctionNullHandling, PythonUDFType
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE as _REGIONS
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from pipelines.intake.column_wise import column_wise
+from pipelines.intake.column_wise import add_function
 
 phonenumbers.enable_pattern_cache()
 
@@ -158,30 +156,19 @@ def ascii_email(email: str) -> str:
         return email
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str, function: Callable[[str], str | None]) -> None:
-    connection.create_function(
-        name,
-        column_wise(function),
-        ["VARCHAR"],
-        "VARCHAR",
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,
-    )
-
-
 def register_functions(connection: duckdb.DuckDBPyConnection, region: str) -> None:
     """Add normal_email(text) and normal_phone(text) to SQL, for phones of `region`; an unusable address gives NULL."""
     functions = {"email": normal_email, "phone": lambda value: normal_phone(value, region)}
     for name in NORMALISED:
-        _create(connection, f"normal_{name}", functions[name])
+        add_function(connection, f"normal_{name}", functions[name])
 
 
 def register_file_functions(connection: duckdb.DuckDBPyConnection) -> None:
     """Add phone_country(text) and ascii_email(text) to SQL, for normalised addresses, unless they are there."""
     known = "SELECT 1 FROM duckdb_functions() WHERE function_name = 'phone_country'"
     if not connection.execute(known).fetchone():
-        _create(connection, "phone_country", phone_country)
-        _create(connection, "ascii_email", ascii_email)
+        add_function(connection, "phone_country", phone_country)
+        add_function(connection, "ascii_email", ascii_email)
 
 
 def recipe(region: str) -> list[str]:

@@ -3,9 +3,8 @@
 import unicodedata
 
 import duckdb
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from pipelines.intake.column_wise import column_wise
+from pipelines.intake.column_wise import add_function
 
 _DOT_ABOVE = "\u0307"
 
@@ -34,11 +33,4 @@ def _without_dots_on_i(text: str) -> str:
 
 def register_function(connection: duckdb.DuckDBPyConnection) -> None:
     """Add normal_code(text) to SQL."""
-    connection.create_function(
-        "normal_code",
-        column_wise(normal_code),
-        ["VARCHAR"],
-        "VARCHAR",
-        type=PythonUDFType.ARROW,
-        null_handling=FunctionNullHandling.SPECIAL,
-    )
+    add_function(connection, "normal_code", normal_code)

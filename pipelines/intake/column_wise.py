@@ -2,7 +2,21 @@
 
 from collections.abc import Callable
 
+import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+
+def add_function(connection: duckdb.DuckDBPyConnection, name: str, function: Callable[[str], str | None]) -> None:
+    """Add a function of one text to SQL, under a name that the connection does not have yet."""
+    connection.create_function(
+        name,
+        column_wise(function),
+        ["VARCHAR"],
+        "VARCHAR",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
 
 
 def column_wise(normal: Callable[[str], str | None]) -> Callable[[pa.ChunkedArray], pa.Array]:

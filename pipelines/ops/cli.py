@@ -223,9 +223,9 @@ def check(
         if not campaigns:
             check_contracts()
             print("Settings and contracts have no fault.")
+        lines, is_sound = campaign_report(settings.campaigns, date.today())
     except LoyaltyError as error:
         raise fail(error) from None
-    lines, is_sound = campaign_report(settings.campaigns, date.today())
     print("\n".join(lines))
     if not is_sound:
         raise typer.Exit(1)
