@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.campaigns.config import Campaigns
+from pipelines.campaigns.config import Campaigns, ContactCap
 from pipelines.campaigns.files import write_exports
 from pipelines.campaigns.manifest import ExportFile
 from pipelines.campaigns.selection import campaign_lists
@@ -174,8 +174,8 @@ def campaign_on(channel: str, target: str, fields: dict[str, Any] | None = None,
     return campaign(channels=[{"channel": channel, "target": target, "fields": fields or {}}]) | values
 
 
-def campaigns_of(*campaigns: dict[str, Any], cap: int = 1) -> Campaigns:
-    return Campaigns.model_validate({"max_campaigns_per_night": cap, "campaigns": list(campaigns)})
+def campaigns_of(*campaigns: dict[str, Any], cap: ContactCap | None = None) -> Campaigns:
+    return Campaigns.model_validate({"contact_cap": cap, "campaigns": list(campaigns)})
 
 
 def members(lists: NightLists) -> list[tuple[str, str, str, str]]:

@@ -24,7 +24,6 @@ PATH = "../../../../etc/passwd"
 FORMULA = "=cmd|'/C calc'!A0"
 PAGE = "<script>alert(1)</script>"
 CAMPAIGNS = """
-max_campaigns_per_night: 9
 campaigns:
 - {id: hello, name: Hello, segment: [everybody], priority: 1, window_days: 30, control_share: 0, channels: [
     {channel: email, target: mautic, fields: {firstname: first_name, id: customer_id, city: region}}]}

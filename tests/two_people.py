@@ -16,7 +16,6 @@ RECEIPTS = "receipt_id,customer_id,issued_at,total_amount,card_id\n"
 TICKETS = "ticket_id,customer_id,opened_at,topic\n"
 EVENTS = "event_id,customer_id,occurred_at,kind\n"
 CAMPAIGNS = """
-max_campaigns_per_night: 9
 campaigns:
 - {id: hello, name: Hello, segment: everybody, priority: 1, window_days: 30, control_share: 0, channels: [
     {channel: email, target: unisender, fields: {id: customer_id}}]}

@@ -2,47 +2,28 @@
 
 import re
 from collections.abc import Collection, Iterator
-from datetime import date, datetime
-from difflib import get_close_matches
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
 from pipelines.campaigns.targets import COUNTRY_FORMS, SOURCES, Target, export_target, target_names
+from pipelines.campaigns.values import Day, Share, Text, Whole, sentence, unknown
 from pipelines.contracts import table_contract
 from pipelines.intake.addresses import COUNTRIES
 
-_DAY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-_NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*(%?)")
+_AFTER_DAYS = re.compile(r"after_days\s*:\s*(.*)")
 
-
-def read_day(value: Any) -> Any:
-    """31.12.2025 as a date; anything else as it is."""
-    if isinstance(value, str) and (found := _DAY.fullmatch(value.strip())):
-        day, month, year = map(int, found.groups())
-        return date(year, month, day)
-    if isinstance(value, datetime) or not isinstance(value, str | date):
-        raise ValueError("no date")
-    return value
-
-
-def read_share(value: Any) -> Any:
-    """10%, 10 % and 0,1 as 0.1; anything else as it is."""
-    if isinstance(value, str) and (found := _NUMBER.fullmatch(value.strip())):
-        number = float(found[1].replace(",", "."))
-        return number / 100 if found[2] else number
-    return value
-
-
-def read_text(value: Any) -> Any:
-    """A number or a date as text; anything else as it is."""
-    return f"{value}" if isinstance(value, int | float | date) and not isinstance(value, bool) else value
-
-
-Day = Annotated[date, BeforeValidator(read_day)]
-Share = Annotated[float, BeforeValidator(read_share)]
-Text = Annotated[str, BeforeValidator(read_text), Field(min_length=1)]
 ChannelName = Literal["email", "sms", "push", "messenger", "call", "ads"]
 Header = Annotated[str, Field(pattern=r"^\w[\w .-]*$")]
 
@@ -88,6 +69,43 @@ class Channel(BaseModel):
     fields: dict[Header, MergeField] = {}
 
 
+class AfterDays(BaseModel):
+    """A campaign may write to a customer again after so many days."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after_days: Whole = Field(ge=1)
+
+
+_ONCE_OR_AGAIN = ("never", "each_entry")
+
+
+def read_repeat(value: Any) -> Any:
+    """The text "after_days: 30" as its field; a word or a field as it is."""
+    if isinstance(value, str) and (found := _AFTER_DAYS.fullmatch(value.strip())):
+        return {"after_days": int(found[1]) if found[1].isdecimal() else found[1]}
+    if value is None or isinstance(value, dict | AfterDays) or (isinstance(value, str) and value in _ONCE_OR_AGAIN):
+        return value
+    days = value if type(value) is int and value > 0 else 30
+    if type(value) is int:
+        raise sentence(f"{value} alone is not clear; write it like {{after_days: {days}}}, or never, or each_entry")
+    raise sentence(unknown(value, "value", (*_ONCE_OR_AGAIN, f"{{after_days: {days}}}")))
+
+
+def _kind_of_repeat(value: object) -> str:
+    return "word" if isinstance(value, str) else "days"
+
+
+# What errors in a value of Repeat call its kinds.
+REPEAT_KINDS = ("word", "days")
+Repeat = Annotated[
+    Annotated[Literal["never", "each_entry"], Tag("word")] | Annotated[AfterDays, Tag("days")],
+    Discriminator(_kind_of_repeat),
+    BeforeValidator(read_repeat),
+]
+Mode = Literal["audience", "send"]
+
+
 class Campaign(BaseModel):
     """One campaign of config/campaigns.yaml; the file's comments explain the fields."""
 
@@ -97,11 +115,15 @@ class Campaign(BaseModel):
     name: str = Field(min_length=1)
     segment: list[str] = Field(min_length=1)
     exclude: list[str] = []
-    priority: int = Field(ge=1)
+    priority: Whole = Field(ge=1)
     starts_on: Day | None = None
     ends_on: Day | None = None
-    window_days: int = Field(ge=1)
+    window_days: Whole = Field(ge=1)
     control_share: Share = Field(ge=0, le=0.9)
+    mode: Mode | None = None
+    repeat: Repeat = "never"
+    use_channels: Literal["first", "best", "all"] = "first"
+    needs_approval: bool = False
     channels: list[Channel] = Field(min_length=1)
 
     @field_validator("segment", "exclude", mode="before")
@@ -112,21 +134,42 @@ class Campaign(BaseModel):
     def runs_on(self, day: date) -> bool:
         return (self.starts_on or day) <= day <= (self.ends_on or day)
 
+    def mode_of(self, channel: Channel) -> Mode:
+        """audience: the tool keeps the whole list. send: a file holds tonight's recipients."""
+        return self.mode or ("audience" if channel.channel == "ads" else "send")
+
+    @property
+    def sending_channels(self) -> list[Channel]:
+        return [channel for channel in self.channels if self.mode_of(channel) == "send"]
+
+
+class ContactCap(BaseModel):
+    """How many contacts a customer may have in so many days, over all campaigns and channels that send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contacts: Whole = Field(ge=1)
+    days: Whole = Field(ge=1)
+
+
+class AlarmChange(BaseModel):
+    """A list that differs from its last by more than both waits until a person releases it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: Share = Field(0.3, gt=0, le=1)
+    customers: Whole = Field(100, ge=0)
+
 
 class Campaigns(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_campaigns_per_night: int = Field(1, ge=1)
+    contact_cap: ContactCap | None = None
+    global_control_share: Share = Field(0, ge=0, le=0.5)
+    alarm_change: AlarmChange = AlarmChange()
     campaigns: list[Campaign]
-
-
-def unknown(name: object, what: str, known: Collection[str]) -> str:
-    """The sentence about a name that does not exist: the nearest one, and all that there are."""
-    near = get_close_matches(str(name), sorted(known), n=1)
-    hint = f"Did you mean {near[0]}? " if near else ""
-    return f"{str(name)!r} is no {what}. {hint}There are: {', '.join(sorted(known)) or 'none'}"
 
 
 # Where something is in a campaign: keys, and numbers of list items.
@@ -145,6 +188,7 @@ def problems_of(campaign: Campaign, segments: Collection[str], columns: Collecti
     yield from segment_problems("exclude", campaign.exclude, segments)
     if campaign.starts_on and campaign.ends_on and campaign.ends_on < campaign.starts_on:
         yield ("ends_on",), f"{campaign.ends_on} is before starts_on, {campaign.starts_on}"
+    yield from _mode_problems(campaign)
     for number, channel in enumerate(campaign.channels):
         if channel.channel in {earlier.channel for earlier in campaign.channels[:number]}:
             message = f"{channel.channel} is there twice; give each tool of one channel a campaign of its own"
@@ -152,6 +196,27 @@ def problems_of(campaign: Campaign, segments: Collection[str], columns: Collecti
         yield from channel_problems(channel, number, columns)
         for place, message in _membership_problems(campaign.id, channel):
             yield ("channels", number, *place), message
+
+
+def _mode_problems(campaign: Campaign) -> Iterator[tuple[Place, str]]:
+    """Why channels and targets don't fit a campaign's mode, or what is given has no use in it."""
+    if campaign.mode == "send" and any(channel.channel == "ads" for channel in campaign.channels):
+        yield (
+            ("mode",),
+            "an ad platform keeps an audience, and nothing is sent to it; leave mode out (then ads keeps an audience "
+            "and the other channels send), or give ads a campaign of its own",
+        )
+    for channel in campaign.channels if campaign.mode == "audience" else []:
+        if channel.target in target_names() and export_target(channel.target).removal == "none":
+            yield (
+                ("mode",),
+                f"{channel.target} keeps no audience: it sends whatever is in a file, so the whole list would be "
+                "written to every night; leave mode out, or write mode: send",
+            )
+    for field in ("repeat", "use_channels"):
+        if field in campaign.model_fields_set and not campaign.sending_channels:
+            why = "mode is audience" if campaign.mode else "ads keeps an audience"
+            yield (field,), f"it says how customers are written to, and no channel of this campaign sends: {why}"
 
 
 def segment_problems(field: str, names: Collection[object], segments: Collection[str]) -> Iterator[tuple[Place, str]]:

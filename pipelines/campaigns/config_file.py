@@ -1,6 +1,5 @@
 """The campaign file as it was written: its campaigns, or each fault with its line, in a marketer's words."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,16 +11,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipelines.campaigns.config import (
+    REPEAT_KINDS,
+    AfterDays,
     Campaign,
     Campaigns,
     Channel,
-    MergeField,
     Place,
     channel_problems,
     problems_of,
     segment_problems,
-    unknown,
 )
+from pipelines.campaigns.config_words import begins_a_part, broken, encoding, in_words, repeated, unreadable
+from pipelines.campaigns.values import nearest
 from pipelines.catalog import segment_files
 from pipelines.contracts import table_contract
 from pipelines.errors import LoyaltyError
@@ -87,13 +88,23 @@ def read_campaigns(
 
 
 def read_campaign_file(
-    path: Path, segments: Collection[str] | None = None, columns: Collection[str] | None = None
+    path: Path,
+    segments: Collection[str] | None = None,
+    columns: Collection[str] | None = None,
+    content: bytes | None = None,
 ) -> CampaignFile:
-    """The campaigns of a config file that are without a fault, and the faults of the others; arguments as above."""
+    """The campaigns of a config file that are without a fault, and the faults of the others.
+
+    Args:
+        path: The YAML file; what faults name.
+        segments: Names of the segments that exist; those of sql/segments/ if None.
+        columns: Columns of customer_360; those of its contract if None.
+        content: What to read in the file's place: the copy that a night kept.
+    """
     known_segments = set(segments) if segments is not None else {file.stem for file in segment_files()}
     known_columns = set(columns) if columns is not None else {c.name for c in table_contract("customer_360").columns}
     try:
-        raw, places = _parsed(path)
+        raw, places = _parsed(path, content)
     except CampaignFileError as error:
         return CampaignFile(_NO_CAMPAIGNS, error.faults)
     faults = sorted(_faults(raw, places, known_segments, known_columns), key=lambda fault: fault.line or 0)
@@ -105,20 +116,43 @@ def read_campaign_file(
 
 
 def notes_on(campaigns: Campaigns, day: date) -> list[str]:
-    """What is allowed and may not be meant: campaigns of one priority, and those that are over."""
+    """What is allowed and may not be meant."""
     running = [campaign for campaign in campaigns.campaigns if (campaign.ends_on or day) >= day]
+    return [
+        *_notes_on_cap(campaigns, running),
+        *_notes_on_priorities(running),
+        *(note for campaign in running for note in _notes_on_sending(campaign)),
+        *(f"{campaign.id} ended on {campaign.ends_on}" for campaign in campaigns.campaigns if campaign not in running),
+    ]
+
+
+def _notes_on_cap(campaigns: Campaigns, running: Sequence[Campaign]) -> Iterator[str]:
+    sending = [campaign.id for campaign in running if campaign.sending_channels]
+    if campaigns.contact_cap is None and len(sending) > 1:
+        yield f"there is no contact_cap: on one night a customer may be written to by each of {', '.join(sending)}"
+
+
+def _notes_on_priorities(running: Sequence[Campaign]) -> Iterator[str]:
     by_priority: dict[int, list[str]] = {}
     for campaign in running:
         by_priority.setdefault(campaign.priority, []).append(campaign.id)
-    return [
-        f"{', '.join(ids)} have the same priority, {priority}: the file's order decides who goes first"
-        for priority, ids in by_priority.items()
-        if len(ids) > 1
-    ] + [f"{campaign.id} ended on {campaign.ends_on}" for campaign in campaigns.campaigns if campaign not in running]
+    for priority, ids in by_priority.items():
+        if len(ids) > 1:
+            yield f"{', '.join(ids)} have the same priority, {priority}: the file's order decides who goes first"
 
 
-def _parsed(path: Path) -> tuple[Any, "_Places"]:
-    """The file's content, and where it stands.
+def _notes_on_sending(campaign: Campaign) -> Iterator[str]:
+    if isinstance(campaign.repeat, AfterDays) and campaign.repeat.after_days < campaign.window_days:
+        yield (
+            f"{campaign.id} writes to a customer again after {campaign.repeat.after_days} days, while their purchases "
+            f"of {campaign.window_days} days (window_days) count as its outcome"
+        )
+    if "use_channels" in campaign.model_fields_set and len(campaign.sending_channels) == 1:
+        yield f"{campaign.id} has one channel that sends, so use_channels changes nothing"
+
+
+def _parsed(path: Path, content: bytes | None) -> tuple[Any, "_Places"]:
+    """What the file, or the content in its place, holds, and where it stands.
 
     Raises:
         CampaignFileError: The file can't be read, is not in UTF-8 or is no YAML.
@@ -128,42 +162,19 @@ def _parsed(path: Path) -> tuple[Any, "_Places"]:
         return CampaignFileError([Fault(path, line, None, "", message)])
 
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if content is None else content
         loader = yaml.SafeLoader(content.decode("utf-8-sig"))
         tree = loader.get_single_node()
         raw = loader.construct_document(tree) if tree else None
         return raw, _Places(path, tree, raw)
     except OSError as error:
-        raise fault(_unreadable(error)) from error
+        raise fault(unreadable(error)) from error
     except UnicodeDecodeError:
-        raise fault(f"the file is not in UTF-8{_encoding(content)}; save it as UTF-8") from None
+        raise fault(f"the file is not in UTF-8{encoding(content)}; save it as UTF-8") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2025-02-30
-        raise fault(*_broken(error)) from error
+        raise fault(*broken(error)) from error
     except RecursionError:
         raise fault("an alias (*) stands within what it is an alias of, or the entries are nested too deep") from None
-
-
-def _unreadable(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file; LOYALTY_CAMPAIGNS says where the campaigns are"
-    return f"the file can't be read: {error.strerror}"
-
-
-def _encoding(content: bytes) -> str:
-    """What the bytes look like, in brackets: Cyrillic words are runs of high bytes, Latin ones are not."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return " (it looks like UTF-16)"
-    if re.search(rb"[\xc0-\xff]{3}", content):
-        return " (it looks like windows-1251)"
-    return " (it looks like windows-1252 or another code page of Windows)"
-
-
-def _broken(error: Exception) -> tuple[str, int | None]:
-    """Why a text is no YAML, with advice, and the line."""
-    mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or f"{error}"
-    advice = "put a value with : or # or % or * or { in it in quotes, and indent with blanks, all fields alike"
-    return f"not readable as YAML: {said}; {advice}", mark.line + 1 if mark else None
 
 
 class _Places:
@@ -212,7 +223,7 @@ def _faults(raw: object, places: _Places, segments: Collection[str], columns: Co
         message = "the file must hold campaigns: and below it a list of campaigns, each beginning with - id:"
         yield places.fault((), message)
         return
-    yield from (places.fault(place, "is there twice; which one counts?") for place in places.repeated)
+    yield from _fields_twice(places)
     _, problems = _shaped(Campaigns, raw | {"campaigns": []})
     yield from (places.fault(place, message) for place, message in problems)
     for number, item in enumerate(raw["campaigns"]):
@@ -225,12 +236,30 @@ def _faults(raw: object, places: _Places, segments: Collection[str], columns: Co
     yield from _ids_used_twice(raw["campaigns"], places)
 
 
+def _fields_twice(places: _Places) -> Iterator[Fault]:
+    """Fields that a part has twice; where the - of a part is missing, that is all there is to say of it."""
+    joined = {place[:-1] for place in places.repeated if begins_a_part(f"{place[-1]}")}
+    for place in places.repeated:
+        if place[:-1] not in joined or begins_a_part(f"{place[-1]}"):
+            yield places.fault(place, repeated(f"{place[-1]}"))
+
+
 def _shaped(model: type[M], item: object) -> tuple[M | None, list[tuple[Place, str]]]:
     """An entry as a model, or what is wrong with its shape."""
     try:
         return model.model_validate(item), []
     except ValidationError as error:
-        return None, [(_place(e), _in_words(e, model)) for e in error.errors()]
+        return None, [(_place(e), in_words(e, model)) for e in _without_meant(error.errors())]
+
+
+def _without_meant(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the fields that are missing because their name is misspelt: that is said of the name that stands there."""
+    missing = {e["loc"] for e in errors if e["type"] == "missing"}
+    meant = {
+        (*inside, nearest(name, [f"{loc[-1]}" for loc in missing if loc[:-1] == inside]))
+        for inside, name in ((e["loc"][:-1], e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden")
+    }
+    return [e for e in errors if e["type"] != "missing" or e["loc"] not in meant]
 
 
 def _problems_of_parts(
@@ -251,8 +280,12 @@ def _problems_of_parts(
 
 
 def _place(error: ErrorDetails) -> Place:
-    """Where an error is; which kind of value was tried there is left out."""
-    return tuple(step for step in error["loc"] if step not in ("date", "[key]"))
+    """Where an error is; which kind of value was tried there is left out, and a key that is no text."""
+    loc = error["loc"][:-1] if error["type"] == "invalid_key" else error["loc"]
+    inner = loc[2:] if loc[:1] == ("repeat",) and loc[1:2] and loc[1] in REPEAT_KINDS else None
+    if inner is not None:
+        return ("repeat", *inner)
+    return tuple(step for step in loc if step not in ("date", "[key]"))
 
 
 def _ids_used_twice(items: list[Any], places: _Places) -> Iterator[Fault]:
@@ -260,45 +293,3 @@ def _ids_used_twice(items: list[Any], places: _Places) -> Iterator[Fault]:
     for number, name in enumerate(ids):
         if name in ids[:number]:
             yield places.fault(("campaigns", number, "id"), f"{name} is the id of an earlier campaign, too")
-
-
-def _in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """What is wrong with a value of a model, and what is allowed."""
-    given, context = repr(error["input"]), error.get("ctx", {})
-    last = error["loc"][-1] if error["loc"] else ""
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return unknown(last, "field", _allowed_fields(error, model))
-        case "literal_error":
-            allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            return unknown(error["input"], "value", allowed)
-        case "greater_than_equal":
-            return f"{given} is too small; the least is {context['ge']}"
-        case "less_than_equal":
-            hint = "; write it like 0.1 or 10%" if error["input"] > 1 else ""
-            return f"{given} is too large; the most is {context['le']} ({context['le']:.0%}){hint}"
-        case "string_pattern_mismatch":
-            return f"{given} has characters that are not allowed; lower-case letters, digits and _ are"
-        case kind if "date" in kind or error["loc"][:1] in (("starts_on",), ("ends_on",)):
-            return f"{given} is no date; write it like 2025-12-31 or 31.12.2025"
-        case "list_type":
-            return f"{given} is no list; begin each item on a line of its own with -"
-        case "dict_type" | "model_type":
-            return f"{given} has no fields; write each on a line of its own, like name: value"
-        case kind if kind.startswith("int"):
-            return f"{given} is no whole number"
-        case kind if kind.startswith("float"):
-            return f"{given} is no share; write it like 0.1 or 10%"
-        case "value_error":
-            return f"{given}: {context['error']}"
-        case _:
-            return f"{given}: {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _allowed_fields(error: ErrorDetails, model: type[BaseModel]) -> Collection[str]:
-    """The fields of what an error is in."""
-    steps = error["loc"][:-1]
-    inner = MergeField if "fields" in steps else Channel if "channels" in steps else model
-    return inner.model_fields

@@ -12,7 +12,6 @@ CRM = "customer_id,registered_at,email,email_consent,merged_into_customer_id,upd
 CONTACTS = "contact_id,customer_id,channel,sent_at,unsubscribed_at\n"
 SENT = "m1,old,email,2017-11-01,"
 CAMPAIGNS = """
-max_campaigns_per_night: 9
 campaigns:
 - {id: hello, name: Hello, segment: members_without_order, priority: 1, window_days: 30, control_share: 0, channels: [
     {channel: email, target: unisender, fields: {id: customer_id}}]}
