@@ -157,8 +157,8 @@ class AlarmChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    share: Share = Field(0.3, gt=0, le=1)
-    customers: Whole = Field(100, ge=0)
+    share: Share = Field(default=0.3, gt=0, le=1)
+    customers: Whole = Field(default=100, ge=0)
 
 
 class Campaigns(BaseModel):
@@ -167,7 +167,7 @@ class Campaigns(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     contact_cap: ContactCap | None = None
-    global_control_share: Share = Field(0, ge=0, le=0.5)
+    global_control_share: Share = Field(default=0, ge=0, le=0.5)
     alarm_change: AlarmChange = AlarmChange()
     campaigns: list[Campaign]
 
@@ -241,7 +241,7 @@ def _channel_problems(channel: Channel, columns: Collection[str]) -> Iterator[tu
     if channel.channel not in target.channels:
         yield ("target",), f"{target.name} takes lists for {', '.join(target.channels)}, not for {channel.channel}"
     for header, field in channel.fields.items():
-        for message in (*_source_problems(field, channel, columns), *_header_problems(header, field, target)):
+        for message in list(_source_problems(field, channel, columns)) or _header_problems(header, field, target):
             yield ("fields", header), message
 
 

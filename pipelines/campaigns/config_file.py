@@ -22,7 +22,7 @@ from pipelines.campaigns.config import (
     segment_problems,
 )
 from pipelines.campaigns.config_words import begins_a_part, broken, encoding, in_words, repeated, unreadable
-from pipelines.campaigns.values import nearest
+from pipelines.campaigns.values import nearest, unknown
 from pipelines.catalog import segment_files
 from pipelines.contracts import table_contract
 from pipelines.errors import LoyaltyError
@@ -151,6 +151,16 @@ def _notes_on_sending(campaign: Campaign) -> Iterator[str]:
         yield f"{campaign.id} has one channel that sends, so use_channels changes nothing"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose dates stay text, so that a day like 2025-02-30 is the fault of its campaign, not of the file."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _parsed(path: Path, content: bytes | None) -> tuple[Any, "_Places"]:
     """What the file, or the content in its place, holds, and where it stands.
 
@@ -162,16 +172,16 @@ def _parsed(path: Path, content: bytes | None) -> tuple[Any, "_Places"]:
         return CampaignFileError([Fault(path, line, None, "", message)])
 
     try:
-        content = path.read_bytes() if content is None else content
-        loader = yaml.SafeLoader(content.decode("utf-8-sig"))
+        found = path.read_bytes() if content is None else content
+        loader = _Loader(found.decode("utf-8-sig"))
         tree = loader.get_single_node()
         raw = loader.construct_document(tree) if tree else None
         return raw, _Places(path, tree, raw)
     except OSError as error:
         raise fault(unreadable(error)) from error
     except UnicodeDecodeError:
-        raise fault(f"the file is not in UTF-8{encoding(content)}; save it as UTF-8") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2025-02-30
+        raise fault(f"the file is not in UTF-8{encoding(found)}; save it as UTF-8") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number like 0b
         raise fault(*broken(error)) from error
     except RecursionError:
         raise fault("an alias (*) stands within what it is an alias of, or the entries are nested too deep") from None
@@ -220,8 +230,7 @@ class _Places:
 def _faults(raw: object, places: _Places, segments: Collection[str], columns: Collection[str]) -> Iterator[Fault]:
     """What is wrong with a file that is readable as YAML."""
     if not isinstance(raw, dict) or not isinstance(raw.get("campaigns"), list):
-        message = "the file must hold campaigns: and below it a list of campaigns, each beginning with - id:"
-        yield places.fault((), message)
+        yield _no_campaigns(raw, places)
         return
     yield from _fields_twice(places)
     _, problems = _shaped(Campaigns, raw | {"campaigns": []})
@@ -236,10 +245,21 @@ def _faults(raw: object, places: _Places, segments: Collection[str], columns: Co
     yield from _ids_used_twice(raw["campaigns"], places)
 
 
+def _no_campaigns(raw: object, places: _Places) -> Fault:
+    """What to say of a file without a list of campaigns."""
+    fields = [f"{name}" for name in raw] if isinstance(raw, dict) else []
+    meant = nearest("campaigns", fields)
+    if meant is not None and meant != "campaigns":
+        return places.fault((meant,), unknown(meant, "field", Campaigns.model_fields))
+    message = "the file must hold campaigns: and below it a list of campaigns, each beginning with - id:"
+    return places.fault(("campaigns",) if "campaigns" in fields else (), message)
+
+
 def _fields_twice(places: _Places) -> Iterator[Fault]:
     """Fields that a part has twice; where the - of a part is missing, that is all there is to say of it."""
-    joined = {place[:-1] for place in places.repeated if begins_a_part(f"{place[-1]}")}
-    for place in places.repeated:
+    twice = [place for place in places.repeated if not any(place[:n] in places.repeated for n in range(len(place)))]
+    joined = {place[:-1] for place in twice if begins_a_part(f"{place[-1]}")}
+    for place in twice:
         if place[:-1] not in joined or begins_a_part(f"{place[-1]}"):
             yield places.fault(place, repeated(f"{place[-1]}"))
 
@@ -253,7 +273,7 @@ def _shaped(model: type[M], item: object) -> tuple[M | None, list[tuple[Place, s
 
 
 def _without_meant(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without the fields that are missing because their name is misspelt: that is said of the name that stands there."""
+    """Without the fields that are missing because their names are misspelt: the names that stand there are enough."""
     missing = {e["loc"] for e in errors if e["type"] == "missing"}
     meant = {
         (*inside, nearest(name, [f"{loc[-1]}" for loc in missing if loc[:-1] == inside]))

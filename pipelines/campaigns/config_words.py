@@ -28,6 +28,31 @@ _HOMES: tuple[tuple[type[BaseModel], str], ...] = (
     (Campaign, "belongs to a campaign; indent it like the name of the campaign"),
     (Channel, "belongs to a channel; indent it like the word channel"),
 )
+# What the reader of YAML says, by a part of it: what to say instead, and advice.
+_YAML_WORDS = (
+    ("'\\t'", "there is a tab", "indent with blanks, all fields alike"),
+    (
+        "mapping values are not allowed",
+        "there is a : where none can be",
+        "look at the line before, too: put : after a field's name, indent all fields alike, and put a value with : in "
+        "quotes",
+    ),
+    (
+        "could not find expected ':'",
+        "a field has no : after its name",
+        "look at the line before, too",
+    ),
+    (
+        "expected <block end>, but found '<scalar>'",
+        "there is text after the end of a quote",
+        "put a value with ' in it in \", and a value with \" in it in '",
+    ),
+    (
+        "expected <block end>",
+        "this line is not indented like those above",
+        "indent with blanks, all fields alike",
+    ),
+)
 _PARTS = {"id": "campaign", "channel": "channel"}
 
 
@@ -50,12 +75,11 @@ def broken(error: Exception) -> tuple[str, int | None]:
     """Why a text is no YAML, with advice, and the line."""
     mark, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or f"{error}"
-    if "'\\t'" in said:
-        said, advice = "there is a tab", "indent with blanks, all fields alike"
-    elif getattr(error, "context", None) == "while scanning a quoted scalar":
+    advice = "put a value with : or # or % or * or { in it in quotes, and indent with blanks, all fields alike"
+    if getattr(error, "context", None) == "while scanning a quoted scalar":
         mark, said, advice = opened, "a quote begins here and does not end", "put one at the end of the value, too"
     else:
-        advice = "put a value with : or # or % or * or { in it in quotes, and indent with blanks, all fields alike"
+        said, advice = next((words for part, *words in _YAML_WORDS if part in said), (said, advice))
     return f"not readable as YAML: {said}; {advice}", mark.line + 1 if isinstance(mark, yaml.Mark) else None
 
 

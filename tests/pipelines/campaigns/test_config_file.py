@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.campaigns.config import Campaign, unshareable_columns
-from pipelines.campaigns.config_file import read_campaigns
+from pipelines.campaigns.config import AfterDays, AlarmChange, Campaign, ContactCap, unshareable_columns
+from pipelines.campaigns.config_file import read_campaign_file, read_campaigns
 from pipelines.errors import LoyaltyError
 
 GOOD = """\
@@ -72,7 +72,7 @@ def test_a_file_without_a_fault_is_its_campaigns():
             "priority: 1",
             "priority: 1\n  colour: red",
             "line 6, campaign win_back, colour: 'colour' is no field. There are: channels, control_share, ends_on, "
-            "exclude, id, name, priority, segment, starts_on, window_days",
+            "exclude, id, mode, name, needs_approval, priority, repeat, segment, starts_on, use_channels, window_days",
         ),
         (
             "priority: 1",
@@ -99,6 +99,95 @@ def test_a_file_without_a_fault_is_its_campaigns():
             "priority: 1",
             "priority: 1\n  ends_on: 12/31/2025",
             "line 6, campaign win_back, ends_on: '12/31/2025' is no date; write it like 2025-12-31 or 31.12.2025",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  ends_on: 2025-02-30",
+            "line 6, campaign win_back, ends_on: '2025-02-30' is no date; write it like 2025-12-31 or 31.12.2025",
+        ),
+        (
+            "priority: 1",
+            "priority: yes",
+            "line 5, campaign win_back, priority: yes (or true) is no whole number",
+        ),
+        (
+            "priority: 1",
+            "priority:",
+            "line 5, campaign win_back, priority: has no value; write one, or take the line out",
+        ),
+        (
+            "priority: 1",
+            "prioritty: 1",
+            "line 5, campaign win_back, prioritty: 'prioritty' is no field. Did you mean priority? There are: ",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  contact_cap: {contacts: 1, days: 1}",
+            "line 6, campaign win_back, contact_cap: 'contact_cap' is about the whole file; write it above campaigns:, "
+            "not indented",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  yes: 1",
+            "line 2, campaign win_back: yes (or true) is no field",
+        ),
+        (
+            "control_share: 0.1",
+            "control_share: no",
+            "line 7, campaign win_back, control_share: no (or false) is no share; write it like 0.1 or 10%",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  mode: yes",
+            "line 6, campaign win_back, mode: yes (or true) is no value. There are: audience, send",
+        ),
+        (
+            "channel: email\n    target: unisender",
+            "channel: ads\n    target: meta\n  mode: send",
+            "line 11, campaign win_back, mode: an ad platform keeps an audience, and nothing is sent to it; leave mode",
+        ),
+        (
+            "channel: email\n    target: unisender",
+            "channel: sms\n    target: sms\n  mode: audience",
+            "line 11, campaign win_back, mode: sms keeps no audience: it sends whatever is in a file, so the whole "
+            "list would be written to every night; leave mode out, or write mode: send",
+        ),
+        (
+            "channel: email\n    target: unisender",
+            "channel: ads\n    target: meta\n  repeat: never",
+            "line 11, campaign win_back, repeat: it says how customers are written to, and no channel of this campaign "
+            "sends: ads keeps an audience",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  mode: audience\n  use_channels: best",
+            "line 7, campaign win_back, use_channels: it says how customers are written to, and no channel of this "
+            "campaign sends: mode is audience",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  use_channels: Fisrt",
+            "line 6, campaign win_back, use_channels: 'Fisrt' is no value. Did you mean first? There are: all, ",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  needs_approval: ja",
+            "line 6, campaign win_back, needs_approval: 'ja' is neither yes nor no; write needs_approval: true, ",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  repeat: no",
+            "line 6, campaign win_back, repeat: no (or false) is no value. There are: each_entry, never, {after_",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  repeat: {after_days: soon}",
+            "line 6, campaign win_back, repeat, after_days: 'soon' is no whole number",
+        ),
+        (
+            "priority: 1",
+            "priority: 1\n  repeat: {after: 3}",
+            "line 6, campaign win_back, repeat, after: 'after' is no field. Did you mean after_days? There",
         ),
         (
             "priority: 1",
@@ -147,13 +236,13 @@ def test_a_file_without_a_fault_is_its_campaigns():
         (
             "target: unisender",
             "target: unisender\n    fields:\n      City: {column: region, value: x}",
-            "line 12, campaign win_back, channels, no. 1, fields, City: {'column': 'region', 'value': 'x'}: either "
+            "line 12, campaign win_back, channels, no. 1, fields, City: {column: region, value: x}: either "
             "column: or value: must be there, and not both",
         ),
         (
             "target: unisender",
             "target: unisender\n    fields:\n      City: {value: x, default: y}",
-            "line 12, campaign win_back, channels, no. 1, fields, City: {'value': 'x', 'default': 'y'}: default: ",
+            "line 12, campaign win_back, channels, no. 1, fields, City: {value: x, default: y}: default: ",
         ),
         (
             "target: unisender",
@@ -215,6 +304,51 @@ def test_what_the_customer_need_not_know_is_not_shareable():
     assert not shown & unshareable_columns()
 
 
+@pytest.mark.parametrize(
+    ("written", "repeat"),
+    [
+        ("never", "never"),
+        ("each_entry", "each_entry"),
+        ("{after_days: 30}", AfterDays(after_days=30)),
+        ('"after_days: 30"', AfterDays(after_days=30)),
+        ("after_days:30", AfterDays(after_days=30)),
+        ("\n    after_days: 30", AfterDays(after_days=30)),
+    ],
+)
+def test_how_often_a_customer_is_written_to_is_a_word_or_days(written: str, repeat: object):
+    assert read(f"{GOOD}  repeat: {written}\n")[0].repeat == repeat
+
+
+def test_ads_keep_an_audience_and_the_other_channels_send_unless_the_mode_says_otherwise():
+    ads = "  - channel: ads\n    target: meta\n"
+    (one,) = read(GOOD + ads)
+    assert [one.mode_of(channel) for channel in one.channels] == ["send", "audience"]
+    (two,) = read(f"{GOOD}{ads}  mode: audience\n")
+    assert [two.mode_of(channel) for channel in two.channels] == ["audience", "audience"]
+
+
+def test_what_a_file_leaves_out_limits_nothing_and_asks_nobody():
+    file = read_campaign_file(Path("x"), {"lapsing"}, {"region"}, GOOD.encode()).campaigns
+    assert (file.contact_cap, file.global_control_share) == (None, 0)
+    assert file.alarm_change == AlarmChange(share=0.3, customers=100)
+    (one,) = file.campaigns
+    assert (one.mode, one.repeat, one.use_channels, one.needs_approval) == (None, "never", "first", False)
+
+
+def test_the_fields_of_the_whole_file_are_read():
+    text = "contact_cap: {contacts: 2, days: 7}\nglobal_control_share: 5%\nalarm_change: {share: 20%}\n"
+    file = read_campaign_file(Path("x"), {"lapsing"}, {"region"}, (text + GOOD).encode()).campaigns
+    assert file.contact_cap == ContactCap(contacts=2, days=7)
+    assert (file.global_control_share, file.alarm_change) == (0.05, AlarmChange(share=0.2, customers=100))
+
+
+def test_content_is_read_in_the_files_place_and_faults_name_the_file():
+    Path("campaigns.yaml").write_text("campaigns: [")
+    content = GOOD.replace("lapsing", "lapsin").encode()
+    (fault,) = read_campaign_file(Path("campaigns.yaml"), {"lapsing"}, {"region"}, content).faults
+    assert f"{fault}".startswith("campaigns.yaml, line 4, campaign win_back, segment: 'lapsin' is no segment.")
+
+
 def test_all_faults_are_told_at_once():
     text = GOOD.replace("lapsing", "lapsin").replace("priority: 1", "priority: x").replace("unisender", "unisendr")
     assert [fault.split(": ")[0] for fault in faults(text)] == [
@@ -249,14 +383,63 @@ def test_dates_are_read_as_people_write_them(written: str):
     ("content", "message"),
     [
         (b"campaigns: [", "line 1: not readable as YAML: expected the node content, but found '<stream end>'; put"),
-        (b"campaigns:\n- id: a: b", "line 2: not readable as YAML: mapping values are not allowed here; put"),
-        (b"campaigns:\n- starts_on: 2025-02-30", "not readable as YAML: day is out of range for month; put"),
+        (
+            b"campaigns:\n- id: a: b",
+            "line 2: not readable as YAML: there is a : where none can be; look at the line before, too: put",
+        ),
+        (
+            b"campaigns:\n- name: 'x\n\n",
+            "line 2: not readable as YAML: a quote begins here and does not end; put one at",
+        ),
+        (
+            b"campaigns:\n\t- id: x",
+            "line 2: not readable as YAML: there is a tab; indent with blanks, all fields alike",
+        ),
         (b"", "the file must hold campaigns: and below it a list"),
-        (b"campaigns: {a: 1}", "the file must hold campaigns: and below it a list"),
+        (b"campaigns: {a: 1}", "line 1, campaigns: the file must hold campaigns: and below it a list"),
+        (
+            b"campains: []",
+            "line 1, campains: 'campains' is no field. Did you mean campaigns? There are: alarm_change, ",
+        ),
+        (
+            b"campaigns:\n- name: it 'is'\n  x: 'it's'",
+            "line 3: not readable as YAML: there is text after the end of a q",
+        ),
+        (b"campaigns:\n- id: x\n name: x", "line 3: not readable as YAML: this line is not indented like those above"),
+        (b"campaigns:\n- id: x\n  name", "line 3: not readable as YAML: a field has no : after its name; look at the"),
         (b"campaigns: &a\n- [*a]", "an alias (*) stands within what it is an alias of"),
         (
-            b"max_campaigns_per_night: 0\ncampaigns: []",
-            "line 1, max_campaigns_per_night: 0 is too small; the least is 1",
+            b"max_campaigns_per_night: 2\ncampaigns: []",
+            "line 1, max_campaigns_per_night: is no field any more; write contact_cap: {contacts: 2, days: 1} instead; "
+            "it counts a customer's contacts over all channels together",
+        ),
+        (b"contact_cap: {contacts: 0, days: 1}\ncampaigns: []", "line 1, contact_cap, contacts: 0 is too small; the"),
+        (
+            b"contact_cap: {contacts: yes, days: 1}\ncampaigns: []",
+            "line 1, contact_cap, contacts: yes (or true) is no ",
+        ),
+        (
+            b"contact_cap: no\ncampaigns: []",
+            "line 1, contact_cap: no (or false) has no fields; write it like contact_cap: {contacts: 2, days: 7}, or "
+            "take the line out",
+        ),
+        (
+            b"global_control_share: 0.6\ncampaigns: []",
+            "line 1, global_control_share: 0.6 is too large; the most is 0.5",
+        ),
+        (b"global_control_share: 1e3\ncampaigns: []", "line 1, global_control_share: '1e3' is too large; the most is"),
+        (b"global_control_share: .nan\ncampaigns: []", "line 1, global_control_share: nan is no share; write it like"),
+        (
+            b"alarm_change: {share: 0}\ncampaigns: []",
+            "line 1, alarm_change, share: 0 is too small; it must be more than 0",
+        ),
+        (
+            b"alarm_change: {share: 2}\ncampaigns: []",
+            "line 1, alarm_change, share: 2 is too large; the most is 1 (100%)",
+        ),
+        (
+            b"alarm_change: {customer: 5}\ncampaigns: []",
+            "line 1, alarm_change, customer: 'customer' is no field. Did you",
         ),
         ("name: Вернуть".encode("cp1251"), "the file is not in UTF-8 (it looks like windows-1251); save it as UTF-8"),
         ("name: Größe".encode("cp1252"), "the file is not in UTF-8 (it looks like windows-1252 or another code page"),

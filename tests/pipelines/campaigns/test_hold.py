@@ -127,7 +127,10 @@ def test_a_campaign_at_fault_waits_and_the_others_go_on(shop, text, why):
     ("text", "why"),
     [
         ("campaigns: [", "line 1: not readable as YAML"),
-        (f"contact_cap: {{contacts: 0, days: 1}}\ncampaigns:\n{HELLO}", "line 1, contact_cap, contacts: 0 is too small"),
+        (
+            f"contact_cap: {{contacts: 0, days: 1}}\ncampaigns:\n{HELLO}",
+            "line 1, contact_cap, contacts: 0 is too small",
+        ),
         ("campaigns: []", "campaign hello: it has a list in the tools, and no entry in the campaign file"),
     ],
     ids=["unreadable", "cap", "empty"],

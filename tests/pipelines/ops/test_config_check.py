@@ -51,7 +51,25 @@ def test_what_may_not_be_meant_is_said(path):
     ended = OTHER.replace("priority: 1", "priority: 1, ends_on: 2025-06-29").replace("id: other", "id: old")
     lines, is_sound = report(path, HELLO, OTHER, ended)
     assert lines[:-1] == [
+        "note: there is no contact_cap: on one night a customer may be written to by each of hello, other",
         "note: hello, other have the same priority, 1: the file's order decides who goes first",
         "note: old ended on 2025-06-29",
     ]
     assert is_sound
+
+
+def test_what_is_said_of_sending_and_has_no_use_is_noted(path):
+    again = HELLO.replace("priority: 1", "priority: 1, repeat: {after_days: 7}, use_channels: best")
+    audience = OTHER.replace("priority: 1", "priority: 2, mode: audience")
+    lines, is_sound = report(path, again, audience)
+    assert lines[:-1] == [
+        "note: hello writes to a customer again after 7 days, while their purchases of 30 days (window_days) count as "
+        "its outcome",
+        "note: hello has one channel that sends, so use_channels changes nothing",
+    ]
+    assert is_sound
+
+
+def test_with_a_contact_cap_several_campaigns_may_send(path):
+    path.write_text(f"contact_cap: {{contacts: 1, days: 7}}\ncampaigns:\n{HELLO}{OTHER.replace('y: 1', 'y: 2')}")
+    assert campaign_report(path, DAY) == ([f"{path}: no fault in 2 campaigns"], True)
