@@ -242,16 +242,22 @@ _PYTHON = (
         (
             "campaign_members",
             "campaigns",
+            "contact",
             "crm_customers_personal",
             "customer",
             "customer_360",
+            "customer_channel",
             "customer_identity",
             "customer_segment",
+            "customer_segment_history",
+            "suppressed_channel",
         ),
-        ("campaign_assignment", "campaign_list", "crm_customers_personal"),
+        ("campaign_assignment", "campaign_delivery", "campaign_list", "crm_customers_personal"),
         function="pipelines.campaigns.night:campaign_list",
     ),
     Table("campaign_assignment", "segments", "split", ("campaign_list",)),
+    Table("campaign_exclusion", "segments", "split", ("campaign_list",)),
+    Table("campaign_delivery", "segments", "split", ("campaign_list",)),
     Table("campaign_hold", "segments", "split", ("campaign_list",)),
 )
 
@@ -296,6 +302,11 @@ def read_inputs(sql: str) -> Inputs:
 def segment_files() -> list[Path]:
     """The SQL files of the segments, one a segment."""
     return sorted((SQL / "segments").glob("*.sql"))
+
+
+def segment_path(segment: str) -> Path:
+    """The SQL file of a segment."""
+    return SQL / "segments" / f"{segment}.sql"
 
 
 def _sql_tables(layer: Layer) -> Iterator[Table]:

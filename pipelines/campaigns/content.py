@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
 from pipelines.campaigns.config import MergeField, membership_field
@@ -18,8 +19,13 @@ from pipelines.campaigns.targets import (
 )
 from pipelines.engines.sql import identifier, literal, quoted
 
-# The tables of campaigns.selection that files are made from.
+# The tables of campaigns.selection that files are made from: those of tonight's lists, and of the last ones where a
+# campaign is held back.
 _LISTS: dict[Kind, str] = {"list": "list_entry", "removals": "list_removal"}
+_HELD_LISTS: dict[Kind, str] = {
+    "list": "(FROM list_kept WHERE NOT must_leave)",
+    "removals": "(FROM list_kept WHERE must_leave)",
+}
 _OF_THE_LIST = "r.campaign_id = $campaign AND r.channel = $channel AND r.target = $target"
 # What else a value may be read from. An account that was merged has the consents of the person.
 _JOINS = {
@@ -40,6 +46,8 @@ class ListFile:
         kind: Removals hold identifiers only.
         fields: The campaign's own, by header.
         types: DuckDB type by column of customer_360.
+        sent_on: The night of a sending; None for an audience.
+        is_held: The campaign is held back: the file is of its last list.
     """
 
     target: Target
@@ -48,6 +56,8 @@ class ListFile:
     kind: Kind
     fields: Mapping[str, MergeField] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    sent_on: date | None = None
+    is_held: bool = False
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -68,13 +78,13 @@ class _Value:
 def list_query(file: ListFile) -> str:
     """SQL of a file's rows, in order of customer_id (of removals some have none: then of the address).
 
-    It reads list_entry and, for removals, list_removal; customer, customer_identity and customer_360 if a column comes
-    from there. Its parameters are ListFile.parameters.
+    It reads list_entry and, for removals, list_removal (of a campaign that is held back: list_kept); customer,
+    customer_identity and customer_360 if a column comes from there. Its parameters are ListFile.parameters.
 
     The contract's columns come first, then the campaign's own, then the field of membership where the tool removes by
-    one: 1 on the list, 0 in removals. A contract's column is written if the channel may use its source, if the campaign
-    fills it, or if a file always has it (then it may be empty). Where columns are free, a campaign that names a source
-    of the contract gives it another header. A row that names nobody is left out.
+    one: 1 on the list (in a sending its night), 0 in removals. A contract's column is written if the channel may use
+    its source, if the campaign fills it, or if a file always has it (then it may be empty). Where columns are free, a
+    campaign that names a source of the contract gives it another header. A row that names nobody is left out.
 
     Raises:
         ValueError: the tool takes no removals: imported as a list, such a file would add people.
@@ -86,11 +96,22 @@ def list_query(file: ListFile) -> str:
     identifiers = (*CHANNELS[file.channel], "customer_id")
     names_someone = [f"({v.written}) IS NOT NULL" for v in values.values() if v and v.source in identifiers]
     if file.target.removal == "field":
-        select[membership_field(file.campaign_id)] = "1" if file.kind == "list" else "0"
+        select[membership_field(file.campaign_id)] = _membership(file)
     order = identifiers[::-1] if file.kind == "removals" else ("customer_id",)
     return f"""SELECT {", ".join(f"{sql} AS {quoted(header)}" for header, sql in select.items())}
         FROM {_rows(file, select.values())} AND ({" OR ".join(names_someone)})
         ORDER BY {", ".join(f"r.{name}" for name in order)}"""
+
+
+def _membership(file: ListFile) -> str:
+    if file.kind == "removals":
+        return "0"
+    return literal(file.sent_on.isoformat()) if file.sent_on else "1"
+
+
+def _rows_of(file: ListFile, kind: Kind) -> str:
+    """What to write after FROM to read a list, or what left it."""
+    return (_HELD_LISTS if file.is_held else _LISTS)[kind]
 
 
 def country_losses_query(file: ListFile) -> str | None:
@@ -111,7 +132,7 @@ def _rows(file: ListFile, expressions: Iterable[str]) -> str:
     """SQL of a list's rows, joined with what the expressions are read from."""
     text = " ".join(expressions)
     joins = [sql for alias, sql in _JOINS.items() if re.search(rf"\b{alias}\.", text)]
-    return f"{_LISTS[file.kind]} AS r {' '.join(joins)} WHERE {_OF_THE_LIST}"
+    return f"{_rows_of(file, file.kind)} AS r {' '.join(joins)} WHERE {_OF_THE_LIST}"
 
 
 def _values(file: ListFile) -> dict[str, _Value | None]:
@@ -150,8 +171,8 @@ def _value(column: TargetColumn, merge: MergeField, file: ListFile) -> _Value | 
     if merge.default is not None:
         default = _written(literal(merge.default), form, "VARCHAR", file.target)
         written = f"COALESCE(CAST({written} AS VARCHAR), {default})"
-    if file.kind == "removals" and source in ADDRESSES:
-        written = _not_on_the_list(written)
+    if file.kind == "removals" and source in (*ADDRESSES, "customer_id"):
+        written = _not_on_the_list(written, file)
     return _Value(written, raw, source, column)
 
 
@@ -164,12 +185,12 @@ def _written(value: str, form: str, type_name: str, target: Target) -> str:
     return value
 
 
-def _not_on_the_list(written: str) -> str:
+def _not_on_the_list(written: str, file: ListFile) -> str:
     """SQL of an address to remove, unless tonight's list has it as the file would write it.
 
     Two addresses may be one in the tool's form: a.b@gmail.com and ab@gmail.com have the same hash for Google.
     """
-    held = f"SELECT {written} FROM list_entry AS r WHERE {_OF_THE_LIST} AND ({written}) IS NOT NULL"
+    held = f"SELECT {written} FROM {_rows_of(file, 'list')} AS r WHERE {_OF_THE_LIST} AND ({written}) IS NOT NULL"
     return f"CASE WHEN ({written}) NOT IN ({held}) THEN {written} END"
 
 

@@ -1,6 +1,6 @@
-"""Campaign files: the lists of a night, each in the format of the tool that imports it, and their manifests.
+"""Campaign files: a campaign's lists, each in the format of the tool that imports it, and their manifest.
 
-`content` makes the SQL of a file from the tool's contract; this module runs it and writes a night's folder as a whole.
+`content` makes the SQL of a file from the tool's contract; this module runs it and writes a delivery's files.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import duckdb
 
 from pipelines.campaigns.config import Campaigns
 from pipelines.campaigns.content import ListFile, country_losses_query, list_query
-from pipelines.campaigns.manifest import ExportFile, campaign_manifests
+from pipelines.campaigns.manifest import ExportFile, campaign_manifest
 from pipelines.campaigns.selection import Lists
 from pipelines.campaigns.targets import Removal, export_target
 from pipelines.engines.sql import literal
@@ -32,72 +32,126 @@ _BY_HAND: dict[Removal, str] = {
 }
 
 
-def write_exports(
+def write_lists(
     con: duckdb.DuckDBPyConnection,
     lists: Lists,
     campaigns: Campaigns,
+    campaign_id: str,
     settings: Settings,
     run_date: date,
-    out_dir: Path,
-    held: Collection[str] = (),
+    folder: Path,
 ) -> list[ExportFile]:
-    """Write the night's campaign files to out_dir/<run_date>/; they replace what is there.
+    """Write a campaign's lists of tonight, who left its audiences, and their manifest.json, to a new folder.
 
     A running campaign has one list per channel (the header alone if nobody is on it). `<channel>_removals` holds who
-    left a list since the night before, and old addresses of who has another now, for the tools that take such a file.
-    Where a tool replaces its list, a list that somebody left is written even if its campaign ended (then it is empty)
-    or is held back. Rows are sorted by customer_id and address, so that the same lists make the same bytes. Each
-    campaign and the night have a manifest.json, written last; it holds no time of writing.
+    left an audience since the last delivery, and old addresses of who has another now, for the tools that take such a
+    file. Where a tool replaces its list, a list that somebody left is written even if the campaign ended (then it is
+    empty). Rows are sorted by customer_id and address, so that the same lists make the same bytes. The manifest holds no
+    time of writing.
 
     Args:
         con: has customer, customer_identity, customer_360 and what campaign_lists left in it.
         lists: from campaign_lists, of the same night.
         campaigns: the same config.
+        campaign_id: the campaign.
         settings: the modes of files and folders.
         run_date: the business date.
-        out_dir: the folder of all nights' exports.
-        held: ids of campaigns that are held back: only what somebody's leaving needs is written of them.
+        folder: where to write.
 
     Returns:
-        The files, by path, without the manifests.
+        The files, by path, without the manifest.
     """
-    folder = out_dir / run_date.isoformat()
-    writing = out_dir / f".{run_date}.new"
-    shutil.rmtree(writing, ignore_errors=True)
-    for path in (out_dir, writing):
-        path.mkdir(mode=settings.folder_mode, parents=True, exist_ok=True)
-        path.chmod(settings.folder_mode)
-    planned = _planned_files(lists, campaigns, run_date)
+    campaign = next(c for c in campaigns.campaigns if c.id == campaign_id)
+    running = campaign.channels if campaign.runs_on(run_date) else []
+    planned = [
+        ExportFile(
+            f"{channel.channel}.{export_target(channel.target).format}",
+            campaign_id,
+            channel.channel,
+            channel.target,
+            "list",
+            sent_on=run_date if campaign.mode_of(channel) == "send" else None,
+        )
+        for channel in running
+    ]
+    planned += _leaving(con, campaign_id, {(channel.channel, channel.target) for channel in running})
+    return _write_folder(con, lists, campaigns, campaign_id, planned, settings, run_date, folder, is_held=False)
+
+
+def write_kept(
+    con: duckdb.DuckDBPyConnection,
+    lists: Lists,
+    campaigns: Campaigns,
+    campaign_id: str,
+    settings: Settings,
+    run_date: date,
+    folder: Path,
+) -> list[ExportFile]:
+    """Write, of a campaign that is held back, what tells its tools of those who must leave; arguments as above.
+
+    `con` also has what `settle` left in it.
+    """
+    planned = _leaving(con, campaign_id, set(), is_held=True)
+    return _write_folder(con, lists, campaigns, campaign_id, planned, settings, run_date, folder, is_held=True)
+
+
+def _leaving(
+    con: duckdb.DuckDBPyConnection, campaign_id: str, running: Collection[tuple[str, str]], *, is_held: bool = False
+) -> list[ExportFile]:
+    """The files that an audience needs whom somebody left: removals, or the list anew where the tool replaces it."""
+    leaving = "list_kept WHERE must_leave AND" if is_held else "list_removal WHERE"
+    found = con.execute(
+        f"SELECT DISTINCT channel, target FROM {leaving} campaign_id = $campaign ORDER BY ALL",
+        {"campaign": campaign_id},
+    ).fetchall()
+    files = []
+    for channel, name in found:
+        target = export_target(name)
+        if target.takes_removals:
+            path = f"{channel}_removals.{target.format}"
+            files.append(ExportFile(path, campaign_id, channel, name, "removals"))
+        elif target.removal == "replace" and (channel, name) not in running:
+            has_another = any(entry[0] == channel for entry in running)
+            path = f"{channel}.{name}.{target.format}" if has_another else f"{channel}.{target.format}"
+            files.append(ExportFile(path, campaign_id, channel, name, "list"))
+    return files
+
+
+def _write_folder(
+    con: duckdb.DuckDBPyConnection,
+    lists: Lists,
+    campaigns: Campaigns,
+    campaign_id: str,
+    planned: list[ExportFile],
+    settings: Settings,
+    run_date: date,
+    folder: Path,
+    *,
+    is_held: bool,
+) -> list[ExportFile]:
+    folder.mkdir(mode=settings.folder_mode)
+    folder.chmod(settings.folder_mode)
     files = sorted(
-        (part for file in planned for part in _write_file(con, campaigns, file, writing, settings)),
+        (part for file in planned for part in _write_file(con, campaigns, file, folder, settings, is_held=is_held)),
         key=lambda file: file.path,
     )
-    manifests = campaign_manifests(lists, planned, files, campaigns, run_date, held)
-    for manifest in manifests:
-        _write_json(writing / manifest["campaign_id"] / "manifest.json", manifest, settings.file_mode)
-    night = {"run_date": run_date.isoformat(), "campaigns": manifests, "held": sorted(held)}
-    _write_json(writing / "manifest.json", night, settings.file_mode)
-    replace_folder(writing, folder)
+    campaign = next((c for c in campaigns.campaigns if c.id == campaign_id), None)
+    left = _leaving_counts(con, campaign_id, is_held=is_held)
+    manifest = campaign_manifest(lists, files, campaign, campaign_id, run_date, left, is_held=is_held)
+    _write_json(folder / "manifest.json", manifest, settings.file_mode)
     return files
 
 
-def _planned_files(lists: Lists, campaigns: Campaigns, run_date: date) -> list[ExportFile]:
-    """The lists of the night's campaigns; and of lists that somebody left, what the tool needs to know it."""
-    running = [(c.id, ch.channel, ch.target) for c in campaigns.campaigns if c.runs_on(run_date) for ch in c.channels]
-    files = [
-        ExportFile(f"{campaign_id}/{channel}.{export_target(target).format}", campaign_id, channel, target, "list")
-        for campaign_id, channel, target in running
-    ]
-    for row in lists.removal_counts.to_pylist():
-        campaign_id, channel, name = row["campaign_id"], row["channel"], row["target"]
-        target, path = export_target(name), f"{campaign_id}/{channel}"
-        if target.takes_removals:
-            files.append(ExportFile(f"{path}_removals.{target.format}", campaign_id, channel, name, "removals"))
-        elif target.removal == "replace" and (campaign_id, channel, name) not in running:
-            has_another = any(entry[:2] == (campaign_id, channel) for entry in running)
-            path = f"{path}.{name}" if has_another else path
-            files.append(ExportFile(f"{path}.{target.format}", campaign_id, channel, name, "list"))
-    return files
+def _leaving_counts(con: duckdb.DuckDBPyConnection, campaign_id: str, *, is_held: bool) -> dict[str, dict[str, int]]:
+    """How many leave the tools, by channel and target."""
+    leaving = "list_kept WHERE must_leave AND" if is_held else "list_removal WHERE"
+    counts: dict[str, dict[str, int]] = {}
+    for channel, target, count in con.execute(
+        f"SELECT channel, target, COUNT(*) FROM {leaving} campaign_id = $campaign GROUP BY ALL ORDER BY ALL",
+        {"campaign": campaign_id},
+    ).fetchall():
+        counts.setdefault(channel, {})[target] = count
+    return counts
 
 
 def write_removals(
@@ -136,7 +190,13 @@ def write_removals(
 
 
 def _write_file(
-    con: duckdb.DuckDBPyConnection, campaigns: Campaigns, file: ExportFile, folder: Path, settings: Settings
+    con: duckdb.DuckDBPyConnection,
+    campaigns: Campaigns,
+    file: ExportFile,
+    folder: Path,
+    settings: Settings,
+    *,
+    is_held: bool = False,
 ) -> list[ExportFile]:
     """Write one list, or its removals; returns each part with its path, rows, size and hash."""
     path, target = folder / file.path, export_target(file.target)
@@ -146,7 +206,7 @@ def _write_file(
     fields = next((c.fields for c in channels if (c.channel, c.target) == (file.channel, file.target)), {})
     types = {name: str(kind) for name, kind, *_ in con.execute("DESCRIBE customer_360").fetchall()}
     register_file_functions(con)
-    content = ListFile(target, file.campaign_id, file.channel, file.kind, fields, types)
+    content = ListFile(target, file.campaign_id, file.channel, file.kind, fields, types, file.sent_on, is_held)
     form = "FORMAT JSON" if target.format == "jsonl" else f"FORMAT CSV, HEADER, DELIMITER {literal(target.delimiter)}"
     con.execute(f"COPY ({list_query(content)}) TO {literal(str(path))} ({form})", content.parameters)
     lost = _no_countries(con, content)
@@ -206,13 +266,3 @@ def split_file(path: Path, limit: int | None, header: bool) -> Iterator[tuple[Pa
 def _write_json(path: Path, content: dict[str, Any], mode: int) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     path.chmod(mode)
-
-
-def replace_folder(new: Path, folder: Path) -> None:
-    """Rename `new` to `folder`; what was there goes."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,6 @@
 """What the manifests of campaign files say: which files there are, and who is in none and why."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,20 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.campaigns.config import Campaign, Campaigns
+from pipelines.campaigns.config import Campaign
 from pipelines.campaigns.selection import Lists
 from pipelines.campaigns.targets import Kind, export_target
-from pipelines.catalog import SQL
-
-# Where the segments' definitions are.
-SEGMENTS = SQL / "segments"
+from pipelines.catalog import segment_path
 
 
 @dataclass(frozen=True)
 class ExportFile:
     """One file of a night, to be written or written.
 
-    `path` is relative to the night's folder. `no_countries` counts values that were left out as no country, by header.
+    `path` is relative to the delivery's folder. `no_countries` counts values that were left out as no country, by
+    header. `sent_on` is the night of a sending; None for an audience.
     """
 
     path: str
@@ -33,63 +31,60 @@ class ExportFile:
     bytes: int = 0
     sha256: str = ""
     no_countries: dict[str, int] = field(default_factory=dict)
+    sent_on: date | None = None
 
 
-def campaign_manifests(
+def campaign_manifest(
     lists: Lists,
-    planned: Collection[ExportFile],
-    written: Collection[ExportFile],
-    campaigns: Campaigns,
+    files: Collection[ExportFile],
+    campaign: Campaign | None,
+    campaign_id: str,
     run_date: date,
-    held: Collection[str] = (),
-) -> list[dict[str, Any]]:
-    """The manifest of each campaign that has files, by id.
+    removed: Mapping[str, Mapping[str, int]],
+    *,
+    is_held: bool = False,
+) -> dict[str, Any]:
+    """The manifest of a campaign's delivery.
 
     Args:
         lists: the counts of the night.
-        planned: the lists and removals of the night.
-        written: their files; a large one was split into several.
-        campaigns: the config.
+        files: what was written; a large file was split into several.
+        campaign: its config, if it has one without a fault.
+        campaign_id: its id.
         run_date: the business date.
-        held: ids of campaigns that are held back: their removals are told, and no counts of a list.
+        removed: how many leave the tools, by channel and target.
+        is_held: it is held back: only who must leave is told, and no counts of a list.
     """
-    by_id = {campaign.id: campaign for campaign in campaigns.campaigns}
-    manifests = []
-    for campaign_id in sorted({file.campaign_id for file in planned}):
-        manifest = _campaign_manifest(by_id.get(campaign_id), campaign_id, run_date)
-        manifest["channels"] = [
-            _channel_manifest(
-                lists,
-                [file for file in written if (file.campaign_id, file.channel) == (campaign_id, channel)],
-                campaign_id,
-                channel,
-                run_date,
-                is_held=campaign_id in held,
-            )
-            for channel in sorted({file.channel for file in planned if file.campaign_id == campaign_id})
-        ]
-        manifests.append(manifest)
-    return manifests
-
-
-def _campaign_manifest(campaign: Campaign | None, campaign_id: str, run_date: date) -> dict[str, Any]:
-    """The head of a campaign's manifest; only the id is known of a campaign that was taken out of the config."""
-    head: dict[str, Any] = {"run_date": run_date.isoformat(), "campaign_id": campaign_id}
-    if campaign is None:
-        return head
-    return head | {
-        "name": campaign.name,
-        "is_running": campaign.runs_on(run_date),
-        "priority": campaign.priority,
-        "window_days": campaign.window_days,
-        "control_share": campaign.control_share,
-        "segments": {name: _segment_definition(name) for name in campaign.segment},
-    }
+    manifest: dict[str, Any] = {"run_date": run_date.isoformat(), "campaign_id": campaign_id}
+    channels = {file.channel for file in files} | set(removed)
+    if campaign is not None:
+        manifest |= {
+            "name": campaign.name,
+            "is_running": campaign.runs_on(run_date),
+            "priority": campaign.priority,
+            "window_days": campaign.window_days,
+            "control_share": campaign.control_share,
+            "segments": {name: _segment_definition(name) for name in campaign.segment},
+            "exclude": {name: _segment_definition(name) for name in campaign.exclude},
+        }
+    manifest["channels"] = [
+        _channel_manifest(
+            lists,
+            [file for file in files if file.channel == channel],
+            campaign_id,
+            channel,
+            run_date,
+            removed.get(channel, {}),
+            is_held=is_held,
+        )
+        for channel in sorted(channels)
+    ]
+    return manifest
 
 
 def _segment_definition(segment: str) -> str:
     """What a segment's SQL file says of it: its header comment."""
-    lines = (SEGMENTS / f"{segment}.sql").read_text(encoding="utf-8").lstrip().splitlines()
+    lines = segment_path(segment).read_text(encoding="utf-8").lstrip().splitlines()
     comment = []
     for line in lines:
         if not line.startswith("--"):
@@ -99,12 +94,18 @@ def _segment_definition(segment: str) -> str:
 
 
 def _channel_manifest(
-    lists: Lists, files: list[ExportFile], campaign_id: str, channel: str, run_date: date, *, is_held: bool
+    lists: Lists,
+    files: list[ExportFile],
+    campaign_id: str,
+    channel: str,
+    run_date: date,
+    removed: Mapping[str, int],
+    *,
+    is_held: bool,
 ) -> dict[str, Any]:
     """What a manifest says of one campaign and channel: counts, warnings and files."""
     listed = sum(file.rows for file in files if file.kind == "list")
     left_out = _counts(lists.exclusions, "reason", campaign_id, channel)
-    removed = _counts(lists.removal_counts, "target", campaign_id, channel)
     warnings = list(_list_warnings([file for file in files if file.kind == "list"], run_date))
     told = sum(count for name, count in removed.items() if export_target(name).takes_removals)
     nameless = told - sum(file.rows for file in files if file.kind == "removals")
@@ -118,8 +119,10 @@ def _channel_manifest(
         "left_out": left_out,
         "bad_values": _counts(lists.bad_values, "address", campaign_id, channel),
     }
+    modes = {"send" if file.sent_on else "audience" for file in files if file.kind == "list"}
     return {
         "channel": channel,
+        **({"mode": mode for mode in modes}),
         **({"is_held": True} if is_held else counts),
         "removed": sum(removed.values()),
         "warnings": warnings,

@@ -1,76 +1,156 @@
-"""The night's two steps: lists are decided and their files prepared before the commit, and moved after publishing."""
+"""The night's step that decides its lists and makes their deliveries, before the commit; they are sent afterwards."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pyarrow as pa
 
 from pipelines.campaigns.config_file import CampaignFile, read_campaign_file
-from pipelines.campaigns.files import replace_folder, write_exports
-from pipelines.campaigns.selection import campaign_lists
+from pipelines.campaigns.delivery import Made, make_deliveries
+from pipelines.campaigns.holds import calendar_of, hold_reasons, same_day_before
+from pipelines.campaigns.selection import Change, campaign_lists, settle
+from pipelines.campaigns.sent import give_sent
 from pipelines.contracts import table_contract
 from pipelines.engines.duckdb import DuckDBEngine
-from pipelines.errors import LoyaltyError
 from pipelines.settings import Settings
-from pipelines.store.home import exports_folder, published_night
-from pipelines.store.lake import Night
+from pipelines.store.deliveries import Delivery
+from pipelines.store.home import published_night
+from pipelines.store.lake import Lake, Night
 from pipelines.store.manifest import TableState
 
 _HOLD = pa.schema([("campaign_id", pa.string()), ("reason", pa.string())])
+_DELIVERY = pa.schema(
+    [
+        ("campaign_id", pa.string()),
+        ("channel", pa.string()),
+        ("list_date", pa.date32()),
+        ("delivery_number", pa.int64()),
+        ("target", pa.string()),
+        ("mode", pa.string()),
+        ("eligible_count", pa.int64()),
+        ("listed_count", pa.int64()),
+        ("removed_count", pa.int64()),
+        ("held_reason", pa.string()),
+    ]
+)
+# Reasons of holding back, by campaign; None stands for the whole file.
+Holds = dict[str | None, list[str]]
 
 
 def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, str | pa.Table]:
-    """Grain: campaign, channel and customer on a list tonight; and who was ever assigned to a campaign, in which arm.
+    """Grain: campaign, channel and customer on a list that leaves with the night; who is on none, and why; who was ever
+    assigned to a campaign, in which arm; the night's deliveries; and what is held back.
 
-    Campaigns at fault are held back, and so are those that vanished from the file: it may have been cut off. The others
-    go on. A night older than the published one sends nothing and assigns nobody: what it recorded stands.
+    Campaigns at fault are held back, and so are those that vanished from the file (it may have been cut off), and lists
+    that surprise. The others go on. A night that delivers nothing lists and assigns nobody: what was recorded stands.
     """
-    published = published_night(settings.home)
-    if published is not None and night.run_date < published:
-        return _as_recorded(engine, night)
-    file = read_campaign_file(settings.campaigns)
-    stored = {name for (name,) in engine.rows("SELECT DISTINCT campaign_id FROM history.campaign_list")}
-    held = stored - {campaign.id for campaign in file.campaigns.campaigns}
-    lists = campaign_lists(engine.connection, file.campaigns, settings, night.run_date, held)
-    write_exports(engine.connection, lists, file.campaigns, settings, night.run_date, night.prepared_folder(), held)
+    sent = sent_last(night.lake)
+    if not _delivers(night, settings, sent):
+        return _without_delivery(engine, night, sent)
+    file = read_campaign_file(settings.campaigns, content=night.campaign_file)
+    by_id = {campaign.id: campaign for campaign in file.campaigns.campaigns}
+    gone = {name for name, delivery in sent.items() if delivery.note.is_running and name not in by_id}
+    upgraded = night.previous is not None and "campaign_delivery" not in night.previous.tables
+    give_sent(engine.connection, [*sent.values()], night.previous.run_date if night.previous and upgraded else None)
+    lists = campaign_lists(engine.connection, file.campaigns, settings, night.run_date, gone)
+    holds = _holds(engine, night, file, sent, lists.changes) | _missing(file, gone)
+    settle(engine.connection, {name for name in holds if name is not None})
+    made = make_deliveries(engine.connection, lists, file.campaigns, settings, night, sent, holds)
     return {
-        "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM list_entry",
+        "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM list_listed",
+        "campaign_exclusion": "SELECT campaign_id, channel, customer_id, reason, decided_by FROM list_left_out",
         "campaign_assignment": "SELECT * FROM list_assignment",
-        "campaign_hold": _holds(file, held),
+        "campaign_delivery": _deliveries(engine, made, night.run_date),
+        "campaign_hold": pa.Table.from_pylist(
+            [{"campaign_id": name, "reason": reason} for name, reasons in holds.items() for reason in reasons],
+            schema=_HOLD,
+        ),
     }
 
 
-def _holds(file: CampaignFile, held: set[str]) -> pa.Table:
-    """Why campaigns are held back: their faults, or that the file has no entry of them any more."""
-    reasons = [(fault.campaign_id, f"{fault}") for fault in file.faults]
-    for name in sorted(held - {fault.campaign_id for fault in file.faults}):
+def sent_last(lake: Lake) -> dict[str, Delivery]:
+    """Each campaign's delivery that was sent last."""
+    found = {name: lake.deliveries.last_sent(name) for name in lake.deliveries.campaigns()}
+    return {name: delivery for name, delivery in found.items() if delivery is not None}
+
+
+def _delivers(night: Night, settings: Settings, sent: Mapping[str, Delivery]) -> bool:
+    """Whether the night may send: it was asked to, and nothing of a later night was published or sent."""
+    published = published_night(settings.home)
+    later = max((delivery.note.run_date for delivery in sent.values()), default=None)
+    return night.delivers and all(day is None or day <= night.run_date for day in (published, later))
+
+
+def _holds(
+    engine: DuckDBEngine,
+    night: Night,
+    file: CampaignFile,
+    sent: Mapping[str, Delivery],
+    changes: tuple[Change, ...],
+) -> Holds:
+    """Why lists of tonight's campaigns are held back."""
+    by_person = night.lake.deliveries.held_by_person()
+    holds: Holds = {}
+    for campaign in file.campaigns.campaigns:
+        if not campaign.runs_on(night.run_date):
+            continue
+        calendar = calendar_of(campaign)
+        reference = _eligible_on(engine, campaign.id, same_day_before(night.run_date, calendar)) if calendar else None
+        found = hold_reasons(
+            campaign,
+            sent.get(campaign.id),
+            changes,
+            file.campaigns.alarm_change,
+            by_person.get(campaign.id),
+            reference,
+        )
+        if reasons := [f"campaign {campaign.id}: {reason}" for reason in found]:
+            holds[campaign.id] = reasons
+    return holds
+
+
+def _eligible_on(engine: DuckDBEngine, campaign_id: str, day: date) -> dict[str, int]:
+    """Eligible customers by channel of a campaign's delivery of an earlier night."""
+    rows = engine.connection.execute(
+        "SELECT channel, MAX(eligible_count) FROM history.campaign_delivery"
+        " WHERE campaign_id = $campaign AND list_date = $day AND eligible_count IS NOT NULL GROUP BY channel",
+        {"campaign": campaign_id, "day": day},
+    ).fetchall()
+    return dict(rows)
+
+
+def _missing(file: CampaignFile, gone: set[str]) -> Holds:
+    """Campaigns without a list: their faults, or that the file has no entry of them any more."""
+    holds: Holds = {}
+    for fault in file.faults:
+        holds.setdefault(fault.campaign_id, []).append(f"{fault}")
+    for name in sorted(gone - holds.keys()):
         if file.faults:
             why = "no entry without a fault is its own"
         else:
             why = "it has a list in the tools, and no entry in the campaign file; to end it, put it back with ends_on"
-        reasons.append((name, f"campaign {name}: {why}"))
-    rows = [{"campaign_id": name, "reason": reason} for name, reason in dict.fromkeys(reasons)]
-    return pa.Table.from_pylist(rows, schema=_HOLD)
+        holds[name] = [f"campaign {name}: {why}"]
+    return holds
 
 
-def _as_recorded(engine: DuckDBEngine, night: Night) -> dict[str, str | pa.Table]:
-    """What the night recorded when it was current; if it never was: empty lists, and the assignments known by then."""
-    if night.run_date not in night.lake.nights():
-        return {
-            "campaign_list": "SELECT * FROM history.campaign_list WHERE FALSE",
-            "campaign_assignment": "SELECT * FROM history.campaign_assignment",
-            "campaign_hold": _HOLD.empty_table(),
-        }
-    tables = night.lake.manifest(night.run_date).tables
-    names = ("campaign_list", "campaign_assignment", "campaign_hold")
-    return {name: engine.select_of(tables.get(name, TableState()), table_contract(name)) for name in names}
+def _deliveries(engine: DuckDBEngine, made: Sequence[Made], run_date: date) -> pa.Table:
+    """The deliveries up to tonight: those of earlier nights as they were recorded."""
+    earlier = engine.connection.execute(
+        f"SELECT {', '.join(_DELIVERY.names)} FROM history.campaign_delivery WHERE list_date < $night",
+        {"night": run_date},
+    ).to_arrow_table()
+    rows = [row for delivery in made for row in delivery.rows()]
+    return pa.concat_tables([earlier.cast(_DELIVERY), pa.Table.from_pylist(rows, schema=_DELIVERY)])
 
 
-def move_exports(night: Night, settings: Settings) -> None:
-    """Move the night's files, which were prepared before the commit, to exports/<D>; what was there goes.
-
-    Raises:
-        LoyaltyError: there are no prepared files.
-    """
-    prepared = night.prepared_folder() / f"{night.run_date}"
-    if not prepared.is_dir():
-        raise LoyaltyError(f"{prepared}: the night's campaign files are not there. Run the night again.")
-    exports_folder(settings.home).mkdir(exist_ok=True, mode=settings.folder_mode)
-    replace_folder(prepared, exports_folder(settings.home, night.run_date))
+def _without_delivery(
+    engine: DuckDBEngine, night: Night, sent: Mapping[str, Delivery]
+) -> dict[str, str | pa.Table]:
+    """What the night recorded when it was current; if it never was: no lists, and the assignments known by then."""
+    names = ("campaign_list", "campaign_exclusion", "campaign_assignment", "campaign_delivery", "campaign_hold")
+    if night.run_date in night.lake.nights():
+        tables = night.lake.manifest(night.run_date).tables
+        return {name: engine.select_of(tables.get(name, TableState()), table_contract(name)) for name in names}
+    empty = {name: engine.select_of(TableState(), table_contract(name)) for name in names}
+    history = ("campaign_assignment", "campaign_delivery")
+    return empty | {name: f"SELECT * FROM history.{name}" for name in history}

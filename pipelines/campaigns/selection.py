@@ -1,22 +1,23 @@
-"""Who is on which list tonight, who is held back as control, and who is left out and why.
+"""Who is on which list tonight, and who of a campaign's segments is on none, for which one reason.
 
-The rules are SQL, a SELECT a step, in sql/lists/. `_make_lists` names the steps in their order.
+The rules are SQL, a SELECT a step, in sql/lists/. `_make_lists` and `settle` name the steps in their order.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
 
-from pipelines.campaigns.config import Campaigns
+from pipelines.campaigns.config import MAXIMUM_CAP_DAYS, AfterDays, Campaign, Campaigns
 from pipelines.catalog import query
 from pipelines.settings import Settings
 
 # Why a candidate is on no list, in the order of the decisions; each customer has one reason per list.
 REASONS = (
+    "deleted",
     "suppressed",
     "excluded_segment",
     "unsubscribed",
@@ -24,10 +25,15 @@ REASONS = (
     "no_address",
     "bad_address",
     "same_address",
+    "other_channel",
+    "sent_before",
+    "global_control_group",
     "cap",
+    "priority",
     "control_group",
 )
 
+_EVER = date(1, 1, 1)
 _CHANNEL = pa.schema(
     [
         ("list_number", pa.int64()),
@@ -35,22 +41,50 @@ _CHANNEL = pa.schema(
         ("campaign_id", pa.string()),
         ("channel", pa.string()),
         ("target", pa.string()),
+        ("is_sending", pa.bool_()),
+        ("use_channels", pa.string()),
+        ("is_choice", pa.bool_()),
+        ("blocks_from", pa.date32()),
         ("control_below", pa.string()),
         ("window_days", pa.int64()),
     ]
 )
-_SEGMENT = pa.schema([("campaign_number", pa.int64()), ("segment", pa.string()), ("is_only", pa.bool_())])
+_SEGMENT = pa.schema(
+    [
+        ("campaign_number", pa.int64()),
+        ("segment", pa.string()),
+        ("is_only", pa.bool_()),
+        ("is_each_entry", pa.bool_()),
+    ]
+)
 _EXCLUDE = pa.schema([("campaign_number", pa.int64()), ("segment", pa.string())])
 _SETTING = pa.schema(
     [
         ("run_date", pa.date32()),
         ("assigned_at", pa.timestamp("us", "UTC")),
         ("salt", pa.string()),
-        ("cap", pa.int64()),
+        ("cap_contacts", pa.int64()),
+        ("cap_from", pa.date32()),
+        ("kept_from", pa.date32()),
+        ("global_control_below", pa.string()),
+        ("drawn_in", pa.string()),
         ("name_order", pa.string()),
     ]
 )
 _REASON = pa.schema([("reason", pa.string()), ("reason_number", pa.int64())])
+_CAMPAIGN = pa.schema([("campaign_id", pa.string())])
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a list's eligible customers differ from those of the delivery that was sent last."""
+
+    campaign_id: str
+    channel: str
+    before_count: int
+    eligible_count: int
+    entered_count: int
+    left_count: int
 
 
 @dataclass(frozen=True)
@@ -59,13 +93,14 @@ class Lists:
 
     Attributes:
         exclusions: campaign, channel and reason (every one of REASONS); customer_count.
-        bad_values: campaign, channel and address; customer_count of consenting customers whose address is unusable.
-        removal_counts: campaign, channel and target; customer_count.
+        bad_values: campaign, channel and address; customer_count of customers who may be written to and whose address
+            is unusable.
+        changes: of each list.
     """
 
     exclusions: pa.Table
     bad_values: pa.Table
-    removal_counts: pa.Table
+    changes: tuple[Change, ...]
 
 
 def campaign_lists(
@@ -73,125 +108,136 @@ def campaign_lists(
     campaigns: Campaigns,
     settings: Settings,
     run_date: date,
-    held: Collection[str] = (),
+    at_fault: Collection[str] = (),
 ) -> Lists:
-    """Who is on which list of the night.
+    """Who is on which list of the night, whether or not the list is held back.
 
-    The list of a campaign that is held back is its last one, without those who may no longer be written to: they leave
-    the tools tonight as from any other list. It takes in and assigns nobody.
+    The lists stay in `con`, in no order:
 
-    The same inputs give the same lists, so the night's tables and its files may be made at different times. The lists
-    stay in `con`, in no order:
-
-    - list_assignment, a view: campaign and customer, of all nights up to this one. To be stored as
-      campaign_assignment.
-    - list_decision, a view: list (campaign and channel) and customer who may be written to; arm, and the reason for
-      being left out, else NULL.
-    - list_entry, a view: who is on a file tonight. campaign_id, channel, target and customer_id are to be stored as
-      campaign_list: tomorrow's removals come from it.
-    - list_removal: what is to leave the tools, with addresses as they were on the last stored list. Where customer_id
-      is NULL the customer stays, and only an old address goes.
+    - list_decision: list (campaign and channel) and customer of its segments; arm, and the reason for being on no list,
+      else NULL.
+    - list_entry: who is on a file tonight, with addresses and the parts of their name.
+    - list_new_assignment: who enters a campaign.
+    - list_removal: what is to leave the tools, with addresses as the tools were sent them. Where customer_id is NULL
+      the customer stays, and only an old address goes.
+    - list_known: whom the tools know afterwards.
 
     Args:
-        con: has customer_segment, customer, customer_identity, crm_customers_personal, campaign_members, campaigns
-            (the extracts, as known tonight), history.campaign_assignment, history.campaign_list and, of the same
-            night as it, history.crm_customers_personal.
+        con: has customer_segment, customer_segment_history, customer, customer_channel, customer_identity, contact,
+            suppressed_channel, crm_customers_personal, campaign_members, campaigns (the extracts, as known tonight) and
+            history.campaign_assignment; and of the deliveries that were sent last (see campaigns.sent): list_sent,
+            list_last_sent, list_delivered_assignment and list_eligible_before.
         campaigns: from read_campaigns.
         settings: control_salt, name_order, timezone.
         run_date: the business date.
-        held: ids of campaigns that are held back; none of them is in `campaigns`.
+        at_fault: ids of campaigns that have no list because of a fault; none of them is in `campaigns`.
     """
-    _give_parameters(con, campaigns, settings, run_date, held)
+    _give_parameters(con, campaigns, settings, run_date)
+    _give(con, "fault", [{"campaign_id": name} for name in sorted(at_fault)], _CAMPAIGN)
     _make_lists(con, settings.timezone)
+    changes = con.execute(f"{query('lists/change')} ORDER BY ALL").fetchall()
     return Lists(
         exclusions=_sorted_rows(
             con, "exclusion", "campaign_id, channel, reason, customer_count", "campaign_id, channel, reason_number"
         ),
         bad_values=_sorted_rows(con, "bad_address", "*", "campaign_id, channel, address"),
-        removal_counts=_sorted_rows(con, "removal_count", "*", "campaign_id, channel, target"),
+        changes=tuple(Change(*row) for row in changes),
     )
 
 
-def _give_parameters(
-    con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date, held: Collection[str]
-) -> None:
+def settle(con: duckdb.DuckDBPyConnection, held: Collection[str]) -> None:
+    """Say which campaigns are held back, those at fault among them; what the night stores follows from it.
+
+    In `con`, after campaign_lists: list_assignment, list_listed and list_left_out, to be stored as campaign_assignment,
+    campaign_list and campaign_exclusion; and list_kept, who stays on the last lists of the held ones and who must leave.
+    """
+    _give(con, "held", [{"campaign_id": name} for name in sorted(held)], _CAMPAIGN)
+    for step in ("assignment", "listed", "left_out"):
+        con.execute(f"CREATE OR REPLACE TEMP VIEW list_{step} AS {query(f'lists/{step}')}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE list_kept AS {query('lists/kept')}")
+
+
+def _give(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, object]], schema: pa.Schema) -> None:
+    """Make the small table list_<name>."""
+    con.register("incoming", pa.Table.from_pylist(rows, schema=schema))
+    con.execute(f"CREATE OR REPLACE TEMP TABLE list_{name} AS FROM incoming")
+    con.unregister("incoming")
+
+
+def _give_parameters(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date) -> None:
     """Make the small tables that the steps read: tonight's campaigns, the night's settings and the reasons."""
-    channels, segments, excluded = _running(campaigns, run_date)
-    held_channels = _held(con, held, after=channels)
-    setting = {
+    running = sorted((c for c in campaigns.campaigns if c.runs_on(run_date)), key=lambda c: c.priority)
+    cap = campaigns.contact_cap
+    setting: dict[str, object] = {
         "run_date": run_date,
         "assigned_at": datetime.combine(run_date, time(), ZoneInfo(settings.timezone)),
         "salt": settings.control_salt,
-        "cap": campaigns.max_campaigns_per_night,
+        "cap_contacts": cap.contacts if cap else None,
+        "cap_from": run_date - timedelta(cap.days - 1) if cap else None,
+        "kept_from": run_date - timedelta(MAXIMUM_CAP_DAYS - 1),
+        "global_control_below": _hash_below(campaigns.global_control_share),
+        "drawn_in": f"{run_date.year}",
         "name_order": settings.name_order,
     }
-    reasons = [{"reason": reason, "reason_number": number} for number, reason in enumerate(REASONS)]
-    for name, table in {
-        "channel": pa.concat_tables([channels, held_channels]),
-        "held": held_channels.select(["list_number"]),
-        "segment": segments,
-        "excluded_segment": excluded,
-        "setting": pa.Table.from_pylist([setting], schema=_SETTING),
-        "reason": pa.Table.from_pylist(reasons, schema=_REASON),
-    }.items():
-        con.register("incoming", table)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE list_{name} AS FROM incoming")
-        con.unregister("incoming")
+    _give(con, "channel", _channels(running, run_date), _CHANNEL)
+    _give(con, "segment", [row for number, c in enumerate(running) for row in _segments(number, c)], _SEGMENT)
+    excluded: list[dict[str, object]] = [
+        {"campaign_number": number, "segment": name} for number, c in enumerate(running) for name in c.exclude
+    ]
+    _give(con, "excluded_segment", excluded, _EXCLUDE)
+    _give(con, "setting", [setting], _SETTING)
+    _give(con, "reason", [{"reason": name, "reason_number": n} for n, name in enumerate(REASONS)], _REASON)
 
 
-def _running(campaigns: Campaigns, run_date: date) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The channels of tonight's campaigns, in order of priority; their segments; and those that they leave out.
+def _hash_below(share: float) -> str:
+    """Customers are control whose hash's leading 12 hex digits are below this; '' draws nobody."""
+    return f"{round(share * 16**12):012x}" if share else ""
 
-    list_number: a campaign and channel; a lower one goes first. campaign_number: a shorter key than the id.
-    control_below: an arm's hash is control if its leading 12 hex digits are below it. is_only: the campaign has no
-    other segment.
+
+def _channels(running: list[Campaign], run_date: date) -> list[dict[str, object]]:
+    """The lists of tonight's campaigns, in order of priority.
+
+    list_number: a campaign and channel; a lower one goes first. campaign_number: a shorter key than the id. is_choice:
+    the campaign writes to a customer on one of several channels. blocks_from: whose last turn was on this day or later
+    is not written to again; NULL: since they entered the segment.
     """
-    running = list(enumerate(sorted((c for c in campaigns.campaigns if c.runs_on(run_date)), key=lambda c: c.priority)))
-    channels = [
-        {
-            "campaign_number": number,
-            "campaign_id": campaign.id,
-            "channel": channel.channel,
-            "target": channel.target,
-            "control_below": f"{round(campaign.control_share * 16**12):012x}",
-            "window_days": campaign.window_days,
-        }
-        for number, campaign in running
-        for channel in campaign.channels
-    ]
-    channels = [channel | {"list_number": number} for number, channel in enumerate(channels)]
-    segments = [
-        {"campaign_number": number, "segment": name, "is_only": len(campaign.segment) == 1}
-        for number, campaign in running
-        for name in campaign.segment
-    ]
-    excluded = [
-        {"campaign_number": number, "segment": name} for number, campaign in running for name in campaign.exclude
-    ]
-    return (
-        pa.Table.from_pylist(channels, schema=_CHANNEL),
-        pa.Table.from_pylist(segments, schema=_SEGMENT),
-        pa.Table.from_pylist(excluded, schema=_EXCLUDE),
-    )
+    channels: list[dict[str, object]] = []
+    for number, campaign in enumerate(running):
+        sending = [channel for channel in campaign.channels if campaign.mode_of(channel) == "send"]
+        for channel in campaign.channels:
+            is_sending = channel in sending
+            channels.append(
+                {
+                    "list_number": len(channels),
+                    "campaign_number": number,
+                    "campaign_id": campaign.id,
+                    "channel": channel.channel,
+                    "target": channel.target,
+                    "is_sending": is_sending,
+                    "use_channels": campaign.use_channels if is_sending else "all",
+                    "is_choice": is_sending and len(sending) > 1 and campaign.use_channels != "all",
+                    "blocks_from": _blocks_from(campaign, run_date),
+                    "control_below": _hash_below(campaign.control_share),
+                    "window_days": campaign.window_days,
+                }
+            )
+    return channels
 
 
-def _held(con: duckdb.DuckDBPyConnection, held: Collection[str], after: pa.Table) -> pa.Table:
-    """The channels of campaigns that are held back, as the last stored lists have them; numbers follow the others'."""
-    stored = con.execute("SELECT DISTINCT campaign_id, channel, target FROM history.campaign_list ORDER BY ALL")
-    lists = [row for row in stored.fetchall() if row[0] in held]
-    first = max(after["campaign_number"].to_pylist(), default=-1) + 1
-    numbers = {campaign_id: first + number for number, campaign_id in enumerate(sorted({row[0] for row in lists}))}
-    channels = [
-        {
-            "list_number": len(after) + number,
-            "campaign_number": numbers[campaign_id],
-            "campaign_id": campaign_id,
-            "channel": channel,
-            "target": target,
-        }
-        for number, (campaign_id, channel, target) in enumerate(lists)
-    ]
-    return pa.Table.from_pylist(channels, schema=_CHANNEL)
+def _blocks_from(campaign: Campaign, run_date: date) -> date | None:
+    if isinstance(campaign.repeat, AfterDays):
+        return run_date - timedelta(campaign.repeat.after_days - 1)
+    return _EVER if campaign.repeat == "never" else None
+
+
+def _segments(number: int, campaign: Campaign) -> list[dict[str, object]]:
+    """A campaign's segments. is_only: it has no other. is_each_entry: it writes again to who left and came back."""
+    of_all: Mapping[str, object] = {
+        "campaign_number": number,
+        "is_only": len(campaign.segment) == 1,
+        "is_each_entry": campaign.repeat == "each_entry",
+    }
+    return [{**of_all, "segment": name} for name in campaign.segment]
 
 
 def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
@@ -214,20 +260,25 @@ def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
     table("merged_account")
     view("merged_assignment")
     view("earlier_assignment")
-    # Who may be written to, and who is left out.
-    table("held_listed")
+    # Who may be written to, and who can be.
     table("excluded")
     table("member")
     table("candidate")
     table("same_address")
-    table("over_cap")
-    view("decision")
+    table("usable")
+    # Who is left out for what was sent before, and for what other lists send tonight.
+    table("other_channel")
+    table("turn")
+    table("entered")
+    table("had_turn")
+    table("contacted")
+    table("over_priority")
+    table("decision")
     # What tonight's lists hold, and what leaves the tools.
     table("new_assignment")
-    view("assignment")
-    view("entry")
-    table("departure")
+    table("entry")
     table("removal")
+    view("known")
 
 
 def _make_day_starts(con: duckdb.DuckDBPyConnection, timezone: str) -> None:

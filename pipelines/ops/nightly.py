@@ -97,14 +97,22 @@ def _trouble_with_files(error: Exception, home: Path) -> str | None:
     return None
 
 
-def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
-    """Check that the night can begin, and begin it; `accept` are the expectations that a person lets pass this once.
+def open_night(run_date: date, run_id: str, accept: Iterable[str] = (), *, delivers: bool = True) -> None:
+    """Check that the night can begin, and begin it.
+
+    Args:
+        run_date: the business date.
+        run_id: the run that the night is to be open for.
+        accept: the expectations that a person lets pass this once.
+        delivers: whether its lists may leave.
 
     Raises:
         BadDataError: the landing folder or a required source is missing, or something there is no file.
         HomeBusyError: another run works in the home.
         LoyaltyError: the home's time zone or currency changed; an accepted expectation is unknown.
     """
+    from pipelines.campaigns.sending import open_deliveries
+
     settings = load_settings()
     with _step("open_night", settings):
         accepted = check_accepted(accept)
@@ -115,7 +123,16 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = ()) -> None:
             lake = Lake(settings.home)
             check_identity(settings.home, {"time zone": settings.timezone, "currency": settings.currency})
             check_landing(folder, sources().values())
-            lake.open_night(run_date, run_id, accepted)
+            open_deliveries(lake, settings)
+            lake.open_night(run_date, run_id, accepted, _campaign_file(settings), delivers=delivers)
+
+
+def _campaign_file(settings: Settings) -> bytes | None:
+    """The campaign file as it is now; None if it can't be read: the step that needs it says why."""
+    try:
+        return settings.campaigns.read_bytes()
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -182,14 +199,14 @@ def publish(run_date: date, run_id: str) -> bool:
 
 
 def export(run_date: date, run_id: str) -> bool:
-    """Write the campaigns' files, unless a later night is published: an old night sends nothing."""
+    """Send the night's lists, unless a later night is published: an old night sends nothing."""
     with _step_of("export_campaigns", run_date, run_id) as (night, settings, _):
-        from pipelines.campaigns.night import move_exports
+        from pipelines.campaigns.sending import send_night
         from pipelines.store.home import published_night
 
-        if published_night(settings.home) != run_date:
+        if published_night(settings.home) != run_date or not night.delivers:
             return False
-        move_exports(night, settings)
+        send_night(night.lake, settings, run_date, night.table("campaign_delivery"), night.table("campaign_hold"))
         return True
 
 

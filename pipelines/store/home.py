@@ -83,12 +83,10 @@ def published_night(home: Path) -> date | None:
 def remove_leftovers(home: Path) -> None:
     """Remove what a killed run had written beside the file or folder that it was to become.
 
-    Only while nobody else works in the home. A folder that had made room for its successor comes back.
+    Only while nobody else works in the home.
     """
-    for old in exports_folder(home).glob(".*.old"):
-        if not (folder := old.with_name(old.name[1:].removesuffix(".old"))).exists():
-            old.rename(folder)
-    unfinished = [".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "quality/.*", "reports/*/.*"]
+    unfinished = [".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "exports/*/.*", "quality/.*", "reports/*/.*"]
+    unfinished += ["lake/deliveries/*/.*", "exports/*/*/.*", "exports/*/*/*/.*"]
     unfinished.append("lake/heads")  # where earlier versions kept what heads.json has
     for path in (path for pattern in unfinished for path in home.glob(pattern)):
         if path.is_dir():

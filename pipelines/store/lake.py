@@ -19,6 +19,7 @@ from typing import Any
 
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.store.backtests import Backtests
+from pipelines.store.deliveries import Deliveries
 from pipelines.store.files import names_in, stamp_of, sync, write_atomically
 from pipelines.store.heads import Head, head_of, keep_heads, read_heads, stale
 from pipelines.store.home import lake_folder, remove_leftovers, warehouse_path
@@ -34,6 +35,8 @@ WHOLE_NIGHT_AGAIN = "Run the whole night again: in Airflow, clear its run from o
 _MANIFEST = re.compile(r"\d{4}-\d\d-\d\d\.json")
 # The file in a draft that says that nothing more will be done.
 _FINISHED = "finished"
+# The file in a draft that has the campaign file as it was when the night was opened.
+_CAMPAIGN_FILE = "campaigns.yaml"
 
 
 class Lake:
@@ -48,6 +51,7 @@ class Lake:
         self._published = self.root / "published"
         self.stopped = StoppedSteps(self.root / "stopped")
         self.backtests = Backtests(self.root / "backtests")
+        self.deliveries = Deliveries(self.root / "deliveries")
         self._tables = self.root / "tables"
         self._temporary = self.root / "tmp"
 
@@ -143,7 +147,15 @@ class Lake:
         """Committed nights that rest on an outdated version of an earlier night, oldest first."""
         return stale(self.heads())
 
-    def open_night(self, night: date, run_id: str, accepted: tuple[str, ...] = ()) -> "Night":
+    def open_night(
+        self,
+        night: date,
+        run_id: str,
+        accepted: tuple[str, ...] = (),
+        campaign_file: bytes | None = None,
+        *,
+        delivers: bool = True,
+    ) -> "Night":
         """Begin `night` anew for one run; every other unfinished night can no longer commit.
 
         So no night builds on another that changes meanwhile, and a night that was broken off blocks nobody.
@@ -152,6 +164,8 @@ class Lake:
             night: The business date.
             run_id: The run that the night is to be open for.
             accepted: Expectations, as source.name, that a person lets pass in this run.
+            campaign_file: The campaign file as it is now: an edit while the night runs is for the next one.
+            delivers: Whether its lists may leave.
 
         Raises:
             LoyaltyError: the night before it is no longer kept.
@@ -165,7 +179,9 @@ class Lake:
         self.stopped.forget(night)
         outdated = set(stale(self.collect_garbage()))
         base = max((f"{known}" for known in self.nights() if known < night and known not in outdated), default=None)
-        owner = {"run_id": run_id, "token": token, "base": base, "accepted": accepted}
+        owner = {"run_id": run_id, "token": token, "base": base, "accepted": accepted, "delivers": delivers}
+        if campaign_file is not None:
+            write_atomically(folder / _CAMPAIGN_FILE, campaign_file)
         write_atomically(folder / "run.json", json.dumps(owner).encode())
         return Night(self, night, token)
 
@@ -288,6 +304,17 @@ class Night:
         return tuple(json.loads((self._folder.parent / "run.json").read_bytes()).get("accepted", ()))
 
     @cached_property
+    def delivers(self) -> bool:
+        """Whether tonight's lists may leave."""
+        return bool(json.loads((self._folder.parent / "run.json").read_bytes()).get("delivers", True))
+
+    @property
+    def campaign_file(self) -> bytes | None:
+        """The campaign file as it was when the night was opened; None if there was none."""
+        path = self._folder.parent / _CAMPAIGN_FILE
+        return path.read_bytes() if path.exists() else None
+
+    @cached_property
     def previous(self) -> Manifest | None:
         return self.lake.latest_before(self.run_date)
 
@@ -301,12 +328,6 @@ class Night:
         """A folder for what only this task needs (spill, cleaned input); the task removes it."""
         folder = self.lake._temporary / f"{self.token}.{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True, mode=0o700)
-        return folder
-
-    def prepared_folder(self) -> Path:
-        """Where the run keeps what it will publish after the commit."""
-        folder = self.lake._temporary / f"{self.token}.prepared"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
     def data_file(self, path: Path, rows: int) -> DataFile:
@@ -375,7 +396,6 @@ class Night:
 
     def finish(self) -> None:
         """Say that nothing more will be done tonight; the draft is removed when the next night opens."""
-        shutil.rmtree(self.prepared_folder())
         (self._folder.parent / _FINISHED).touch()
 
 

@@ -1,17 +1,17 @@
--- How many consenting members gave an address that can't be used, also if another of the channel's can.
+-- How many members who may be written to gave an address that can't be used, also if another of the channel's can.
 -- Grain: list and address, where there are any.
 WITH bad AS (
     SELECT
         list_number,
         'email' AS address
     FROM list_candidate
-    WHERE is_bad_email
+    WHERE is_bad_email AND COALESCE(reason = 'bad_address', TRUE)
     UNION ALL
     SELECT
         list_number,
         'phone' AS address
     FROM list_candidate
-    WHERE is_bad_phone
+    WHERE is_bad_phone AND COALESCE(reason = 'bad_address', TRUE)
 )
 
 SELECT

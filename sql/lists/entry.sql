@@ -1,17 +1,17 @@
 -- Who is on a list tonight, with the channel's addresses and the parts of their name: as given, else from the full name
--- (the contract of crm_customers says how). A campaign that is held back keeps those of its last lists who may still be
--- written to. Grain: list and customer.
+-- (the contract of crm_customers says how). Grain: list and customer.
 WITH written AS (  -- each run of blanks, also of those that don't break, is one blank; without any value it is ''
     SELECT
         decision.*,
         list_setting.name_order,
-        TRIM(REGEXP_REPLACE(COALESCE(decision.name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS written_name,
-        TRIM(REGEXP_REPLACE(COALESCE(decision.first_name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS given_first,
-        TRIM(REGEXP_REPLACE(COALESCE(decision.last_name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS given_last,
-        TRIM(REGEXP_REPLACE(COALESCE(decision.middle_name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS given_middle
+        TRIM(REGEXP_REPLACE(COALESCE(personal.name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS written_name,
+        TRIM(REGEXP_REPLACE(COALESCE(personal.first_name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS given_first,
+        TRIM(REGEXP_REPLACE(COALESCE(personal.last_name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS given_last,
+        TRIM(REGEXP_REPLACE(COALESCE(personal.middle_name, ''), '[\s\x0B\pZ]+', ' ', 'g')) AS given_middle
     FROM list_decision AS decision
     CROSS JOIN list_setting
-    WHERE decision.reason IS NULL AND decision.arm = 'treated'
+    LEFT JOIN crm_customers_personal AS personal ON decision.customer_id = personal.customer_id
+    WHERE decision.reason IS NULL
 ),
 
 parted AS (  -- the last name, and the other words of the full name
@@ -54,7 +54,3 @@ SELECT
     END, '') AS middle_name
 FROM parted
 INNER JOIN list_channel AS channel ON parted.list_number = channel.list_number
-LEFT JOIN list_held AS held ON parted.list_number = held.list_number
-LEFT JOIN list_held_listed AS held_listed
-    ON parted.list_number = held_listed.list_number AND parted.customer_id = held_listed.customer_id
-WHERE held.list_number IS NULL OR held_listed.customer_id IS NOT NULL

@@ -1,5 +1,4 @@
--- Who belongs to the segments of a campaign that runs tonight, or to the last lists of one that is held back; arm is of
--- those who were assigned before.
+-- Who belongs to the segments of a campaign that runs tonight; arm is of those who were assigned before.
 -- Grain: campaign and customer. Only a campaign of several segments may find a customer twice.
 WITH found AS (
     SELECT
@@ -15,11 +14,6 @@ WITH found AS (
     FROM list_segment
     INNER JOIN customer_segment AS in_segment ON list_segment.segment = in_segment.segment
     WHERE NOT list_segment.is_only
-    UNION ALL
-    SELECT DISTINCT
-        campaign_number,
-        customer_id
-    FROM list_held_listed
 ),
 
 running AS (
@@ -44,6 +38,13 @@ SELECT
     assigned_before.arm,
     COALESCE(customer.is_deleted, FALSE) AS is_deleted,
     excluded.customer_id IS NOT NULL AS is_excluded,
+    CASE
+        WHEN list_setting.global_control_below = '' THEN FALSE
+        ELSE
+            SUBSTR(
+                SHA256(CONCAT_WS(':', list_setting.salt, 'programme', list_setting.drawn_in, found.customer_id)), 1, 12
+            ) < list_setting.global_control_below
+    END AS is_global_control,
     customer.email_consent,
     customer.sms_consent,
     customer.push_consent,
@@ -52,6 +53,7 @@ SELECT
     customer.ads_consent,
     customer.unsubscribed_channels
 FROM found
+CROSS JOIN list_setting
 LEFT JOIN customer ON found.customer_id = customer.customer_id
 LEFT JOIN list_excluded AS excluded
     ON found.campaign_number = excluded.campaign_number AND found.customer_id = excluded.customer_id

@@ -1,5 +1,4 @@
--- Who enters a campaign tonight, in either arm; the channel is that of the first list that they are on. One held
--- back takes in nobody.
+-- Who enters a campaign tonight, in either arm; the channel is that of the first list that they are on.
 -- Grain: campaign and customer.
 WITH entered AS (
     SELECT
@@ -9,8 +8,7 @@ WITH entered AS (
         MIN(decision.list_number) AS list_number
     FROM list_decision AS decision
     INNER JOIN list_channel AS channel ON decision.list_number = channel.list_number
-    ANTI JOIN list_held AS held ON decision.list_number = held.list_number
-    WHERE decision.is_new AND decision.reason IS NULL
+    WHERE decision.is_new AND decision.is_turn
     GROUP BY channel.campaign_number, decision.customer_id, decision.arm
 )
 

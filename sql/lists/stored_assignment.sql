@@ -1,14 +1,27 @@
--- Assignments that the last night stored, as far as they had begun tonight.
--- Grain: campaign and customer, as it was then.
-SELECT
-    recorded.campaign_id,
-    recorded.customer_id,
-    recorded.channel,
-    recorded.arm,
-    recorded.assigned_at,
-    recorded.assigned_date,
-    recorded.window_days,
-    recorded.source
-FROM history.campaign_assignment AS recorded
-CROSS JOIN list_setting
-WHERE recorded.assigned_date <= list_setting.run_date
+-- Assignments that the last night stored, as far as they had begun tonight and their list was sent; and those of the
+-- last delivery, which a person may have released since. Grain: campaign and customer, as it was then.
+WITH recorded AS (
+    SELECT
+        stored.campaign_id,
+        stored.customer_id,
+        stored.channel,
+        stored.arm,
+        stored.assigned_at,
+        stored.assigned_date,
+        stored.window_days,
+        stored.source
+    FROM history.campaign_assignment AS stored
+    CROSS JOIN list_setting
+    LEFT JOIN list_last_sent AS last_sent ON stored.campaign_id = last_sent.campaign_id
+    WHERE
+        stored.assigned_date <= list_setting.run_date
+        AND (stored.source <> 'export' OR stored.assigned_date <= COALESCE(last_sent.sent_date, stored.assigned_date))
+)
+
+SELECT *
+FROM recorded
+UNION ALL
+SELECT delivered.*
+FROM list_delivered_assignment AS delivered
+LEFT JOIN recorded ON delivered.campaign_id = recorded.campaign_id AND delivered.customer_id = recorded.customer_id
+WHERE recorded.customer_id IS NULL

@@ -1,0 +1,88 @@
+"""What was sent is what exports/ has: files of a delivery are there or gone."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.store.deliveries import Deliveries, Delivery, DeliveryNote
+
+NIGHT = date(2025, 6, 30)
+
+
+@pytest.fixture
+def deliveries(tmp_path: Path) -> Deliveries:
+    return Deliveries(tmp_path / "lake" / "deliveries")
+
+
+def add(deliveries: Deliveries, held: str | None = None, campaign_id: str = "win_back") -> Delivery:
+    folder = deliveries.new_folder(campaign_id)
+    (folder / "members.parquet").write_bytes(b"")
+    (folder / "files" / "email.csv").write_text("email\n")
+    return deliveries.add(folder, DeliveryNote(campaign_id=campaign_id, run_date=NIGHT, held=held))
+
+
+def numbers(deliveries: Deliveries, campaign_id: str = "win_back") -> list[int]:
+    return [delivery.number for delivery in deliveries.of(campaign_id)]
+
+
+def test_a_delivery_is_sent_when_its_files_are_gone(deliveries: Deliveries, tmp_path: Path):
+    delivery = add(deliveries)
+    assert not delivery.is_sent
+    assert deliveries.last_sent("win_back") is None
+    deliveries.send(delivery, tmp_path / "exports" / "2025-06-30" / "win_back")
+    assert deliveries.last_sent("win_back") == delivery
+    assert (tmp_path / "exports" / "2025-06-30" / "win_back" / "email.csv").read_text() == "email\n"
+
+
+def test_what_may_have_been_fetched_is_never_replaced(deliveries: Deliveries, tmp_path: Path):
+    deliveries.send(add(deliveries), tmp_path / "exports")
+    second = add(deliveries)
+    with pytest.raises(OSError, match="not empty"):
+        deliveries.send(second, tmp_path / "exports")
+    assert not second.is_sent
+
+
+def test_numbers_grow_and_are_sorted_as_numbers(deliveries: Deliveries):
+    for _ in range(11):
+        add(deliveries)
+    assert numbers(deliveries) == list(range(1, 12))
+
+
+def test_unsent_ones_that_nobody_keeps_are_discarded_with_what_was_never_finished(deliveries: Deliveries, tmp_path):
+    deliveries.send(add(deliveries), tmp_path / "sent")
+    add(deliveries)
+    held = add(deliveries, held="a third of the list is new")
+    deliveries.new_folder("win_back")
+    deliveries.discard("win_back", kept={held.number})
+    assert numbers(deliveries) == [1, 3]
+    assert [path.name for path in sorted((tmp_path / "lake" / "deliveries" / "win_back").iterdir())] == ["1", "3"]
+
+
+def test_only_the_latest_waits_for_a_person(deliveries: Deliveries):
+    add(deliveries, held="alarm")
+    assert deliveries.waiting("win_back").number == 1
+    add(deliveries)
+    assert deliveries.waiting("win_back") is None
+    assert deliveries.waiting("unknown") is None
+
+
+def test_the_last_two_that_were_sent_stay_and_earlier_ones_go(deliveries: Deliveries, tmp_path: Path):
+    for number in range(3):
+        deliveries.send(add(deliveries), tmp_path / f"sent{number}")
+    add(deliveries, held="alarm")
+    deliveries.forget_old("win_back")
+    assert numbers(deliveries) == [2, 3, 4]
+
+
+def test_a_later_sending_takes_the_place_of_one_that_waited(deliveries: Deliveries, tmp_path: Path):
+    add(deliveries, held="alarm")
+    deliveries.send(add(deliveries), tmp_path / "sent")
+    deliveries.forget_old("win_back")
+    assert numbers(deliveries) == [2]
+
+
+def test_the_note_says_what_a_delivery_is(deliveries: Deliveries):
+    add(deliveries, held="alarm")
+    [delivery] = Deliveries(deliveries._root).all()
+    assert delivery.note == DeliveryNote(campaign_id="win_back", run_date=NIGHT, held="alarm")
