@@ -6,6 +6,7 @@ most, are recognised by patterns that agree with the libraries.
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 
@@ -21,7 +22,7 @@ phonenumbers.enable_pattern_cache()
 
 
 # The columns whose addresses are normalised; the normal form is in the column <name>_normal.
-NORMALISED = ("email", "phone")
+NORMALISED = ("email", "phone", "email_or_phone")
 _MARKS_OF_EMAIL = re.compile(r"^(?:mailto:|')\s*")  # of a link, and of a spreadsheet's text
 _PLAIN_EMAIL = re.compile(r"([a-z0-9_]+(?:[.+-][a-z0-9_]+)*)@([a-z0-9.-]+)", re.ASCII)
 
@@ -124,6 +125,11 @@ def normal_phone(value: str, region: str) -> str | None:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_valid_number(number) else None
 
 
+def normal_address(value: str, region: str) -> str | None:
+    """An e-mail address (what holds an @) or else a phone number in its normal form; None if it is invalid."""
+    return normal_email(value) if "@" in value else normal_phone(value, region)
+
+
 # ISO 3166-1 alpha-2, of countries with phones: the regions of phonenumbers, less those whose codes are not in the
 # standard (Ascension, Tristan da Cunha, Kosovo).
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS) - {"AC", "TA", "XK"}
@@ -157,8 +163,12 @@ def ascii_email(email: str) -> str:
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection, region: str) -> None:
-    """Add normal_email(text) and normal_phone(text) to SQL, for phones of `region`; an unusable address gives NULL."""
-    functions = {"email": normal_email, "phone": lambda value: normal_phone(value, region)}
+    """Add normal_<column>(text) to SQL for each of NORMALISED; phones are of `region`, an unusable address gives NULL."""
+    functions: dict[str, Callable[[str], str | None]] = {
+        "email": normal_email,
+        "phone": lambda value: normal_phone(value, region),
+        "email_or_phone": lambda value: normal_address(value, region),
+    }
     for name in NORMALISED:
         add_function(connection, f"normal_{name}", functions[name])
 

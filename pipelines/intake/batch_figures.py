@@ -204,17 +204,18 @@ def full_load_figures(contract: Contract, state: TableState, night: Night, engin
 
     (A full extract without rows replaces nothing.)
     """
-    before = night.previous.tables.get(contract.name, TableState()) if night.previous else TableState()
+    earlier = night.previous.tables if night.previous else {}
+    before = earlier.get(contract.name, TableState())
     counts = state.info["counts"]
     if contract.load != "full" or not counts["rows_read"] or not before.rows:
         return {}
     loaded = counts["rows_loaded"]
     words = f"{loaded:,} rows were loaded, the last full extract had {before.rows:,}"
     found = {"rows_of_last_full": Figure(loaded / before.rows, max(loaded, before.rows), words)}
-    if rows := tonight_rows(contract.name, night, engine):
-        table = staging_contracts(contract)[0]
-        same = " AND ".join(f"old.{identifier(k)} = new.{identifier(k)}" for k in contract.key)
-        old = engine.select_of(before, table)
+    with_key = next(table for table in staging_contracts(contract) if table.key == contract.key)
+    if rows := tonight_rows(with_key.name, night, engine):
+        same = " AND ".join(f"old.{identifier(k)} IS NOT DISTINCT FROM new.{identifier(k)}" for k in contract.key)
+        old = engine.select_of(earlier[with_key.name], with_key)
         kept = engine.rows(f"SELECT COUNT(*) FROM ({old}) AS old SEMI JOIN {rows} AS new ON {same}")[0][0]
         words = f"{kept:,} of the {before.rows:,} keys of the last full extract are in this one"
         found["keys_kept_share"] = Figure(kept / before.rows, before.rows, words)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from pipelines.intake.extract import (
 )
 from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
-from pipelines.intake.staging_contracts import address_columns, staging_contracts
+from pipelines.intake.staging_contracts import address_columns, listed_addresses, staging_contracts
 from pipelines.intake.supersede import states_as_of, updated_at
 from pipelines.intake.unknown_values import without_unknown_values
 from pipelines.settings import Settings
@@ -94,7 +95,7 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
         info |= counted | {"taken_out": taken_out(night.lake, files_in_landing)}
     else:
         read_before = states[contract.name].info
-        same = ("counts", "unknown_values", "repeated_codes", "taken_out")
+        same = ("counts", "unknown_values", "unusable_addresses", "repeated_codes", "taken_out")
         info |= {name: read_before[name] for name in same if name in read_before}
     result = states_as_of(staging_contracts(contract), states, night, engine, info)
     rejected = f"rejected_{contract.name}"
@@ -158,7 +159,7 @@ def _read(
 ) -> tuple[dict[str, TableState], dict[str, Any]]:
     """Tonight's own data files of the staging tables by name; and what was counted.
 
-    That is rows, unknown values by column, and codes that several rows have.
+    That is rows, unknown values and unusable addresses by column, and codes that several rows have.
     """
     temporary = night.temporary_folder()
     try:
@@ -190,6 +191,7 @@ def _read(
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         counts += Counts(0, -duplicates, 0, duplicates)
         counted = {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
+        counted["unusable_addresses"] = _unusable_addresses(contract, states, engine)
         return states, counted | {"repeated_codes": repeated}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -231,6 +233,17 @@ def _repeated_codes(contract: Contract, read: list[Path], engine: DuckDBEngine) 
     code = identifier(contract.key[0])
     repeated = f"SELECT DISTINCT {code} FROM {_numbered_rows(read)} JOIN duplicate USING (filename, file_row_number)"
     return [found for (found,) in engine.rows(f"{repeated} ORDER BY {code} LIMIT {_NAMED_CODES}")]
+
+
+def _unusable_addresses(contract: Contract, states: Mapping[str, TableState], engine: DuckDBEngine) -> dict[str, int]:
+    """How many addresses of a list can't be used, by column: such a row names nobody, unless it has an id too."""
+    names = listed_addresses(contract)
+    files = [file for file in states[f"{contract.name}_personal"].data_files if file.rows] if names else []
+    if not files:
+        return {}
+    counts = ", ".join(f"COUNT_IF({name} IS NOT NULL AND {name}_normal IS NULL)" for name in names)
+    found = engine.rows(f"SELECT {counts} FROM {engine.scan_files(files)}")[0]
+    return {name: count for name, count in zip(names, found, strict=True) if count}
 
 
 def _keep(path: Path, table: str, night: Night) -> DataFile:

@@ -17,17 +17,23 @@ def staged_columns(contract: Contract) -> tuple[Column, ...]:
 
 
 def staging_contracts(contract: Contract) -> tuple[Contract, ...]:
-    """The tables that a source becomes: itself, and (if any) its personal columns apart, with normal addresses."""
+    """The tables that a source becomes: itself, and (if any) its personal columns apart, with normal addresses.
+
+    What is apart has the whole key. A key that is itself personal leaves the source with the rest of it: then the two
+    can't be joined, and what lies apart is read alone.
+    """
     columns = staged_columns(contract)
     if not contract.personal_columns:
         return (replace(contract, columns=columns),)
-    apart = tuple(c for c in columns if c.personal or c.name in contract.key or c.name == "landing_date")
+    of_key = {*contract.key, *(name for name, time in business_dates(contract).items() if time in contract.key)}
+    apart = tuple(c for c in columns if c.personal or c.name in of_key or c.name == "landing_date")
+    plain_key = tuple(name for name in contract.key if name not in contract.personal_columns)
     normal = tuple(
         Column(f"{name}_normal", "VARCHAR", f"{name}, normalised; NULL if it can't be used.", personal=True)
         for name in address_columns(contract)
     )
     return (
-        replace(contract, columns=tuple(c for c in columns if not c.personal)),
+        replace(contract, columns=tuple(c for c in columns if not c.personal), key=plain_key),
         replace(contract, name=f"{contract.name}_personal", columns=(*apart, *normal)),
     )
 
@@ -35,6 +41,11 @@ def staging_contracts(contract: Contract) -> tuple[Contract, ...]:
 def address_columns(contract: Contract) -> tuple[str, ...]:
     """The personal columns that hold an address to be normalised."""
     return tuple(name for name in NORMALISED if name in contract.personal_columns)
+
+
+def listed_addresses(contract: Contract) -> tuple[str, ...]:
+    """The addresses by which a list names people: those of its key. An unusable one names nobody."""
+    return tuple(name for name in address_columns(contract) if name in contract.key)
 
 
 def business_dates(contract: Contract) -> dict[str, str]:

@@ -107,6 +107,11 @@ def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
     for column, count in info["unknown_values"].items():
         known = ", ".join(next(c.values for c in sources()[name].columns if c.name == column))
         yield f"{name}: {count:,} values of {column} are none of {known}; they count as not given"
+    for column, count in info.get("unusable_addresses", {}).items():
+        yield (
+            f"{name}: {count:,} values of {column} are no usable address, so nobody is known by them; have them mended "
+            "(LOYALTY_PHONE_REGION says where phone numbers without a country code are from)"
+        )
     if codes := info.get("repeated_codes"):
         key = sources()[name].key[0]
         yield (
