@@ -12,11 +12,12 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.campaigns.config import Campaigns, ContactCap
-from pipelines.campaigns.files import write_exports
-from pipelines.campaigns.manifest import ExportFile
-from pipelines.campaigns.selection import campaign_lists
+from pipelines.campaigns.delivery import Made, make_deliveries
+from pipelines.campaigns.selection import Change, Lists, campaign_lists, settle
+from pipelines.campaigns.sent import give_sent
 from pipelines.intake.addresses import register_functions
 from pipelines.settings import Settings
+from pipelines.store.deliveries import Deliveries
 
 NIGHT = date(2025, 3, 10)
 SETTINGS = Settings(control_salt="salt", timezone="Europe/Berlin")
@@ -34,6 +35,10 @@ SELECT *, normal_email(email) AS email_normal, normal_phone(phone) AS phone_norm
 FROM (SELECT NULLIF(TRIM(COLUMNS(*)), '') FROM extract);
 CREATE TABLE customer_identity (source_customer_id VARCHAR, customer_id VARCHAR);
 CREATE TABLE customer_segment (customer_id VARCHAR, segment VARCHAR);
+CREATE TABLE customer_segment_history (customer_id VARCHAR, segment VARCHAR, valid_from DATE, valid_to DATE);
+CREATE TABLE customer_channel (customer_id VARCHAR, chosen_channel VARCHAR);
+CREATE TABLE suppressed_channel (customer_id VARCHAR, channel VARCHAR);
+CREATE TABLE contact (customer_id VARCHAR, campaign_id VARCHAR, channel VARCHAR, sent_date DATE);
 CREATE TABLE customer_360 (customer_id VARCHAR, favourite_category VARCHAR, points_balance DECIMAL(18,2),
     region VARCHAR, last_order_date DATE);
 CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE, window_days BIGINT);
@@ -41,14 +46,13 @@ CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel
     assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
-CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
-CREATE TABLE history.crm_customers_personal AS FROM crm_customers_personal;
 """
 QUERIES = {
     "campaign_assignment": "FROM list_assignment",
-    "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM list_entry",
+    "campaign_list": "FROM list_listed",
+    "campaign_exclusion": "FROM list_left_out",
     "members": """SELECT campaign_id, channel, customer_id, arm
-        FROM list_decision JOIN list_channel USING (list_number) WHERE reason IS NULL""",
+        FROM list_decision JOIN list_channel USING (list_number) WHERE is_turn""",
     "listed": "SELECT * EXCLUDE (list_number) FROM list_entry",
     "removals": "FROM list_removal",
 }
@@ -58,14 +62,28 @@ QUERIES = {
 class NightLists:
     """A night's lists, taken out of the database; members are those held back as control too."""
 
-    exclusions: pa.Table
-    bad_values: pa.Table
-    removal_counts: pa.Table
+    made: Lists
+    campaigns: Campaigns
+    night: date
+    held: Collection[str]
     campaign_assignment: pa.Table
     campaign_list: pa.Table
+    campaign_exclusion: pa.Table
     members: pa.Table
     listed: pa.Table
     removals: pa.Table
+
+    @property
+    def exclusions(self) -> pa.Table:
+        return self.made.exclusions
+
+    @property
+    def bad_values(self) -> pa.Table:
+        return self.made.bad_values
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return self.made.changes
 
 
 class CampaignShop:
@@ -77,6 +95,7 @@ class CampaignShop:
         register_functions(self.con, "US")
         self.con.execute(TABLES)
         self.out_dir = out_dir
+        self.deliveries = Deliveries(out_dir / "deliveries")
 
     def customer(self, customer_id: str, *segments: str, is_deleted: bool = False, **values: Any) -> None:
         """A customer who consents to everything and has every address, unless told otherwise."""
@@ -120,39 +139,46 @@ class CampaignShop:
     def lists(
         self, campaigns: Campaigns, night: date = NIGHT, settings: Settings = SETTINGS, held: Collection[str] = ()
     ) -> NightLists:
-        made = campaign_lists(self.con, campaigns, settings, night, held)
+        sent = [delivery for name in self.deliveries.campaigns() if (delivery := self.deliveries.last_sent(name))]
+        give_sent(self.con, sent)
+        made = campaign_lists(self.con, campaigns, settings, night, set(held) - {c.id for c in campaigns.campaigns})
+        settle(self.con, held)
         tables = {name: self.con.execute(f"{query} ORDER BY ALL").to_arrow_table() for name, query in QUERIES.items()}
-        return NightLists(
-            exclusions=made.exclusions, bad_values=made.bad_values, removal_counts=made.removal_counts, **tables
+        return NightLists(made=made, campaigns=campaigns, night=night, held=held, **tables)
+
+    def commit(self, lists: NightLists) -> list[Made]:
+        """Store and send what `lists` just made, so that the next night finds it."""
+        self.con.register("stored", lists.campaign_assignment)
+        self.con.execute("CREATE OR REPLACE TABLE history.campaign_assignment AS FROM stored")
+        self.con.unregister("stored")
+        made = make_deliveries(
+            self.con,
+            lists.made,
+            lists.campaigns,
+            SETTINGS,
+            lists.night,
+            self.deliveries,
+            {name: ["held"] for name in lists.held},
         )
+        for delivery in (each.delivery for each in made):
+            if not delivery.is_sent and delivery.note.held is None:
+                night = self.out_dir / f"{lists.night}"
+                night.mkdir(exist_ok=True)
+                folder = night / delivery.note.campaign_id
+                if folder.exists():
+                    folder = folder / f"{delivery.number}"
+                self.deliveries.send(delivery, folder)
+        return made
 
-    def commit(self, lists: NightLists) -> None:
-        """Store a night's tables, so that the next night finds them as history."""
-        for name in ("campaign_assignment", "campaign_list"):
-            self.con.register("stored", getattr(lists, name))
-            self.con.execute(f"CREATE OR REPLACE TABLE history.{name} AS FROM stored")
-            self.con.unregister("stored")
-        self.con.execute("CREATE OR REPLACE TABLE history.crm_customers_personal AS FROM crm_customers_personal")
-
-    def listed_before(self, channel: str, target: str, *customer_ids: str) -> None:
-        """Customers were on the last list, with the addresses that they have now."""
-        self.con.execute("CREATE OR REPLACE TABLE history.crm_customers_personal AS FROM crm_customers_personal")
-        for customer_id in customer_ids:
-            self.con.execute(
-                "INSERT INTO history.campaign_list VALUES ('win_back', ?, ?, ?)", [channel, target, customer_id]
-            )
-
-    def write(self, *campaigns: dict[str, Any], held: Collection[str] = ()) -> list[ExportFile]:
-        """Make the night's lists and their files."""
-        config = campaigns_of(*campaigns)
-        lists = campaign_lists(self.con, config, SETTINGS, NIGHT, held)
-        return write_exports(self.con, lists, config, SETTINGS, NIGHT, self.out_dir, held)
+    def write(self, *campaigns: dict[str, Any], held: Collection[str] = (), night: date = NIGHT) -> list[Made]:
+        """Make and send a night's lists."""
+        return self.commit(self.lists(campaigns_of(*campaigns), night, held=held))
 
     def text(self, name: str) -> str:
         return (self.out_dir / f"{NIGHT}" / name).read_bytes().decode()
 
-    def manifest(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.text("manifest.json"))
+    def manifest(self, campaign_id: str = "win_back") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.text(f"{campaign_id}/manifest.json"))
         return found
 
 

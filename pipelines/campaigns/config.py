@@ -143,13 +143,17 @@ class Campaign(BaseModel):
         return [channel for channel in self.channels if self.mode_of(channel) == "send"]
 
 
+# So long a delivery remembers each sending of a customer; of earlier ones the last.
+MAXIMUM_CAP_DAYS = 92
+
+
 class ContactCap(BaseModel):
     """How many contacts a customer may have in so many days, over all campaigns and channels that send."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     contacts: Whole = Field(ge=1)
-    days: Whole = Field(ge=1)
+    days: Whole = Field(ge=1, le=MAXIMUM_CAP_DAYS)
 
 
 class AlarmChange(BaseModel):

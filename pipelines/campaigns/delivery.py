@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from pipelines.campaigns.selection import Lists
 from pipelines.campaigns.sent import ASSIGNMENTS, ELIGIBLE
 from pipelines.engines.sql import literal
 from pipelines.settings import Settings
-from pipelines.store.deliveries import Delivery, DeliveryNote
-from pipelines.store.lake import Night
+from pipelines.store.deliveries import Deliveries, Delivery, DeliveryNote
 
 _OF_CAMPAIGN = "campaign_id = $campaign"
 
@@ -51,8 +51,8 @@ def make_deliveries(
     lists: Lists,
     campaigns: Campaigns,
     settings: Settings,
-    night: Night,
-    sent: Mapping[str, Delivery],
+    run_date: date,
+    deliveries: Deliveries,
     holds: Mapping[str | None, Sequence[str]],
 ) -> list[Made]:
     """Make tonight's deliveries: lists that leave with the night, lists that wait, and who must leave the held ones.
@@ -62,18 +62,18 @@ def make_deliveries(
         lists: of the night.
         campaigns: the campaigns without a fault.
         settings: the modes of files and folders.
-        night: to whose lake the deliveries are added.
-        sent: each campaign's last delivery that was sent.
+        run_date: the business date.
+        deliveries: to which tonight's are added.
         holds: why campaigns are held back.
     """
-    maker = _Maker(con, lists, campaigns, settings, night)
+    maker = _Maker(con, lists, campaigns, settings, run_date, deliveries)
     held = sorted(name for name in holds if name is not None)
-    made = [maker.of_those_who_must_leave(name, sent.get(name)) for name in held if maker.has("list_kept", name)]
+    made = [maker.of_those_who_must_leave(name) for name in held if maker.has("list_kept", name)]
     for campaign in campaigns.campaigns:
-        last, is_running = sent.get(campaign.id), campaign.runs_on(night.run_date)
+        last, is_running = deliveries.last_sent(campaign.id), campaign.runs_on(run_date)
         has_to_end = (last is not None and last.note.is_running) or maker.has("list_removal", campaign.id)
         if is_running or has_to_end:
-            made.append(maker.of_lists(campaign, last, "; ".join(holds.get(campaign.id, ())) or None))
+            made.append(maker.of_lists(campaign, "; ".join(holds.get(campaign.id, ())) or None))
     return made
 
 
@@ -83,7 +83,8 @@ class _Maker:
     lists: Lists
     campaigns: Campaigns
     settings: Settings
-    night: Night
+    run_date: date
+    deliveries: Deliveries
 
     def has(self, table: str, campaign_id: str) -> bool:
         """Whether somebody of the campaign has to leave the tools."""
@@ -91,17 +92,18 @@ class _Maker:
         row = self.con.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", {"campaign": campaign_id}).fetchone()
         return row is not None
 
-    def of_lists(self, campaign: Campaign, last: Delivery | None, held: str | None) -> Made:
+    def of_lists(self, campaign: Campaign, held: str | None) -> Made:
         """A campaign's lists of tonight. A night that is run again makes no delivery where nothing is new."""
-        folder = self.night.lake.deliveries.new_folder(campaign.id)
+        last = self.deliveries.last_sent(campaign.id)
+        folder = self.deliveries.new_folder(campaign.id)
         files = write_lists(
-            self.con, self.lists, self.campaigns, campaign.id, self.settings, self.night.run_date, folder / "files"
+            self.con, self.lists, self.campaigns, campaign.id, self.settings, self.run_date, folder / "files"
         )
         note = DeliveryNote(
             campaign_id=campaign.id,
-            run_date=self.night.run_date,
+            run_date=self.run_date,
             held=held,
-            is_running=campaign.runs_on(self.night.run_date),
+            is_running=campaign.runs_on(self.run_date),
             channels=tuple(channel.channel for channel in campaign.channels),
             segments=segment_hashes(campaign),
             lists={file.path: file.sha256 for file in files if file.kind == "list" and not file.sent_on},
@@ -123,10 +125,10 @@ class _Maker:
             campaign.id,
         )
         entered = f"SELECT * FROM list_new_assignment WHERE {_OF_CAMPAIGN}"
-        if last is not None and last.note.run_date == self.night.run_date:  # of an earlier run of the night
+        if last is not None and last.note.run_date == self.run_date:  # of an earlier run of the night
             entered += f" UNION ALL SELECT * FROM list_delivered_assignment WHERE {_OF_CAMPAIGN}"
         self._write(folder / "assignments.parquet", f"{entered} ORDER BY customer_id", campaign.id)
-        return Made(self.night.lake.deliveries.add(folder, note), files, counts)
+        return Made(self.deliveries.add(folder, note), files, counts)
 
     def _has_nothing_new(self, campaign_id: str, note: DeliveryNote, last: Delivery) -> bool:
         is_rerun = last.note.run_date == note.run_date and last.note.is_running == note.is_running
@@ -139,11 +141,12 @@ class _Maker:
         ).fetchone()
         return row is None
 
-    def of_those_who_must_leave(self, campaign_id: str, last: Delivery | None) -> Made:
+    def of_those_who_must_leave(self, campaign_id: str) -> Made:
         """What tells the tools of a held campaign who may no longer be written to; the others stay as they are."""
-        folder = self.night.lake.deliveries.new_folder(campaign_id)
+        last = self.deliveries.last_sent(campaign_id)
+        folder = self.deliveries.new_folder(campaign_id)
         files = write_kept(
-            self.con, self.lists, self.campaigns, campaign_id, self.settings, self.night.run_date, folder / "files"
+            self.con, self.lists, self.campaigns, campaign_id, self.settings, self.run_date, folder / "files"
         )
         self._write(
             folder / "members.parquet",
@@ -154,7 +157,7 @@ class _Maker:
             WHERE sent.{_OF_CAMPAIGN} ORDER BY channel, target, customer_id, sent_date""",
             campaign_id,
         )
-        is_of_tonight = last is not None and last.note.run_date == self.night.run_date
+        is_of_tonight = last is not None and last.note.run_date == self.run_date
         for name, table, columns, is_kept in (
             ("eligible", "list_eligible_before", ELIGIBLE, True),
             ("assignments", "list_delivered_assignment", ASSIGNMENTS, is_of_tonight),
@@ -162,14 +165,14 @@ class _Maker:
             names = ", ".join(column.split(" ")[0] for column in columns.split(", "))
             select = f"SELECT {names} FROM {table} WHERE {_OF_CAMPAIGN} AND {is_kept} ORDER BY customer_id"
             self._write(folder / f"{name}.parquet", select, campaign_id)
-        note = last.note if last else DeliveryNote(campaign_id=campaign_id, run_date=self.night.run_date)
-        note = note.model_copy(update={"run_date": self.night.run_date, "held": None, "lists": {}})
+        note = last.note if last else DeliveryNote(campaign_id=campaign_id, run_date=self.run_date)
+        note = note.model_copy(update={"run_date": self.run_date, "held": None, "lists": {}})
         removed = self.con.execute(
             f"""SELECT channel, NULL AS eligible_count, 0 AS listed_count, COUNT(*) AS removed_count
             FROM list_kept WHERE {_OF_CAMPAIGN} AND must_leave GROUP BY channel ORDER BY channel""",
             {"campaign": campaign_id},
         )
-        return Made(self.night.lake.deliveries.add(folder, note), files, removed.to_arrow_table().to_pylist())
+        return Made(self.deliveries.add(folder, note), files, removed.to_arrow_table().to_pylist())
 
     def _write(self, path: Path, select: str, campaign_id: str) -> None:
         self.con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)", {"campaign": campaign_id})
@@ -185,7 +188,8 @@ class _Maker:
             "listed_count": f"SELECT channel, COUNT(*) FROM {listed} WHERE {_OF_CAMPAIGN} GROUP BY ALL",
             "removed_count": f"SELECT channel, COUNT(*) FROM list_removal WHERE {_OF_CAMPAIGN} GROUP BY ALL",
         }
-        found = {name: dict(self.con.execute(sql, {"campaign": campaign_id}).fetchall()) for name, sql in counted.items()}
+        parameters = {"campaign": campaign_id}
+        found = {name: dict(self.con.execute(sql, parameters).fetchall()) for name, sql in counted.items()}
         channels = sorted({*(file.channel for file in files), *(c for counts in found.values() for c in counts)})
         return [
             {

@@ -46,8 +46,8 @@ def write_lists(
     A running campaign has one list per channel (the header alone if nobody is on it). `<channel>_removals` holds who
     left an audience since the last delivery, and old addresses of who has another now, for the tools that take such a
     file. Where a tool replaces its list, a list that somebody left is written even if the campaign ended (then it is
-    empty). Rows are sorted by customer_id and address, so that the same lists make the same bytes. The manifest holds no
-    time of writing.
+    empty). Rows are sorted by customer_id and address, so that the same lists make the same bytes. The manifest holds
+    no time of writing.
 
     Args:
         con: has customer, customer_identity, customer_360 and what campaign_lists left in it.

@@ -92,5 +92,6 @@ def _surprises(
     if said:
         yield (
             f"{change.channel}: of {change.eligible_count:,} customers who can be written to, against "
-            f"{change.before_count:,} when a list was sent last, on {last.note.run_date}, {' and '.join(said)}; {allowed}"
+            f"{change.before_count:,} when a list was sent last, on {last.note.run_date}, {' and '.join(said)}; "
+            f"{allowed}"
         )

@@ -119,10 +119,10 @@ def _channel_manifest(
         "left_out": left_out,
         "bad_values": _counts(lists.bad_values, "address", campaign_id, channel),
     }
-    modes = {"send" if file.sent_on else "audience" for file in files if file.kind == "list"}
+    modes = ["send" if file.sent_on else "audience" for file in files if file.kind == "list"]
     return {
         "channel": channel,
-        **({"mode": mode for mode in modes}),
+        "mode": next(iter(modes), None),
         **({"is_held": True} if is_held else counts),
         "removed": sum(removed.values()),
         "warnings": warnings,

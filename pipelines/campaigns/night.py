@@ -38,15 +38,17 @@ Holds = dict[str | None, list[str]]
 
 
 def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, str | pa.Table]:
-    """Grain: campaign, channel and customer on a list that leaves with the night; who is on none, and why; who was ever
-    assigned to a campaign, in which arm; the night's deliveries; and what is held back.
+    """Grain: campaign, channel and customer on a list that leaves with the night; and what else is decided with it.
+
+    That is: who is on no list, and why; who was ever assigned to a campaign, in which arm; the night's deliveries; and
+    what is held back.
 
     Campaigns at fault are held back, and so are those that vanished from the file (it may have been cut off), and lists
     that surprise. The others go on. A night that delivers nothing lists and assigns nobody: what was recorded stands.
     """
     sent = sent_last(night.lake)
     if not _delivers(night, settings, sent):
-        return _without_delivery(engine, night, sent)
+        return _without_delivery(engine, night)
     file = read_campaign_file(settings.campaigns, content=night.campaign_file)
     by_id = {campaign.id: campaign for campaign in file.campaigns.campaigns}
     gone = {name for name, delivery in sent.items() if delivery.note.is_running and name not in by_id}
@@ -55,7 +57,9 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     lists = campaign_lists(engine.connection, file.campaigns, settings, night.run_date, gone)
     holds = _holds(engine, night, file, sent, lists.changes) | _missing(file, gone)
     settle(engine.connection, {name for name in holds if name is not None})
-    made = make_deliveries(engine.connection, lists, file.campaigns, settings, night, sent, holds)
+    made = make_deliveries(
+        engine.connection, lists, file.campaigns, settings, night.run_date, night.lake.deliveries, holds
+    )
     return {
         "campaign_list": "SELECT campaign_id, channel, target, customer_id FROM list_listed",
         "campaign_exclusion": "SELECT campaign_id, channel, customer_id, reason, decided_by FROM list_left_out",
@@ -143,9 +147,7 @@ def _deliveries(engine: DuckDBEngine, made: Sequence[Made], run_date: date) -> p
     return pa.concat_tables([earlier.cast(_DELIVERY), pa.Table.from_pylist(rows, schema=_DELIVERY)])
 
 
-def _without_delivery(
-    engine: DuckDBEngine, night: Night, sent: Mapping[str, Delivery]
-) -> dict[str, str | pa.Table]:
+def _without_delivery(engine: DuckDBEngine, night: Night) -> dict[str, str | pa.Table]:
     """What the night recorded when it was current; if it never was: no lists, and the assignments known by then."""
     names = ("campaign_list", "campaign_exclusion", "campaign_assignment", "campaign_delivery", "campaign_hold")
     if night.run_date in night.lake.nights():

@@ -149,7 +149,8 @@ def settle(con: duckdb.DuckDBPyConnection, held: Collection[str]) -> None:
     """Say which campaigns are held back, those at fault among them; what the night stores follows from it.
 
     In `con`, after campaign_lists: list_assignment, list_listed and list_left_out, to be stored as campaign_assignment,
-    campaign_list and campaign_exclusion; and list_kept, who stays on the last lists of the held ones and who must leave.
+    campaign_list and campaign_exclusion; and list_kept, who stays on the last lists of the held ones and who must
+    leave.
     """
     _give(con, "held", [{"campaign_id": name} for name in sorted(held)], _CAMPAIGN)
     for step in ("assignment", "listed", "left_out"):

@@ -83,7 +83,10 @@ def release(settings: Settings, campaign_id: str) -> Path | None:
     lake = Lake(settings.home)
     with exclusive_home_lock(settings.home):
         _check_no_open_night(lake)
-        waiting, was_held = waiting_delivery(lake, settings, campaign_id), campaign_id in lake.deliveries.held_by_person()
+        waiting, was_held = (
+            waiting_delivery(lake, settings, campaign_id),
+            campaign_id in lake.deliveries.held_by_person(),
+        )
         if waiting is None and not was_held:
             raise LoyaltyError(f"nothing of a campaign {campaign_id} is held back; {_held_in_words(lake, settings)}")
         folder = _send(lake, settings, waiting) if waiting else None
@@ -109,7 +112,8 @@ def hold(settings: Settings, campaign_id: str, reason: str) -> None:
 def _check_no_open_night(lake: Lake) -> None:
     if nights := lake.open_nights():
         raise LoyaltyError(
-            f"night {', '.join(nights)} was begun and is not finished: wait until it ends; if it broke off, run it again"
+            f"night {', '.join(nights)} was begun and is not finished: wait until it ends; if it broke off, run it "
+            "again"
         )
 
 

@@ -6,7 +6,6 @@ and files/ is what goes out. Sending is one rename of files/ to exports/: files/
 that a crash leaves no doubt. Only a delivery that a night's manifest names (table campaign_delivery) may be sent.
 """
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -139,7 +138,7 @@ class Deliveries:
         Raises:
             OSError: `to` exists and is not empty, or is on another file system.
         """
-        os.rename(delivery.files, to)
+        delivery.files.rename(to)
         for folder in (to.parent, delivery.folder):
             sync(folder)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from conftest import Retailer, needed
 
-from pipelines.campaigns.night import move_exports
 from pipelines.catalog import tables
 from pipelines.errors import LoyaltyError
 from pipelines.settings import load_settings
