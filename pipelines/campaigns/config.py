@@ -18,7 +18,7 @@ from pydantic import (
 
 from pipelines.campaigns.channels import ADDRESSES, CHANNELS
 from pipelines.campaigns.targets import COUNTRY_FORMS, SOURCES, Target, export_target, target_names
-from pipelines.campaigns.values import Day, Share, Text, Whole, sentence, unknown
+from pipelines.campaigns.values import Day, Days, Share, Text, Whole, sentence, unknown
 from pipelines.contracts import table_contract
 from pipelines.intake.addresses import COUNTRIES
 
@@ -74,7 +74,7 @@ class AfterDays(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    after_days: Whole = Field(ge=1)
+    after_days: Days
 
 
 _ONCE_OR_AGAIN = ("never", "each_entry")
@@ -118,7 +118,7 @@ class Campaign(BaseModel):
     priority: Whole = Field(ge=1)
     starts_on: Day | None = None
     ends_on: Day | None = None
-    window_days: Whole = Field(ge=1)
+    window_days: Days
     control_share: Share = Field(ge=0, le=0.9)
     mode: Mode | None = None
     repeat: Repeat = "never"
@@ -226,7 +226,7 @@ def _mode_problems(campaign: Campaign) -> Iterator[tuple[Place, str]]:
 def segment_problems(field: str, names: Collection[object], segments: Collection[str]) -> Iterator[tuple[Place, str]]:
     """Names in a field that are no segment's."""
     for name in names:
-        if name not in segments:
+        if isinstance(name, str) and name not in segments:
             yield (field,), unknown(name, "segment", segments)
 
 

@@ -128,8 +128,11 @@ def _out_of_bounds(error: ErrorDetails) -> str:
         case "greater_than":
             return f"{given} is too small; it must be more than {context['gt']:g}"
         case _:
+            most = context["le"]
+            if isinstance(most, int) and most > 1:
+                return f"{given} is too large; the most is {most}"
             hint = "; write it like 0.1 or 10%" if float(error["input"]) > 1 else ""
-            return f"{given} is too large; the most is {context['le']:g} ({context['le']:.0%}){hint}"
+            return f"{given} is too large; the most is {most:g} ({most:.0%}){hint}"
 
 
 def _of_wrong_kind(error: ErrorDetails, field: str) -> str:
@@ -145,9 +148,9 @@ def _of_wrong_kind(error: ErrorDetails, field: str) -> str:
             return f" has no fields; write it like {field}: {_WRITTEN_LIKE[field]}, or take the line out"
         case "dict_type" | "model_type":
             return " has no fields; write each on a line of its own, like name: value"
-        case kind if kind.startswith("int"):
+        case kind if kind.startswith(("int", "finite")):
             return " is no whole number"
-        case kind if kind.startswith(("float", "finite")):
+        case kind if kind.startswith("float"):
             return " is no share; write it like 0.1 or 10%"
         case kind if kind.startswith("bool"):
             return f" is neither yes nor no; write {field}: true, or false"

@@ -81,5 +81,7 @@ def read_text(value: Any) -> Any:
 
 Day = Annotated[date, BeforeValidator(read_day)]
 Share = Annotated[float, BeforeValidator(read_share), Field(allow_inf_nan=False)]
-Whole = Annotated[int, BeforeValidator(read_whole)]
+# Bounds beyond which a number is a slip, and no table's column or calendar could hold it.
+Whole = Annotated[int, BeforeValidator(read_whole), Field(le=1_000_000_000)]
+Days = Annotated[int, BeforeValidator(read_whole), Field(ge=1, le=36_500)]
 Text = Annotated[str, BeforeValidator(read_text), Field(min_length=1)]

@@ -66,6 +66,18 @@ def test_a_file_without_a_fault_is_its_campaigns():
             "line 4, campaign win_back, segment: 'xyz' is no segment. There are: at_risk, champions, lapsing",
         ),
         ("priority: 1", "priority: first", "line 5, campaign win_back, priority: 'first' is no whole number"),
+        ("segment: lapsing", "segment: [[x]]", "line 4, campaign win_back, segment, no. 1: [x] is no text; write one"),
+        ("priority: 1", "priority: .inf", "line 5, campaign win_back, priority: inf is no whole number"),
+        (
+            "priority: 1",
+            "priority: 9999999999",
+            "line 5, campaign win_back, priority: 9999999999 is too large; the most",
+        ),
+        (
+            "window_days: 30",
+            "window_days: 99999",
+            "line 6, campaign win_back, window_days: 99999 is too large; the most",
+        ),
         ("priority: 1", "priority: 0", "line 5, campaign win_back, priority: 0 is too small; the least is 1"),
         ("  priority: 1\n", "", "line 2, campaign win_back, priority: is missing"),
         (
