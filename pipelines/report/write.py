@@ -15,9 +15,10 @@ from pathlib import Path
 import jinja2
 
 from pipelines.report.backtests import backtests
-from pipelines.report.campaigns import campaigns, exports, promo
+from pipelines.report.campaigns import campaigns, promo
 from pipelines.report.customers import churn, clv, rfm, segments
 from pipelines.report.growth import growth
+from pipelines.report.lists import exports
 from pipelines.report.page import Topic, Warehouse
 from pipelines.report.trends import trends
 from pipelines.report.trust import COVERED, drift, missing, models, quality
@@ -37,7 +38,12 @@ TOPICS = (
     Topic(segments, "Segments and who moved", "customer_segment customer_segment_history"),
     Topic(promo, "Promo codes", "promo_performance promotion_performance"),
     Topic(campaigns, "Do campaigns work", "campaign_effect"),
-    Topic(exports, "Campaign lists of tonight", "campaign_list campaign_assignment campaign_hold", needs_rows=False),
+    Topic(
+        exports,
+        "Campaign lists of tonight",
+        "campaign_list campaign_exclusion campaign_assignment campaign_hold",
+        needs_rows=False,
+    ),
     Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),
     Topic(models, "How good the models are", "model_quality"),
     Topic(drift, "Are customers still like those that the models were fitted on", "model_quality"),

@@ -13,6 +13,17 @@ def test_promo_codes_and_lists_have_the_figures_of_their_tables(full_page: str) 
     assert ("winback-2025-03", "email", f"{emailed}") in [row[:3] for row in rows]
 
 
+def test_the_funnel_leads_from_the_segments_to_the_list(full_page: str) -> None:
+    night = full_night()
+    rows = Page(full_page).rows
+    listed = sum(row[:2] == ("winback-2025-03", "sms") for row in night["campaign_list"])
+    control = sum(row[0] == "winback-2025-03" and row[2] == "sms" for row in night["campaign_exclusion"])
+    steps = ("0", "0", "0", "0", "0", f"{control}", "0")
+    assert ("winback-2025-03", "sms", f"{listed + control}", *steps, f"{listed}") in rows
+    taken = sum(row[3] == "priority" for row in night["campaign_exclusion"])
+    assert ("unused points", "sms", "priority", f"{taken}", "winback-2025-03") in rows
+
+
 def test_campaign_effects_carry_interval_method_and_verdict(full_page: str) -> None:
     rows = Page(full_page).rows
     means = ("EUR 10.20 / EUR 8.10", "+EUR 2.10", "EUR 0.40 to EUR 3.80")
