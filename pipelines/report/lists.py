@@ -63,8 +63,8 @@ def exports(warehouse: Warehouse) -> Section:
     section = Section()
     if held:
         section.takeaways.append(
-            "Some campaigns are held back: they write to nobody new tonight. Mend what is named below; the night after"
-            " takes them up again."
+            "Some campaigns are held back: their lists did not leave with this night. A list that waits is sent by"
+            " `loyalty release --campaign NAME`; a fault is to be mended in the campaign file, for the next night."
         )
         section.tables.append(warehouse.table("Held back tonight", "name, long", held))
     if rows:
