@@ -74,8 +74,8 @@ def test_rows_of_a_parquet_list_go_too(shop, phones):
     outcome = erase("12", shop.settings)
     assert outcome.found == ()
     assert outcome.changes[f"landing/{DAYS[2]}/suppressions.parquet"] == 4
-    found = duckdb.sql(f"SELECT customer_id, email, CAST(phone AS VARCHAR), reason FROM '{path}' ORDER BY ALL").fetchall()
-    assert found == [("2", None, None, None), (None, None, "12015550188", "c")]
+    left = duckdb.sql(f"SELECT customer_id, email, CAST(phone AS VARCHAR), reason FROM '{path}' ORDER BY ALL")
+    assert left.fetchall() == [("2", None, None, None), (None, None, "12015550188", "c")]
 
 
 def test_a_later_list_brings_no_id_of_them_and_keeps_what_it_says_of_addresses(shop):
