@@ -16,7 +16,10 @@ NIGHT = "2017-12-01"
 CRM = """customer_id,registered_at,email,email_consent
 ann,2017-11-01,ann@example.org,true
 """
-RECEIPTS = "receipt_id,customer_id,issued_at,operation,total_amount\nr1,ann,2017-11-30,sale,5\n"
+RECEIPTS = """receipt_id,customer_id,issued_at,operation,total_amount
+r0,bob,2016-11-30,sale,5
+r1,ann,2017-11-30,sale,5
+"""
 
 
 def rows(night: Night, table: str) -> list[dict[str, object]]:
