@@ -1,5 +1,5 @@
--- Assignments of the last delivery, which a person may have released since the last night; and those that the last night
--- stored, as far as they had begun tonight and their list was sent. Grain: campaign and customer, as it was then.
+-- Assignments of the last delivery, which a person may have released since the last night; and those that the last
+-- night stored, as far as they had begun tonight and their list was sent. Grain: campaign and customer, as it was then.
 WITH recorded AS (
     SELECT
         known.campaign_id,
