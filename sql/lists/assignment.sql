@@ -1,5 +1,5 @@
--- Everybody who was ever assigned to a campaign, up to tonight: what is stored as campaign_assignment. A campaign that is
--- held back assigns nobody.
+-- Everybody who was ever assigned to a campaign, up to tonight: what is stored as campaign_assignment. A campaign that
+-- is held back assigns nobody.
 -- Grain: campaign and person.
 SELECT
     campaign_id,

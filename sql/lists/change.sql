@@ -1,12 +1,12 @@
 -- How a list's eligible customers differ from those of the delivery that was sent last.
--- Grain: campaign and channel that was in that delivery.
+-- Grain: list (campaign and channel) that somebody is eligible for, tonight or then.
 WITH earlier AS (
     SELECT DISTINCT
-        before.campaign_id,
-        before.channel,
-        COALESCE(merged_account.person_id, before.customer_id) AS customer_id
-    FROM list_eligible_before AS before
-    LEFT JOIN list_merged_account AS merged_account ON before.customer_id = merged_account.account_id
+        eligible.campaign_id,
+        eligible.channel,
+        COALESCE(merged_account.person_id, eligible.customer_id) AS customer_id
+    FROM list_eligible_before AS eligible
+    LEFT JOIN list_merged_account AS merged_account ON eligible.customer_id = merged_account.account_id
 ),
 
 tonight AS (

@@ -1,5 +1,5 @@
--- The audiences of campaigns that are held back, as their tools were sent them, and who of them may no longer be written
--- to: erased or deleted, suppressed, unsubscribed or without consent. They leave all the same.
+-- The audiences of campaigns that are held back, as their tools were sent them, and who of them may no longer be
+-- written to: erased or deleted, suppressed, unsubscribed or without consent. They leave all the same.
 -- Grain: campaign, channel, target and customer who was on the list.
 SELECT
     sent.campaign_id,

@@ -1,5 +1,5 @@
--- Whom the tools know once tonight's lists are sent: the rows of each audience; of a sending everybody whose turn it ever
--- was, with their last night and those that the cap may still count.
+-- Whom the tools know once tonight's lists are sent: the rows of each audience; of a sending everybody whose turn it
+-- ever was, with their last night and those that the cap may still count.
 -- Grain: campaign, channel, target, mode, customer and night of a sending.
 WITH turns AS (
     SELECT

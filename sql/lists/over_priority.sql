@@ -1,5 +1,5 @@
--- Whose free contacts of the cap other campaigns take tonight: those that go first (a lower list_number). Few are wanted
--- by too many, so only those are put in order.
+-- Whose free contacts of the cap other campaigns take tonight: those that go first (a lower list_number). Few are
+-- wanted by too many, so only those are put in order.
 -- Grain: list and customer; decided_by is the campaign that took the last free contact.
 WITH wanted AS (
     SELECT

@@ -1,5 +1,6 @@
--- What is to leave the tools of the campaigns that the file has: whom an audience held, as their tool was sent them, and
--- that is not on tonight's list in the same way. Where customer_id is NULL, the customer stays, and an old address goes.
+-- What is to leave the tools of the campaigns that the file has: whom an audience held, as their tool was sent them,
+-- and that tonight's list does not hold, or with another address. Where customer_id is NULL, the customer stays, and an
+-- old address goes.
 -- Grain: campaign, channel, target and customer who was on the list.
 SELECT
     sent.campaign_id,
@@ -27,8 +28,8 @@ WHERE
     AND fault.campaign_id IS NULL
     AND NOT (
         entry.customer_id IS NOT NULL
-        AND COALESCE(sent.email, '') = COALESCE(entry.email, '')
-        AND COALESCE(sent.phone, '') = COALESCE(entry.phone, '')
-        AND COALESCE(sent.push_token, '') = COALESCE(entry.push_token, '')
-        AND COALESCE(sent.messenger_id, '') = COALESCE(entry.messenger_id, '')
+        AND COALESCE(sent.email = entry.email, sent.email IS NULL)
+        AND COALESCE(sent.phone = entry.phone, sent.phone IS NULL)
+        AND COALESCE(sent.push_token = entry.push_token, sent.push_token IS NULL)
+        AND COALESCE(sent.messenger_id = entry.messenger_id, sent.messenger_id IS NULL)
     )

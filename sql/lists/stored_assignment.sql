@@ -1,27 +1,43 @@
--- Assignments that the last night stored, as far as they had begun tonight and their list was sent; and those of the
--- last delivery, which a person may have released since. Grain: campaign and customer, as it was then.
+-- Assignments of the last delivery, which a person may have released since the last night; and those that the last
+-- night stored, as far as they had begun tonight and their list was sent. Grain: campaign and customer, as it was then.
 WITH recorded AS (
     SELECT
-        stored.campaign_id,
-        stored.customer_id,
-        stored.channel,
-        stored.arm,
-        stored.assigned_at,
-        stored.assigned_date,
-        stored.window_days,
-        stored.source
-    FROM history.campaign_assignment AS stored
+        known.campaign_id,
+        known.customer_id,
+        known.channel,
+        known.arm,
+        known.assigned_at,
+        known.assigned_date,
+        known.window_days,
+        known.source
+    FROM history.campaign_assignment AS known
     CROSS JOIN list_setting
-    LEFT JOIN list_last_sent AS last_sent ON stored.campaign_id = last_sent.campaign_id
+    LEFT JOIN list_last_sent AS last_sent ON known.campaign_id = last_sent.campaign_id
     WHERE
-        stored.assigned_date <= list_setting.run_date
-        AND (stored.source <> 'export' OR stored.assigned_date <= COALESCE(last_sent.sent_date, stored.assigned_date))
+        known.assigned_date <= list_setting.run_date
+        AND (known.source <> 'export' OR known.assigned_date <= COALESCE(last_sent.sent_date, known.assigned_date))
 )
 
-SELECT *
+SELECT
+    recorded.campaign_id,
+    recorded.customer_id,
+    recorded.channel,
+    recorded.arm,
+    recorded.assigned_at,
+    recorded.assigned_date,
+    recorded.window_days,
+    recorded.source
 FROM recorded
+ANTI JOIN list_delivered_assignment AS delivered
+    ON recorded.campaign_id = delivered.campaign_id AND recorded.customer_id = delivered.customer_id
 UNION ALL
-SELECT delivered.*
-FROM list_delivered_assignment AS delivered
-LEFT JOIN recorded ON delivered.campaign_id = recorded.campaign_id AND delivered.customer_id = recorded.customer_id
-WHERE recorded.customer_id IS NULL
+SELECT
+    campaign_id,
+    customer_id,
+    channel,
+    arm,
+    assigned_at,
+    assigned_date,
+    window_days,
+    source
+FROM list_delivered_assignment

@@ -1,5 +1,5 @@
--- What an earlier version of this project, which kept no deliveries, had sent by its last night: its lists, and everybody
--- who was assigned to a campaign that sends. Grain: campaign, channel, target and customer.
+-- What an earlier version of this project, which kept no deliveries, had sent by its last night: its lists, and who
+-- else was assigned to a campaign that sends. Grain: campaign, channel, target and customer.
 SELECT
     listed.campaign_id,
     listed.channel,
@@ -30,4 +30,9 @@ SELECT
     NULL AS messenger_id
 FROM history.campaign_assignment AS assigned
 CROSS JOIN list_upgrade
+ANTI JOIN history.campaign_list AS listed
+    ON
+        assigned.campaign_id = listed.campaign_id
+        AND assigned.channel = listed.channel
+        AND assigned.customer_id = listed.customer_id
 WHERE assigned.source = 'export' AND assigned.channel <> 'ads' AND assigned.assigned_date <= list_upgrade.sent_date
