@@ -89,6 +89,20 @@ def _folders(lake: Lake, settings: Settings) -> Iterator[_Folder]:
             yield _Folder(delivery.files, delivery)
 
 
+def headers_of_ids(lake: Lake, settings: Settings) -> dict[Path, set[str]]:
+    """The columns of campaign files that hold a customer's id, by folder."""
+    campaigns = read_campaign_file(settings.campaigns).campaigns
+    return {
+        folder.path: {
+            header
+            for file in folder.files()
+            for header, source in file.identifiers(campaigns).items()
+            if source == "customer_id"
+        }
+        for folder in _folders(lake, settings)
+    }
+
+
 def count_in_campaign_files(person: Person, lake: Lake, settings: Settings) -> dict[str, int]:
     """The person's records, by campaign file."""
     campaigns = read_campaign_file(settings.campaigns).campaigns
