@@ -3,22 +3,25 @@
 import json
 import shutil
 from datetime import date
+from pathlib import Path
 
 from two_people import DAYS
 
 from pipelines.campaigns.sending import release
 from pipelines.privacy.erase import erase, summary
+from pipelines.privacy.person import Person
+from pipelines.privacy.removals import write_removals_of
 from pipelines.store.lake import Lake
 
 DELETE = "delete the contact; the removals only take it off the list"
 
 
-def by_hand(outcome) -> list[tuple[str, str, str]]:
-    manifest = json.loads((outcome.removals / "manifest.json").read_text())
+def by_hand(removals: Path) -> list[tuple[str, str, str]]:
+    manifest = json.loads((removals / "manifest.json").read_text())
     return [(entry["campaign_id"], entry["target"], entry["to_do"]) for entry in manifest["by_hand"]]
 
 
-def test_every_list_that_they_were_on_is_told_and_the_lists_on_disk_are_without_them(shop):
+def test_every_list_that_they_were_on_is_told_and_lists_are_without_them_also_when_one_is_released_later(shop):
     path = shop.home / "exports" / DAYS[0] / "hello" / "email.csv"
     assert len(path.read_text().splitlines()) == 3
     outcome = erase("12", shop.settings)
@@ -30,7 +33,7 @@ def test_every_list_that_they_were_on_is_told_and_the_lists_on_disk_are_without_
     ]
     assert removals[0].stat().st_mode & 0o777 == 0o600
     assert removals[1].read_text().splitlines() == ["email,id,loyalty_hello", "ann.lee@example.org,12,0"]
-    assert by_hand(outcome) == [("club", "mautic", DELETE), ("hello", "unisender", DELETE)]
+    assert by_hand(outcome.removals) == [("club", "mautic", DELETE), ("hello", "unisender", DELETE)]
     assert any("by_hand" in line for line in summary(outcome))
     assert path.read_text().splitlines() == ["email,id,loyalty_hello", f"bob@example.org,2,{DAYS[0]}"]
     night = json.loads((shop.home / "exports" / DAYS[0] / "manifest.json").read_text())
@@ -40,23 +43,23 @@ def test_every_list_that_they_were_on_is_told_and_the_lists_on_disk_are_without_
         (channel,) = manifest["channels"]
         (file,) = channel["files"]
         assert (channel["listed"], file["rows"], file["bytes"], file["path"]) == (1, 1, path.stat().st_size, name)
-
-
-def test_a_list_that_waits_is_released_without_them(shop):
-    erase("12", shop.settings)
     folder = release(shop.settings, "later")
     assert (folder / "email.csv").read_text().splitlines() == ["email,loyalty_later", f"bob@example.org,{DAYS[1]}"]
 
 
-def test_lists_of_a_version_without_deliveries_are_told_too(shop):
+def test_lists_of_a_version_without_deliveries_are_told_too(shop, tmp_path):
     """The tool of its earlier sendings is not known: a person has to look for it."""
     lake = Lake(shop.home)
     shutil.rmtree(lake.deliveries.root)
     manifest = lake.manifest(date.fromisoformat(DAYS[1]))
     tables = {name: state for name, state in manifest.tables.items() if name != "campaign_delivery"}
     lake.replace_manifest(manifest.model_copy(update={"tables": tables}))
-    outcome = erase("12", shop.settings)
-    assert by_hand(outcome) == [
+    write_removals_of(Person(frozenset({"11", "12"})), lake, shop.settings, tmp_path / "removals")
+    of_the_tool = "delete what the tool keeps of the person"
+    assert by_hand(tmp_path / "removals") == [
         ("club", "mautic", DELETE),
-        ("hello", "unknown", "delete what the tool keeps of the person"),
+        ("club", "unknown", of_the_tool),
+        ("hello", "unknown", of_the_tool),
     ]
+    (file,) = (tmp_path / "removals").glob("*/*.csv")
+    assert file.read_text().splitlines() == ["email,doNotEmail,loyalty_club", "ann.lee@example.org,1,0"]
