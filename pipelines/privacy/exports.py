@@ -184,7 +184,7 @@ def _as_waiting(
         give_sent(con, [delivery])
         give_entries(con, "list_entry", f"{is_on_it} AND customer_id IN {in_list(person.ids)}")
         rows = con.execute(list_query(content), content.parameters).to_arrow_table().to_pylist()
-    return {_values(row, addresses) for row in rows}
+    return {values for row in rows if any(values := _values(row, addresses))}
 
 
 def _update_note(delivery: Delivery, hashes: dict[tuple[str, str, str], str]) -> None:

@@ -54,6 +54,7 @@ def test_unsent_ones_that_nobody_keeps_are_discarded_with_what_was_never_finishe
     add(deliveries)
     held = add(deliveries, held="a third of the list is new")
     deliveries.new_folder("win_back")
+    (tmp_path / "lake" / "deliveries" / "win_back" / ".hold.ab").touch()
     deliveries.discard("win_back", kept={held.number})
     assert numbers(deliveries) == [1, 3]
     assert [path.name for path in sorted((tmp_path / "lake" / "deliveries" / "win_back").iterdir())] == ["1", "3"]

@@ -64,6 +64,10 @@ def test_what_a_killed_run_left_goes_and_a_folder_that_had_made_room_comes_back(
         ".warehouse.2017-12-01.duckdb.ab",
         "lake/manifests/.2017-12-01.json.ab",
         "reports/2017-12-01/.index.ab",
+        "lake/deliveries/hello/.hold.ab",
+        "lake/deliveries/hello/1/.members.parquet.ab",
+        "lake/deliveries/hello/1/files/.email.csv.ab",
+        "exports/2017-12-01/hello/2/.email.csv.ab",
     ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
