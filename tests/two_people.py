@@ -19,6 +19,10 @@ CAMPAIGNS = """
 campaigns:
 - {id: hello, name: Hello, segment: everybody, priority: 1, window_days: 30, control_share: 0, channels: [
     {channel: email, target: unisender, fields: {id: customer_id}}]}
+- {id: club, name: Club, segment: everybody, priority: 2, window_days: 30, control_share: 0, mode: audience, channels: [
+    {channel: email, target: mautic}]}
+- {id: later, name: Later, segment: everybody, priority: 3, window_days: 30, control_share: 0, needs_approval: true,
+   channels: [{channel: email, target: unisender}]}
 """
 
 

@@ -103,6 +103,12 @@ def list_query(file: ListFile) -> str:
         ORDER BY {", ".join(f"r.{name}" for name in order)}"""
 
 
+def identifiers_of(file: ListFile) -> dict[str, str]:
+    """The columns of a file that name a customer: what each is taken from, by header."""
+    sources = (*CHANNELS[file.channel], "customer_id")
+    return {header: v.source for header, v in _values(file).items() if v and v.source in sources}
+
+
 def _membership(file: ListFile) -> str:
     if file.kind == "removals":
         return "0"

@@ -15,20 +15,21 @@ from typing import Any
 import duckdb
 
 from pipelines.campaigns.config import Campaigns
-from pipelines.campaigns.content import ListFile, country_losses_query, list_query
+from pipelines.campaigns.content import ListFile, country_losses_query, identifiers_of, list_query
 from pipelines.campaigns.manifest import ExportFile, campaign_manifest
 from pipelines.campaigns.selection import Lists
-from pipelines.campaigns.targets import Removal, export_target
+from pipelines.campaigns.targets import Removal, export_target, target_names
 from pipelines.engines.sql import literal
 from pipelines.errors import LoyaltyError
 from pipelines.intake.addresses import register_file_functions
 from pipelines.settings import Settings
 
+_DELETE = "delete what the tool keeps of the person"
 # What a person does in a tool to erase somebody, beside importing the removals.
 _BY_HAND: dict[Removal, str] = {
     "replace": "upload the list again",
     "field": "delete the contact; the removals only take it off the list",
-    "none": "delete what the tool keeps of the person",
+    "none": _DELETE,
 }
 
 
@@ -159,7 +160,8 @@ def write_removals(
 ) -> list[ExportFile]:
     """Write the removals of list_removal to a folder of their own, apart from any night's, with a manifest.json.
 
-    They are of an erased person: the manifest also says what is to be done by hand in the tools.
+    They are of an erased person: the manifest also says what is to be done by hand in the tools. A tool without a
+    contract gets no file: of an earlier version's lists nobody wrote down which tool had them.
 
     Args:
         con: has list_removal and list_entry (who else is on the lists), customer, customer_identity and customer_360.
@@ -175,6 +177,10 @@ def write_removals(
     by_hand: list[dict[str, str]] = []
     lists = con.execute("SELECT DISTINCT campaign_id, channel, target FROM list_removal ORDER BY ALL").fetchall()
     for campaign_id, channel, name in lists:
+        entry = {"campaign_id": campaign_id, "channel": channel, "target": name}
+        if name not in target_names():
+            by_hand.append({**entry, "to_do": _DELETE})
+            continue
         target = export_target(name)
         if target.takes_removals:
             path = f"{campaign_id}/{channel}_removals.{name}.{target.format}"
@@ -182,8 +188,7 @@ def write_removals(
                 con, campaigns, ExportFile(path, campaign_id, channel, name, "removals"), writing, settings
             )
         if target.removal in _BY_HAND:
-            to_do = _BY_HAND[target.removal]
-            by_hand.append({"campaign_id": campaign_id, "channel": channel, "target": name, "to_do": to_do})
+            by_hand.append({**entry, "to_do": _BY_HAND[target.removal]})
     manifest = {"files": [asdict(file) for file in files], "by_hand": by_hand}
     _write_json(writing / "manifest.json", manifest, settings.file_mode)
     writing.rename(folder)
@@ -216,7 +221,17 @@ def _write_file(
         with part.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         name, size = part.relative_to(folder).as_posix(), part.stat().st_size
-        written.append(replace(file, path=name, rows=rows, bytes=size, sha256=digest, no_countries=lost))
+        written.append(
+            replace(
+                file,
+                path=name,
+                rows=rows,
+                bytes=size,
+                sha256=digest,
+                no_countries=lost,
+                identifiers=identifiers_of(content),
+            )
+        )
     return written
 
 

@@ -19,7 +19,8 @@ class ExportFile:
     """One file of a night, to be written or written.
 
     `path` is relative to the delivery's folder. `no_countries` counts values that were left out as no country, by
-    header. `sent_on` is the night of a sending; None for an audience.
+    header. `sent_on` is the night of a sending; None for an audience. `identifiers` are the columns that name a
+    customer: what each is taken from, by header.
     """
 
     path: str
@@ -32,6 +33,7 @@ class ExportFile:
     sha256: str = ""
     no_countries: dict[str, int] = field(default_factory=dict)
     sent_on: date | None = None
+    identifiers: dict[str, str] = field(default_factory=dict)
 
 
 def campaign_manifest(
@@ -134,6 +136,7 @@ def _channel_manifest(
                 "rows": file.rows,
                 "bytes": file.bytes,
                 "sha256": file.sha256,
+                "identifiers": file.identifiers,
             }
             for file in files
         ],

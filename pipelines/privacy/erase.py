@@ -15,11 +15,12 @@ from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import Rewritten, add_erased, read_erased
 from pipelines.intake.landing import extract_files, unread_files
-from pipelines.privacy.exports import count_in_exports, redact_exports, write_removals_of
-from pipelines.privacy.lake_files import count_in_lake, rewrite_lake
+from pipelines.privacy.exports import count_in_campaign_files, redact_campaign_files
+from pipelines.privacy.lake_files import count_in_lake, rewrite_deliveries, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
 from pipelines.privacy.record import Erasure, keep_open, open_erasure, write_record
 from pipelines.privacy.redact import persons_rows, redact_extract, redact_page
+from pipelines.privacy.removals import write_removals_of
 from pipelines.privacy.verify import Find, verify_erasure
 from pipelines.publishing.warehouse import rebuild_warehouses
 from pipelines.settings import Settings
@@ -129,7 +130,7 @@ def _count(person: Person, lake: Lake, settings: Settings) -> dict[str, int]:
         for path, contract in _extracts(settings)
     }
     found |= count_in_lake(person, lake)
-    found |= count_in_exports(person, settings)
+    found |= count_in_campaign_files(person, lake, settings)
     found |= {str(page.relative_to(settings.home)): redact_page(page, person, keep=False) for page in _pages(settings)}
     return {name: rows for name, rows in found.items() if rows}
 
@@ -143,6 +144,8 @@ def _finish(erasure: Erasure, lake: Lake, settings: Settings) -> Path | None:
     removals = removals_folder(settings.home) / erasure.request
     if not removals.exists():
         write_removals_of(person, lake, settings, removals)
+    redact_campaign_files(person, lake, settings)
+    rewrite_deliveries(person, lake)
     for path, contract in _extracts(settings):
 
         def keep(new: Rewritten, path: Path = path) -> None:
@@ -151,7 +154,6 @@ def _finish(erasure: Erasure, lake: Lake, settings: Settings) -> Path | None:
 
         redact_extract(path, contract, person, keep)
     rewrite_lake(erasure, lake)
-    redact_exports(person, settings)
     for page in _pages(settings):
         redact_page(page, person, keep=True)
     rebuild_warehouses(lake, erasure.request.split(".")[1], settings)
@@ -172,9 +174,11 @@ def _extracts(settings: Settings) -> list[tuple[Path, Contract]]:
 
 
 def _pages(settings: Settings) -> list[Path]:
-    """The pages of reports and of Data Docs, and what lies beside them."""
+    """The pages of reports and of Data Docs, what lies beside them, and what people wrote to hold campaigns back."""
     folders = (reports_folder(settings.home), quality_folder(settings.home))
-    paths = (path for folder in folders for path in sorted(folder.rglob("*")))
+    deliveries = Lake(settings.home).deliveries.root
+    held = [*deliveries.glob("*/hold"), *deliveries.glob("*/*/delivery.json")]
+    paths = (path for found in (*(folder.rglob("*") for folder in folders), held) for path in sorted(found))
     return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 

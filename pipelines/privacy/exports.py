@@ -1,141 +1,207 @@
-"""Campaign files without a person, and the removals that tell the tools to forget them."""
+"""Campaign files without a person: those that nights and people sent, and those that wait to be sent."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipelines.campaigns.channels import ADDRESSES, CHANNELS
-from pipelines.campaigns.config_file import read_campaigns
-from pipelines.campaigns.files import write_removals
-from pipelines.campaigns.targets import NAMES, Target, export_target
-from pipelines.engines.sql import identifier
+from pipelines.campaigns.channels import ADDRESSES
+from pipelines.campaigns.config import Campaigns, MergeField
+from pipelines.campaigns.config_file import read_campaign_file
+from pipelines.campaigns.content import ListFile, list_query
+from pipelines.campaigns.sending import write_night_manifest
+from pipelines.campaigns.sent import give_sent
+from pipelines.campaigns.targets import Target, export_target
+from pipelines.engines.sql import literal
+from pipelines.intake.addresses import register_file_functions
 from pipelines.intake.erased import in_list
-from pipelines.privacy.person import Person, lake_files, rows_of
+from pipelines.privacy.person import Person
 from pipelines.privacy.redact import hash_of, redact_export
+from pipelines.privacy.removals import give_entries, give_no_rows
 from pipelines.settings import Settings
+from pipelines.store.deliveries import Delivery
 from pipelines.store.files import write_atomically
 from pipelines.store.home import exports_folder, night_folders
 from pipelines.store.lake import Lake
-from pipelines.tables.inputs import contract_of
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _ExportFile:
-    """A campaign file, its entry in the night's manifest, and the headers that hold a customer's id."""
+class _CampaignFile:
+    """A campaign file, and its entry in the manifest of its folder."""
 
     path: Path
-    target: Target
-    id_headers: set[str]
+    campaign_id: str
     channel: Json
     entry: Json
 
+    @property
+    def target(self) -> Target:
+        return export_target(self.entry["target"])
 
-def _nights(settings: Settings) -> Iterator[tuple[Path, Json]]:
-    """Every night's folder of campaign files, with its manifest."""
-    for folder in night_folders(exports_folder(settings.home)):
-        yield folder, json.loads((folder / "manifest.json").read_bytes())
+    def identifiers(self, campaigns: Campaigns) -> dict[str, str]:
+        """The columns that name a customer: what each is taken from, by header.
+
+        The manifest says it. Of an earlier version's it is what the tool's contract and the campaign file say now.
+        """
+        if "identifiers" in self.entry:
+            return dict(self.entry["identifiers"])
+        wanted = (*ADDRESSES, "customer_id")
+        found = {c.header: c.source for c in self.target.columns if c.source in wanted}
+        channels = (c.channels for c in campaigns.campaigns if c.id == self.campaign_id)
+        known = (channel for each in channels for channel in each if channel.channel == self.channel["channel"])
+        named = {header: field.column for channel in known for header, field in channel.fields.items()}
+        return {header: source for header, source in (found | named).items() if source in wanted}
 
 
-def _files(folder: Path, night: Json, settings: Settings) -> Iterator[_ExportFile]:
-    configured = {campaign.id: campaign.channels for campaign in read_campaigns(settings.campaigns).campaigns}
-    for campaign in night["campaigns"]:
-        for channel in campaign["channels"]:
-            named = {
-                header
-                for known in configured.get(campaign["campaign_id"], [])
-                if known.channel == channel["channel"]
-                for header, field in known.fields.items()
-                if field.column == "customer_id"
-            }
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of campaign files with their manifest; of a list that waits, the delivery that it belongs to."""
+
+    path: Path
+    waiting: Delivery | None = None
+
+    @cached_property
+    def manifest(self) -> Json:
+        content: Json = json.loads((self.path / "manifest.json").read_bytes())
+        return content
+
+    def files(self) -> Iterator[_CampaignFile]:
+        """Its files; earlier versions wrote paths relative to the night's folder."""
+        for channel in self.manifest["channels"]:
             for entry in channel["files"]:
-                target = export_target(entry["target"])
-                own = {column.header for column in target.columns if column.source == "customer_id"}
-                yield _ExportFile(folder / entry["path"], target, own | named, channel, entry)
+                path = self.path / Path(entry["path"]).name
+                yield _CampaignFile(path, self.manifest["campaign_id"], channel, entry)
 
 
-def count_in_exports(person: Person, settings: Settings) -> dict[str, int]:
+def _folders(lake: Lake, settings: Settings) -> Iterator[_Folder]:
+    for night in night_folders(exports_folder(settings.home)):
+        for path in sorted([*night.glob("*/manifest.json"), *night.glob("*/*/manifest.json")]):
+            yield _Folder(path.parent)
+    for delivery in lake.deliveries.all():
+        if not delivery.is_sent:
+            yield _Folder(delivery.files, delivery)
+
+
+def headers_of_ids(lake: Lake, settings: Settings) -> dict[Path, set[str]]:
+    """The columns of campaign files that hold a customer's id, by folder."""
+    campaigns = read_campaign_file(settings.campaigns).campaigns
+    return {
+        folder.path: {
+            header
+            for file in folder.files()
+            for header, source in file.identifiers(campaigns).items()
+            if source == "customer_id"
+        }
+        for folder in _folders(lake, settings)
+    }
+
+
+def count_in_campaign_files(person: Person, lake: Lake, settings: Settings) -> dict[str, int]:
     """The person's records, by campaign file."""
-    found = {}
-    for folder, night in _nights(settings):
-        for file in _files(folder, night, settings):
-            _, records = redact_export(file.path, file.target.delimiter, file.id_headers, person)
-            found[str(file.path.relative_to(settings.home))] = records
-    return found
+    campaigns = read_campaign_file(settings.campaigns).campaigns
+    return {
+        str(file.path.relative_to(settings.home)): _without(person, file, folder, campaigns)[1]
+        for folder in _folders(lake, settings)
+        for file in folder.files()
+    }
 
 
-def redact_exports(person: Person, settings: Settings) -> None:
-    """Take the person out of every night's campaign files.
+def redact_campaign_files(person: Person, lake: Lake, settings: Settings) -> None:
+    """Take the person out of all campaign files, sent or waiting; do it before the members of deliveries go.
 
-    The manifests follow what is in the files, also where an erasure that was broken off had changed them.
+    Deliveries and manifests follow what is in the files, also where an erasure that was broken off had changed them:
+    a manifest is the last to be written, since it says what a file was before.
     """
-    for folder, night in _nights(settings):
-        for file in _files(folder, night, settings):
-            content, records = redact_export(file.path, file.target.delimiter, file.id_headers, person)
-            if records:
+    campaigns = read_campaign_file(settings.campaigns).campaigns
+    folders = list(_folders(lake, settings))
+    hashes: dict[tuple[str, str, str], str] = {}  # by campaign, name and hash before
+    for folder in folders:
+        for file in folder.files():
+            content, removed = _without(person, file, folder, campaigns)
+            if removed:
                 write_atomically(file.path, content, settings.file_mode)
-            _update_entry(file, len(content.splitlines()) - (file.target.format == "csv"))
-        for campaign in night["campaigns"]:
-            _write_manifest(folder / campaign["campaign_id"] / "manifest.json", campaign, settings)
-        _write_manifest(folder / "manifest.json", night, settings)
+            hashes[file.campaign_id, file.path.name, file.entry["sha256"]] = hash_of(file.path)
+    for delivery in lake.deliveries.all():
+        _update_note(delivery, hashes)
+    for folder in folders:
+        for file in folder.files():
+            _update_entry(file)
+        text = json.dumps(folder.manifest, indent=2, ensure_ascii=False) + "\n"
+        path = folder.path / "manifest.json"
+        if text.encode() != path.read_bytes():
+            write_atomically(path, text.encode(), settings.file_mode)
+    for night in night_folders(exports_folder(settings.home)):
+        if (night / "manifest.json").exists():
+            held = json.loads((night / "manifest.json").read_bytes()).get("held", [])
+            write_night_manifest(settings, date.fromisoformat(night.name), held)
 
 
-def _update_entry(file: _ExportFile, rows: int) -> None:
-    """Let the night's manifest say what the file now holds."""
+def _without(person: Person, file: _CampaignFile, folder: _Folder, campaigns: Campaigns) -> tuple[bytes, int]:
+    """A campaign file's content without the person, and how many of its records were removed."""
+    identifiers = file.identifiers(campaigns)
+    ids = [header for header, source in identifiers.items() if source == "customer_id"]
+    addresses = [header for header, source in identifiers.items() if source != "customer_id"]
+    written = _as_waiting(person, file, folder.waiting, identifiers) if folder.waiting else set()
+
+    def is_theirs(record: Json) -> bool:
+        if any(str(record.get(header)) in person.ids for header in ids):
+            return True
+        values = {str(value).lower() for value in record.values()}
+        return not values.isdisjoint(person.texts) or _values(record, addresses) in written
+
+    return redact_export(file.path, file.target.delimiter, is_theirs)
+
+
+def _values(record: Json, headers: list[str]) -> tuple[str, ...]:
+    return tuple(str(record.get(header) or "") for header in headers)
+
+
+def _as_waiting(
+    person: Person, file: _CampaignFile, delivery: Delivery, identifiers: dict[str, str]
+) -> set[tuple[str, ...]]:
+    """The person's addresses as a list that waits has them, in order of headers, whoever else has them too.
+
+    An address that is another customer's too says nothing of whom the record is about; but the delivery's members do.
+    """
+    if file.entry["kind"] != "list":
+        return set()
+    own = {column.header: column.source for column in file.target.columns}
+    fields = {header: MergeField(column=source) for header, source in identifiers.items() if own.get(header) != source}
+    channel, addresses = file.channel["channel"], [name for name in identifiers if identifiers[name] != "customer_id"]
+    is_on_it = f"arm = 'treated' AND COALESCE(sent_date = {literal(f'{delivery.note.run_date}')}, TRUE)"
+    content = ListFile(file.target, file.campaign_id, channel, "list", fields)
+    with duckdb.connect() as con:
+        register_file_functions(con)
+        for name in ("customer", "customer_identity"):
+            give_no_rows(con, name)
+        give_sent(con, [delivery])
+        give_entries(con, "list_entry", f"{is_on_it} AND customer_id IN {in_list(person.ids)}")
+        rows = con.execute(list_query(content), content.parameters).to_arrow_table().to_pylist()
+    return {values for row in rows if any(values := _values(row, addresses))}
+
+
+def _update_note(delivery: Delivery, hashes: dict[tuple[str, str, str], str]) -> None:
+    """Let a delivery say what its lists now are, so that a night that is run again knows them."""
+    note = delivery.note
+    lists = {path: hashes.get((note.campaign_id, path, digest), digest) for path, digest in note.lists.items()}
+    if lists != note.lists:
+        text = note.model_copy(update={"lists": lists}).model_dump_json()
+        write_atomically(delivery.folder / "delivery.json", text.encode())
+
+
+def _update_entry(file: _CampaignFile) -> None:
+    """Let a manifest say what the file now holds."""
+    rows = len(file.path.read_bytes().splitlines()) - (file.target.format == "csv")
     removed = file.entry["rows"] - rows
-    file.entry.update(rows=rows, bytes=file.path.stat().st_size, sha256=hash_of(file.path))
+    size = file.path.stat().st_size
+    file.entry.update(path=file.path.name, rows=rows, bytes=size, sha256=hash_of(file.path))
     for count in ("candidates", "listed") if file.entry["kind"] == "list" else ("removed",):
         if count in file.channel:  # a campaign that is held back has no counts of its list
             file.channel[count] -= removed
-
-
-def _write_manifest(path: Path, content: Json, settings: Settings) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    if text.encode() != path.read_bytes():
-        write_atomically(path, text.encode(), settings.file_mode)
-
-
-def write_removals_of(person: Person, lake: Lake, settings: Settings, folder: Path) -> None:
-    """Tell every tool that ever had the person: by id, and by each address that no other member of the list has.
-
-    The folder's manifest says what is to be done by hand in which tool.
-    """
-    lists, personal = lake_files(lake, "campaign_list"), lake_files(lake, "crm_customers_personal")
-    if not lists:
-        return
-    with duckdb.connect() as con:
-        for name in ("customer", "customer_identity", "customer_360"):
-            columns = ", ".join(f"{identifier(c.name)} {c.type}" for c in contract_of(name).columns)
-            con.execute(f"CREATE TABLE {identifier(name)} ({columns})")
-        used = ", ".join(f"{_column_as_used(name)} AS {name}" for name in ADDRESSES)
-        con.execute(f"CREATE TABLE address AS SELECT DISTINCT customer_id, {used} FROM {rows_of(personal)}")
-        con.execute(
-            f"""CREATE TABLE member AS
-            SELECT DISTINCT m.campaign_id, m.channel, m.target, m.customer_id,
-                {", ".join(f"{_address_of_channel(name)} AS {name}" for name in ADDRESSES)},
-                {", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in NAMES)}
-            FROM (SELECT DISTINCT campaign_id, channel, target, customer_id FROM {rows_of(lists)}) AS m
-            LEFT JOIN address AS a ON a.customer_id = m.customer_id"""
-        )
-        is_theirs = f"customer_id IN {in_list(person.ids)}"
-        con.execute(f"CREATE TABLE list_removal AS FROM member WHERE {is_theirs}")
-        con.execute(f"CREATE TABLE list_entry AS FROM member WHERE NOT {is_theirs}")
-        if con.execute("SELECT 1 FROM list_removal LIMIT 1").fetchone():
-            folder.parent.mkdir(parents=True, exist_ok=True, mode=settings.folder_mode)
-            write_removals(con, read_campaigns(settings.campaigns), settings, folder)
-
-
-def _column_as_used(address: str) -> str:
-    """The column of crm_customers_personal that has an address in the form that tools get."""
-    return f"{address}_normal" if address in ("email", "phone") else address
-
-
-def _address_of_channel(address: str) -> str:
-    """SQL of the address, where the channel uses it."""
-    channels = in_list(channel for channel, addresses in CHANNELS.items() if address in addresses)
-    return f"CASE WHEN m.channel IN {channels} THEN a.{address} END"

@@ -12,7 +12,7 @@ from pipelines.engines.sql import identifier, literal
 from pipelines.intake.erased import NO_VALUES, Rewritten, named_by, nobody_left_sql, person_columns, redaction_sql
 from pipelines.privacy.person import Person, exact_id, is_other_id, rows_of
 from pipelines.privacy.record import Erasure
-from pipelines.privacy.redact import Redaction, marked_columns, redact_parquet, rows_to_redact
+from pipelines.privacy.redact import Redaction, marked_columns, redact_parquet, replacing, rows_to_redact
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import DataFile, Manifest, TableState
 from pipelines.tables.inputs import contract_of
@@ -23,6 +23,9 @@ def count_in_lake(person: Person, lake: Lake) -> dict[str, int]:
     home = lake.root.parent
     return {
         str(path.relative_to(home)): rows_to_redact(path, _redaction_of(path, person))[0] for path in lake.table_files()
+    } | {
+        str(path.relative_to(home)): rows_to_redact(path, _member_redaction(person))[0]
+        for path in _delivery_files(lake)
     }
 
 
@@ -56,6 +59,31 @@ def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
         }
         if tables != stopped.tables:
             lake.stopped.replace(stopped.model_copy(update={"tables": tables}))
+
+
+def rewrite_deliveries(person: Person, lake: Lake) -> None:
+    """Take the person out of every delivery's members, eligible customers and assignments.
+
+    Each file takes its old one's place under the same name, and whether a delivery is sent is not touched.
+    """
+    for path in _delivery_files(lake):
+        redaction = _member_redaction(person)
+        if rows_to_redact(path, redaction)[0]:
+            with replacing(path) as beside:
+                redact_parquet(path, beside, redaction)
+
+
+def _delivery_files(lake: Lake) -> list[Path]:
+    return [
+        path
+        for delivery in lake.deliveries.all()
+        for path in (delivery.members, delivery.eligible, delivery.assignments)
+    ]
+
+
+def _member_redaction(person: Person) -> Redaction:
+    """The person's rows. An address in another customer's row is what a tool was sent of that customer."""
+    return Redaction(f"COALESCE({person.is_named_sql('customer_id', 'customer_id')}, FALSE)", {})
 
 
 def _redaction_of(path: Path, person: Person) -> Redaction:

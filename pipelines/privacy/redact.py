@@ -372,14 +372,13 @@ def _marked(found: re.Match[str]) -> str:
 # --- campaign files ---
 
 
-def redact_export(path: Path, delimiter: str, id_headers: set[str], person: Person) -> tuple[bytes, int]:
-    """A campaign file's content without the person, and how many of its records were removed.
+def redact_export(path: Path, delimiter: str, is_theirs: Callable[[dict[str, Any]], bool]) -> tuple[bytes, int]:
+    """A campaign file's content without a person, and how many of its records were removed.
 
     Args:
         path: CSV or JSON Lines; a record is one line.
         delimiter: of CSV.
-        id_headers: columns that hold a customer's id.
-        person: whom to take out.
+        is_theirs: whether a record, by header, is the person's.
     """
     lines = path.read_bytes().splitlines(keepends=True)
     head: list[bytes] = []
@@ -389,10 +388,5 @@ def redact_export(path: Path, delimiter: str, id_headers: set[str], person: Pers
         head, lines = lines[:1], lines[1:]
         header, *parsed = csv.reader([line.decode() for line in (*head, *lines)], delimiter=delimiter)
         records = [(line, dict(zip(header, fields, strict=False))) for line, fields in zip(lines, parsed, strict=True)]
-
-    def is_theirs(record: dict[str, Any]) -> bool:
-        cells = {str(value).lower() for value in record.values()}
-        return not cells.isdisjoint(person.texts) or any(str(record.get(h)) in person.ids for h in id_headers)
-
     kept = [line for line, record in records if not is_theirs(record)]
     return b"".join(head + kept), len(records) - len(kept)

@@ -2,19 +2,21 @@
 
 Names and phones however they are written, other addresses, hashes of them and ids that can be nothing else are searched
 for everywhere: in the bytes, in packed content, in every text of Parquet and DuckDB files. A short id is searched for
-only in columns of customers' ids, and a phone's bare digits not in columns of other ids.
+only in columns of customers' ids (in campaign files also those that their manifest names), and a phone's bare digits
+not in columns of other ids.
 """
 
 import bz2
 import codecs
 import csv
 import gzip
+import json
 import lzma
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,8 +28,10 @@ from pipelines.campaigns.targets import export_target, target_names
 from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file, quoted
 from pipelines.intake.extract import contract_names
+from pipelines.privacy.exports import headers_of_ids
 from pipelines.privacy.person import Person, is_other_id
 from pipelines.settings import Settings
+from pipelines.store.lake import Lake
 
 _BLOCK = 1 << 24
 
@@ -65,7 +69,12 @@ def verify_erasure(settings: Settings, person: Person, left_out: tuple[Path, ...
         if not any(path.is_relative_to(folder) for folder in left_out)
     }
     paths = [path for path in sorted(entries) if path.is_file()]
-    finds = [Find(path, what) for path in paths for what in dict.fromkeys(_found_in(path, person))]
+    headers = headers_of_ids(Lake(settings.home), settings)
+    finds = [
+        Find(path, what)
+        for path in paths
+        for what in dict.fromkeys(_found_in(path, person, headers.get(path.parent, ())))
+    ]
     odd = [path for path in sorted(entries & delivered) if not path.is_file()]
     return len(paths), [*finds, *(Find(path, _NO_FILE) for path in odd)]
 
@@ -82,7 +91,8 @@ def _entries(root: Path, *, follow_links: bool = False) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def _found_in(path: Path, person: Person) -> Iterator[str]:
+def _found_in(path: Path, person: Person, id_headers: Collection[str]) -> Iterator[str]:
+    """What is found in a file; `id_headers` are the names that its folder's campaign files have for a customer's id."""
     name = path.name.lower()
     if person.pattern.search(path.name):
         yield "in the file's name"
@@ -97,7 +107,9 @@ def _found_in(path: Path, person: Person) -> Iterator[str]:
                 yield "in the file's bytes"
         yield from _found_packed(path, magic, person, pattern)
         if name.endswith((".csv", ".csv.gz")):
-            yield from _found_in_csv(path, person)
+            yield from _found_in_csv(path, person, {*id_headers, *_export_headers()})
+        elif name.endswith(".jsonl") and id_headers:
+            yield from _found_in_json_lines(path, person, id_headers)
         elif name.endswith(".parquet"):
             yield from _found_in_table(f"read_parquet({literal(one_file(path))})", person, duckdb.cursor())
         elif name.endswith(".duckdb"):
@@ -106,7 +118,7 @@ def _found_in(path: Path, person: Person) -> Iterator[str]:
                 for (table,) in tables:
                     yield from (f"{table}: {what}" for what in _found_in_table(quoted(table), person, connection))
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError,
-            duckdb.Error, UnicodeError, csv.Error) as error:  # fmt: skip
+            duckdb.Error, UnicodeError, csv.Error, json.JSONDecodeError) as error:  # fmt: skip
         yield f"can't be searched: {type(error).__name__}"
 
 
@@ -170,7 +182,15 @@ def _export_headers() -> set[str]:
     return {column.header for column in columns if column.source == "customer_id"}
 
 
-def _found_in_csv(path: Path, person: Person) -> Iterator[str]:
+def _found_in_json_lines(path: Path, person: Person, id_headers: Collection[str]) -> Iterator[str]:
+    for line in path.read_bytes().splitlines():
+        record = json.loads(line)
+        for header in id_headers:
+            if person.is_named("customer_id", str(record.get(header))):
+                yield f"in column {header}"
+
+
+def _found_in_csv(path: Path, person: Person, id_headers: Collection[str]) -> Iterator[str]:
     contract = sources().get(path.name.split(".")[0]) or sources().get(path.parent.name)
     dialect = contract.dialect if contract else None
     encoding, delimiter = (dialect.encoding, dialect.delimiter) if dialect else ("utf-8", ",")
@@ -184,7 +204,7 @@ def _found_in_csv(path: Path, person: Person) -> Iterator[str]:
         if contract:
             named = contract_names(tuple(header), contract)
         else:
-            named = tuple("customer_id" if name in _export_headers() else name for name in header)
+            named = tuple("customer_id" if name in id_headers else name for name in header)
         id_columns = [(i, name) for i, name in enumerate(named) if _is_id_column(name)]
         texts = [person.text_pattern(name) for name in named]
         is_looked_at = _holds_hint(path, person)

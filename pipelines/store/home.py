@@ -86,7 +86,8 @@ def remove_leftovers(home: Path) -> None:
     Only while nobody else works in the home.
     """
     unfinished = [".warehouse.*", "lake/.*", "lake/*/.*", "exports/.*", "exports/*/.*", "quality/.*", "reports/*/.*"]
-    unfinished += ["lake/deliveries/*/.*", "exports/*/*/.*", "exports/*/*/*/.*"]
+    unfinished += ["lake/deliveries/*/.*", "lake/deliveries/*/*/.*", "lake/deliveries/*/*/files/.*"]
+    unfinished += ["exports/*/*/.*", "exports/*/*/*/.*"]
     unfinished.append("lake/heads")  # where earlier versions kept what heads.json has
     for path in (path for pattern in unfinished for path in home.glob(pattern)):
         if path.is_dir():

@@ -13,7 +13,7 @@ from pipelines.settings import load_settings
 
 @pytest.fixture(scope="session")
 def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two nights of two people, one of whom has two accounts, and a list that both are on."""
+    """Two nights of two people, one of whom has two accounts, and lists of both, one of which waits."""
     folder = tmp_path_factory.mktemp("two_nights")
     everybody = ", ".join(path.stem for path in segment_files())
     (folder / "campaigns.yaml").write_text(CAMPAIGNS.replace("everybody", f"[{everybody}]"))

@@ -3,6 +3,7 @@
 import fcntl
 from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 from two_people import ANN, BOB, CRM, DAYS, RECEIPTS, contents, landing, run_day, warehouse
 
@@ -41,9 +42,19 @@ def test_an_extract_that_brings_them_again_is_left_out_and_counted(shop):
     assert ("r6", None, None) in shop.rows(night, "receipts", "receipt_id, customer_id, card_id")
     found = [path for path in (shop.home / "lake").rglob("*.parquet") if b"ann.lee" in path.read_bytes()]
     assert found == []
+    assert _customers_of_deliveries(shop) == {"2"}
+    lists = [path.read_text() for path in (shop.home / "exports" / DAYS[2]).rglob("*.csv")]
+    assert len(lists) >= 2
+    assert not [text for text in lists if "ann" in text]
     again = erase("12", shop.settings, discard_open=True)  # the extract itself has to be cleaned once more
     assert again.found == ()
     assert landing(shop, DAYS[2], "crm_customers.csv") == [CRM.strip(), BOB.strip()]
+
+
+def _customers_of_deliveries(shop) -> set[str]:
+    """Everybody whom some delivery names."""
+    paths = (shop.home / "lake" / "deliveries").glob("*/*/*.parquet")
+    return {customer for path in paths for customer in pq.read_table(path)["customer_id"].to_pylist()}
 
 
 def test_tickets_and_answers_go_and_web_events_stay_without_the_customer(shop):
@@ -56,7 +67,9 @@ def test_tickets_and_answers_go_and_web_events_stay_without_the_customer(shop):
     assert of_bob == [(date(2017, 11, 1), 0, 1, 1)]
 
 
-@pytest.mark.parametrize("step", ["add_erased", "rewrite_lake", "rebuild_warehouses", "write_record"])
+@pytest.mark.parametrize(
+    "step", ["add_erased", "rewrite_deliveries", "rewrite_lake", "rebuild_warehouses", "write_record"]
+)
 def test_an_erasure_that_was_broken_off_is_finished_by_the_same_command(shop, monkeypatch, step):
     def breaks_off(*_):
         raise KeyboardInterrupt

@@ -44,8 +44,8 @@ def test_the_next_night_is_as_if_the_person_had_never_been_known(shop, tmp_path,
     run_day(DAYS[2])
     query = "SELECT * EXCLUDE (run_date) FROM {} ORDER BY ALL"
     assert (
-        shop.home / "exports" / DAYS[2] / "hello" / "email.csv"
-    ).read_text() == "email,id,loyalty_hello\nbob@example.org,2,1\n"
+        shop.home / "exports" / DAYS[2] / "club" / "email.csv"
+    ).read_text() == "email,firstname,lastname,doNotEmail,loyalty_club\nbob@example.org,Bob,Roe,,1\n"
     names = (
         "promo_performance",
         "customer_360",

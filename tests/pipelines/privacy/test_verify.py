@@ -66,6 +66,42 @@ def test_each_spelling_is_found_in_each_place(retailer, spelling, path, packed):
     assert what in ("in the file's bytes", "in what is packed")
 
 
+def _parquet(**columns):
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    "folder", ["exports/2017-12-01/hello", "exports/2017-12-01/hello/2", "lake/deliveries/a/1/files"]
+)
+def test_an_id_is_found_in_campaign_files_in_the_columns_that_the_manifest_names(retailer, folder):
+    path = retailer.home / folder / "manifest.json"
+    path.parent.mkdir(parents=True)
+    entry = {"path": "push.jsonl", "target": "push", "identifiers": {"ref": "customer_id", "push_token": "push_token"}}
+    channels = [{"channel": "push", "files": [entry]}]
+    path.write_text(json.dumps({"campaign_id": "hello", "channels": channels}))
+    assert _found(retailer, f"{folder}/push.jsonl", b'{"ref": "12", "n": "2"}\n') == ["in column ref"]
+    assert _found(retailer, f"{folder}/push.jsonl", b'{"ref": "2", "n": "12"}\n') == []
+    assert _found(retailer, f"{folder}/push.csv", b"ref,n\n12,2\n") == ["in column ref"]
+    assert _found(retailer, f"{folder}/push.csv", b"ref,n\n2,12\n") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "what"),
+    [
+        ("lake/deliveries/a/1/members.parquet", _parquet(customer_id=["12"]), "in column customer_id"),
+        ("lake/deliveries/a/1/members.parquet", _parquet(phone=["+12015550005"]), "in column phone"),
+        ("lake/deliveries/a/1/eligible.parquet", _parquet(customer_id=["12"]), "in column customer_id"),
+        ("lake/deliveries/a/.new/assignments.parquet", _parquet(customer_id=["12"]), "in column customer_id"),
+        ("lake/deliveries/a/1/delivery.json", b'{"held": "Ann Lee asked"}', "in the file's bytes"),
+        ("lake/tables/campaign_exclusion/x.parquet", _parquet(customer_id=["12"]), "in column customer_id"),
+    ],
+)
+def test_what_is_left_of_deliveries_is_found(retailer, path, content, what):
+    assert what in _found(retailer, path, content)
+
+
 def test_a_phone_is_found_in_a_tables_texts_and_not_in_ids_of_other_things(retailer):
     csv = b"receipt_id,note\n%s,%s\n"
     for path in ("landing/2017-12-01/other.csv", "landing/2017-12-01/OTHER.CSV"):

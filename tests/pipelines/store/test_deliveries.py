@@ -17,6 +17,7 @@ def deliveries(tmp_path: Path) -> Deliveries:
 
 def add(deliveries: Deliveries, held: str | None = None, campaign_id: str = "win_back") -> Delivery:
     folder = deliveries.new_folder(campaign_id)
+    (folder / "files").mkdir()
     (folder / "members.parquet").write_bytes(b"")
     (folder / "files" / "email.csv").write_text("email\n")
     return deliveries.add(folder, DeliveryNote(campaign_id=campaign_id, run_date=NIGHT, held=held))
@@ -30,6 +31,7 @@ def test_a_delivery_is_sent_when_its_files_are_gone(deliveries: Deliveries, tmp_
     delivery = add(deliveries)
     assert not delivery.is_sent
     assert deliveries.last_sent("win_back") is None
+    (tmp_path / "exports" / "2025-06-30").mkdir(parents=True)
     deliveries.send(delivery, tmp_path / "exports" / "2025-06-30" / "win_back")
     assert deliveries.last_sent("win_back") == delivery
     assert (tmp_path / "exports" / "2025-06-30" / "win_back" / "email.csv").read_text() == "email\n"
@@ -54,6 +56,7 @@ def test_unsent_ones_that_nobody_keeps_are_discarded_with_what_was_never_finishe
     add(deliveries)
     held = add(deliveries, held="a third of the list is new")
     deliveries.new_folder("win_back")
+    (tmp_path / "lake" / "deliveries" / "win_back" / ".hold.ab").touch()
     deliveries.discard("win_back", kept={held.number})
     assert numbers(deliveries) == [1, 3]
     assert [path.name for path in sorted((tmp_path / "lake" / "deliveries" / "win_back").iterdir())] == ["1", "3"]
@@ -84,5 +87,5 @@ def test_a_later_sending_takes_the_place_of_one_that_waited(deliveries: Deliveri
 
 def test_the_note_says_what_a_delivery_is(deliveries: Deliveries):
     add(deliveries, held="alarm")
-    [delivery] = Deliveries(deliveries._root).all()
+    [delivery] = Deliveries(deliveries.root).all()
     assert delivery.note == DeliveryNote(campaign_id="win_back", run_date=NIGHT, held="alarm")
