@@ -1,13 +1,15 @@
 """What is held back in a home: which campaigns, since when, why, and whether a person can release them."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from pipelines.campaigns.config_file import read_campaign_file
-from pipelines.campaigns.sending import deliveries_of, waiting_delivery
+from pipelines.campaigns.sending import waiting_delivery
 from pipelines.campaigns.values import unknown
 from pipelines.errors import LoyaltyError
 from pipelines.settings import Settings
@@ -38,42 +40,56 @@ class HeldCampaign:
 def held_campaigns(settings: Settings) -> list[HeldCampaign]:
     """What the published night held back and nobody has released since, and what people hold back."""
     lake, night = Lake(settings.home), published_night(settings.home)
-    by_person = lake.deliveries.held_by_person()
     nights = [known for known in lake.nights() if night is not None and known <= night]
-    reasons = _reasons(lake, nights[-1]) if nights else {}
     held = []
-    for name in sorted(reasons, key=lambda name: name or ""):
-        released = _last_released(lake, nights, name)
-        if name not in by_person and released == nights[-1]:
+    for name, reasons in sorted(_reasons(lake, nights[-1]).items() if nights else [], key=lambda item: item[0] or ""):
+        released = _last_released(lake, name)
+        if released == nights[-1]:
             continue
-        since = nights[-1] if released != nights[-1] else None
+        since = nights[-1]
         for earlier in reversed(nights[:-1]):
-            if since is None or (released and earlier <= released) or name not in _reasons(lake, earlier):
+            if released and earlier <= released:
                 break
-            since = earlier
-        why = tuple(reasons[name]) if since else (f"a person holds it back: {by_person[name or '']}",)
+            if name in _reasons(lake, earlier):
+                since = earlier
+            elif _has_delivered(lake, earlier):
+                break
         waits = name is not None and waiting_delivery(lake, settings, name) is not None
-        held.append(HeldCampaign(name, since, why, is_releasable=waits or name in by_person))
-    for name in sorted(by_person.keys() - reasons.keys()):
-        held.append(HeldCampaign(name, None, (f"a person holds it back: {by_person[name]}",), is_releasable=True))
-    return held
+        held.append(HeldCampaign(name, since, tuple(reasons), is_releasable=waits))
+    names = {each.campaign_id for each in held}
+    return held + [
+        HeldCampaign(name, None, (f"a person holds it back: {why}",), is_releasable=True)
+        for name, why in lake.deliveries.held_by_person().items()
+        if name not in names
+    ]
 
 
 def _reasons(lake: Lake, night: date) -> dict[str | None, list[str]]:
     """Why a night held campaigns back."""
     state = lake.manifest(night).tables.get("campaign_hold", TableState())
     found: dict[str | None, list[str]] = {}
-    for row in (row for file in state.data_files for row in pq.read_table(lake.path(file.path)).to_pylist()):
+    for row in _rows(lake, state):
         name = row["campaign_id"]
         found.setdefault(name, []).append(row["reason"].removeprefix(f"campaign {name}: "))
     return found
 
 
-def _last_released(lake: Lake, nights: list[date], campaign_id: str | None) -> date | None:
+def _has_delivered(lake: Lake, night: date) -> bool:
+    """Whether a night made deliveries: of several nights that are run at once only the last does."""
+    state = lake.manifest(night).tables.get("campaign_delivery", TableState())
+    return any(row["list_date"] == night for row in _rows(lake, state))
+
+
+def _rows(lake: Lake, state: TableState) -> Iterator[dict[str, Any]]:
+    for file in state.data_files:
+        yield from pq.read_table(lake.path(file.path)).to_pylist()
+
+
+def _last_released(lake: Lake, campaign_id: str | None) -> date | None:
     """The night of the campaign's last list that waited and was then released, as far as deliveries are kept."""
     deliveries = lake.deliveries.of(campaign_id) if campaign_id else []
     released = (delivery.note.run_date for delivery in deliveries if delivery.note.held and delivery.is_sent)
-    return max((night for night in released if night in nights), default=None)
+    return max(released, default=None)
 
 
 def check_is_campaign(settings: Settings, campaign_id: str) -> None:

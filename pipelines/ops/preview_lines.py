@@ -8,7 +8,7 @@ from pipelines.publishing.text_table import text_table
 
 def preview_lines(found: Preview) -> Iterator[str]:
     """What the next night would do, campaign by campaign."""
-    yield f"What night {found.run_date} would send, if it were as the published night {found.published}. Nothing is kept."
+    yield f"What night {found.run_date} would send, from what the published night {found.published} knows."
     for campaign in found.campaigns:
         yield ""
         yield from _campaign_lines(campaign)
