@@ -1,9 +1,9 @@
 """### Approvals: may lists that wait be sent?
 
 After a night has sent its lists, asks a person about each one that it held back: one question a campaign, on Airflow's
-pages under Required Actions. **Approve** sends the list, as `loyalty release` does. **Reject** leaves it waiting; so does
-no answer within a day. The next night makes a new list; if that waits, too, there is a new question. An answer is only
-ever about the list that it names.
+pages under Required Actions. **Approve** sends the list, as `loyalty release` does. **Reject**, or no answer in a day,
+leaves it waiting. The next night makes a new list; if that waits, too, there is a new question. An answer is only ever
+about the list that it names.
 
 No task of the night waits for a person. If nothing is held back, nobody is asked.
 """
@@ -30,7 +30,7 @@ EXPORTS = Asset("loyalty_exports", uri="loyalty://home/exports")
 class FindWaiting(BaseOperator):
     """Find the lists that wait for a person, each with the question about it; skipped if there are none."""
 
-    def execute(self, _context: "Context") -> list[dict[str, Any]]:
+    def execute(self, context: "Context") -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow names it
         from airflow.sdk.exceptions import AirflowSkipException
 
         from pipelines.campaigns.approval import questions
@@ -50,7 +50,7 @@ class Release(BaseOperator):
         self.campaign_id = campaign_id
         self.number = number
 
-    def execute(self, _context: "Context") -> None:
+    def execute(self, context: "Context") -> None:  # noqa: ARG002 - Airflow names it
         import os
 
         from airflow.sdk.exceptions import AirflowFailException
