@@ -156,7 +156,8 @@ def _asked(file: CampaignFile, campaign_id: str | None) -> list[Campaign]:
         return list(campaigns)
     found = [campaign for campaign in campaigns if campaign.id == campaign_id]
     if not found:
-        raise LoyaltyError(unknown(campaign_id, "campaign", {campaign.id for campaign in campaigns}))
+        names = {campaign.id for campaign in campaigns} | {str(fault.campaign_id) for fault in file.faults}
+        raise LoyaltyError(unknown(campaign_id, "campaign", names))
     return found
 
 

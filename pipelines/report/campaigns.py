@@ -245,16 +245,28 @@ def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
     return Table("What campaigns cost and earned", headings, "tnnn", list(cells), note)
 
 
+_HELD = """
+SELECT hold.campaign_id AS "Campaign", hold.reason AS "Why",
+    CASE WHEN waiting.campaign_id IS NULL THEN 'mend the campaign file'
+        ELSE 'loyalty release --campaign ' || hold.campaign_id || ' sends it' END AS "What to do"
+FROM campaign_hold AS hold
+LEFT JOIN (
+    SELECT DISTINCT campaign_id FROM campaign_delivery WHERE list_date = $night AND held_reason IS NOT NULL
+) AS waiting USING (campaign_id)
+ORDER BY ALL
+"""
+
+
 def exports(warehouse: Warehouse) -> Section:
     rows = warehouse.rows(_LISTS, night=warehouse.run_date)
-    held = warehouse.rows('SELECT campaign_id AS "Campaign", reason AS "Why" FROM campaign_hold ORDER BY ALL')
+    held = warehouse.rows(_HELD, night=warehouse.run_date)
     section = Section()
     if held:
         section.takeaways.append(
-            "Some campaigns are held back: they write to nobody new tonight. Mend what is named below; the night after"
-            " takes them up again."
+            "Some campaigns are held back: they write to nobody new tonight. A list that waits leaves when a person"
+            " releases it; after a fault in the campaign file is mended, the night after takes the campaign up again."
         )
-        section.tables.append(warehouse.table("Held back tonight", "name, long", held))
+        section.tables.append(warehouse.table("Held back tonight", "name, long, long", held))
     if rows:
         _add_lists(section, warehouse, rows)
     elif not held:
