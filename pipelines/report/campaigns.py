@@ -59,6 +59,17 @@ GROUP BY campaign_id, channel
 ORDER BY campaign_id, channel
 """
 
+_HELD = """
+SELECT hold.campaign_id AS "Campaign", hold.reason AS "Why",
+    CASE WHEN waiting.campaign_id IS NULL THEN 'mend the campaign file'
+        ELSE 'loyalty release --campaign ' || hold.campaign_id || ' sends it' END AS "What to do"
+FROM campaign_hold AS hold
+LEFT JOIN (
+    SELECT DISTINCT campaign_id FROM campaign_delivery WHERE list_date = $night AND held_reason IS NOT NULL
+) AS waiting USING (campaign_id)
+ORDER BY ALL
+"""
+
 
 def promo(warehouse: Warehouse) -> Section:
     base = warehouse.one(
@@ -243,18 +254,6 @@ def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
         " the window is open."
     )
     return Table("What campaigns cost and earned", headings, "tnnn", list(cells), note)
-
-
-_HELD = """
-SELECT hold.campaign_id AS "Campaign", hold.reason AS "Why",
-    CASE WHEN waiting.campaign_id IS NULL THEN 'mend the campaign file'
-        ELSE 'loyalty release --campaign ' || hold.campaign_id || ' sends it' END AS "What to do"
-FROM campaign_hold AS hold
-LEFT JOIN (
-    SELECT DISTINCT campaign_id FROM campaign_delivery WHERE list_date = $night AND held_reason IS NOT NULL
-) AS waiting USING (campaign_id)
-ORDER BY ALL
-"""
 
 
 def exports(warehouse: Warehouse) -> Section:

@@ -37,7 +37,12 @@ TOPICS = (
     Topic(segments, "Segments and who moved", "customer_segment customer_segment_history"),
     Topic(promo, "Promo codes", "promo_performance promotion_performance"),
     Topic(campaigns, "Do campaigns work", "campaign_effect"),
-    Topic(exports, "Campaign lists of tonight", "campaign_list campaign_assignment campaign_hold", needs_rows=False),
+    Topic(
+        exports,
+        "Campaign lists of tonight",
+        "campaign_list campaign_assignment campaign_delivery campaign_hold",
+        needs_rows=False,
+    ),
     Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),
     Topic(models, "How good the models are", "model_quality"),
     Topic(drift, "Are customers still like those that the models were fitted on", "model_quality"),

@@ -1,8 +1,11 @@
 """Promo codes, campaign effects and tonight's lists."""
 # ruff: noqa: RUF001 (the report writes a real minus and a real dash)
 
+from datetime import timedelta
+from pathlib import Path
+
 from report_nights import full_night
-from report_warehouse import Page
+from report_warehouse import NIGHT, Page, written
 
 
 def test_promo_codes_and_lists_have_the_figures_of_their_tables(full_page: str) -> None:
@@ -31,3 +34,20 @@ def test_before_after_is_called_no_proof(full_page: str) -> None:
     words = Page(full_page).sections["promo"]
     assert "Only 2 of 4 codes were measured against customers who did not get it." in words
     assert "this shows a change, not its cause: no ROI" in words
+
+
+def test_a_list_that_waits_is_named_with_its_command_and_a_fault_with_the_file(tmp_path: Path) -> None:
+    page = written(
+        tmp_path,
+        {
+            "campaign_delivery": [
+                ("vip", "email", NIGHT, 2, 100, 0, "campaign vip: other people"),
+                ("old", "email", NIGHT - timedelta(1), 1, 100, 0, "campaign old: other people"),
+            ],
+            "campaign_hold": [("vip", "campaign vip: other people"), ("old", "line 4: wrong"), (None, "no file")],
+        },
+    )
+    rows = Page(page).rows
+    assert ("vip", "campaign vip: other people", "loyalty release --campaign vip sends it") in rows
+    assert ("old", "line 4: wrong", "mend the campaign file") in rows
+    assert [row[1:] for row in rows if "no file" in row] == [("no file", "mend the campaign file")]
