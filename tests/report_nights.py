@@ -185,7 +185,7 @@ def campaign_effects() -> Iterator[tuple]:
 
 
 def list_tables(people: Sequence[Person]) -> Tables:
-    tables: Tables = {"campaign_assignment": [], "campaign_list": []}
+    tables: Tables = {"campaign_assignment": [], "campaign_list": [], "campaign_exclusion": []}
     for p in people:
         channel = "email" if p.number % 3 else "sms"
         arm = "control" if p.number % 10 == 0 else "treated"
@@ -195,6 +195,12 @@ def list_tables(people: Sequence[Person]) -> Tables:
             tables["campaign_list"].append(("winback-2025-03", channel, p.id))
             if p.number % 4 == 0:
                 tables["campaign_list"].append(("unused points", "push", p.id))
+        else:
+            tables["campaign_exclusion"].append(("winback-2025-03", p.id, channel, "control_group", None))
+        if p.number % 5 == 0:
+            reason = ("no_consent", "priority")[p.number % 2]
+            taken = "winback-2025-03" if reason == "priority" else None
+            tables["campaign_exclusion"].append(("unused points", p.id, "sms", reason, taken))
     return tables
 
 

@@ -44,7 +44,7 @@ COLUMNS = {
     " roi_low roi_high verdict",
     "campaign_assignment": "campaign_id customer_id channel arm assigned_at assigned_date source",
     "campaign_list": "campaign_id channel customer_id",
-    "campaign_delivery": "campaign_id channel list_date delivery_number listed_count removed_count held_reason",
+    "campaign_exclusion": "campaign_id customer_id channel reason decided_by",
     "campaign_hold": "campaign_id reason",
     "model_quality": "model metric value note trained_through",
     "data_quality": "source rows_read rows_loaded rows_rejected rows_duplicate rows_superseded",
@@ -59,6 +59,7 @@ TABLES = (
     "customer_segment_history",
     "campaign_list",
     "campaign_assignment",
+    "campaign_exclusion",
     "campaign_hold",
 )
 PLAIN = {"VARCHAR": "x", "DATE": NIGHT, "BOOLEAN": True, "BIGINT": 1, "INTEGER": 1, "DOUBLE": 0.5}

@@ -16,6 +16,7 @@ from pipelines.campaigns.manifest import ExportFile
 from pipelines.campaigns.selection import Lists
 from pipelines.campaigns.sent import ASSIGNMENTS, ELIGIBLE
 from pipelines.engines.sql import literal
+from pipelines.intake.addresses import register_file_functions
 from pipelines.settings import Settings
 from pipelines.store.deliveries import Deliveries, Delivery, DeliveryNote
 
@@ -66,6 +67,7 @@ def make_deliveries(
         deliveries: to which tonight's are added.
         holds: why campaigns are held back.
     """
+    register_file_functions(con)
     maker = _Maker(con, lists, campaigns, settings, run_date, deliveries)
     held = sorted(name for name in holds if name is not None)
     made = [maker.of_those_who_must_leave(name) for name in held if maker.has("list_kept", name)]

@@ -170,6 +170,7 @@ def write_removals(
     writing = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=settings.folder_mode, parents=True)
+    register_file_functions(con)
     files: list[ExportFile] = []
     by_hand: list[dict[str, str]] = []
     lists = con.execute("SELECT DISTINCT campaign_id, channel, target FROM list_removal ORDER BY ALL").fetchall()
@@ -205,7 +206,6 @@ def _write_file(
     channels = next((c.channels for c in campaigns.campaigns if c.id == file.campaign_id), [])
     fields = next((c.fields for c in channels if (c.channel, c.target) == (file.channel, file.target)), {})
     types = {name: str(kind) for name, kind, *_ in con.execute("DESCRIBE customer_360").fetchall()}
-    register_file_functions(con)
     content = ListFile(target, file.campaign_id, file.channel, file.kind, fields, types, file.sent_on, is_held)
     form = "FORMAT JSON" if target.format == "jsonl" else f"FORMAT CSV, HEADER, DELIMITER {literal(target.delimiter)}"
     con.execute(f"COPY ({list_query(content)}) TO {literal(str(path))} ({form})", content.parameters)

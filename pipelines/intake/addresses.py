@@ -125,9 +125,14 @@ def normal_phone(value: str, region: str) -> str | None:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_valid_number(number) else None
 
 
+def address_kind(value: str) -> str:
+    """Whether an address is an email or a phone, whose column does not say it."""
+    return "email" if "@" in value else "phone"
+
+
 def normal_address(value: str, region: str) -> str | None:
-    """An e-mail address (what holds an @) or else a phone number in its normal form; None if it is invalid."""
-    return normal_email(value) if "@" in value else normal_phone(value, region)
+    """An address of either kind in its normal form; None if it is invalid."""
+    return normal_email(value) if address_kind(value) == "email" else normal_phone(value, region)
 
 
 # ISO 3166-1 alpha-2, of countries with phones: the regions of phonenumbers, less those whose codes are not in the
@@ -163,7 +168,7 @@ def ascii_email(email: str) -> str:
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection, region: str) -> None:
-    """Add normal_<column>(text) to SQL for each of NORMALISED; phones are of `region`, an unusable address gives NULL."""
+    """Add normal_<column>(text) to SQL for the columns NORMALISED, for phones of `region`; NULL if it is unusable."""
     functions: dict[str, Callable[[str], str | None]] = {
         "email": normal_email,
         "phone": lambda value: normal_phone(value, region),

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
@@ -13,6 +13,7 @@ from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal, one_file
 from pipelines.intake.extract import RejectedRecord
+from pipelines.intake.staging_contracts import listed_addresses
 from pipelines.store.files import write_atomically
 from pipelines.store.lake import Lake
 
@@ -121,6 +122,26 @@ def redaction_sql(columns: dict[str, bool], names: Callable[[str], str]) -> tupl
     return f"COALESCE({goes}, FALSE)", {column: f"COALESCE({sql}, FALSE)" for column, sql in blank.items()}
 
 
+def named_by(contract: Contract) -> tuple[str, ...]:
+    """The columns of a list of addresses that say whom a row means: by id or by address. None of other sources."""
+    addresses = listed_addresses(contract)
+    return (*person_columns(contract), *addresses) if addresses else ()
+
+
+def nobody_left_sql(columns: Collection[str], value_goes: Mapping[str, str]) -> str:
+    """SQL of whether a row of a list loses its last id or address, and so means nobody.
+
+    Args:
+        columns: From named_by, as SQL.
+        value_goes: By column, as SQL, whether its value is removed.
+    """
+    lost = " OR ".join(value_goes[column] for column in columns if column in value_goes)
+    left = " OR ".join(
+        f"(TRIM(CAST({column} AS VARCHAR)) <> '' AND NOT ({value_goes.get(column, 'FALSE')}))" for column in columns
+    )
+    return f"(({lost}) AND NOT COALESCE({left}, FALSE))" if lost else "FALSE"
+
+
 def in_list(values: Iterable[str]) -> str:
     """SQL of a list for IN."""
     return f"({', '.join(literal(value) for value in sorted(values)) or 'NULL'})"
@@ -161,6 +182,7 @@ def leave_out_erased(
         return f"sha256({literal(f'{erased.salt}:')} || {identifier(column)}) IN {in_list(hashes)}"
 
     goes, blank = redaction_sql(columns, names)
+    goes = f"({goes} OR {nobody_left_sql(named_by(contract), blank)})"
     rows = f"read_parquet({literal(one_file(target))}, file_row_number = true)"
     gone = [n for (n,) in engine.rows(f"SELECT file_row_number FROM {rows} WHERE {goes} ORDER BY ALL")]
     if not gone and not engine.rows(f"SELECT 1 FROM {rows} WHERE {' OR '.join(blank.values()) or 'FALSE'} LIMIT 1"):

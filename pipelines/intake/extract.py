@@ -105,6 +105,11 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
                 f"{path}: the required column {column.name} is missing (found: {found}; {len(columns)} in all). "
                 "Deliver the extract with it; check the header line, and the delimiter if all names are in one."
             )
+    if known.isdisjoint(columns):
+        raise BadDataError(
+            f"{path}: of its {len(columns)} columns none is one that the contract knows ({', '.join(sorted(known))}). "
+            "Check the header line, and the delimiter if all names are in one."
+        )
 
 
 def _check_form(path: Path) -> None:

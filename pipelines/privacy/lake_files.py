@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.contracts import sources
 from pipelines.engines.sql import identifier, literal
-from pipelines.intake.erased import NO_VALUES, Rewritten, person_columns, redaction_sql
+from pipelines.intake.erased import NO_VALUES, Rewritten, named_by, nobody_left_sql, person_columns, redaction_sql
 from pipelines.privacy.person import Person, exact_id, is_other_id, rows_of
 from pipelines.privacy.record import Erasure
 from pipelines.privacy.redact import Redaction, marked_columns, redact_parquet, rows_to_redact
@@ -67,9 +67,9 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
         return Redaction("FALSE", {"row_values": goes}, {"row_values": literal(NO_VALUES)})
     try:
         contract = contract_of(table.removesuffix("_superseded"))
-        columns, marked = person_columns(contract), marked_columns(contract)
+        columns, marked, of_list = person_columns(contract), marked_columns(contract), named_by(contract)
     except FileNotFoundError:  # a table of an earlier version, which nobody reads now
-        columns, marked = {}, frozenset()
+        columns, marked, of_list = {}, frozenset(), ()
     table_rows = duckdb.sql(f"FROM {rows_of([str(path)])}")
     in_file = table_rows.columns
     columns |= {name: True for name in in_file if name.endswith("customer_id") and name not in columns}
@@ -85,7 +85,9 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
             has_text = person.has_text(texts[name], is_id=is_other_id(name))
             value_goes[name] = f"COALESCE({has_text}, FALSE)"
     marks = {identifier(name): person.mark_sql(identifier(name)) for name in marked & value_goes.keys()}
-    return Redaction(row_goes, {identifier(column): sql for column, sql in value_goes.items()}, marks)
+    value_goes = {identifier(column): sql for column, sql in value_goes.items()}
+    row_goes = f"({row_goes} OR {nobody_left_sql([identifier(c) for c in of_list if c in in_file], value_goes)})"
+    return Redaction(row_goes, value_goes, marks)
 
 
 def _rejected_rows(path: Path, source: str, person: Person) -> list[int]:

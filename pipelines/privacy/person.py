@@ -14,7 +14,7 @@ from pipelines.campaigns.channels import ADDRESSES
 from pipelines.campaigns.targets import FORMS
 from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file
-from pipelines.intake.addresses import normal_email, normal_phone, register_file_functions
+from pipelines.intake.addresses import address_kind, normal_email, normal_phone, register_file_functions
 from pipelines.intake.erased import in_list
 from pipelines.privacy.spellings import (
     PYTHON_WORD,
@@ -240,7 +240,7 @@ def describe(
         settings: the region of phone numbers, the order of names.
     """
     rows = [*delivered, *_rows_in_lake(ids, lake)]
-    values = {(name, str(row[name])) for row in rows for name in ADDRESSES if row.get(name) not in (None, "")}
+    values = {address for row in rows for address in _addresses_in(row)}
     spellings = {value: _spellings(*value, settings) for value in values}
     shared = _of_others(ids, set().union(*spellings.values()), lake)
     cards = cards_of(ids, lake)
@@ -273,6 +273,14 @@ def describe(
     return Person(ids, cards, frozenset(texts), frozenset(phones), names, frozenset(unsought), key), left_out
 
 
+def _addresses_in(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The addresses in a row, each with what it is."""
+    for name in (*ADDRESSES, "email_or_phone"):
+        if (value := row.get(name)) not in (None, ""):
+            kind = address_kind(str(value)) if name == "email_or_phone" else name
+            yield kind, str(value)
+
+
 def _names_in(rows: Iterable[Mapping[str, Any]], order: NameOrder) -> tuple[set[Words], set[Words]]:
     """The full names in rows of the CRM, and the sets of words that stand for the person: full names and parts."""
     full: set[Words] = set()
@@ -299,13 +307,14 @@ def _columns_in(files: list[str], wanted: Iterable[str]) -> list[str]:
 
 
 def _rows_in_lake(ids: frozenset[str], lake: Lake) -> list[dict[str, Any]]:
-    """The person's addresses and names in any night."""
-    files = lake_files(lake, "crm_customers_personal")
-    if not files:
-        return []
-    columns = _columns_in(files, (*ADDRESSES, *NAMES))
-    query = f"SELECT DISTINCT {', '.join(columns)} FROM {rows_of(files)} WHERE customer_id IN {in_list(ids)}"
-    return [dict(zip(columns, row, strict=True)) for row in duckdb.sql(query).fetchall()]
+    """The person's addresses and names in any night, of the CRM and of lists that name them by id."""
+    found: list[dict[str, Any]] = []
+    for table in ("crm_customers_personal", "suppressions_personal"):
+        if files := lake_files(lake, table):
+            columns = _columns_in(files, (*ADDRESSES, "email_or_phone", *NAMES))
+            query = f"SELECT DISTINCT {', '.join(columns)} FROM {rows_of(files)} WHERE customer_id IN {in_list(ids)}"
+            found += [dict(zip(columns, row, strict=True)) for row in duckdb.sql(query).fetchall()]
+    return found
 
 
 def _latest_personal(lake: Lake) -> list[str]:

@@ -22,8 +22,9 @@ from pipelines.contracts import Contract
 from pipelines.dialect import Dialect
 from pipelines.engines.duckdb import PARQUET
 from pipelines.engines.sql import literal, one_file, quoted
-from pipelines.intake.erased import Rewritten, person_columns, redaction_sql
+from pipelines.intake.erased import Rewritten, named_by, nobody_left_sql, person_columns, redaction_sql
 from pipelines.intake.extract import contract_names
+from pipelines.intake.staging_contracts import listed_addresses
 from pipelines.intake.text_sql import is_null
 from pipelines.intake.typed_sql import typed_value
 from pipelines.intake.utf8 import open_utf8
@@ -113,6 +114,14 @@ def marked_columns(contract: Contract) -> frozenset[str]:
     return frozenset(ids - person_columns(contract).keys())
 
 
+def _is_searched(contract: Contract) -> bool:
+    """Whether texts in rows of other customers are looked through: not in the CRM, where a row is one customer's own.
+
+    A list of addresses is, for its rows may name nobody by id.
+    """
+    return not contract.personal_columns or bool(named_by(contract))
+
+
 def _without(
     person: Person, contract: Contract, header: tuple[str, ...], fields: list[str], raw: bytes
 ) -> list[str] | None:
@@ -128,7 +137,7 @@ def _without(
         return None
     if "customer_id" in named and "card_id" in cells:
         named.add("card_id")
-    searched = may_be_there and not contract.personal_columns  # another customer's row in the CRM is their own
+    searched = may_be_there and _is_searched(contract)
     marked = marked_columns(contract)
 
     def without(name: str, value: str) -> str:
@@ -138,7 +147,10 @@ def _without(
             return person.mark(value) if name in marked else ""
         return value
 
-    return [without(name, value) for name, value in zip(header, fields, strict=True)]
+    kept = [without(name, value) for name, value in zip(header, fields, strict=True)]
+    of_list = [i for i, name in enumerate(header) if name in named_by(contract)]
+    means_nobody = of_list and not any(kept[i].strip() for i in of_list)
+    return None if means_nobody and kept != fields else kept
 
 
 def redacted_text(path: Path, contract: Contract, person: Person) -> Iterator[Redacted]:
@@ -297,12 +309,17 @@ def _redact_parquet_extract(
     row_goes, blank = redaction_sql(columns, lambda column: person.is_named_sql(column, quoted(own[column])))
     value_goes = {quoted(own[column]): sql for column, sql in blank.items()}
     marked = {quoted(own[name]) for name in marked_columns(contract) if name in own}
-    if not contract.personal_columns:
-        kinds = zip(table.columns, map(str, table.types), strict=True)
-        texts = {name: quoted(name) for name, kind in kinds if kind == "VARCHAR"}
+    of_list = [quoted(own[column]) for column in named_by(contract) if column in own]
+    if _is_searched(contract):
+        kinds = dict(zip(table.columns, map(str, table.types), strict=True))
+        texts = {name: quoted(name) for name, kind in kinds.items() if kind == "VARCHAR"}
+        if numbers := person.numbers():
+            numeric = [quoted(own[c]) for c in listed_addresses(contract) if c in own and own[c] not in texts]
+            value_goes |= {name: f"COALESCE(TRY_CAST({name} AS HUGEINT) IN ({numbers}), FALSE)" for name in numeric}
         for name in person.columns_to_read(f"read_parquet({literal(one_file(path))})", texts, duckdb.cursor()):
             has_text = f"COALESCE({person.has_text(texts[name], is_id=is_other_id(name))}, FALSE)"
             value_goes[texts[name]] = f"{value_goes.get(texts[name], 'FALSE')} OR {has_text}"
+    row_goes = f"({row_goes} OR {nobody_left_sql(of_list, value_goes)})"
     redaction = Redaction(row_goes, value_goes, {name: person.mark_sql(name) for name in marked & value_goes.keys()})
     changed, left = rows_to_redact(path, redaction)
     if changed and keep:

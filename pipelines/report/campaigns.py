@@ -1,4 +1,4 @@
-"""What promo codes and campaigns achieved, and who is on tonight's lists."""
+"""What promo codes and campaigns achieved."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -30,7 +30,6 @@ METRICS = {
     "buyer_rate": "share who bought",
 }
 MONEY_METRICS = ("margin_per_customer", "revenue_per_customer")
-TONIGHT = "On tonight's list"
 
 _PROMO = """
 SELECT {key} AS "{heading}", redemptions AS "Used", customers AS "Customers", new_customers AS "New",
@@ -39,35 +38,6 @@ SELECT {key} AS "{heading}", redemptions AS "Used", customers AS "Customers", ne
 FROM {table}
 ORDER BY revenue DESC, {key}
 LIMIT $listed
-"""
-
-_LISTS = """
-WITH customer AS (
-    SELECT campaign_id, channel, arm, assigned_date = $night AS is_new FROM campaign_assignment
-    UNION ALL
-    SELECT campaign_id, channel, NULL AS arm, FALSE AS is_new FROM campaign_list
-)
-SELECT campaign_id AS "Campaign", channel AS "Channel",
-    COUNT(*) FILTER (arm IS NULL) AS "On tonight's list",
-    COUNT(*) FILTER (arm = 'treated' AND is_new) AS "New tonight: treated",
-    COUNT(*) FILTER (arm = 'control' AND is_new) AS "New tonight: control",
-    COUNT(*) FILTER (arm = 'treated') AS "Treated so far",
-    COUNT(*) FILTER (arm = 'control') AS "Control so far",
-    ratio("Control so far", COUNT(arm)) AS "Control share"
-FROM customer
-GROUP BY campaign_id, channel
-ORDER BY campaign_id, channel
-"""
-
-_HELD = """
-SELECT hold.campaign_id AS "Campaign", hold.reason AS "Why",
-    CASE WHEN waiting.campaign_id IS NULL THEN 'mend the campaign file'
-        ELSE 'loyalty release --campaign ' || hold.campaign_id || ' sends it' END AS "What to do"
-FROM campaign_hold AS hold
-LEFT JOIN (
-    SELECT DISTINCT campaign_id FROM campaign_delivery WHERE list_date = $night AND held_reason IS NOT NULL
-) AS waiting USING (campaign_id)
-ORDER BY ALL
 """
 
 
@@ -254,49 +224,3 @@ def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
         " the window is open."
     )
     return Table("What campaigns cost and earned", headings, "tnnn", list(cells), note)
-
-
-def exports(warehouse: Warehouse) -> Section:
-    rows = warehouse.rows(_LISTS, night=warehouse.run_date)
-    held = warehouse.rows(_HELD, night=warehouse.run_date)
-    section = Section()
-    if held:
-        section.takeaways.append(
-            "Some campaigns are held back: they write to nobody new tonight. A list that waits leaves when a person"
-            " releases it; after a fault in the campaign file is mended, the night after takes the campaign up again."
-        )
-        section.tables.append(warehouse.table("Held back tonight", "name, long, long", held))
-    if rows:
-        _add_lists(section, warehouse, rows)
-    elif not held:
-        section.reason = warehouse.why_empty("campaign_list")
-    return section
-
-
-def _add_lists(section: Section, warehouse: Warehouse, rows: Sequence[Row]) -> None:
-    """Who is on tonight's lists and who is control, by campaign and channel."""
-    takeaways = section.takeaways
-    listed = [row for row in rows if row[TONIGHT]]
-    if listed:
-        entries, names = sum(row[TONIGHT] for row in listed), {row["Campaign"] for row in listed}
-        most = max(listed, key=lambda row: (row[TONIGHT], row["Campaign"], row["Channel"]))
-        takeaways.append(
-            f"{counted(entries, 'entry', 'entries')} on the lists of {counted(len(names), 'campaign')}; the longest is"
-            f" {name_of(most['Campaign'], 40)} by {name_of(most['Channel'])} with {number(most[TONIGHT])}."
-        )
-    else:
-        takeaways.append(warehouse.why_empty("campaign_list"))
-    held = sum(row["Control so far"] for row in rows)
-    everyone = held + sum(row["Treated so far"] for row in rows)
-    if held:
-        takeaways.append(
-            f"{counted(held, 'assignment')} of {number(everyone)} ({percent(ratio(held, everyone))}) are control:"
-            " they receive nothing, so that the effect can be measured."
-        )
-    controlled = {row["Campaign"] for row in rows if row["Control so far"]}
-    without = sorted({name_of(row["Campaign"], 40) for row in listed if row["Campaign"] not in controlled})
-    if without:
-        more = ", …" if without[8:] else ""
-        takeaways.append(f"No control group, so no measurable effect: {', '.join(without[:8])}{more}.")
-    shapes = "name, name, count, count, count, count, count, share"
-    section.tables.append(warehouse.table("Lists and arms", shapes, rows))

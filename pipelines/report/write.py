@@ -15,9 +15,10 @@ from pathlib import Path
 import jinja2
 
 from pipelines.report.backtests import backtests
-from pipelines.report.campaigns import campaigns, exports, promo
+from pipelines.report.campaigns import campaigns, promo
 from pipelines.report.customers import churn, clv, rfm, segments
 from pipelines.report.growth import growth
+from pipelines.report.lists import exports
 from pipelines.report.page import Topic, Warehouse
 from pipelines.report.trends import trends
 from pipelines.report.trust import COVERED, drift, missing, models, quality
@@ -40,7 +41,7 @@ TOPICS = (
     Topic(
         exports,
         "Campaign lists of tonight",
-        "campaign_list campaign_assignment campaign_delivery campaign_hold",
+        "campaign_list campaign_exclusion campaign_assignment campaign_hold",
         needs_rows=False,
     ),
     Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),

@@ -1,11 +1,8 @@
 """Promo codes, campaign effects and tonight's lists."""
 # ruff: noqa: RUF001 (the report writes a real minus and a real dash)
 
-from datetime import timedelta
-from pathlib import Path
-
 from report_nights import full_night
-from report_warehouse import NIGHT, Page, written
+from report_warehouse import Page
 
 
 def test_promo_codes_and_lists_have_the_figures_of_their_tables(full_page: str) -> None:
@@ -14,6 +11,17 @@ def test_promo_codes_and_lists_have_the_figures_of_their_tables(full_page: str) 
     assert ("VIP", "88", "71", "0", "EUR 9,120", "EUR 410", "EUR 0", "EUR −35", "–", "randomised") in rows
     emailed = sum(row[1] == "email" for row in full_night()["campaign_list"])
     assert ("winback-2025-03", "email", f"{emailed}") in [row[:3] for row in rows]
+
+
+def test_the_funnel_leads_from_the_segments_to_the_list(full_page: str) -> None:
+    night = full_night()
+    rows = Page(full_page).rows
+    listed = sum(row[:2] == ("winback-2025-03", "sms") for row in night["campaign_list"])
+    control = sum(row[0] == "winback-2025-03" and row[2] == "sms" for row in night["campaign_exclusion"])
+    steps = ("0", "0", "0", "0", "0", f"{control}", "0")
+    assert ("winback-2025-03", "sms", f"{listed + control}", *steps, f"{listed}") in rows
+    taken = sum(row[3] == "priority" for row in night["campaign_exclusion"])
+    assert ("unused points", "sms", "priority", f"{taken}", "winback-2025-03") in rows
 
 
 def test_campaign_effects_carry_interval_method_and_verdict(full_page: str) -> None:
@@ -34,20 +42,3 @@ def test_before_after_is_called_no_proof(full_page: str) -> None:
     words = Page(full_page).sections["promo"]
     assert "Only 2 of 4 codes were measured against customers who did not get it." in words
     assert "this shows a change, not its cause: no ROI" in words
-
-
-def test_a_list_that_waits_is_named_with_its_command_and_a_fault_with_the_file(tmp_path: Path) -> None:
-    page = written(
-        tmp_path,
-        {
-            "campaign_delivery": [
-                ("vip", "email", NIGHT, 2, 100, 0, "campaign vip: other people"),
-                ("old", "email", NIGHT - timedelta(1), 1, 100, 0, "campaign old: other people"),
-            ],
-            "campaign_hold": [("vip", "campaign vip: other people"), ("old", "line 4: wrong"), (None, "no file")],
-        },
-    )
-    rows = Page(page).rows
-    assert ("vip", "campaign vip: other people", "loyalty release --campaign vip sends it") in rows
-    assert ("old", "line 4: wrong", "mend the campaign file") in rows
-    assert [row[1:] for row in rows if "no file" in row] == [("no file", "mend the campaign file")]
