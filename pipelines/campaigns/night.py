@@ -54,7 +54,7 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     upgraded = night.previous is not None and "campaign_delivery" not in night.previous.tables
     give_sent(engine.connection, [*sent.values()], night.previous.run_date if night.previous and upgraded else None)
     lists = campaign_lists(engine.connection, file.campaigns, settings, night.run_date, gone)
-    holds = holds_of(engine, night.lake, night.run_date, file, sent, lists.changes) | _missing(file, gone)
+    holds = holds_of(engine, night.lake, night.run_date, file, sent, lists.changes) | missing(file, gone)
     settle(engine.connection, {name for name in holds if name is not None})
     made = make_deliveries(
         engine.connection, lists, file.campaigns, settings, night.run_date, night.lake.deliveries, holds
@@ -138,7 +138,7 @@ def _eligible_on(engine: DuckDBEngine, campaign_id: str, day: date) -> dict[str,
     return dict(rows)
 
 
-def _missing(file: CampaignFile, gone: set[str]) -> Holds:
+def missing(file: CampaignFile, gone: set[str]) -> Holds:
     """Campaigns without a list: their faults, or that the file has no entry of them any more."""
     holds: Holds = {}
     for fault in file.faults:

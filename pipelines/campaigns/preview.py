@@ -12,7 +12,7 @@ from models.detectable_effect import detectable_difference
 from pipelines.campaigns.config import Campaign
 from pipelines.campaigns.config_file import CampaignFile, read_campaign_file
 from pipelines.campaigns.masking import initials, masked_email, masked_phone, masked_token
-from pipelines.campaigns.night import gone_campaigns, holds_of, sent_last
+from pipelines.campaigns.night import gone_campaigns, holds_of, missing, sent_last
 from pipelines.campaigns.selection import Lists, campaign_lists
 from pipelines.campaigns.sent import give_sent
 from pipelines.campaigns.values import unknown
@@ -109,14 +109,14 @@ class Preview:
         run_date: The next night.
         campaigns: That were asked for and run then.
         not_running: Ids of those that were asked for and don't run then.
-        faults: Of campaigns that were asked for.
+        without_list: Of all campaigns, if they were asked for: why those at fault, or gone from the file, have no list.
     """
 
     published: date
     run_date: date
     campaigns: tuple[CampaignPreview, ...]
     not_running: tuple[str, ...]
-    faults: tuple[str, ...]
+    without_list: tuple[str, ...]
 
 
 def preview(settings: Settings, campaign_id: str | None = None) -> Preview:
@@ -132,6 +132,7 @@ def preview(settings: Settings, campaign_id: str | None = None) -> Preview:
     asked = _asked(file, campaign_id)
     run_date = published + timedelta(1)
     running = [campaign for campaign in asked if campaign.runs_on(run_date)]
+    lacking = missing(file, gone_campaigns(file, sent_last(lake))) if campaign_id is None else {}
     shown: tuple[CampaignPreview, ...] = ()
     if running:
         night = CommittedNight(lake, published, "preview")
@@ -142,7 +143,7 @@ def preview(settings: Settings, campaign_id: str | None = None) -> Preview:
         run_date,
         shown,
         not_running=tuple(campaign.id for campaign in asked if campaign not in running),
-        faults=tuple(map(str, file.faults)) if campaign_id is None else (),
+        without_list=tuple(reason for reasons in lacking.values() for reason in reasons),
     )
 
 

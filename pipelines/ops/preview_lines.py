@@ -14,8 +14,8 @@ def preview_lines(found: Preview) -> Iterator[str]:
         yield from _campaign_lines(campaign)
     for name in found.not_running:
         yield f"\n{name} does not run on {found.run_date} (starts_on, ends_on)."
-    for fault in found.faults:
-        yield f"\nheld back: {fault}"
+    for reason in found.without_list:
+        yield f"\nheld back: {reason}"
 
 
 def _campaign_lines(found: CampaignPreview) -> Iterator[str]:

@@ -45,9 +45,7 @@ def release(module: ModuleType, campaign_id: str, number: int) -> None:
 def test_it_begins_when_a_night_has_sent_its_lists(held):
     exports = load("loyalty_nightly").EXPORTS
     dag = load("loyalty_approval").dag
-    assert [(asset.name, asset.uri) for asset in dag.timetable.asset_condition.objects] == [
-        (exports.name, exports.uri)
-    ]
+    assert [(asset.name, asset.uri) for asset in dag.timetable.asset_condition.objects] == [(exports.name, exports.uri)]
 
 
 def test_each_campaign_has_a_question_of_its_own_and_no_task_of_the_night_waits(held):

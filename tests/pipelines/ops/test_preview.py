@@ -260,6 +260,13 @@ def test_a_campaign_that_does_not_run_then_and_faults_of_others_are_said_if_all_
     assert "wrong" not in loyalty("--campaign", "offer").stdout
 
 
+def test_a_campaign_that_is_gone_from_the_file_is_said_to_be_held_back(shop, loyalty):
+    shop.settings.campaigns.write_text(f"campaigns:{OFFER}")
+    assert (
+        "\nheld back: campaign hello: it has a list in the tools, and no entry in the campaign file" in loyalty().stdout
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
