@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-by
 
 run: $(VENV)/.run
 	$(BIN)/loyalty demo
-	$(BIN)/loyalty run --from 2017-11-30 --to 2017-12-02
+	$(BIN)/loyalty run --from 2017-11-30 --to 2017-12-02 --deliver-each
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 

@@ -12,7 +12,7 @@ commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/in
   `accept`, the expectation that the message names. It passes in that run only, and the night's manifest records it.
 * **A failed night changes nothing** that analysts or marketing tools read: last night's warehouse and files stay.
 * **An old night** run again (a backfill, a correction) rebuilds its tables, but does not replace a later warehouse and
-  sends nothing.
+  sends nothing. The nights of a backfill are old: their lists stay, unless the parameter `deliver` says otherwise.
 """
 
 from datetime import date, timedelta
@@ -91,6 +91,12 @@ def business_date(context: "Context") -> date:
     return start.astimezone(ZoneInfo(settings.timezone)).date()
 
 
+def delivers(context: "Context") -> bool:
+    """Whether the night's lists may leave: as the run's parameter says, else those of any run but a backfill's."""
+    given = context["params"].get("deliver")
+    return context["dag_run"].run_type != "backfill" if given is None else bool(given)
+
+
 class AwaitExtracts(BaseOperator):
     """Wait, without a worker, until the night's landing folder is complete. A person's night does not wait."""
 
@@ -137,7 +143,8 @@ class OpenNight(BaseSensorOperator):
                 if other := self._another_that_is_on(context):
                     self.log.info("Waiting: %s", other)
                     return False
-                nightly.open_night(day, context["run_id"], context["params"].get("accept") or [])
+                accept = context["params"].get("accept") or []
+                nightly.open_night(day, context["run_id"], accept, delivers=delivers(context))
         except HomeBusyError as busy:
             self.log.info("Waiting: %s", busy)
             return False
@@ -251,6 +258,12 @@ def _deadline() -> "DeadlineAlert | None":
             title="Expectations to let pass",
             description="As source.expectation, from the message of the night that they stopped; for this run only.",
         ),
+        "deliver": Param(
+            None,
+            type=["null", "boolean"],
+            title="Send the lists",
+            description="Whether the night's campaign lists leave. Not given: yes, but for the nights of a backfill.",
+        ),
     },
     doc_md=__doc__,
     tags=["loyalty"],
@@ -291,7 +304,7 @@ def loyalty_nightly() -> None:
         task_id="export_campaigns",
         step="export",
         outlets=[EXPORTS],
-        doc_md="Writes the campaigns' files, unless a later night is published: an old night sends nothing.",
+        doc_md="Sends the campaigns' lists, unless a later night is published: an old night sends nothing.",
     )
     report = Step(task_id="write_report", step="report", outlets=[REPORTS], doc_md="Writes reports/<D>/index.html.")
     finish = Step(

@@ -56,6 +56,7 @@ SLOW = (
     "test_security.py",
     "test_small_data.py",
     "pipelines/ops/test_new.py",
+    "pipelines/ops/test_preview.py",
     "pipelines/ops/test_terminal.py",
     "pipelines/tables/test_incremental.py",
     "pipelines/intake/test_supersede.py",

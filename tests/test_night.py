@@ -121,7 +121,7 @@ def new_home(landing: Path, parent: Path, name: str) -> Path:
 def finished(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home after two nights, and what was printed."""
     home = new_home(landing, tmp_path_factory.mktemp("finished"), "home")
-    return home, succeed(home, "--from", "2025-06-30", "--to", "2025-07-01")
+    return home, succeed(home, "--from", "2025-06-30", "--to", "2025-07-01", "--deliver-each")
 
 
 def test_every_published_table_has_its_columns_and_run_date(finished):

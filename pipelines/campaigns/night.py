@@ -50,12 +50,11 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
     if not _delivers(night, settings, sent):
         return _without_delivery(engine, night)
     file = read_campaign_file(settings.campaigns, content=night.campaign_file)
-    by_id = {campaign.id: campaign for campaign in file.campaigns.campaigns}
-    gone = {name for name, delivery in sent.items() if delivery.note.is_running and name not in by_id}
+    gone = gone_campaigns(file, sent)
     upgraded = night.previous is not None and "campaign_delivery" not in night.previous.tables
     give_sent(engine.connection, [*sent.values()], night.previous.run_date if night.previous and upgraded else None)
     lists = campaign_lists(engine.connection, file.campaigns, settings, night.run_date, gone)
-    holds = _holds(engine, night, file, sent, lists.changes) | _missing(file, gone)
+    holds = holds_of(engine, night.lake, night.run_date, file, sent, lists.changes) | missing(file, gone)
     settle(engine.connection, {name for name in holds if name is not None})
     made = make_deliveries(
         engine.connection, lists, file.campaigns, settings, night.run_date, night.lake.deliveries, holds
@@ -78,6 +77,12 @@ def sent_last(lake: Lake) -> dict[str, Delivery]:
     return {name: delivery for name, delivery in found.items() if delivery is not None}
 
 
+def gone_campaigns(file: CampaignFile, sent: Mapping[str, Delivery]) -> set[str]:
+    """Campaigns that have a list in the tools and no sound entry in the file."""
+    known = {campaign.id for campaign in file.campaigns.campaigns}
+    return {name for name, delivery in sent.items() if delivery.note.is_running and name not in known}
+
+
 def _delivers(night: Night, settings: Settings, sent: Mapping[str, Delivery]) -> bool:
     """Whether the night may send: it was asked to, and nothing of a later night was published or sent."""
     published = published_night(settings.home)
@@ -85,21 +90,31 @@ def _delivers(night: Night, settings: Settings, sent: Mapping[str, Delivery]) ->
     return night.delivers and all(day is None or day <= night.run_date for day in (published, later))
 
 
-def _holds(
+def holds_of(
     engine: DuckDBEngine,
-    night: Night,
+    lake: Lake,
+    run_date: date,
     file: CampaignFile,
     sent: Mapping[str, Delivery],
     changes: tuple[Change, ...],
 ) -> Holds:
-    """Why lists of tonight's campaigns are held back."""
-    by_person = night.lake.deliveries.held_by_person()
+    """Why lists of a night's campaigns are held back.
+
+    Args:
+        engine: Has history.campaign_delivery.
+        lake: Of the home.
+        run_date: The business date.
+        file: The campaign file.
+        sent: Each campaign's delivery that was sent last.
+        changes: Of the lists since then.
+    """
+    by_person = lake.deliveries.held_by_person()
     holds: Holds = {}
     for campaign in file.campaigns.campaigns:
-        if not campaign.runs_on(night.run_date):
+        if not campaign.runs_on(run_date):
             continue
         calendar = calendar_of(campaign)
-        reference = _eligible_on(engine, campaign.id, same_day_before(night.run_date, calendar)) if calendar else None
+        reference = _eligible_on(engine, campaign.id, same_day_before(run_date, calendar)) if calendar else None
         found = hold_reasons(
             campaign,
             sent.get(campaign.id),
@@ -123,7 +138,7 @@ def _eligible_on(engine: DuckDBEngine, campaign_id: str, day: date) -> dict[str,
     return dict(rows)
 
 
-def _missing(file: CampaignFile, gone: set[str]) -> Holds:
+def missing(file: CampaignFile, gone: set[str]) -> Holds:
     """Campaigns without a list: their faults, or that the file has no entry of them any more."""
     holds: Holds = {}
     for fault in file.faults:

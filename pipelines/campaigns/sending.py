@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.errors import LoyaltyError
+from pipelines.errors import HomeBusyError, LoyaltyError
 from pipelines.settings import Settings
 from pipelines.store.deliveries import Delivery, check_can_send
 from pipelines.store.files import write_atomically
@@ -71,14 +71,20 @@ def send_night(lake: Lake, settings: Settings, night: date, state: TableState, h
     return folders
 
 
-def release(settings: Settings, campaign_id: str) -> Path | None:
+def release(settings: Settings, campaign_id: str, number: int | None = None) -> Path | None:
     """Let a campaign go that is held back, and send the list of the published night that waits, if one does.
+
+    Args:
+        settings: Of the home.
+        campaign_id: The campaign.
+        number: Of the delivery that a person has looked at: no other one is sent.
 
     Returns:
         The folder in exports/; None if no list waits: then the campaign's next list leaves with its night.
 
     Raises:
-        LoyaltyError: nothing of this campaign is held back; a night is not finished; another run works in the home.
+        HomeBusyError: A night is not finished, or another run works in the home.
+        LoyaltyError: Nothing of this campaign is held back, or another delivery waits.
     """
     lake = Lake(settings.home)
     with exclusive_home_lock(settings.home):
@@ -87,6 +93,8 @@ def release(settings: Settings, campaign_id: str) -> Path | None:
             waiting_delivery(lake, settings, campaign_id),
             campaign_id in lake.deliveries.held_by_person(),
         )
+        if number is not None and (waiting is None or waiting.number != number):
+            raise LoyaltyError(f"delivery {number} of campaign {campaign_id} waits no longer")
         if waiting is None and not was_held:
             raise LoyaltyError(f"nothing of a campaign {campaign_id} is held back; {_held_in_words(lake, settings)}")
         folder = _send(lake, settings, waiting) if waiting else None
@@ -101,7 +109,7 @@ def hold(settings: Settings, campaign_id: str, reason: str) -> None:
     """Hold a campaign back from the next night on, until it is released.
 
     Raises:
-        LoyaltyError: a night is not finished; another run works in the home.
+        HomeBusyError: A night is not finished, or another run works in the home.
     """
     lake = Lake(settings.home)
     with exclusive_home_lock(settings.home):
@@ -111,7 +119,7 @@ def hold(settings: Settings, campaign_id: str, reason: str) -> None:
 
 def _check_no_open_night(lake: Lake) -> None:
     if nights := lake.open_nights():
-        raise LoyaltyError(
+        raise HomeBusyError(
             f"night {', '.join(nights)} was begun and is not finished: wait until it ends; if it broke off, run it "
             "again"
         )

@@ -64,11 +64,21 @@ def nightly_dag(settings: Settings) -> Iterator[Any]:
         yield dag
 
 
-def run_night(dag: Any, night: date, progress: nightly.Listener, accept: Sequence[str] = ()) -> NightOutcome:
-    """Run the DAG for a night; `progress` hears of each finished step. `accept`: expectations to let pass this once."""
+def run_night(
+    dag: Any, night: date, progress: nightly.Listener, accept: Sequence[str] = (), *, delivers: bool = True
+) -> NightOutcome:
+    """Run the DAG for a night.
+
+    Args:
+        dag: From `nightly_dag`.
+        night: The business date.
+        progress: Hears of each finished step.
+        accept: Expectations to let pass this once.
+        delivers: Whether the night's lists may leave.
+    """
     nightly.listeners.append(progress)
     nightly.failures.clear()
-    result = dag.test(logical_date=None, run_conf={"run_date": f"{night}", "accept": [*accept]})
+    result = dag.test(logical_date=None, run_conf={"run_date": f"{night}", "accept": [*accept], "deliver": delivers})
     nightly.listeners.remove(progress)
     if result.state == "success":
         return NightOutcome(True)

@@ -167,7 +167,7 @@ def _run_nights(home: Path, nights: Sequence[date]) -> None:
     os.environ["LOYALTY_HOME"] = str(home)
     for night in nights:
         run_id = f"bench {night}"
-        nightly.open_night(night, run_id)
+        nightly.open_night(night, run_id, delivers=night == nights[-1])
         for name, table in tables().items():
             if table.kind != "split":
                 nightly.make(name, night, run_id)

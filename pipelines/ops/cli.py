@@ -13,12 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.errors import LoyaltyError
+from pipelines.ops.cli_campaigns import add_commands, print_held
 from pipelines.ops.cli_new import new
 from pipelines.ops.cli_options import Home, day_of, fail, settings_of
 from pipelines.settings import ROOT
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(new, name="new")
+add_commands(app)
 
 
 class _Progress:
@@ -79,10 +81,13 @@ def run(
         list[str] | None,
         typer.Option(metavar="SOURCE.EXPECTATION", help="Let this limit pass, once. May be given several times."),
     ] = None,
+    deliver_each: Annotated[
+        bool, typer.Option("--deliver-each", help="Of several nights let each send its lists, not the last alone.")
+    ] = False,
     measure: Annotated[Path | None, typer.Option(help="Write seconds and peak memory by step to this file.")] = None,
     home: Home = None,
 ) -> None:
-    """Run a night, or several in order, by the same Airflow DAG that the scheduler runs."""
+    """Run a night, or several in order, by the same Airflow DAG that the scheduler runs. The last sends its lists."""
     nights = _nights(day, first, last)
     if accept and len(nights) > 1:
         raise typer.BadParameter("--accept is for one night: give --date")
@@ -109,22 +114,24 @@ def run(
             for night in nights:
                 began = time.perf_counter()
                 print(f"Night {night} in {settings.home}", flush=True)
-                if not _run_night(dag, night, accept or []):
+                is_last = night == nights[-1]
+                if not _run_night(dag, night, accept or [], delivers=is_last or deliver_each):
                     raise typer.Exit(1)
-                print_summary(settings, night, time.perf_counter() - began, is_last=night == nights[-1])
+                seconds = time.perf_counter() - began
+                print_summary(settings, night, seconds, is_last=is_last, delivers=is_last or deliver_each)
     except LoyaltyError as error:
         raise fail(error) from None
     if measure:
         measure.write_text(json.dumps(meter.result(), indent=1), encoding="utf-8")
 
 
-def _run_night(dag: Any, night: date, accept: list[str]) -> bool:
+def _run_night(dag: Any, night: date, accept: list[str], *, delivers: bool = True) -> bool:
     """Run a night and say how it failed, if it did."""
     from pipelines.ops.airflow_process import run_night
     from pipelines.settings import load_settings
     from pipelines.store.home import published_night
 
-    outcome = run_night(dag, night, _Progress(len(dag.tasks)), accept)
+    outcome = run_night(dag, night, _Progress(len(dag.tasks)), accept, delivers=delivers)
     if outcome.is_success:
         return True
     for error in outcome.failures:
@@ -198,13 +205,14 @@ def backtest(
 
 @app.command()
 def status(home: Home = None) -> None:
-    """Show what the home holds: nights, what is published, what should be run again."""
+    """Show what the home holds: nights, what is published, what should be run again, campaigns that are held back."""
     settings = settings_of(home)
     from pipelines.errors import LoyaltyError
     from pipelines.publishing.run_summary import print_status
 
     try:
         print_status(settings)
+        print_held(settings)
     except LoyaltyError as error:
         raise fail(error) from None
 

@@ -152,8 +152,20 @@ def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:
 
 
 def hold_warnings(lake: Lake, manifest: Manifest) -> list[str]:
-    """Why campaigns were held back."""
-    return [f"campaigns held back: {row['reason']}" for row in _rows("campaign_hold", lake, manifest)]
+    """Why campaigns were held back; and for those whose list waits, what sends it."""
+    waiting = {
+        row["campaign_id"]
+        for row in _rows("campaign_delivery", lake, manifest)
+        if row["list_date"] == manifest.run_date and row["held_reason"] is not None
+    }
+    return [
+        f"campaigns held back: {row['reason']}{_release(row['campaign_id']) if row['campaign_id'] in waiting else ''}"
+        for row in _rows("campaign_hold", lake, manifest)
+    ]
+
+
+def _release(campaign_id: str) -> str:
+    return f"; loyalty release --campaign {campaign_id} sends it"
 
 
 def _nights_to_repeat(lake: Lake, night: date, settings: Settings) -> Iterator[str]:

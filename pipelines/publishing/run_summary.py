@@ -31,8 +31,16 @@ def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:
     return {name: manifest.tables[name].info for name in sources()}
 
 
-def print_summary(settings: Settings, night: date, seconds: float, *, is_last: bool) -> None:
-    """Print a night's rows by source, its warnings and seconds; after the last night also where the results are."""
+def print_summary(settings: Settings, night: date, seconds: float, *, is_last: bool, delivers: bool = True) -> None:
+    """Print a night's rows by source, its warnings and seconds; after the last night also where the results are.
+
+    Args:
+        settings: Of the home.
+        night: That is through.
+        seconds: That it took.
+        is_last: Whether no other night follows in this run.
+        delivers: Whether its lists were allowed to leave.
+    """
     manifest = Lake(settings.home).manifest(night)
     delivered = {name: info for name, info in _sources(manifest).items() if info["is_present"]}
     rows: list[Sequence[str]] = [("source", "read", "loaded", "rejected", "duplicate", "superseded")]
@@ -48,6 +56,8 @@ def print_summary(settings: Settings, night: date, seconds: float, *, is_last: b
     published = published_night(settings.home)
     if published == night:
         print(f"Night {night} is published, in {seconds:.1f} s.")
+        if not delivers:
+            print("  its lists did not leave: of several nights only the last sends; --deliver-each lets each send")
     else:
         print(f"Night {night} is built, in {seconds:.1f} s. The warehouse stays that of {published}; nothing was sent.")
     if is_last and published is not None:

@@ -272,3 +272,35 @@ def test_a_scheduled_night_waits_for_its_folder_and_one_that_a_person_starts_doe
     task.go_on({}, None)
     with pytest.raises(AirflowFailException, match="receipts never came"):
         task.go_on({}, "receipts never came")
+
+
+@pytest.mark.parametrize(
+    ("run_type", "given", "expected"),
+    [
+        ("scheduled", None, True),
+        ("manual", None, True),
+        ("backfill", None, False),
+        ("backfill", True, True),
+        ("manual", False, False),
+        ("scheduled", False, False),
+    ],
+)
+def test_lists_leave_unless_the_run_says_otherwise_or_is_a_backfills(
+    load_dag_file, retailer, monkeypatch, run_type, given, expected
+):
+    from pipelines.store.lake import Lake
+
+    retailer.deliver("2025-05-01")
+    context = of_run(run_type, "mine", retailer.home)
+    context["params"]["deliver"] = given
+    module = load_dag_file("America/New_York")
+    assert module.dag.get_task("open_night").poke(context) is True
+    assert Lake(retailer.home).night(date(2025, 5, 1), "mine").delivers is expected
+
+
+def test_a_run_says_whether_its_lists_leave_only_if_somebody_wants_it(load_dag_file):
+    param = load_dag_file().dag.params.get_param("deliver")
+    assert param.resolve(None) is None
+    assert param.resolve(False) is False
+    with pytest.raises(Exception, match="'never' is not of type"):
+        param.resolve("never")

@@ -13,7 +13,14 @@ from typer.testing import CliRunner
 from pipelines.ops.cli import app
 from pipelines.settings import ROOT
 
-COMMANDS = (("status",), ("rejected", "--date", "2017-12-01"), ("erase", "--customer", "1"), ("env",), ("backtest",))
+COMMANDS = (
+    ("status",),
+    ("rejected", "--date", "2017-12-01"),
+    ("erase", "--customer", "1"),
+    ("env",),
+    ("backtest",),
+    ("preview",),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
@@ -119,6 +126,9 @@ IN_A_HOME = [
     ["erase", "--customer", "1"],
     ["backtest"],
     ["env"],
+    ["hold", "--campaign", "a"],
+    ["release", "--campaign", "a"],
+    ["preview"],
 ]
 
 

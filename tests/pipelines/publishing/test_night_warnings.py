@@ -5,11 +5,12 @@ from datetime import date
 from types import SimpleNamespace
 
 import pytest
+from held_home import HeldHome
 
 from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.publishing import night_warnings
-from pipelines.publishing.night_warnings import model_warnings, never_loaded_folders
+from pipelines.publishing.night_warnings import hold_warnings, model_warnings, never_loaded_folders
 from pipelines.store.lake import Lake
 
 FIRST, SECOND, THIRD = "2025-06-30", "2025-07-01", "2025-07-02"
@@ -163,4 +164,14 @@ def test_an_expectation_that_was_not_met_is_said_in_words(retailer, monkeypatch)
     assert [words.split(" is not met")[0] for words in said] == [
         "receipts: expectation newest_event",
         "receipts: expectation volume_low",
+    ]
+
+
+def test_a_campaign_whose_list_waits_is_named_with_the_command_that_sends_it_and_one_at_fault_is_not(retailer):
+    held = HeldHome(retailer.settings)
+    held.night(FIRST, win_back="other people")
+    held.night(SECOND, {"wrong": "line 4, campaign wrong: no id"}, win_back="other people", vip=None)
+    assert hold_warnings(held.lake, held.lake.manifest(date.fromisoformat(SECOND))) == [
+        "campaigns held back: campaign win_back: other people; loyalty release --campaign win_back sends it",
+        "campaigns held back: line 4, campaign wrong: no id",
     ]

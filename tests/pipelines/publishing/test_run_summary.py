@@ -64,6 +64,16 @@ def test_a_published_night_says_so_and_where_its_results_are(retailer, capsys):
     assert f"  report     {retailer.home}/reports/{FIRST}/index.html\n" in said
 
 
+def test_a_night_that_may_send_nothing_says_that_its_lists_did_not_leave(retailer, capsys):
+    loaded(retailer, FIRST)
+    publish(retailer.home, FIRST)
+    print_summary(retailer.settings, day(FIRST), 1.25, is_last=False, delivers=False)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"Night {FIRST} is published, in 1.2 s.",
+        "  its lists did not leave: of several nights only the last sends; --deliver-each lets each send",
+    ]
+
+
 def test_an_old_night_says_that_the_warehouse_stays_and_only_the_last_of_several_says_where(retailer, capsys):
     loaded(retailer, FIRST)
     publish(retailer.home, SECOND)
