@@ -68,12 +68,13 @@ def test_the_family_name_is_the_last_name_of_lists(pieces: list[tuple[str, str]]
         con.execute(
             "CREATE TABLE list_channel AS SELECT 0 AS list_number, 'x' AS campaign_id, '' AS channel, '' AS target"
         )
-        con.execute("CREATE TABLE list_held (list_number INT)")
-        con.execute("CREATE TABLE list_held_listed (list_number INT, customer_id VARCHAR)")
         con.execute(
             """CREATE TABLE list_decision AS SELECT 0 AS list_number, 'a' AS customer_id, 'treated' AS arm,
-            NULL::VARCHAR AS reason, $name AS name, NULL::VARCHAR AS first_name, NULL::VARCHAR AS last_name,
-            NULL::VARCHAR AS middle_name, '' AS email, '' AS phone, '' AS push_token, '' AS messenger_id""",
+            NULL::VARCHAR AS reason, '' AS email, '' AS phone, '' AS push_token, '' AS messenger_id"""
+        )
+        con.execute(
+            """CREATE TABLE crm_customers_personal AS SELECT 'a' AS customer_id, $name AS name,
+            NULL::VARCHAR AS first_name, NULL::VARCHAR AS last_name, NULL::VARCHAR AS middle_name""",
             {"name": name},
         )
         listed = con.execute(
