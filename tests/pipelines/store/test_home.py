@@ -51,13 +51,8 @@ def test_the_newest_warehouse_is_published_once_analysts_can_see_one(tmp_path):
     assert layout.published_night(tmp_path) == date(2017, 12, 2)
 
 
-def test_what_a_killed_run_left_goes_and_a_folder_that_had_made_room_comes_back(tmp_path):
-    for folder in (
-        "exports/.2017-12-01.old",
-        "exports/.2017-12-02.old",
-        "exports/2017-12-02",
-        "quality/.2017-12-01.ab",
-    ):
+def test_what_a_killed_run_left_goes(tmp_path):
+    for folder in ("exports/2017-12-02", "quality/.2017-12-01.ab"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "file").touch()
     for file in (
@@ -69,7 +64,7 @@ def test_what_a_killed_run_left_goes_and_a_folder_that_had_made_room_comes_back(
         (tmp_path / file).touch()
     layout.remove_leftovers(tmp_path)
     left = {f"{path.relative_to(tmp_path)}" for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"exports/2017-12-01/file", "exports/2017-12-02/file"}
+    assert left == {"exports/2017-12-02/file"}
 
 
 # settings.env, Airflow's folders, the bench's own home.
