@@ -47,6 +47,7 @@ CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel
     assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
+CREATE TABLE history.campaign_delivery (campaign_id VARCHAR, channel VARCHAR, list_date DATE);
 CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
 CREATE TABLE history.crm_customers_personal (customer_id VARCHAR, email_normal VARCHAR, phone_normal VARCHAR,
     push_token VARCHAR, messenger_id VARCHAR);
@@ -166,7 +167,11 @@ class CampaignShop:
         self.con.execute("CREATE OR REPLACE TABLE history.campaign_assignment AS FROM stored")
         self.con.unregister("stored")
         holds = {name: ["held"] for name in lists.held}
-        return make_deliveries(self.con, lists.made, lists.campaigns, SETTINGS, lists.night, self.deliveries, holds)
+        made = make_deliveries(self.con, lists.made, lists.campaigns, SETTINGS, lists.night, self.deliveries, holds)
+        for row in (row for each in made for row in each.rows()):
+            values = [row["campaign_id"], row["channel"], row["list_date"]]
+            self.con.execute("INSERT INTO history.campaign_delivery VALUES (?, ?, ?)", values)
+        return made
 
     def send(self, delivery: Delivery) -> None:
         """Send a delivery to the night's folder or, if something was sent there, to a numbered one in it."""
