@@ -11,31 +11,47 @@ WITH first_delivery AS (
 
 recorded AS (
     SELECT
-        stored.campaign_id,
-        stored.customer_id,
-        stored.channel,
-        stored.arm,
-        stored.assigned_at,
-        stored.assigned_date,
-        stored.window_days,
-        stored.source
-    FROM history.campaign_assignment AS stored
+        assigned.campaign_id,
+        assigned.customer_id,
+        assigned.channel,
+        assigned.arm,
+        assigned.assigned_at,
+        assigned.assigned_date,
+        assigned.window_days,
+        assigned.source
+    FROM history.campaign_assignment AS assigned
     CROSS JOIN list_setting
-    LEFT JOIN list_last_sent AS last_sent ON stored.campaign_id = last_sent.campaign_id
-    LEFT JOIN first_delivery ON stored.campaign_id = first_delivery.campaign_id
+    LEFT JOIN list_last_sent AS last_sent ON assigned.campaign_id = last_sent.campaign_id
+    LEFT JOIN first_delivery ON assigned.campaign_id = first_delivery.campaign_id
     WHERE
-        stored.assigned_date <= list_setting.run_date
+        assigned.assigned_date <= list_setting.run_date
         AND (
-            stored.source <> 'export'
-            OR stored.assigned_date <= last_sent.sent_date
-            OR COALESCE(stored.assigned_date < first_delivery.list_date, TRUE)
+            assigned.source <> 'export'
+            OR assigned.assigned_date <= last_sent.sent_date
+            OR COALESCE(assigned.assigned_date < first_delivery.list_date, TRUE)
         )
 )
 
-SELECT *
+SELECT
+    campaign_id,
+    customer_id,
+    channel,
+    arm,
+    assigned_at,
+    assigned_date,
+    window_days,
+    source
 FROM recorded
 UNION ALL
-SELECT delivered.*
+SELECT
+    delivered.campaign_id,
+    delivered.customer_id,
+    delivered.channel,
+    delivered.arm,
+    delivered.assigned_at,
+    delivered.assigned_date,
+    delivered.window_days,
+    delivered.source
 FROM list_delivered_assignment AS delivered
 LEFT JOIN recorded ON delivered.campaign_id = recorded.campaign_id AND delivered.customer_id = recorded.customer_id
 WHERE recorded.customer_id IS NULL
