@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from pipelines.campaigns.config import Campaigns, ContactCap
 from pipelines.campaigns.delivery import Made, make_deliveries
+from pipelines.campaigns.manifest import ExportFile
 from pipelines.campaigns.selection import Change, Lists, campaign_lists, settle
 from pipelines.campaigns.sent import give_sent
 from pipelines.intake.addresses import register_functions
 from pipelines.settings import Settings
-from pipelines.store.deliveries import Deliveries
+from pipelines.store.deliveries import Deliveries, Delivery
 
 NIGHT = date(2025, 3, 10)
 SETTINGS = Settings(control_salt="salt", timezone="Europe/Berlin")
@@ -46,6 +47,10 @@ CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel
     assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
+CREATE TABLE history.campaign_delivery (campaign_id VARCHAR, channel VARCHAR, list_date DATE);
+CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
+CREATE TABLE history.crm_customers_personal (customer_id VARCHAR, email_normal VARCHAR, phone_normal VARCHAR,
+    push_token VARCHAR, messenger_id VARCHAR);
 """
 QUERIES = {
     "campaign_assignment": "FROM list_assignment",
@@ -137,45 +142,89 @@ class CampaignShop:
             self.con.execute(f"UPDATE extract SET {name} = ? WHERE customer_id = ?", [value, customer_id])
 
     def lists(
-        self, campaigns: Campaigns, night: date = NIGHT, settings: Settings = SETTINGS, held: Collection[str] = ()
+        self,
+        campaigns: Campaigns,
+        night: date = NIGHT,
+        settings: Settings = SETTINGS,
+        held: Collection[str] = (),
+        upgraded_from: date | None = None,
     ) -> NightLists:
+        """A night's lists. As the night opens, what was made, not sent and waits for nobody is removed."""
+        for name in self.deliveries.campaigns():
+            waiting = self.deliveries.waiting(name)
+            self.deliveries.discard(name, kept={waiting.number} if waiting else set())
+            self.deliveries.forget_old(name)
         sent = [delivery for name in self.deliveries.campaigns() if (delivery := self.deliveries.last_sent(name))]
-        give_sent(self.con, sent)
+        give_sent(self.con, sent, upgraded_from)
         made = campaign_lists(self.con, campaigns, settings, night, set(held) - {c.id for c in campaigns.campaigns})
         settle(self.con, held)
         tables = {name: self.con.execute(f"{query} ORDER BY ALL").to_arrow_table() for name, query in QUERIES.items()}
         return NightLists(made=made, campaigns=campaigns, night=night, held=held, **tables)
 
-    def commit(self, lists: NightLists) -> list[Made]:
-        """Store and send what `lists` just made, so that the next night finds it."""
+    def make(self, lists: NightLists) -> list[Made]:
+        """Store what `lists` just made and make its deliveries; nothing is sent."""
         self.con.register("stored", lists.campaign_assignment)
         self.con.execute("CREATE OR REPLACE TABLE history.campaign_assignment AS FROM stored")
         self.con.unregister("stored")
-        made = make_deliveries(
-            self.con,
-            lists.made,
-            lists.campaigns,
-            SETTINGS,
-            lists.night,
-            self.deliveries,
-            {name: ["held"] for name in lists.held},
-        )
-        for delivery in (each.delivery for each in made):
-            if not delivery.is_sent and delivery.note.held is None:
-                night = self.out_dir / f"{lists.night}"
-                night.mkdir(exist_ok=True)
-                folder = night / delivery.note.campaign_id
-                if folder.exists():
-                    folder = folder / f"{delivery.number}"
-                self.deliveries.send(delivery, folder)
+        holds = {name: ["held"] for name in lists.held}
+        made = make_deliveries(self.con, lists.made, lists.campaigns, SETTINGS, lists.night, self.deliveries, holds)
+        for row in (row for each in made for row in each.rows()):
+            values = [row["campaign_id"], row["channel"], row["list_date"]]
+            self.con.execute("INSERT INTO history.campaign_delivery VALUES (?, ?, ?)", values)
         return made
 
-    def write(self, *campaigns: dict[str, Any], held: Collection[str] = (), night: date = NIGHT) -> list[Made]:
-        """Make and send a night's lists."""
-        return self.commit(self.lists(campaigns_of(*campaigns), night, held=held))
+    def send(self, delivery: Delivery) -> None:
+        """Send a delivery to the night's folder or, if something was sent there, to a numbered one in it."""
+        night = self.out_dir / f"{delivery.note.run_date}"
+        night.mkdir(exist_ok=True)
+        folder = night / delivery.note.campaign_id
+        if folder.exists():
+            folder = next(path for number in range(2, 100) if not (path := folder / f"{number}").exists())
+        self.deliveries.send(delivery, folder)
 
-    def text(self, name: str) -> str:
-        return (self.out_dir / f"{NIGHT}" / name).read_bytes().decode()
+    def commit(self, lists: NightLists) -> list[Made]:
+        """Store and send what `lists` just made, so that the next night finds it."""
+        made = self.make(lists)
+        for delivery in (each.delivery for each in made):
+            if not delivery.is_sent and delivery.note.held is None:
+                self.send(delivery)
+        return made
+
+    def write(
+        self,
+        *campaigns: dict[str, Any],
+        held: Collection[str] = (),
+        night: date = NIGHT,
+        cap: ContactCap | None = None,
+    ) -> list[Made]:
+        """Make and send a night's lists."""
+        return self.commit(self.lists(campaigns_of(*campaigns, cap=cap), night, held=held))
+
+    def release(self, campaign_id: str = "win_back") -> None:
+        """Send the delivery that waits."""
+        waiting = self.deliveries.waiting(campaign_id)
+        assert waiting is not None
+        self.send(waiting)
+
+    def consent(self, channel: str, given: bool | None, *customer_ids: str) -> None:
+        """Change what customers consent to."""
+        for customer_id in customer_ids:
+            self.con.execute(f"UPDATE customer SET {channel}_consent = ? WHERE customer_id = ?", [given, customer_id])
+
+    def merge(self, account: str, person: str) -> None:
+        """An account turns out to be a person's: the person alone goes on."""
+        self.con.execute("INSERT INTO customer_identity VALUES (?, ?)", [account, person])
+        for table in ("customer", "customer_segment", "customer_360"):
+            self.con.execute(f"DELETE FROM {table} WHERE customer_id = ?", [account])
+
+    def sent_files(self, night: date = NIGHT) -> list[str]:
+        """Files of a night in exports/, but for manifests."""
+        folder = self.out_dir / f"{night}"
+        found = (path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+        return sorted(path.relative_to(folder).as_posix() for path in found)
+
+    def text(self, name: str, night: date = NIGHT) -> str:
+        return (self.out_dir / f"{night}" / name).read_bytes().decode()
 
     def manifest(self, campaign_id: str = "win_back") -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.text(f"{campaign_id}/manifest.json"))
@@ -183,7 +232,7 @@ class CampaignShop:
 
 
 def campaign(campaign_id: str = "win_back", **values: Any) -> dict[str, Any]:
-    """A campaign of segment 'lapsing' by e-mail without control, unless told otherwise."""
+    """A campaign of segment 'lapsing' by e-mail without control, unless told otherwise. It is a sending."""
     return {
         "id": campaign_id,
         "name": campaign_id,
@@ -202,6 +251,34 @@ def campaign_on(channel: str, target: str, fields: dict[str, Any] | None = None,
 
 def campaigns_of(*campaigns: dict[str, Any], cap: ContactCap | None = None) -> Campaigns:
     return Campaigns.model_validate({"contact_cap": cap, "campaigns": list(campaigns)})
+
+
+def files_of(made: Iterable[Made]) -> list[ExportFile]:
+    """The files of a night's deliveries."""
+    return [file for each in made for file in each.files]
+
+
+def left_out(lists: NightLists) -> dict[tuple[str, str, str], int]:
+    """Customers by campaign, channel and reason, reasons without anyone left away."""
+    rows = lists.exclusions.to_pylist()
+    return {(r["campaign_id"], r["channel"], r["reason"]): r["customer_count"] for r in rows if r["customer_count"]}
+
+
+def reasons(lists: NightLists) -> list[tuple[str, str, str, str | None]]:
+    """Campaign, customer, reason and deciding campaign of those who are on no list, as stored; on one channel."""
+    names = ("campaign_id", "customer_id", "reason", "decided_by")
+    return [tuple(row[name] for name in names) for row in lists.campaign_exclusion.to_pylist()]
+
+
+def listed(lists: NightLists) -> list[tuple[str, str, str]]:
+    """Campaign, channel and customer of who is on a list that leaves tonight, as stored."""
+    return [(row["campaign_id"], row["channel"], row["customer_id"]) for row in lists.campaign_list.to_pylist()]
+
+
+def removals(lists: NightLists) -> list[tuple[Any, ...]]:
+    """Campaign, channel, target, customer and address of what leaves the tools."""
+    rows = lists.removals.to_pylist()
+    return [(r["campaign_id"], r["channel"], r["target"], r["customer_id"], r["email"] or r["phone"]) for r in rows]
 
 
 def members(lists: NightLists) -> list[tuple[str, str, str, str]]:

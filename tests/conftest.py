@@ -69,7 +69,7 @@ SLOW = (
     "pipelines/campaigns/test_selection_properties.py",
     "pipelines/publishing/test_warehouse.py",
     "pipelines/campaigns/test_night.py",
-    "pipelines/campaigns/test_hold.py",
+    "pipelines/campaigns/test_night_holds.py",
     "pipelines/publishing/test_run_summary.py",
     "pipelines/report/test_backtests.py",
     "pipelines/report/test_campaigns.py",

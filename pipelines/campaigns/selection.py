@@ -125,8 +125,8 @@ def campaign_lists(
     Args:
         con: has customer_segment, customer_segment_history, customer, customer_channel, customer_identity, contact,
             suppressed_channel, crm_customers_personal, campaign_members, campaigns (the extracts, as known tonight) and
-            history.campaign_assignment; and of the deliveries that were sent last (see campaigns.sent): list_sent,
-            list_last_sent, list_delivered_assignment and list_eligible_before.
+            history.campaign_assignment and history.campaign_delivery; and of the deliveries that were sent last (see
+            campaigns.sent): list_sent, list_last_sent, list_delivered_assignment and list_eligible_before.
         campaigns: from read_campaigns.
         settings: control_salt, name_order, timezone.
         run_date: the business date.

@@ -152,16 +152,23 @@ def write_night_manifest(settings: Settings, night: date, held: Collection[str])
     folder = exports_folder(settings.home, night)
     folder.mkdir(exist_ok=True, mode=settings.folder_mode)
     campaigns = []
-    for path in sorted([*folder.glob("*/manifest.json"), *folder.glob("*/*/manifest.json")]):
+    for path in [*folder.glob("*/manifest.json"), *folder.glob("*/*/manifest.json")]:
         manifest: dict[str, Any] = json.loads(path.read_bytes())
         where = path.parent.relative_to(folder).as_posix()
         for channel in manifest["channels"]:
             for file in channel["files"]:
                 file["path"] = f"{where}/{file['path']}"
         campaigns.append({"folder": where, **manifest})
+    campaigns.sort(key=lambda campaign: _place(campaign["folder"]))
     content = {"run_date": night.isoformat(), "campaigns": campaigns, "held": sorted(held)}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / "manifest.json", text.encode(), settings.file_mode)
+
+
+def _place(folder: str) -> tuple[str, int]:
+    """A delivery's place in a night's manifest: by campaign, in the order of sending."""
+    campaign_id, _, number = folder.partition("/")
+    return campaign_id, int(number or 1)
 
 
 def _held_in_manifest(settings: Settings, delivery: Delivery) -> set[str]:

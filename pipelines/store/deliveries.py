@@ -145,7 +145,10 @@ class Deliveries:
     def discard(self, campaign_id: str, kept: set[int]) -> None:
         """Remove a campaign's unsent deliveries, but for those of the numbers `kept`, and what was never finished."""
         for path in (self.root / campaign_id).glob(".*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         for delivery in self.of(campaign_id):
             if not delivery.is_sent and delivery.number not in kept:
                 _remove(delivery)

@@ -1,6 +1,15 @@
 -- Assignments of the last delivery, which a person may have released since the last night; and those that the last
--- night stored, as far as they had begun tonight and their list was sent. Grain: campaign and customer, as it was then.
-WITH recorded AS (
+-- night stored, as far as they had begun tonight and their list was sent (before a campaign's first delivery there was
+-- none). Grain: campaign and customer, as it was then.
+WITH first_delivery AS (
+    SELECT
+        campaign_id,
+        MIN(list_date) AS list_date
+    FROM history.campaign_delivery
+    GROUP BY campaign_id
+),
+
+recorded AS (
     SELECT
         known.campaign_id,
         known.customer_id,
@@ -13,9 +22,14 @@ WITH recorded AS (
     FROM history.campaign_assignment AS known
     CROSS JOIN list_setting
     LEFT JOIN list_last_sent AS last_sent ON known.campaign_id = last_sent.campaign_id
+    LEFT JOIN first_delivery ON known.campaign_id = first_delivery.campaign_id
     WHERE
         known.assigned_date <= list_setting.run_date
-        AND (known.source <> 'export' OR known.assigned_date <= COALESCE(last_sent.sent_date, known.assigned_date))
+        AND (
+            known.source <> 'export'
+            OR known.assigned_date <= last_sent.sent_date
+            OR COALESCE(known.assigned_date < first_delivery.list_date, TRUE)
+        )
 )
 
 SELECT

@@ -1,10 +1,10 @@
-"""Campaign files: parts below a tool's limit, and a night's folder that is replaced as a whole."""
+"""Campaign files: parts below a tool's limit, bytes that stay the same, and folders that are closed to others."""
 
 import dataclasses
 from pathlib import Path
 
 import pytest
-from campaign_shop import CampaignShop, campaign_on, sha
+from campaign_shop import CampaignShop, campaign_on, campaigns_of, files_of, sha
 
 from pipelines.campaigns import files
 from pipelines.campaigns.files import split_file
@@ -50,30 +50,32 @@ def test_parts_are_in_the_manifest_with_their_own_rows_and_hash(
     shop.customers(ANN, BOB)
     small = dataclasses.replace(export_target("sms"), maximum_bytes=30)
     monkeypatch.setattr(files, "export_target", lambda name: small)
-    written = shop.write(campaign_on("sms", "sms"))
-    assert [(file.path, file.rows) for file in written] == [
-        ("win_back/sms.part-001.csv", 1),
-        ("win_back/sms.part-002.csv", 1),
-    ]
+    written = files_of(shop.write(campaign_on("sms", "sms")))
+    assert [(file.path, file.rows) for file in written] == [("sms.part-001.csv", 1), ("sms.part-002.csv", 1)]
     assert [file.sha256 for file in written] == [sha("phone\n+12015550123\n"), sha("phone\n+442079460958\n")]
-    (channel,) = shop.manifest()["campaigns"][0]["channels"]
+    (channel,) = shop.manifest()["channels"]
     assert (channel["listed"], [part["rows"] for part in channel["files"]]) == (2, [1, 1])
 
 
-# --- the night's folder ---
+# --- folders ---
 
 
 def test_files_and_folders_are_closed_to_others(shop: CampaignShop) -> None:
     shop.customers(ANN)
     shop.write(campaign_on("email", "unisender"))
-    night = shop.out_dir / "2025-03-10"
-    modes = {path.relative_to(night).as_posix(): path.stat().st_mode & 0o777 for path in [night, *night.rglob("*")]}
+    night = shop.out_dir / "2025-03-10" / "win_back"
+    (delivery,) = shop.deliveries.of("win_back")
+    found = [*(path for path in (night, *night.rglob("*"))), *delivery.folder.rglob("*"), delivery.folder]
+    modes = {path.relative_to(shop.out_dir).as_posix(): path.stat().st_mode & 0o777 for path in found}
     assert modes == {
-        ".": 0o700,
-        "win_back": 0o700,
-        "manifest.json": 0o600,
-        "win_back/email.csv": 0o600,
-        "win_back/manifest.json": 0o600,
+        "2025-03-10/win_back": 0o700,
+        "2025-03-10/win_back/email.csv": 0o600,
+        "2025-03-10/win_back/manifest.json": 0o600,
+        "deliveries/win_back/1": 0o700,
+        "deliveries/win_back/1/delivery.json": 0o600,
+        "deliveries/win_back/1/members.parquet": 0o600,
+        "deliveries/win_back/1/eligible.parquet": 0o600,
+        "deliveries/win_back/1/assignments.parquet": 0o600,
     }
 
 
@@ -84,39 +86,27 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_two_runs_are_the_same_byte_for_byte_sorted_by_customer(shop: CampaignShop) -> None:
     rows = [(f"{i:05d}", "Ann Lee", f"{i}@example.org", None, "Tea", i) for i in range(300)]
     shop.customers(*reversed(rows))
-    shop.write(campaign_on("email", "unisender", {"id": "customer_id"}))
-    first = contents(shop.out_dir)
-    shop.write(campaign_on("email", "unisender", {"id": "customer_id"}))
-    assert contents(shop.out_dir) == first
-    ids = [line.split(",")[1] for line in shop.text("win_back/email.csv").splitlines()[1:]]
+    lists = shop.lists(campaigns_of(campaign_on("email", "unisender", {"id": "customer_id"})))
+    first, second = (contents(made.delivery.files) for _ in range(2) for made in shop.make(lists))
+    assert first == second
+    ids = [line.split(",")[1] for line in first["email.csv"].decode().splitlines()[1:]]
     assert ids == sorted(ids)
 
 
-def test_a_rerun_replaces_the_whole_folder_and_leaves_nothing_beside_it(shop: CampaignShop) -> None:
-    shop.customers(ANN)
-    shop.write(campaign_on("email", "unisender"), campaign_on("sms", "sms", id="other", priority=2))
-    (shop.out_dir / ".2025-03-10.new" / "win_back").mkdir(parents=True)
-    shop.write(campaign_on("sms", "sms"))
-    assert sorted(contents(shop.out_dir)) == [
-        "2025-03-10/manifest.json",
-        "2025-03-10/win_back/manifest.json",
-        "2025-03-10/win_back/sms.csv",
-    ]
-    assert [path.name for path in shop.out_dir.iterdir()] == ["2025-03-10"]
-
-
-def test_a_run_that_fails_leaves_the_last_files_as_they_were(
-    shop: CampaignShop, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_fails_leaves_what_was_sent_as_it_was_and_nothing_to_send(
+    shop: CampaignShop, segments: Path
 ) -> None:
     shop.customers(ANN)
     shop.write(campaign_on("email", "unisender"))
     before = contents(shop.out_dir / "2025-03-10")
-    (shop.out_dir.parent / "segments" / "lapsing.sql").unlink()
+    (segments / "lapsing.sql").unlink()
     with pytest.raises(FileNotFoundError):
-        shop.write(campaign_on("sms", "sms"))
+        shop.write(campaign_on("sms", "sms", id="other"))
     assert contents(shop.out_dir / "2025-03-10") == before
+    assert [delivery.number for delivery in shop.deliveries.all()] == [1]
+    shop.lists(campaigns_of())
+    assert [*(shop.deliveries.root / "other").iterdir()] == [], "the next night removes what was begun"
 
 
-def test_a_night_without_campaigns_has_an_empty_manifest(shop: CampaignShop) -> None:
+def test_a_night_without_campaigns_makes_no_delivery(shop: CampaignShop) -> None:
     assert shop.write() == []
-    assert shop.manifest() == {"run_date": "2025-03-10", "campaigns": [], "held": []}

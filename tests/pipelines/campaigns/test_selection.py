@@ -3,15 +3,19 @@
 from datetime import date
 
 import pytest
-from campaign_shop import SETTINGS, CampaignShop, NightLists, assignments, campaign, campaigns_of, is_control, members
+from campaign_shop import (
+    SETTINGS,
+    CampaignShop,
+    NightLists,
+    assignments,
+    campaign,
+    campaigns_of,
+    is_control,
+    left_out,
+    members,
+)
 
 from pipelines.campaigns.selection import REASONS
-
-
-def left_out(lists: NightLists) -> dict[tuple[str, str, str], int]:
-    """Customers by campaign, channel and reason, reasons without anyone left away."""
-    rows = lists.exclusions.to_pylist()
-    return {(r["campaign_id"], r["channel"], r["reason"]): r["customer_count"] for r in rows if r["customer_count"]}
 
 
 def test_a_customer_in_any_of_the_segments_is_a_candidate_once(shop: CampaignShop) -> None:
@@ -37,7 +41,7 @@ def test_who_unsubscribed_from_the_channel_is_left_out_for_that_reason(shop: Cam
     shop.customer("c", "lapsing", is_deleted=True, email_consent=False, unsubscribed_channels="email")
     left = left_out(shop.lists(campaigns_of(campaign())))
     assert left == {
-        ("win_back", "email", "suppressed"): 1,
+        ("win_back", "email", "deleted"): 1,
         ("win_back", "email", "unsubscribed"): 1,
         ("win_back", "email", "no_consent"): 1,
     }
@@ -51,20 +55,43 @@ def test_ads_need_the_consent_to_ads(shop: CampaignShop) -> None:
     assert left_out(lists) == {("win_back", "ads", "no_consent"): 1}
 
 
-def test_a_deleted_customer_is_suppressed(shop: CampaignShop) -> None:
+def test_a_deleted_customer_is_left_out_as_deleted_even_if_suppressed(shop: CampaignShop) -> None:
     shop.customer("a", "lapsing", is_deleted=True)
-    assert left_out(shop.lists(campaigns_of(campaign()))) == {("win_back", "email", "suppressed"): 1}
+    shop.con.execute("INSERT INTO suppressed_channel VALUES ('a', 'email')")
+    assert left_out(shop.lists(campaigns_of(campaign()))) == {("win_back", "email", "deleted"): 1}
+
+
+def test_who_is_suppressed_on_a_channel_is_left_out_of_it_and_of_no_other(shop: CampaignShop) -> None:
+    shop.customer("a", "lapsing", "champions", email_consent=False)
+    shop.con.execute("INSERT INTO suppressed_channel VALUES ('a', 'email')")
+    both = [{"channel": "email", "target": "unisender"}, {"channel": "sms", "target": "sms"}]
+    lists = shop.lists(campaigns_of(campaign(channels=both), campaign("other", exclude="champions")))
+    assert members(lists) == [("win_back", "sms", "a", "treated")]
+    assert left_out(lists) == {("win_back", "email", "suppressed"): 1, ("other", "email", "suppressed"): 1}
 
 
 def test_who_is_in_a_segment_that_the_campaign_excludes_is_left_out_and_leaves_the_tool(shop: CampaignShop) -> None:
     shop.customer("a", "lapsing")
     shop.customer("b", "lapsing", "champions", email_consent=False)
-    shop.commit(shop.lists(campaigns_of(campaign())))
+    shop.commit(shop.lists(campaigns_of(campaign(mode="audience"))))
     shop.con.execute("INSERT INTO customer_segment VALUES ('a', 'champions')")
-    lists = shop.lists(campaigns_of(campaign(exclude="champions")))
+    lists = shop.lists(campaigns_of(campaign(mode="audience", exclude="champions")))
     assert members(lists) == []
     assert left_out(lists) == {("win_back", "email", "excluded_segment"): 2}
     assert [row["customer_id"] for row in lists.removals.to_pylist()] == ["a"]
+
+
+def test_any_of_several_excluded_segments_leaves_a_customer_out_of_that_campaign_alone(shop: CampaignShop) -> None:
+    shop.customer("a", "lapsing", "champions")
+    shop.customer("b", "lapsing", "at_risk", "champions")
+    shop.customer("c", "lapsing")
+    lists = shop.lists(campaigns_of(campaign(exclude=["champions", "at_risk"]), campaign("other", priority=2)))
+    assert [row[:3] for row in members(lists)] == [
+        ("other", "email", "a"),
+        ("other", "email", "b"),
+        ("other", "email", "c"),
+        ("win_back", "email", "c"),
+    ]
 
 
 def test_an_address_that_is_missing_or_bad_is_left_out_and_counted(shop: CampaignShop) -> None:
@@ -119,41 +146,18 @@ def test_names_are_parted_in_the_order_of_the_setting(shop: CampaignShop) -> Non
     assert names == [("Анна", "Петровна", "Иванова"), ("Ann", "Mary", "Lee")]
 
 
-def test_two_customers_with_one_address_get_one_message(shop: CampaignShop) -> None:
+def test_two_customers_with_one_address_get_one_message_and_who_was_assigned_earlier_keeps_it(
+    shop: CampaignShop,
+) -> None:
     shop.customer("b", "lapsing", email="home@example.org")
-    shop.commit(shop.lists(campaigns_of(campaign())))
+    shop.commit(shop.lists(campaigns_of(campaign(mode="audience"))))
     shop.customer("a", "lapsing", email="HOME@example.org")
-    lists = shop.lists(campaigns_of(campaign()))
+    lists = shop.lists(campaigns_of(campaign(mode="audience")))
     assert members(lists) == [("win_back", "email", "b", "treated")]
     assert left_out(lists) == {("win_back", "email", "same_address"): 1}
 
 
-def test_the_cap_goes_by_priority_and_per_channel(shop: CampaignShop) -> None:
-    shop.customer("a", "lapsing", "champions")
-    shop.customer("b", "lapsing")
-    both = [{"channel": "email", "target": "unisender"}, {"channel": "sms", "target": "sms"}]
-    first, second = campaign("vip", segment="champions"), campaign("win_back", priority=2, channels=both)
-    capped = shop.lists(campaigns_of(second, first))
-    assert members(capped) == [
-        ("vip", "email", "a", "treated"),
-        ("win_back", "email", "b", "treated"),
-        ("win_back", "sms", "a", "treated"),
-        ("win_back", "sms", "b", "treated"),
-    ]
-    assert left_out(capped) == {("win_back", "email", "cap"): 1}
-    assert left_out(shop.lists(campaigns_of(second, first, cap=2))) == {}
-
-
-def test_who_is_control_takes_a_cap_slot_too(shop: CampaignShop) -> None:
-    customer_id = next(str(i) for i in range(100) if is_control("vip", str(i), 0.5))
-    shop.customer(customer_id, "lapsing")
-    lists = shop.lists(campaigns_of(campaign("vip", control_share=0.5), campaign("win_back", priority=2)))
-    assert members(lists) == [("vip", "email", customer_id, "control")]
-    assert lists.listed.num_rows == 0
-    assert left_out(lists) == {("vip", "email", "control_group"): 1, ("win_back", "email", "cap"): 1}
-
-
-def test_who_has_no_consent_takes_no_cap_slot_and_is_not_drawn(shop: CampaignShop) -> None:
+def test_who_has_no_consent_is_not_drawn(shop: CampaignShop) -> None:
     shop.customer("a", "lapsing", email_consent=False)
     lists = shop.lists(campaigns_of(campaign("vip", control_share=0.9)))
     assert (members(lists), assignments(lists)) == ([], [])
@@ -195,7 +199,7 @@ def controls(lists: NightLists, campaign_id: str) -> set[str]:
 def test_the_arm_is_the_salted_sha256_of_campaign_and_customer_and_its_share_is_kept(shop: CampaignShop) -> None:
     ten_thousand(shop)
     push = {"channels": [{"channel": "push", "target": "push"}], "control_share": 0.2}
-    lists = shop.lists(campaigns_of(campaign("one", **push), campaign("two", **push), cap=2))
+    lists = shop.lists(campaigns_of(campaign("one", **push), campaign("two", **push)))
     one, two = controls(lists, "one"), controls(lists, "two")
     assert one == {str(i) for i in range(10_000) if is_control("one", str(i), 0.2)}
     assert abs(len(one) - 2000) < 4 * (10_000 * 0.2 * 0.8) ** 0.5
@@ -204,7 +208,7 @@ def test_the_arm_is_the_salted_sha256_of_campaign_and_customer_and_its_share_is_
 
 def test_the_arm_stays_for_the_campaigns_life_whatever_share_and_salt_become(shop: CampaignShop) -> None:
     ten_thousand(shop)
-    push = {"channels": [{"channel": "push", "target": "push"}]}
+    push = {"channels": [{"channel": "push", "target": "push"}], "repeat": {"after_days": 1}}
     first = shop.lists(campaigns_of(campaign(control_share=0.1, **push)))
     shop.commit(first)
     changed = SETTINGS.model_copy(update={"control_salt": "other"})
@@ -217,7 +221,7 @@ def test_one_arm_for_all_channels_of_a_campaign(shop: CampaignShop) -> None:
     both = [{"channel": "sms", "target": "sms"}, {"channel": "email", "target": "unisender"}]
     for i in range(20):
         shop.customer(f"c{i}", "lapsing")
-    lists = shop.lists(campaigns_of(campaign(control_share=0.5, channels=both)))
+    lists = shop.lists(campaigns_of(campaign(control_share=0.5, channels=both, use_channels="all")))
     arms = {(customer, arm) for _, _, customer, arm in members(lists)}
     assert (len(members(lists)), len(arms)) == (40, 20)
     assert {row[2] for row in assignments(lists)} == {"sms"}, "assigned on the campaign's first channel"

@@ -1,10 +1,8 @@
 """What earlier nights and extracts mean for tonight: assignments stay, and who left a list is removed."""
 
 from datetime import UTC, date, datetime
-from typing import Any
 
-import pytest
-from campaign_shop import NIGHT, CampaignShop, NightLists, assignments, campaign, campaigns_of, members
+from campaign_shop import NIGHT, CampaignShop, assignments, campaign, campaigns_of, members
 
 
 def test_a_customer_is_assigned_on_the_first_night_at_midnight_of_the_business_zone(shop: CampaignShop) -> None:
@@ -83,112 +81,3 @@ def test_a_merged_customer_keeps_the_earliest_arm(shop: CampaignShop) -> None:
     lists = shop.lists(campaigns_of(campaign()))
     assert [(r[1], r[3], r[5]) for r in assignments(lists)] == [("person", "control", date(2025, 3, 4))]
     assert members(lists) == [("win_back", "email", "person", "control")]
-
-
-# --- removals ---
-
-
-def removals(lists: NightLists) -> list[tuple[Any, ...]]:
-    rows = lists.removals.to_pylist()
-    return [(r["campaign_id"], r["channel"], r["target"], r["customer_id"], r["email"] or r["phone"]) for r in rows]
-
-
-def test_who_left_the_segment_withdrew_consent_or_was_deleted_is_removed(shop: CampaignShop) -> None:
-    for customer_id in ("left", "withdrew", "deleted", "stays"):
-        shop.customer(customer_id, "lapsing")
-    first = shop.lists(campaigns_of(campaign()))
-    assert removals(first) == []
-    shop.commit(first)
-    shop.leave("left")
-    shop.con.execute("UPDATE customer SET email_consent = NULL WHERE customer_id = 'withdrew'")
-    shop.con.execute("UPDATE customer SET is_deleted = TRUE WHERE customer_id = 'deleted'")
-    second = shop.lists(campaigns_of(campaign()))
-    assert removals(second) == [
-        ("win_back", "email", "unisender", "deleted", "deleted@example.org"),
-        ("win_back", "email", "unisender", "left", "left@example.org"),
-        ("win_back", "email", "unisender", "withdrew", "withdrew@example.org"),
-    ]
-    shop.commit(second)
-    assert removals(shop.lists(campaigns_of(campaign()))) == [], "a removal is told once"
-
-
-def test_everyone_is_removed_when_a_campaign_ends_is_taken_out_or_gets_another_target(shop: CampaignShop) -> None:
-    shop.customer("a", "lapsing")
-    shop.commit(shop.lists(campaigns_of(campaign())))
-    gone = [("win_back", "email", "unisender", "a", "a@example.org")]
-    moved = campaign(channels=[{"channel": "email", "target": "mautic"}])
-    assert removals(shop.lists(campaigns_of(campaign(ends_on=date(2025, 3, 9))))) == gone
-    assert removals(shop.lists(campaigns_of())) == gone
-    assert removals(shop.lists(campaigns_of(moved))) == gone
-
-
-def test_an_erased_person_is_removed_by_the_address_that_was_listed(shop: CampaignShop) -> None:
-    shop.customer("a", "lapsing", email=" A@Example.org", phone="(201) 555-0100")
-    both = [{"channel": "ads", "target": "meta"}, {"channel": "sms", "target": "sms"}]
-    shop.commit(shop.lists(campaigns_of(campaign(channels=both))))
-    for table in ("customer", "extract", "customer_segment"):
-        shop.con.execute(f"DELETE FROM {table}")
-    rows = shop.lists(campaigns_of(campaign(channels=both))).removals.to_pylist()
-    assert [(r["channel"], r["customer_id"], r["email"], r["phone"], r["push_token"]) for r in rows] == [
-        ("ads", "a", "a@example.org", "+12015550100", None),
-        ("sms", "a", None, "+12015550100", None),
-    ]
-
-
-@pytest.mark.parametrize("email", [None, " ", "nobody"])
-def test_a_blanked_or_spoiled_address_is_removed_as_it_was(shop: CampaignShop, email: str | None) -> None:
-    shop.customer("a", "lapsing")
-    shop.commit(shop.lists(campaigns_of(campaign())))
-    shop.change("a", email=email)
-    assert removals(shop.lists(campaigns_of(campaign()))) == [("win_back", "email", "unisender", "a", "a@example.org")]
-
-
-def test_who_left_and_has_another_address_now_is_removed_by_the_old_one_alone(shop: CampaignShop) -> None:
-    shop.customer("a", "lapsing", email="old@example.org")
-    shop.customer("b", "lapsing", email=None)
-    shop.con.execute("INSERT INTO history.campaign_list VALUES ('win_back', 'email', 'unisender', 'b')")
-    first = shop.lists(campaigns_of(campaign()))
-    assert removals(first) == [("win_back", "email", "unisender", "b", None)], "no address was known"
-    shop.commit(first)
-    shop.leave("a")
-    shop.change("a", email="new@example.org")
-    assert removals(shop.lists(campaigns_of(campaign()))) == [
-        ("win_back", "email", "unisender", "a", "old@example.org")
-    ]
-
-
-def test_a_changed_address_removes_the_old_one_and_keeps_the_person(shop: CampaignShop) -> None:
-    shop.customer("a", "lapsing", email="old@example.org", phone="(201) 555-0100")
-    ads = campaigns_of(campaign(channels=[{"channel": "ads", "target": "meta"}]))
-    shop.commit(shop.lists(ads))
-    shop.change("a", email="new@example.org", push_token="new")
-    lists = shop.lists(ads)
-    assert [(row["customer_id"], row["email"]) for row in lists.listed.to_pylist()] == [("a", "new@example.org")]
-    (row,) = lists.removals.to_pylist()
-    addresses = [row[name] for name in ("customer_id", "email", "phone", "push_token")]
-    assert addresses == [None, "old@example.org", None, None], "no id and no phone: the customer has both still"
-    shop.commit(lists)
-    shop.change("a", email=None)
-    assert removals(shop.lists(ads)) == [("win_back", "ads", "meta", None, "new@example.org")]
-
-
-def test_an_unchanged_address_is_not_removed_however_it_is_spelled(shop: CampaignShop) -> None:
-    shop.customer("a", "lapsing", phone="(201) 555-0100")
-    both = [{"channel": "email", "target": "unisender"}, {"channel": "sms", "target": "sms"}]
-    shop.commit(shop.lists(campaigns_of(campaign(channels=both))))
-    shop.change("a", email=" A@Example.ORG", phone="+1 201 5550100", messenger_id="new")
-    lists = shop.lists(campaigns_of(campaign(channels=both)))
-    assert (lists.removals.num_rows, lists.removal_counts.num_rows) == (0, 0)
-
-
-def test_an_address_taken_over_by_another_listed_customer_is_not_removed(shop: CampaignShop) -> None:
-    for customer_id in ("a", "b", "c"):
-        shop.customer(customer_id, "lapsing")
-    shop.commit(shop.lists(campaigns_of(campaign())))
-    shop.leave("a")
-    shop.change("b", email="A@example.org")
-    shop.change("c", email="b@example.org")
-    assert removals(shop.lists(campaigns_of(campaign()))) == [
-        ("win_back", "email", "unisender", "a", None),
-        ("win_back", "email", "unisender", None, "c@example.org"),
-    ]

@@ -30,7 +30,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def warnings(shop: CampaignShop) -> list[str]:
     """What the manifest of the night's one list warns of."""
-    found: list[str] = shop.manifest()["campaigns"][0]["channels"][0]["warnings"]
+    found: list[str] = shop.manifest()["channels"][0]["warnings"]
     return found
 
 
@@ -123,20 +123,27 @@ def test_yandex_hashes_email_and_digits_and_names_the_customer(shop: CampaignSho
     ]
 
 
+def test_an_audience_says_1_of_who_is_on_it_and_a_sending_its_night(shop: CampaignShop) -> None:
+    shop.customers(BOB)
+    shop.write(campaign_on("sms", "esputnik"), campaign_on("sms", "esputnik", id="kept", mode="audience"))
+    assert shop.text("win_back/sms.csv") == "phone,loyalty_win_back\n+442079460958,2025-03-10\n"
+    assert shop.text("kept/sms.csv") == "phone,loyalty_kept\n+442079460958,1\n"
+
+
 def test_unisender_gets_the_channels_address_and_the_merge_fields(shop: CampaignShop) -> None:
     shop.customers(ANN)
     fields = {"Name": "first_name", "category": "favourite_category", "points": "points_balance"}
     shop.write(campaign_on("email", "unisender", {**fields, "last": "last_order_date"}))
     assert shop.text("win_back/email.csv").splitlines() == [
         "email,Name,category,points,last,loyalty_win_back",
-        "ann.lee+shop@gmail.com,Ann,'=HYPERLINK(1),-5.00,2025-01-31,1",
+        "ann.lee+shop@gmail.com,Ann,'=HYPERLINK(1),-5.00,2025-01-31,2025-03-10",
     ]
 
 
 def test_esputnik_takes_a_phone_instead(shop: CampaignShop) -> None:
     shop.customers(BOB)
     shop.write(campaign_on("sms", "esputnik"))
-    assert shop.text("win_back/sms.csv") == "phone,loyalty_win_back\n+442079460958,1\n"
+    assert shop.text("win_back/sms.csv") == "phone,loyalty_win_back\n+442079460958,2025-03-10\n"
 
 
 def test_mautic_gets_aliases_and_hears_nothing_of_who_wants_email(shop: CampaignShop) -> None:
@@ -144,7 +151,7 @@ def test_mautic_gets_aliases_and_hears_nothing_of_who_wants_email(shop: Campaign
     shop.write(campaign_on("email", "mautic"))
     assert shop.text("win_back/email.csv").splitlines() == [
         "email,firstname,lastname,doNotEmail,loyalty_win_back",
-        "ann.lee+shop@gmail.com,Ann,Lee,,1",
+        "ann.lee+shop@gmail.com,Ann,Lee,,2025-03-10",
     ]
 
 
@@ -160,7 +167,7 @@ def test_mindbox_headers_are_the_campaigns(shop: CampaignShop) -> None:
     shop.write(campaign_on("sms", "mindbox", {"Phone": "phone", "Category": "favourite_category"}))
     assert list(csv.reader(shop.text("win_back/sms.csv").splitlines(), delimiter=";")) == [
         ["CustomerId", "Phone", "Category", "loyalty_win_back"],
-        ["b", "+442079460958", "Tea; black, loose", "1"],
+        ["b", "+442079460958", "Tea; black, loose", "2025-03-10"],
     ]
 
 
@@ -177,7 +184,7 @@ def test_push_and_messenger_are_json_lines(shop: CampaignShop) -> None:
         {"channel": "push", "target": "push", "fields": {"category": "favourite_category", "points": "points_balance"}},
         {"channel": "messenger", "target": "messenger"},
     ]
-    shop.write(campaign_on("push", "push", channels=both))
+    shop.write(campaign_on("push", "push", channels=both, use_channels="all"))
     assert [json.loads(line) for line in shop.text("win_back/push.jsonl").splitlines()] == [
         {"token": "token-a", "customer_id": "a", "category": "=HYPERLINK(1)", "points": -5.0}
     ]
@@ -308,7 +315,7 @@ def test_the_middle_name_is_a_merge_field_and_is_protected_too(shop: CampaignSho
     shop.write(campaign_on("email", "mautic", {"patronymic": "middle_name"}))
     assert shop.text("win_back/email.csv").splitlines() == [
         "email,firstname,lastname,doNotEmail,patronymic,loyalty_win_back",
-        "a@example.org,Анна,Иванова,,Петровна,1",
+        "a@example.org,Анна,Иванова,,Петровна,2025-03-10",
     ]
 
 
@@ -316,8 +323,8 @@ def test_names_are_protected_in_columns_of_the_contract_and_of_the_campaign(shop
     shop.customers(("a", "=cmd() -x", "a@example.org", None, None, None), ("b", "=", "b@example.org", None, None, None))
     shop.write(campaign_on("email", "mautic", {"hello": {"column": "first_name", "default": "friend"}}))
     assert shop.text("win_back/email.csv").splitlines()[1:] == [
-        "a@example.org,x,,cmd(),1",
-        "b@example.org,,,friend,1",
+        "a@example.org,x,,cmd(),2025-03-10",
+        "b@example.org,,,friend,2025-03-10",
     ]
 
 
@@ -334,8 +341,8 @@ def test_a_merge_field_may_be_the_same_for_everybody_or_have_a_default(shop: Cam
     shop.write(campaign_on("email", "unisender", fields))
     assert shop.text("win_back/email.csv").splitlines() == [
         "email,code,category,points,loyalty_win_back",
-        "ann.lee+shop@gmail.com,SUMMER10,'=HYPERLINK(1),-5.00,1",
-        "b@example.org,SUMMER10,our shop,0,1",
+        "ann.lee+shop@gmail.com,SUMMER10,'=HYPERLINK(1),-5.00,2025-03-10",
+        "b@example.org,SUMMER10,our shop,0,2025-03-10",
     ]
 
 

@@ -1,13 +1,14 @@
 """What importing tools make of the files: exactly tonight's list, whatever the nights before, in either order."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from campaign_shop import NIGHT, CampaignShop, campaign
+from campaign_shop import NIGHT, CampaignShop, campaign, files_of
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tools import CRMS, PLATFORMS, AdPlatform, ContactTool, Gateway, RefusedError
@@ -157,12 +158,14 @@ def test_there_is_no_file_of_removals_where_it_would_add_people(target: str) -> 
 def test_gateways_send_to_tonights_list_and_are_told_of_no_removal(
     shop: CampaignShop, channel: str, target: str, address: str, expected: list[str]
 ) -> None:
+    shop.customer("gone", "lapsing", phone="(201) 555-0199")
+    tonight = campaign("win_back", channels=[{"channel": channel, "target": target}])
+    shop.write(tonight, night=NIGHT - timedelta(1))
+    shop.leave("gone")
     shop.customer("a", "lapsing", phone="(201) 555-0123", push_token="t", messenger_id="m")
-    shop.customer("gone", phone="(201) 555-0199")
-    shop.listed_before(channel, target, "gone")
-    (file,) = shop.write(campaign("win_back", channels=[{"channel": channel, "target": target}]))
+    (file,) = files_of(shop.write(tonight))
     gateway = Gateway(address)
-    gateway.import_list(shop.out_dir / f"{NIGHT}" / file.path)
+    gateway.import_list(shop.out_dir / f"{NIGHT}" / "win_back" / file.path)
     assert gateway.sent == expected
 
 

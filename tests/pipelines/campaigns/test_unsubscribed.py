@@ -13,7 +13,8 @@ CONTACTS = "contact_id,customer_id,channel,sent_at,unsubscribed_at\n"
 SENT = "m1,old,email,2017-11-01,"
 CAMPAIGNS = """
 campaigns:
-- {id: hello, name: Hello, segment: members_without_order, priority: 1, window_days: 30, control_share: 0, channels: [
+- {id: hello, name: Hello, segment: members_without_order, priority: 1, window_days: 30, control_share: 0,
+   mode: audience, channels: [
     {channel: email, target: unisender, fields: {id: customer_id}}]}
 """
 

@@ -2,10 +2,12 @@
 
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pipelines.store.deliveries import Deliveries, Delivery, DeliveryNote
+from pipelines.errors import LoyaltyError
+from pipelines.store.deliveries import Deliveries, Delivery, DeliveryNote, check_can_send
 
 NIGHT = date(2025, 6, 30)
 
@@ -17,8 +19,8 @@ def deliveries(tmp_path: Path) -> Deliveries:
 
 def add(deliveries: Deliveries, held: str | None = None, campaign_id: str = "win_back") -> Delivery:
     folder = deliveries.new_folder(campaign_id)
-    (folder / "files").mkdir()
     (folder / "members.parquet").write_bytes(b"")
+    (folder / "files").mkdir()
     (folder / "files" / "email.csv").write_text("email\n")
     return deliveries.add(folder, DeliveryNote(campaign_id=campaign_id, run_date=NIGHT, held=held))
 
@@ -33,6 +35,7 @@ def test_a_delivery_is_sent_when_its_files_are_gone(deliveries: Deliveries, tmp_
     assert deliveries.last_sent("win_back") is None
     (tmp_path / "exports" / "2025-06-30").mkdir(parents=True)
     deliveries.send(delivery, tmp_path / "exports" / "2025-06-30" / "win_back")
+    assert delivery.is_sent
     assert deliveries.last_sent("win_back") == delivery
     assert (tmp_path / "exports" / "2025-06-30" / "win_back" / "email.csv").read_text() == "email\n"
 
@@ -56,7 +59,7 @@ def test_unsent_ones_that_nobody_keeps_are_discarded_with_what_was_never_finishe
     add(deliveries)
     held = add(deliveries, held="a third of the list is new")
     deliveries.new_folder("win_back")
-    (tmp_path / "lake" / "deliveries" / "win_back" / ".hold.ab").touch()
+    (deliveries.root / "win_back" / ".hold.0123abcd").touch()  # of a person's hold that was killed
     deliveries.discard("win_back", kept={held.number})
     assert numbers(deliveries) == [1, 3]
     assert [path.name for path in sorted((tmp_path / "lake" / "deliveries" / "win_back").iterdir())] == ["1", "3"]
@@ -89,3 +92,44 @@ def test_the_note_says_what_a_delivery_is(deliveries: Deliveries):
     add(deliveries, held="alarm")
     [delivery] = Deliveries(deliveries.root).all()
     assert delivery.note == DeliveryNote(campaign_id="win_back", run_date=NIGHT, held="alarm")
+
+
+def test_a_delivery_whose_removal_broke_off_never_looks_sent(deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch):
+    add(deliveries)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt(path)
+
+    monkeypatch.setattr("pipelines.store.deliveries.shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        deliveries.discard("win_back", kept=set())
+    assert (numbers(deliveries), deliveries.last_sent("win_back")) == ([], None)
+    monkeypatch.undo()
+    deliveries.discard("win_back", kept=set())
+    assert [*(deliveries.root / "win_back").iterdir()] == []
+
+
+def test_a_person_holds_a_campaign_back_until_it_is_let_go_also_one_without_deliveries(deliveries: Deliveries):
+    deliveries.hold("other", "legal looks at it")
+    add(deliveries)
+    assert (deliveries.held_by_person(), deliveries.campaigns()) == (
+        {"other": "legal looks at it"},
+        ["other", "win_back"],
+    )
+    assert [deliveries.let_go(name) for name in ("win_back", "other", "other")] == [False, True, False]
+    assert deliveries.held_by_person() == {}
+
+
+def test_exports_on_another_file_system_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    check_can_send(tmp_path, exports)
+    stat = Path.stat
+
+    def elsewhere(path: Path, **options: bool) -> object:
+        found = stat(path, **options)
+        return SimpleNamespace(st_dev=found.st_dev + 1) if path == exports else found
+
+    monkeypatch.setattr(Path, "stat", elsewhere)
+    with pytest.raises(LoyaltyError, match="is on another file system than"):
+        check_can_send(tmp_path, exports)

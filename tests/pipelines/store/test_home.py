@@ -52,12 +52,7 @@ def test_the_newest_warehouse_is_published_once_analysts_can_see_one(tmp_path):
 
 
 def test_what_a_killed_run_left_goes(tmp_path):
-    for folder in (
-        "exports/.2017-12-01.old",
-        "exports/.2017-12-02.old",
-        "exports/2017-12-02",
-        "quality/.2017-12-01.ab",
-    ):
+    for folder in ("exports/2017-12-02", "quality/.2017-12-01.ab"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "file").touch()
     for file in (

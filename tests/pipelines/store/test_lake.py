@@ -108,16 +108,23 @@ def test_the_note_of_a_warehouse_stays_while_the_notes_before_it_are_forgotten(t
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_what_a_run_prepares_is_there_until_it_is_finished_and_temporary_folders_go_with_the_next_night(tmp_path):
+def test_a_temporary_folder_is_a_tasks_own_and_goes_with_the_next_night(tmp_path):
     lake = Lake(tmp_path)
     night = lake.open_night(FIRST, "run")
-    temporary, prepared = night.temporary_folder(), night.prepared_folder()
-    assert night.prepared_folder() == prepared
+    temporary = night.temporary_folder()
     assert night.temporary_folder() != temporary
     night.finish()
-    assert not prepared.exists()
     lake.open_night(SECOND, "next")
     assert not temporary.exists()
+
+
+def test_a_night_keeps_the_campaign_file_as_it_was_when_it_was_opened_and_whether_its_lists_may_leave(tmp_path):
+    lake = Lake(tmp_path)
+    lake.open_night(FIRST, "run", campaign_file=b"campaigns: []", delivers=False)
+    night = lake.night(FIRST, "run")
+    assert (night.campaign_file, night.delivers) == (b"campaigns: []", False)
+    again = lake.open_night(FIRST, "again")
+    assert (again.campaign_file, again.delivers) == (None, True)
 
 
 def test_a_successor_is_a_file_of_the_same_table_night_and_run(tmp_path):

@@ -1,14 +1,18 @@
-"""A campaign file with a fault stops no night: the campaigns at fault wait, all others go on."""
+"""A fault in the campaign file stops no night: its campaigns wait, all others go on. What a person holds waits too."""
 
+import json
 import shutil
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
-from campaign_shop import CampaignShop, assignments, campaign, campaigns_of
 from conftest import Retailer, needed
 
 from pipelines.campaigns.config_file import read_campaign_file
+from pipelines.campaigns.sending import hold, release, send_night
 from pipelines.catalog import tables
+from pipelines.errors import LoyaltyError
 from pipelines.publishing.night_warnings import hold_warnings
 from pipelines.settings import load_settings
 from pipelines.store.lake import Night
@@ -21,9 +25,10 @@ HELLO = """\
   priority: 1
   window_days: 30
   control_share: 0
+  mode: audience
   channels: [{channel: email, target: mautic}]
 """
-OTHER = HELLO.replace("hello", "other").replace("email, target: mautic", "sms, target: sms")
+OTHER = HELLO.replace("hello", "other").replace("email, target: mautic", "sms, target: mindbox")
 CRM = """customer_id,registered_at,email,email_consent,phone,sms_consent,updated_at
 ann,2017-01-01,ann@example.org,true,+12015550001,true,2017-11-30
 bob,2017-01-01,bob@example.org,true,+12015550002,true,2017-11-30
@@ -35,7 +40,7 @@ RECEIPTS = """receipt_id,customer_id,issued_at,operation,total_amount
 r1,ann,2017-11-30,sale,5
 r2,bob,2017-11-30,sale,5
 """
-LISTED = [("hello", "email", "mautic", "ann"), ("other", "sms", "sms", "ann"), ("other", "sms", "sms", "bob")]
+LISTED = [("hello", "email", "mautic", "ann"), ("other", "sms", "mindbox", "ann"), ("other", "sms", "mindbox", "bob")]
 NEEDED = needed("campaign_list")
 
 
@@ -76,12 +81,23 @@ def night(retailer: Retailer, run_date: str) -> Night:
         if table.name in NEEDED and table.kind != "split":
             make_table(table.name, draft, retailer.settings)
     draft.commit("test", {}, draft.tables())
+    for name in (f"warehouse.{run_date}.duckdb", "warehouse.duckdb"):
+        (retailer.home / name).touch()
+    delivered, holds = draft.table("campaign_delivery"), draft.table("campaign_hold")
+    send_night(draft.lake, retailer.settings, draft.run_date, delivered, holds)
+    draft.finish()
     return draft
 
 
-def files(draft: Night) -> dict[str, str]:
-    folder = draft.prepared_folder() / f"{draft.run_date}"
-    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.glob("*/*.csv"))}
+def files(retailer: Retailer, draft: Night) -> dict[str, str]:
+    """What the night sent."""
+    folder = retailer.home / "exports" / f"{draft.run_date}"
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.csv"))}
+
+
+def manifest(retailer: Retailer, draft: Night) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((retailer.home / "exports" / f"{draft.run_date}" / "manifest.json").read_bytes())
+    return found
 
 
 def held(retailer: Retailer, draft: Night) -> dict[str, str]:
@@ -115,12 +131,18 @@ def held(retailer: Retailer, draft: Night) -> dict[str, str]:
 def test_a_campaign_at_fault_waits_and_the_others_go_on(shop, text, why):
     write(shop.home.parent, f"campaigns:\n{text}")
     draft = night(shop, "2017-12-02")
-    assert shop.rows(draft, "campaign_list") == LISTED
+    assert shop.rows(draft, "campaign_list") == LISTED[1:]
     assert {name: said[: len(why.get(name, ""))] for name, said in held(shop, draft).items()} == why
-    written = files(draft)
+    written = files(shop, draft)
     assert written.keys() == {"hello/email_removals.csv", "other/sms.csv"}
     assert "bob@example.org" in written["hello/email_removals.csv"]
     assert "ann@example.org" not in written["hello/email_removals.csv"]
+    said = manifest(shop, draft)
+    assert said["held"] == sorted(why)
+    assert [(part["folder"], part["channels"][0]["files"][0]["path"]) for part in said["campaigns"]] == [
+        ("hello", "hello/email_removals.csv"),
+        ("other", "other/sms.csv"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +160,8 @@ def test_a_campaign_at_fault_waits_and_the_others_go_on(shop, text, why):
 def test_if_the_whole_file_is_at_fault_all_wait_and_only_who_may_not_be_written_to_leaves(shop, text, why):
     write(shop.home.parent, text)
     draft = night(shop, "2017-12-02")
-    assert shop.rows(draft, "campaign_list") == LISTED
-    assert files(draft).keys() == {"hello/email_removals.csv"}
+    assert shop.rows(draft, "campaign_list") == []
+    assert files(shop, draft).keys() == {"hello/email_removals.csv"}
     sentences = hold_warnings(draft.lake, draft.lake.manifest(draft.run_date))
     assert any(sentence.startswith("campaigns held back: ") and why in sentence for sentence in sentences)
 
@@ -149,32 +171,71 @@ def test_a_campaign_that_ended_leaves_the_tools(shop):
     draft = night(shop, "2017-12-02")
     assert held(shop, draft) == {}
     assert shop.rows(draft, "campaign_list") == LISTED[1:]
-    assert files(draft).keys() == {"hello/email_removals.csv", "other/sms.csv"}
-    assert "ann@example.org" in files(draft)["hello/email_removals.csv"]
+    assert files(shop, draft).keys() == {"hello/email_removals.csv", "other/sms.csv"}
+    assert "ann@example.org" in files(shop, draft)["hello/email_removals.csv"]
 
 
 def test_a_campaign_that_is_mended_goes_on_as_if_it_had_never_waited(shop):
     write(shop.home.parent, f"campaigns:\n{OTHER}")
     night(shop, "2017-12-02")
     write(shop.home.parent, f"campaigns:\n{HELLO}{OTHER}")
-    shop.deliver("2017-12-03", crm_customers=CRM.splitlines()[0] + "\n", receipts=RECEIPTS.splitlines()[0] + "\n")
+    nothing_new(shop, "2017-12-03")
     draft = night(shop, "2017-12-03")
     assert (held(shop, draft), shop.rows(draft, "campaign_list")) == ({}, LISTED)
-    assert files(draft).keys() == {"hello/email.csv", "other/sms.csv"}
+    assert files(shop, draft).keys() == {"hello/email.csv", "other/sms.csv"}
 
 
-def test_a_campaign_that_is_held_back_assigns_nobody(tmp_path):
-    shop = CampaignShop(tmp_path / "exports")
-    shop.customer("a", "lapsing")
-    shop.commit(shop.lists(campaigns_of(campaign("x"))))
-    shop.customer("b", "lapsing")
-    lists = shop.lists(campaigns_of(campaign("y")), held={"x"})
-    assert [row[:2] for row in assignments(lists)] == [("x", "a"), ("y", "a"), ("y", "b")]
-    shop.con.close()
+def nothing_new(retailer: Retailer, run_date: str) -> None:
+    retailer.deliver(run_date, crm_customers=CRM.splitlines()[0] + "\n", receipts=RECEIPTS.splitlines()[0] + "\n")
+
+
+def test_a_list_that_a_person_holds_waits_until_it_is_released(shop):
+    write(shop.home.parent, f"campaigns:\n{HELLO}{OTHER}")
+    hold(shop.settings, "hello", "the text is wrong")
+    draft = night(shop, "2017-12-02")
+    assert held(shop, draft) == {"hello": "campaign hello: a person holds it back: the text is wrong"}
+    assert files(shop, draft).keys() == {"hello/email_removals.csv", "other/sms.csv"}
+    assert manifest(shop, draft)["held"] == ["hello"]
+    folder = release(shop.settings, "hello")
+    assert folder == shop.home / "exports" / "2017-12-02" / "hello" / "2"
+    assert files(shop, draft)["hello/2/email.csv"] == (
+        "email,firstname,lastname,doNotEmail,loyalty_hello\nann@example.org,,,,1\n"
+    )
+    said = manifest(shop, draft)
+    assert (said["held"], [part["folder"] for part in said["campaigns"]]) == ([], ["hello", "hello/2", "other"])
+    with pytest.raises(LoyaltyError, match="nothing of a campaign hello is held back; held back are: none"):
+        release(shop.settings, "hello")
+
+
+def test_a_campaign_released_before_its_night_leaves_with_it(shop):
+    write(shop.home.parent, f"campaigns:\n{HELLO}{OTHER}")
+    hold(shop.settings, "hello", "wait")
+    assert release(shop.settings, "hello") is None
+    draft = night(shop, "2017-12-02")
+    assert files(shop, draft).keys() == {"hello/email.csv", "hello/email_removals.csv", "other/sms.csv"}
+
+
+def test_a_list_of_an_earlier_night_can_not_be_released_and_a_held_campaign_waits_on(shop):
+    write(shop.home.parent, f"campaigns:\n{HELLO}{OTHER}")
+    hold(shop.settings, "hello", "wait")
+    night(shop, "2017-12-02")
+    nothing_new(shop, "2017-12-03")
+    draft = night(shop, "2017-12-03")
+    assert release(shop.settings, "hello") == shop.home / "exports" / "2017-12-03" / "hello"
+    assert [(d.note.run_date, d.is_sent) for d in draft.lake.deliveries.of("hello")] == [
+        (date(2017, 12, 2), True),
+        (date(2017, 12, 3), True),
+    ]
+
+
+def test_nothing_is_released_while_a_night_is_open(shop):
+    shop.open("2017-12-02")
+    with pytest.raises(LoyaltyError, match="night 2017-12-02 was begun and is not finished"):
+        release(shop.settings, "hello")
 
 
 def test_campaigns_of_one_id_are_all_at_fault(tmp_path):
     write(tmp_path, f"campaigns:\n{HELLO}{HELLO}{OTHER}")
     file = read_campaign_file(tmp_path / "campaigns.yaml")
     assert [campaign.id for campaign in file.campaigns.campaigns] == ["other"]
-    assert [fault.line for fault in file.faults] == [9]
+    assert [fault.line for fault in file.faults] == [10]
