@@ -129,10 +129,11 @@ def holds_of(
 
 
 def _eligible_on(engine: DuckDBEngine, campaign_id: str, day: date) -> dict[str, int]:
-    """Eligible customers by channel of a campaign's delivery of an earlier night."""
+    """Eligible customers by channel of a campaign's last delivery in the week that ends on an earlier day."""
     rows = engine.connection.execute(
-        "SELECT channel, MAX(eligible_count) FROM history.campaign_delivery"
-        " WHERE campaign_id = $campaign AND list_date = $day AND eligible_count IS NOT NULL GROUP BY channel",
+        """SELECT channel, ARG_MAX(eligible_count, list_date) FROM history.campaign_delivery
+        WHERE campaign_id = $campaign AND list_date > $day - 7 AND list_date <= $day AND eligible_count IS NOT NULL
+        GROUP BY channel""",
         {"campaign": campaign_id, "day": day},
     ).fetchall()
     return dict(rows)
