@@ -101,6 +101,7 @@ class _Maker:
         files = write_lists(
             self.con, self.lists, self.campaigns, campaign.id, self.settings, self.run_date, folder / "files"
         )
+        counts = self._counts(campaign.id, files, is_held=held is not None)
         note = DeliveryNote(
             campaign_id=campaign.id,
             run_date=self.run_date,
@@ -108,12 +109,13 @@ class _Maker:
             is_running=campaign.runs_on(self.run_date),
             channels=tuple(channel.channel for channel in campaign.channels),
             segments=segment_hashes(campaign),
+            removed={row["channel"]: row["removed_count"] for row in counts},
             lists={file.path: file.sha256 for file in files if file.kind == "list" and not file.sent_on},
         )
-        counts = self._counts(campaign.id, files, is_held=held is not None)
         if held is None and last is not None and self._has_nothing_new(campaign.id, note, last):
             shutil.rmtree(folder)
-            return Made(last, files, counts)
+            removed = last.note.removed
+            return Made(last, files, [row | {"removed_count": removed.get(row["channel"], 0)} for row in counts])
         self._write(
             folder / "members.parquet",
             f"SELECT * FROM list_known WHERE {_OF_CAMPAIGN} ORDER BY channel, target, customer_id, sent_date",

@@ -34,6 +34,7 @@ class DeliveryNote(BaseModel, frozen=True):
         is_running: Whether the campaign ran that night; if not, this ended it.
         channels: Of its lists.
         segments: Hash of the SQL of each segment that the campaign reads.
+        removed: How many left the tools, by channel.
         lists: SHA-256 of the files of audiences by path, to tell whether a night that is run again has anything new.
     """
 
@@ -43,6 +44,7 @@ class DeliveryNote(BaseModel, frozen=True):
     is_running: bool = True
     channels: tuple[str, ...] = ()
     segments: dict[str, str] = {}
+    removed: dict[str, int] = {}
     lists: dict[str, str] = {}
 
 

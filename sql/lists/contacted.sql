@@ -1,7 +1,25 @@
 -- Contacts with a person in the cap's days: our sendings (who is control takes a slot, too) and those that extracts
--- report. What is reported of a campaign and channel is our own sending, unless it is more.
+-- report. What is reported of a campaign and channel is our own sending, unless it is more. What an earlier run of the
+-- night sent takes a slot of tonight, where its campaign still wants the customer.
 -- Grain: customer; decided_by is the campaign of the last contact.
-WITH own AS (
+WITH wanted_again AS (
+    SELECT DISTINCT
+        turn.campaign_id,
+        turn.channel,
+        turn.customer_id,
+        turn.sent_date
+    FROM list_had_turn AS had_turn
+    INNER JOIN list_setting ON had_turn.sent_date = list_setting.run_date
+    INNER JOIN list_channel AS channel ON had_turn.list_number = channel.list_number
+    INNER JOIN list_turn AS turn
+        ON
+            channel.campaign_id = turn.campaign_id
+            AND had_turn.customer_id = turn.customer_id
+            AND had_turn.sent_date = turn.sent_date
+    WHERE channel.use_channels <> 'all' OR channel.channel = turn.channel
+),
+
+own AS (
     SELECT
         turn.campaign_id,
         turn.channel,
@@ -10,6 +28,13 @@ WITH own AS (
         MAX(turn.sent_date) AS last_date
     FROM list_turn AS turn
     INNER JOIN list_setting ON turn.sent_date >= list_setting.cap_from
+    LEFT JOIN wanted_again
+        ON
+            turn.sent_date = wanted_again.sent_date
+            AND turn.campaign_id = wanted_again.campaign_id
+            AND turn.channel = wanted_again.channel
+            AND turn.customer_id = wanted_again.customer_id
+    WHERE wanted_again.customer_id IS NULL
     GROUP BY turn.campaign_id, turn.channel, turn.customer_id
 ),
 

@@ -1,11 +1,12 @@
--- Whose free contacts of the cap other campaigns take tonight: those that go first (a lower list_number). Few are
--- wanted by too many, so only those are put in order.
+-- Whose free contacts of the cap other campaigns take tonight: those that an earlier run of the night sent, then those
+-- that go first (a lower list_number). Few are wanted by too many, so only those are put in order.
 -- Grain: list and customer; decided_by is the campaign that took the last free contact.
 WITH wanted AS (
     SELECT
         usable.list_number,
         usable.campaign_id,
         usable.customer_id,
+        CASE WHEN had_turn.customer_id IS NULL THEN 1 ELSE 0 END AS place,
         list_setting.cap_contacts - COALESCE(contacted.contacts, 0) AS free
     FROM list_usable AS usable
     INNER JOIN list_setting ON list_setting.cap_contacts IS NOT NULL
@@ -18,7 +19,7 @@ WITH wanted AS (
         usable.is_sending
         AND NOT usable.is_global_control
         AND other_channel.customer_id IS NULL
-        AND had_turn.customer_id IS NULL
+        AND (had_turn.customer_id IS NULL OR had_turn.sent_date = list_setting.run_date)
         AND list_setting.cap_contacts > COALESCE(contacted.contacts, 0)
 ),
 
@@ -32,7 +33,7 @@ crowded AS (
 ordered AS (
     SELECT
         wanted.*,
-        RANK() OVER (PARTITION BY wanted.customer_id ORDER BY wanted.list_number) AS list_rank
+        RANK() OVER (PARTITION BY wanted.customer_id ORDER BY wanted.place, wanted.list_number) AS list_rank
     FROM wanted
     INNER JOIN crowded ON wanted.customer_id = crowded.customer_id
 )

@@ -58,7 +58,6 @@ def test_lists_of_a_version_without_deliveries_are_told_too(shop, tmp_path):
     of_the_tool = "delete what the tool keeps of the person"
     assert by_hand(tmp_path / "removals") == [
         ("club", "mautic", DELETE),
-        ("club", "unknown", of_the_tool),
         ("hello", "unknown", of_the_tool),
     ]
     (file,) = (tmp_path / "removals").glob("*/*.csv")
