@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pipelines.contracts import sources
 from pipelines.engines.sql import identifier, literal
@@ -22,11 +23,23 @@ def count_in_lake(person: Person, lake: Lake) -> dict[str, int]:
     """Rows to be changed or removed, by data file."""
     home = lake.root.parent
     return {
-        str(path.relative_to(home)): rows_to_redact(path, _redaction_of(path, person))[0] for path in lake.table_files()
+        str(path.relative_to(home)): rows_to_redact(path, _redaction_of(path, person))[0]
+        for path in lake.table_files()
+        if has_rows(path)
     } | {
         str(path.relative_to(home)): rows_to_redact(path, _member_redaction(person))[0]
         for path in _delivery_files(lake)
+        if has_rows(path)
     }
+
+
+def has_rows(path: Path) -> bool:
+    """Whether a Parquet file has rows: many tables of a home are empty, and looking at the columns of each takes long.
+
+    Raises:
+        pyarrow.ArrowInvalid: it is no Parquet file.
+    """
+    return bool(pq.read_metadata(path).num_rows)
 
 
 def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
@@ -35,7 +48,7 @@ def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
     A new name depends only on the old one and the request, so manifests agree also after a break.
     """
     renamed: dict[str, tuple[str, int]] = {}
-    for path in lake.table_files():
+    for path in filter(has_rows, lake.table_files()):
         redaction = _redaction_of(path, erasure.person)
         changed, left = rows_to_redact(path, redaction)
         if changed:

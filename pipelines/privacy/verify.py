@@ -229,7 +229,10 @@ def _holds_hint(path: Path, person: Person) -> bool:
 
 
 def _found_in_table(table: str, person: Person, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    columns = [(name, kind) for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
+    first = connection.execute(f"SELECT * FROM {table} LIMIT 1")
+    columns = [(column[0], str(column[1])) for column in first.description or []]
+    if first.fetchone() is None:  # as many tables of a home are
+        return
     texts = {name: f"CAST({quoted(name)} AS VARCHAR)" for name, kind in columns if _holds_text(kind)}
     conditions: dict[str, list[str]] = {}
     for name, kind in columns:
