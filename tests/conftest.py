@@ -92,7 +92,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what these files hold, and every test on Spark."""
     files = [path for pattern in SLOW for path in slow_files(pattern)]
     order = {path: position for position, path in enumerate(files)}
-    items.sort(key=lambda item: order.get(item.path, len(order)))
+    # The cases on Spark are many, and all in one file: begun last, they would run alone.
+    items.sort(key=lambda item: order.get(item.path, len(order) + (item.path.name != "test_cases.py")))
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if item.path in order or "spark" in parameters.values():

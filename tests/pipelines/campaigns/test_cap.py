@@ -166,13 +166,13 @@ def test_a_campaign_that_waited_for_the_cap_writes_when_the_cap_lets_it(shop: Ca
     ]
 
 
-def test_a_rerun_of_the_night_counts_what_its_first_run_sent_once(shop: CampaignShop) -> None:
+def test_a_rerun_of_the_night_decides_as_its_first_run_did(shop: CampaignShop) -> None:
     shop.customer("ann", "lapsing")
     both = capped(campaign("first"), sms("second", 2))
     shop.commit(shop.lists(both))
     again = shop.lists(both)
     assert listed(again) == [("first", "email", "ann")]
-    assert reasons(again) == [("second", "ann", "cap", "first")]
+    assert reasons(again) == [("second", "ann", "priority", "first")]
 
 
 def test_nobody_is_contacted_more_often_than_the_cap_in_any_span_of_its_days(shop: CampaignShop) -> None:

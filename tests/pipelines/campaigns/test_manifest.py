@@ -61,6 +61,7 @@ def test_the_manifest_says_what_is_in_the_files_and_who_is_not_and_why(shop: Cam
                         "rows": 1,
                         "bytes": len(content),
                         "sha256": sha(content),
+                        "identifiers": {"email": "email"},
                     }
                 ],
             }
@@ -111,6 +112,7 @@ def test_the_manifest_of_a_held_campaign_says_only_who_must_leave(shop: Campaign
                     "rows": 1,
                     "bytes": len(content),
                     "sha256": sha(content),
+                    "identifiers": {"email": "email"},
                 }
             ],
         }
