@@ -1,5 +1,7 @@
 """Every SQL file against its cases, on DuckDB and on Spark: tests/sql/cases/<table>/<case>.yaml for each.
 
+Lists (sql/lists/) are worked out on DuckDB, whatever the engine of the night, and have their cases there alone.
+
 A SELECT that is no table of the night (of sql/lists/ and such) has them in cases/<folder>/<select>/, and the columns
 that no contract knows, of what it reads and of what it gives, in cases/<folder>/columns.yaml.
 

@@ -67,9 +67,7 @@ def test_tickets_and_answers_go_and_web_events_stay_without_the_customer(shop):
     assert of_bob == [(date(2017, 11, 1), 0, 1, 1)]
 
 
-@pytest.mark.parametrize(
-    "step", ["add_erased", "rewrite_deliveries", "rewrite_lake", "rebuild_warehouses", "write_record"]
-)
+@pytest.mark.parametrize("step", ["add_erased", "rewrite_deliveries", "rewrite_lake", "write_record"])
 def test_an_erasure_that_was_broken_off_is_finished_by_the_same_command(shop, monkeypatch, step):
     def breaks_off(*_):
         raise KeyboardInterrupt
