@@ -126,7 +126,7 @@ def demo() -> Log:
 def cdnow() -> Log:
     """CDNOW: 23,570 customers whose first order came in early 1997, until June 1998."""
     path = Path(str(distribution("lifetimes").locate_file("lifetimes/datasets/CDNOW_master.txt")))
-    rows = pd.read_csv(path, sep=r"\s+", names=["customer_id", "day", "items", "amount"], dtype={"customer_id": str})
+    rows = pd.read_csv(path, sep=r"\s+", skiprows=1, names=["customer_id", "day", "items", "amount"], dtype={"customer_id": str})
     rows["business_date"] = pd.to_datetime(rows["day"].astype(str), format="%Y%m%d").dt.date
     summed = rows.groupby(["customer_id", "business_date"]).agg(order_count=("day", "size"), net_revenue=("amount", "sum"))
     return Log(pa.Table.from_pandas(summed.reset_index(), preserve_index=False), date(1998, 5, 1))
