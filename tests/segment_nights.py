@@ -5,7 +5,8 @@ night, who leaves the large segments, and how soon those who stop are out of cha
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib.metadata import distribution
@@ -25,6 +26,10 @@ Rows = Any  # a data frame
 GOOD = ("champions", "loyal")
 STANDING = (*GOOD, "potential_loyalist", "new", "promising", "lost")
 FIT_DAYS = 7
+_DAYS = """
+SELECT *, LEAD(business_date) OVER (PARTITION BY customer_id ORDER BY business_date) AS next_order_date
+FROM given_day WHERE business_date <= DATE '{night}'
+"""
 _TOTALS = """
 SELECT customer_id, MIN(business_date) AS first_order_date, MAX(business_date) AS last_order_date,
     SUM(order_count) AS order_count, SUM(net_revenue) AS revenue
@@ -53,6 +58,7 @@ def segment_nights(
                 opened.history = shop.history
             shop.engine.register_arrow("due", shop.due()["customer_next_order"])
             shop.give("customer_next_order", "SELECT * FROM due")
+            shop.give("customer_day", _DAYS.format(night=shop.night.run_date))
             shop.give("customer_totals", _TOTALS)
             shop.engine.register("customer_gap", tables()["customer_gap"].sql)
             rows = f"({tables()['customer_rfm'].sql})"
@@ -60,39 +66,48 @@ def segment_nights(
             yield shop.night.run_date, found.set_index("customer_id").sort_index()
 
 
+# Name, multiple of the days within which 19 of 20 of a customer's gaps had ended, fewest and most gaps.
+SILENCES = (("20 gaps, at once", 1, 20, 10**6), ("5 gaps, twice", 2, 5, 19), ("5 gaps, three times", 3, 5, 19))
+
+
 @dataclass
 class Measured:
-    """Of consecutive nights: shares that changed, shares that left each large segment, and who was still good when.
+    """Of consecutive nights: which share changed, which share left each large segment, and who was still good when.
 
-    still_good: for 20 gaps or more at once, and for 5 to 19 gaps at two and at three times the days within which 19 of
-    20 of their gaps had ended: (customers silent for so long who were good at their last order, of them still good).
+    stopped: customers who have been silent for exactly one of SILENCES, will never order again, and were champions or
+    loyal on the day of their last order. still_good: those of them who still are.
     """
 
     changed: dict[date, float] = field(default_factory=dict)
     left: dict[str, dict[date, float]] = field(default_factory=lambda: {name: {} for name in STANDING})
-    still_good: dict[str, list[int]] = field(default_factory=lambda: {n: [0, 0] for n in ("20+ x1", "5+ x2", "5+ x3")})
+    stopped: Counter[str] = field(default_factory=Counter)
+    still_good: Counter[str] = field(default_factory=Counter)
 
 
-def measured(nights: Iterator[tuple[date, Rows]], stopped: Callable[[Rows, date], Any] | None = None) -> Measured:
-    """Compare each night with the one before; stopped: which customers of a night never order again (None: all)."""
-    result, before = Measured(), None
-    was_good: pd.Series = pd.Series(dtype=bool)
+def measured(nights: Iterable[tuple[date, Rows]], stops: Mapping[str, date]) -> Measured:
+    """Compare each night with the one before.
+
+    Args:
+        nights: see segment_nights.
+        stops: the last order of each customer who never orders again.
+    """
+    result, before, was_good = Measured(), None, set[str]()
     for day, rows in nights:
-        bought_now = rows[rows["days_since_last_order"] == 0]
-        was_good = pd.concat([was_good[~was_good.index.isin(bought_now.index)], bought_now["rfm_segment"].isin(GOOD)])
+        bought_now, good = rows["days_since_last_order"] == 0, rows["rfm_segment"].isin(GOOD)
+        was_good = was_good - {*rows.index[bought_now]} | {*rows.index[bought_now & good]}
         if before is not None:
             old, new = before["rfm_segment"], rows["rfm_segment"].reindex(before.index)
-            result.changed[day] = float((old != new).sum() / len(old))
+            result.changed[day] = float((old != new).mean())
             for name in STANDING:
                 if (members := old == name).sum() >= 100:
                     result.left[name][day] = float((new[members] != name).mean())
-        counted = rows[rows.index.isin(was_good.index[was_good])]
-        counted = counted[stopped(counted, day)] if stopped else counted
-        for name, times, fewest, most in (("20+ x1", 1, 20, np.inf), ("5+ x2", 2, 5, 19), ("5+ x3", 3, 5, 19)):
-            there = counted["days_since_last_order"] == times * counted["long_gap_days"]
-            there &= counted["gap_count"].between(fewest, most)
-            result.still_good[name][0] += int(there.sum())
-            result.still_good[name][1] += int(counted.loc[there, "rfm_segment"].isin(GOOD).sum())
+        for name, times, fewest, most in SILENCES:
+            silent = rows[rows["days_since_last_order"] == times * rows["long_gap_days"]]
+            silent = silent[silent["gap_count"].between(fewest, most)]
+            leavers = [c for c in silent.index if c in was_good and c in stops and stops[c] <= day]
+            leavers = [c for c in leavers if (day - stops[c]).days == silent.at[c, "days_since_last_order"]]
+            result.stopped[name] += len(leavers)
+            result.still_good[name] += int(good[leavers].sum())
         before = rows
     return result
 
@@ -126,9 +141,13 @@ def demo() -> Log:
 def cdnow() -> Log:
     """CDNOW: 23,570 customers whose first order came in early 1997, until June 1998."""
     path = Path(str(distribution("lifetimes").locate_file("lifetimes/datasets/CDNOW_master.txt")))
-    rows = pd.read_csv(path, sep=r"\s+", skiprows=1, names=["customer_id", "day", "items", "amount"], dtype={"customer_id": str})
+    rows = pd.read_csv(
+        path, sep=r"\s+", skiprows=1, names=["customer_id", "day", "items", "amount"], dtype={"customer_id": str}
+    )
     rows["business_date"] = pd.to_datetime(rows["day"].astype(str), format="%Y%m%d").dt.date
-    summed = rows.groupby(["customer_id", "business_date"]).agg(order_count=("day", "size"), net_revenue=("amount", "sum"))
+    summed = rows.groupby(["customer_id", "business_date"]).agg(
+        order_count=("day", "size"), net_revenue=("amount", "sum")
+    )
     return Log(pa.Table.from_pandas(summed.reset_index(), preserve_index=False), date(1998, 5, 1))
 
 
@@ -155,7 +174,9 @@ def generated(mean_gap: float, *, k: float = 1.6, customers: int = 3_000, days: 
     rows["business_date"] = [start + timedelta(int(day)) for day in rows.pop("day")]
     last = rows.groupby("customer_id")["business_date"].max()
     stops = {customer: day for customer, day in last.items() if customer not in goes_on}
-    return Log(pa.Table.from_pandas(rows.assign(order_count=1), preserve_index=False), start + timedelta(days - 200), stops)
+    return Log(
+        pa.Table.from_pandas(rows.assign(order_count=1), preserve_index=False), start + timedelta(days - 200), stops
+    )
 
 
 SHOPS: dict[str, Callable[[], Log]] = {
@@ -167,35 +188,28 @@ SHOPS: dict[str, Callable[[], Log]] = {
 }
 
 
+def last_orders(log: Log) -> dict[str, date]:
+    """Of a log that does not say who stopped: the last orders that nobody followed up for 60 days, until it ends."""
+    rows = log.order_days.to_pandas()
+    last, end = rows.groupby("customer_id")["business_date"].max(), rows["business_date"].max()
+    return {customer: day for customer, day in last.items() if (end - day).days >= 60}
+
+
 def report(log: Log, nights: int) -> str:
     """What was measured, in lines."""
-    ends = log.order_days["business_date"].to_pandas()
-    final = ends.groupby(log.order_days["customer_id"].to_pandas()).max()
-    last = log.stops if log.stops is not None else {c: d for c, d in final.items() if (ends.max() - d).days > 60}
-
-    def stopped(rows: Rows, day: date) -> Any:
-        return [last.get(c, date.max) == day - timedelta(int(d)) for c, d in rows["days_since_last_order"].items()]
-
-    sizes: list[Any] = []
-
-    def seen(found: Iterator[tuple[date, Rows]]) -> Iterator[tuple[date, Rows]]:
-        for day, rows in found:
-            sizes.append(rows["rfm_segment"].value_counts())
-            yield day, rows
-
     with TemporaryDirectory() as home:
-        result = measured(seen(segment_nights(log.order_days, log.first, nights, Path(home))), stopped)
+        found = segment_nights(log.order_days, log.first, nights, Path(home))
+        result = measured(found, last_orders(log) if log.stops is None else log.stops)
     changed = pd.Series(result.changed)
-    lines = [f"changed: mean {changed.mean():.4f}, most {changed.max():.4f} ({changed.idxmax()}), {len(changed)} nights"]
-    lines += [f"  {day}: {share:.4f}" for day, share in changed.nlargest(5).items()]
+    highest = ", ".join(f"{day} {share:.4f}" for day, share in changed.nlargest(5).items())
+    lines = [f"changed in {len(changed)} nights: mean {changed.mean():.4f}; highest {highest}"]
     for name, shares in result.left.items():
         if shares:
             of = pd.Series(shares)
-            lines.append(f"left {name}: mean {of.mean():.4f}, most {of.max():.4f} ({of.idxmax()})")
-    lines += [f"stopped {name}: {of - still} of {of} out" for name, (of, still) in result.still_good.items()]
-    lines.append(f"last night: {sizes[-1].to_dict()}")
+            lines.append(f"left {name}: mean {of.mean():.4f}, highest {of.max():.4f} ({of.idxmax()})")
+    lines += [f"stopped, {n}: {of - result.still_good[n]} of {of} out" for n, of in sorted(result.stopped.items())]
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    print(report(SHOPS[sys.argv[1]](), int(sys.argv[2]) if len(sys.argv) > 2 else 40))
+    sys.stdout.write(report(SHOPS[sys.argv[1]](), int(sys.argv[2]) if len(sys.argv) > 2 else 40) + "\n")
