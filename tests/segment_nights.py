@@ -7,7 +7,7 @@ night, who leaves the large segments, and how soon those who stop are out of cha
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from importlib.metadata import distribution
 from pathlib import Path
@@ -75,13 +75,14 @@ class Measured:
     """Of consecutive nights: which share changed, which share left each large segment, and who was still good when.
 
     stopped: customers who have been silent for exactly one of SILENCES, will never order again, and were champions or
-    loyal on the day of their last order. still_good: those of them who still are.
+    loyal on the day of their last order. still_good: those of them who still are. last: the last night's rows.
     """
 
     changed: dict[date, float] = field(default_factory=dict)
     left: dict[str, dict[date, float]] = field(default_factory=lambda: {name: {} for name in STANDING})
     stopped: Counter[str] = field(default_factory=Counter)
     still_good: Counter[str] = field(default_factory=Counter)
+    last: Rows = None
 
 
 def measured(nights: Iterable[tuple[date, Rows]], stops: Mapping[str, date]) -> Measured:
@@ -91,12 +92,12 @@ def measured(nights: Iterable[tuple[date, Rows]], stops: Mapping[str, date]) -> 
         nights: see segment_nights.
         stops: the last order of each customer who never orders again.
     """
-    result, before, was_good = Measured(), None, set[str]()
+    result, was_good = Measured(), set[str]()
     for day, rows in nights:
         bought_now, good = rows["days_since_last_order"] == 0, rows["rfm_segment"].isin(GOOD)
         was_good = was_good - {*rows.index[bought_now]} | {*rows.index[bought_now & good]}
-        if before is not None:
-            old, new = before["rfm_segment"], rows["rfm_segment"].reindex(before.index)
+        if result.last is not None:
+            old, new = result.last["rfm_segment"], rows["rfm_segment"].reindex(result.last.index)
             result.changed[day] = float((old != new).mean())
             for name in STANDING:
                 if (members := old == name).sum() >= 100:
@@ -108,7 +109,7 @@ def measured(nights: Iterable[tuple[date, Rows]], stops: Mapping[str, date]) -> 
             leavers = [c for c in leavers if (day - stops[c]).days == silent.at[c, "days_since_last_order"]]
             result.stopped[name] += len(leavers)
             result.still_good[name] += int(good[leavers].sum())
-        before = rows
+        result.last = rows
     return result
 
 
@@ -179,12 +180,20 @@ def generated(mean_gap: float, *, k: float = 1.6, customers: int = 3_000, days: 
     )
 
 
+def without_amounts(log: Log) -> Log:
+    """The same shop, whose receipts have no amounts."""
+    position = log.order_days.column_names.index("net_revenue")
+    nothing = pa.array(np.zeros(log.order_days.num_rows))
+    return replace(log, order_days=log.order_days.set_column(position, "net_revenue", nothing))
+
+
 SHOPS: dict[str, Callable[[], Log]] = {
     "demo": demo,
     "cdnow": cdnow,
     "weekly": lambda: generated(7, days=730),
     "monthly": lambda: generated(30),
     "yearly": lambda: generated(365, days=5_000),
+    "without_amounts": lambda: without_amounts(generated(30)),
 }
 
 
@@ -196,10 +205,11 @@ def last_orders(log: Log) -> dict[str, date]:
 
 
 def report(log: Log, nights: int) -> str:
-    """What was measured, in lines."""
-    with TemporaryDirectory() as home:
+    """What was measured, in lines; the last night once more by a fit of its own, as a home that starts on it has."""
+    with TemporaryDirectory() as home, TemporaryDirectory() as other:
         found = segment_nights(log.order_days, log.first, nights, Path(home))
         result = measured(found, last_orders(log) if log.stops is None else log.stops)
+        ((day, fresh),) = segment_nights(log.order_days, log.first + timedelta(nights - 1), 1, Path(other))
     changed = pd.Series(result.changed)
     highest = ", ".join(f"{day} {share:.4f}" for day, share in changed.nlargest(5).items())
     lines = [f"changed in {len(changed)} nights: mean {changed.mean():.4f}; highest {highest}"]
@@ -208,8 +218,12 @@ def report(log: Log, nights: int) -> str:
             of = pd.Series(shares)
             lines.append(f"left {name}: mean {of.mean():.4f}, highest {of.max():.4f} ({of.idxmax()})")
     lines += [f"stopped, {n}: {of - result.still_good[n]} of {of} out" for n, of in sorted(result.stopped.items())]
-    return "\n".join(lines)
+    age = (nights - 1) % FIT_DAYS
+    differ = (fresh["rfm_segment"] != result.last["rfm_segment"]).mean()
+    lines.append(f"by a fit of {day} and one of {age} days before: {differ:.5f} differ; {nights} nights")
+    lines.append(f"members of the last night: {result.last['rfm_segment'].value_counts().to_dict()}")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(report(SHOPS[sys.argv[1]](), int(sys.argv[2]) if len(sys.argv) > 2 else 40) + "\n")
+    sys.stdout.write(report(SHOPS[sys.argv[1]](), int(sys.argv[2]) if len(sys.argv) > 2 else 40))
