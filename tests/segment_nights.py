@@ -6,7 +6,7 @@ night, who leaves the large segments, and how soon those who stop are out of cha
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from importlib.metadata import distribution
@@ -38,32 +38,32 @@ FROM customer_day GROUP BY customer_id
 
 
 def segment_nights(
-    order_days: pa.Table, first: date, nights: int, home: Path, *, fit_days: int = FIT_DAYS
+    order_days: pa.Table, nights: Sequence[date], home: Path, *, fit_days: int = FIT_DAYS
 ) -> Iterator[tuple[date, Rows]]:
-    """Each night's customer_rfm with its customer_gap, by customer_id; the next order is fitted every fit_days nights.
+    """Each night's customer_rfm with its customer_gap, by customer_id; the next order is fitted once in fit_days.
 
     Args:
         order_days: customer_id, business_date, order_count, net_revenue; those after a night are unknown to it.
-        first: the first night.
-        nights: how many.
+        nights: their dates.
         home: an empty folder.
-        fit_days: nights from one fit to the next.
+        fit_days: days from one fit to the next.
     """
     with opened_shop(home, order_days) as opened:
-        for number in range(nights):
-            shop = opened.on(first + timedelta(number))
+        fitted: date | None = None
+        for night in nights:
+            shop = opened.on(night)
             shop.history = opened.history
-            if number % fit_days == 0:
+            if fitted is None or (night - fitted).days >= fit_days:
                 shop.fit("next_order_fit")
-                opened.history = shop.history
+                opened.history, fitted = shop.history, night
             shop.engine.register_arrow("due", shop.due()["customer_next_order"])
             shop.give("customer_next_order", "SELECT * FROM due")
-            shop.give("customer_day", _DAYS.format(night=shop.night.run_date))
+            shop.give("customer_day", _DAYS.format(night=night))
             shop.give("customer_totals", _TOTALS)
             shop.engine.register("customer_gap", tables()["customer_gap"].sql)
             rows = f"({tables()['customer_rfm'].sql})"
             found = shop.engine.arrow(f"SELECT * FROM {rows} LEFT JOIN customer_gap USING (customer_id)").to_pandas()
-            yield shop.night.run_date, found.set_index("customer_id").sort_index()
+            yield night, found.set_index("customer_id").sort_index()
 
 
 # Name, multiple of the days within which 19 of 20 of a customer's gaps had ended, fewest and most gaps.
@@ -74,14 +74,15 @@ SILENCES = (("20 gaps, at once", 1, 20, 10**6), ("5 gaps, twice", 2, 5, 19), ("5
 class Measured:
     """Of consecutive nights: which share changed, which share left each large segment, and who was still good when.
 
-    stopped: customers who have been silent for exactly one of SILENCES, will never order again, and were champions or
-    loyal on the day of their last order. still_good: those of them who still are. last: the last night's rows.
+    stopped: customers who will never order again, were champions or loyal by their value while they ordered, and have
+    been silent for one of SILENCES. still_good: those of them who still are. last: the last night's rows.
     """
 
     changed: dict[date, float] = field(default_factory=dict)
     left: dict[str, dict[date, float]] = field(default_factory=lambda: {name: {} for name in STANDING})
     stopped: Counter[str] = field(default_factory=Counter)
     still_good: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name, *_ in SILENCES})
     last: Rows = None
 
 
@@ -92,10 +93,9 @@ def measured(nights: Iterable[tuple[date, Rows]], stops: Mapping[str, date]) -> 
         nights: see segment_nights.
         stops: the last order of each customer who never orders again.
     """
-    result, was_good = Measured(), set[str]()
+    result = Measured()
     for day, rows in nights:
-        bought_now, good = rows["days_since_last_order"] == 0, rows["rfm_segment"].isin(GOOD)
-        was_good = was_good - {*rows.index[bought_now]} | {*rows.index[bought_now & good]}
+        silent, good = rows["days_since_last_order"], rows["rfm_segment"].isin(GOOD)
         if result.last is not None:
             old, new = result.last["rfm_segment"], rows["rfm_segment"].reindex(result.last.index)
             result.changed[day] = float((old != new).mean())
@@ -103,12 +103,13 @@ def measured(nights: Iterable[tuple[date, Rows]], stops: Mapping[str, date]) -> 
                 if (members := old == name).sum() >= 100:
                     result.left[name][day] = float((new[members] != name).mean())
         for name, times, fewest, most in SILENCES:
-            silent = rows[rows["days_since_last_order"] == times * rows["long_gap_days"]]
-            silent = silent[silent["gap_count"].between(fewest, most)]
-            leavers = [c for c in silent.index if c in was_good and c in stops and stops[c] <= day]
-            leavers = [c for c in leavers if (day - stops[c]).days == silent.at[c, "days_since_last_order"]]
-            result.stopped[name] += len(leavers)
-            result.still_good[name] += int(good[leavers].sum())
+            due = (silent >= times * rows["long_gap_days"]) & rows["gap_count"].between(fewest, most)
+            due &= rows["value_share"] >= 0.6
+            gone = {c for c in rows.index[due] if stops.get(c) == day - timedelta(int(silent[c]))} - result.seen[name]
+            result.seen[name] |= gone
+            if result.last is not None:  # who has been due for longer than tonight shows nothing of when
+                result.stopped[name] += len(gone)
+                result.still_good[name] += int(good[sorted(gone)].sum())
         result.last = rows
     return result
 
@@ -152,17 +153,19 @@ def cdnow() -> Log:
     return Log(pa.Table.from_pandas(summed.reset_index(), preserve_index=False), date(1998, 5, 1))
 
 
-def generated(mean_gap: float, *, k: float = 1.6, customers: int = 3_000, days: int = 1_100, seed: int = 5) -> Log:
+def generated(
+    mean_gap: float, *, k: float = 1.6, customers: int = 3_000, days: int = 1_100, life: float = 25, seed: int = 5
+) -> Log:
     """Customers who join at any time, buy at gaps of their own around mean_gap, and stop for good one day.
 
-    Gaps are Gamma: k is their regularity, which differs from customer to customer.
+    Gaps are Gamma: k is their regularity, which differs from customer to customer. life: mean gaps until they stop.
     """
     rng = np.random.default_rng(seed)
     start, last_night = date(2022, 1, 1), days - 1
     people = []
     for n in range(customers):
         own, regular = mean_gap * rng.lognormal(0, 0.5), k * rng.lognormal(0, 0.4)
-        day, until = rng.uniform(0, 0.9 * days), rng.exponential(25 * mean_gap)
+        day, until = rng.uniform(0, 0.9 * days), rng.exponential(life * mean_gap)
         until += day
         while day <= min(until, last_night):
             people.append((f"c{n:05d}", int(day), round(float(rng.lognormal(3.4, 0.6)), 2)))
@@ -204,12 +207,17 @@ def last_orders(log: Log) -> dict[str, date]:
     return {customer: day for customer, day in last.items() if (end - day).days >= 60}
 
 
-def report(log: Log, nights: int) -> str:
+def nights_from(first: date, count: int, step: int = 1) -> list[date]:
+    return [first + timedelta(step * number) for number in range(count)]
+
+
+def report(log: Log, count: int) -> str:
     """What was measured, in lines; the last night once more by a fit of its own, as a home that starts on it has."""
+    nights = nights_from(log.first, count)
     with TemporaryDirectory() as home, TemporaryDirectory() as other:
-        found = segment_nights(log.order_days, log.first, nights, Path(home))
+        found = segment_nights(log.order_days, nights, Path(home))
         result = measured(found, last_orders(log) if log.stops is None else log.stops)
-        ((day, fresh),) = segment_nights(log.order_days, log.first + timedelta(nights - 1), 1, Path(other))
+        ((day, fresh),) = segment_nights(log.order_days, nights[-1:], Path(other))
     changed = pd.Series(result.changed)
     highest = ", ".join(f"{day} {share:.4f}" for day, share in changed.nlargest(5).items())
     lines = [f"changed in {len(changed)} nights: mean {changed.mean():.4f}; highest {highest}"]
@@ -218,9 +226,9 @@ def report(log: Log, nights: int) -> str:
             of = pd.Series(shares)
             lines.append(f"left {name}: mean {of.mean():.4f}, highest {of.max():.4f} ({of.idxmax()})")
     lines += [f"stopped, {n}: {of - result.still_good[n]} of {of} out" for n, of in sorted(result.stopped.items())]
-    age = (nights - 1) % FIT_DAYS
+    age = (count - 1) % FIT_DAYS
     differ = (fresh["rfm_segment"] != result.last["rfm_segment"]).mean()
-    lines.append(f"by a fit of {day} and one of {age} days before: {differ:.5f} differ; {nights} nights")
+    lines.append(f"by a fit of {day} and one of {age} days before: {differ:.5f} differ")
     lines.append(f"members of the last night: {result.last['rfm_segment'].value_counts().to_dict()}")
     return "\n".join(lines) + "\n"
 
