@@ -33,5 +33,8 @@ def described(sql: str) -> tuple[str, str]:
     count = next((n for n, line in enumerate(lines) if not line.startswith("--")), len(lines))
     words = [line.removeprefix("--").strip() for line in lines[:count] if not line.startswith("-- Calendar:")]
     if not any(words):
-        raise LoyaltyError(f"a segment's SQL begins with a comment that says who is in it; this one begins: {lines[:1]}")
+        begin = lines[0] if lines else ""
+        raise LoyaltyError(
+            f"a segment's SQL begins with a comment that says who is in it, but one begins with {begin!r}"
+        )
     return " ".join(words), "\n".join(lines[count:])
