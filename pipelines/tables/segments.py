@@ -35,6 +35,6 @@ def described(sql: str) -> tuple[str, str]:
     if not any(words):
         begin = lines[0] if lines else ""
         raise LoyaltyError(
-            f"a segment's SQL begins with a comment that says who is in it, but one begins with {begin!r}"
+            f"a segment's SQL begins with a comment that says who is in it, not with {begin!r}"
         )
     return " ".join(words), "\n".join(lines[count:])
