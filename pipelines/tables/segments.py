@@ -34,7 +34,5 @@ def described(sql: str) -> tuple[str, str]:
     words = [line.removeprefix("--").strip() for line in lines[:count] if not line.startswith("-- Calendar:")]
     if not any(words):
         begin = lines[0] if lines else ""
-        raise LoyaltyError(
-            f"a segment's SQL begins with a comment that says who is in it, not with {begin!r}"
-        )
+        raise LoyaltyError(f"a segment's SQL begins with a comment that says who is in it, not with {begin!r}")
     return " ".join(words), "\n".join(lines[count:])
