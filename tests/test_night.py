@@ -28,7 +28,7 @@ SETTINGS = {
 COLUMNS = {
     "customer_360": (
         "customer_id registered_at acquisition_channel region first_order_date last_order_date order_count "
-        "revenue gross_margin average_order_value favourite_category online_share points_balance is_active "
+        "revenue gross_margin average_order_value favourite_category online_share points_balance next_expiry_date is_active "
         "home_store_id home_region last_visit_date web_view_count open_ticket_count last_nps last_csi"
     ),
     "customer_rfm": (
@@ -50,9 +50,7 @@ COLUMNS = {
     "segment_channel": "segment channel delivered_count purchase_count p_purchase is_best",
     "customer_segment": "customer_id segment",
     "customer_segment_history": "customer_id segment valid_from valid_to",
-    "order_fact": (
-        "receipt_id customer_id business_date store_id store_name store_region sales_channel revenue gross_margin has_promo"
-    ),
+    "order_fact": "receipt_id customer_id business_date store_id store_name store_region sales_channel revenue",
     "order_line": "receipt_id line_number product_id category department brand quantity revenue cost_amount",
     "product": "product_id name category department brand unit_cost stock_quantity is_gift_card",
     "store": "store_id name region format time_zone",
@@ -62,7 +60,7 @@ COLUMNS = {
     "points_entry": "entry_id customer_id receipt_id kind points posted_at posted_date expires_at expires_date",
     "customer_category": "customer_id category revenue line_count last_order_date",
     "segment": "segment description rule",
-    "customer_score_history": "customer_id valid_from valid_to rfm_segment tier clv_tier churn_tier p_alive clv p_churn",
+    "customer_score_history": "customer_id valid_from valid_to rfm_segment tier clv_tier churn_tier clv p_churn",
     "segment_nps": "segment responses promoters passives detractors nps ci_low ci_high reason",
     "nps_purchase": "segment nps_group window_days customers buyers buyer_rate revenue_per_customer",
     "contact": "contact_id customer_id channel sent_at",
