@@ -11,6 +11,13 @@ from pipelines.store.deliveries import Delivery, DeliveryNote
 from pipelines.store.lake import Lake, Night
 from pipelines.store.manifest import TableState
 
+DELIVERY = pa.schema(
+    [
+        *((name, pa.string()) for name in ("campaign_id", "channel", "target", "held_reason")),
+        ("list_date", pa.date32()),
+        *((name, pa.int64()) for name in ("delivery_number", "listed_count", "removed_count")),
+    ]
+)
 HOLD = pa.schema([("campaign_id", pa.string()), ("reason", pa.string())])
 
 
@@ -41,7 +48,7 @@ class HeldHome:
         ]
         held = {name: f"campaign {name}: {reason}" for name, reason in reasons.items() if reason}
         holds = [{"campaign_id": name, "reason": why} for name, why in {**held, **(faults or {})}.items()]
-        self._add(draft, "campaign_delivery", pa.Table.from_pylist(rows))
+        self._add(draft, "campaign_delivery", pa.Table.from_pylist(rows, schema=DELIVERY))
         self._add(draft, "campaign_hold", pa.Table.from_pylist(holds, schema=HOLD))
         draft.commit("test", {}, draft.tables())
         draft.finish()

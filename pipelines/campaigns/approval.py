@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines.campaigns.sending import waiting_delivery
 from pipelines.settings import Settings
 from pipelines.store.deliveries import Delivery
 from pipelines.store.lake import Lake
+from pipelines.store.rows import small_rows
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,7 @@ def _question(lake: Lake, delivery: Delivery) -> Question:
 
 def _rows(lake: Lake, delivery: Delivery) -> list[dict[str, Any]]:
     """What the night's table campaign_delivery says of a delivery, by channel."""
-    state = lake.manifest(delivery.note.run_date).table("campaign_delivery")
-    rows = [row for file in state.data_files for row in pq.read_table(lake.path(file.path)).to_pylist()]
-    named = (delivery.note.campaign_id, delivery.number)
-    return sorted(
-        (row for row in rows if (row["campaign_id"], row["delivery_number"]) == named),
-        key=lambda row: str(row["channel"]),
-    )
+    note = delivery.note
+    state = lake.manifest(note.run_date).table("campaign_delivery")
+    rows = small_rows(lake, state, list_date=note.run_date, campaign_id=note.campaign_id)
+    return sorted((row for row in rows if row["delivery_number"] == delivery.number), key=lambda row: row["channel"])

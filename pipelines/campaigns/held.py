@@ -1,12 +1,8 @@
 """What is held back in a home: which campaigns, since when, why, and whether a person can release them."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-import pyarrow.parquet as pq
 
 from pipelines.campaigns.config_file import read_campaign_file
 from pipelines.campaigns.sending import waiting_delivery
@@ -16,6 +12,7 @@ from pipelines.settings import Settings
 from pipelines.store.home import published_night
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import TableState
+from pipelines.store.rows import small_rows
 
 _ID = re.compile(r"[a-z0-9_]+")
 
@@ -68,7 +65,7 @@ def _reasons(lake: Lake, night: date) -> dict[str | None, list[str]]:
     """Why a night held campaigns back."""
     state = lake.manifest(night).tables.get("campaign_hold", TableState())
     found: dict[str | None, list[str]] = {}
-    for row in _rows(lake, state):
+    for row in small_rows(lake, state):
         name = row["campaign_id"]
         found.setdefault(name, []).append(row["reason"].removeprefix(f"campaign {name}: "))
     return found
@@ -77,12 +74,7 @@ def _reasons(lake: Lake, night: date) -> dict[str | None, list[str]]:
 def _has_delivered(lake: Lake, night: date) -> bool:
     """Whether a night made deliveries: of several nights that are run at once only the last does."""
     state = lake.manifest(night).tables.get("campaign_delivery", TableState())
-    return any(row["list_date"] == night for row in _rows(lake, state))
-
-
-def _rows(lake: Lake, state: TableState) -> Iterator[dict[str, Any]]:
-    for file in state.data_files:
-        yield from pq.read_table(lake.path(file.path)).to_pylist()
+    return bool(small_rows(lake, state, list_date=night))
 
 
 def _last_released(lake: Lake, campaign_id: str | None) -> date | None:

@@ -6,8 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines.errors import HomeBusyError, LoyaltyError
 from pipelines.settings import Settings
 from pipelines.store.deliveries import Delivery, check_can_send
@@ -16,6 +14,7 @@ from pipelines.store.home import exports_folder, published_night
 from pipelines.store.lake import Lake
 from pipelines.store.locks import exclusive_home_lock
 from pipelines.store.manifest import TableState
+from pipelines.store.rows import small_rows
 
 
 def open_deliveries(lake: Lake, settings: Settings) -> None:
@@ -36,8 +35,8 @@ def open_deliveries(lake: Lake, settings: Settings) -> None:
 
 def deliveries_of(lake: Lake, state: TableState, night: date) -> list[Delivery]:
     """The deliveries that a night's table campaign_delivery names, the earliest of a campaign first."""
-    rows = [row for file in state.data_files for row in pq.read_table(lake.path(file.path)).to_pylist()]
-    named = {(row["campaign_id"], row["delivery_number"]) for row in rows if row["list_date"] == night}
+    rows = small_rows(lake, state, list_date=night)
+    named = {(row["campaign_id"], row["delivery_number"]) for row in rows}
     return [
         delivery
         for name in sorted({name for name, _ in named})
@@ -66,7 +65,7 @@ def send_night(lake: Lake, settings: Settings, night: date, state: TableState, h
         for delivery in deliveries_of(lake, state, night)
         if not delivery.is_sent and delivery.note.held is None
     ]
-    rows = [row for file in holds.data_files for row in pq.read_table(lake.path(file.path)).to_pylist()]
+    rows = small_rows(lake, holds)
     write_night_manifest(settings, night, {row["campaign_id"] for row in rows if row["campaign_id"] is not None})
     return folders
 

@@ -5,8 +5,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import in_words
@@ -15,7 +13,8 @@ from pipelines.intake.landing import find_files, unread_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, night_folders
 from pipelines.store.lake import Lake
-from pipelines.store.manifest import Manifest, TableState
+from pipelines.store.manifest import Manifest
+from pipelines.store.rows import small_rows
 
 # Metrics of each model that are reported when their note says alarm. The drift of single inputs stays in model_quality.
 _ALARMS = {
@@ -125,8 +124,7 @@ def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
 
 def _rows(table: str, lake: Lake, manifest: Manifest) -> list[dict[str, Any]]:
     """A table's rows as of the night; none if the night has no such table."""
-    data_files = manifest.tables.get(table, TableState()).data_files
-    return [row for file in data_files for row in pq.read_table(lake.path(file.path)).to_pylist()]
+    return small_rows(lake, manifest.table(table))
 
 
 def _expectation_warnings(lake: Lake, manifest: Manifest) -> list[str]:
