@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import date, timedelta
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +16,7 @@ from models.evaluation.compare import LossDifference
 from pipelines.publishing.night_warnings import model_warnings
 from pipelines.scoring import churn as score
 from pipelines.scoring.fitting import quality_rows
-from pipelines.store.manifest import TableState
+from pipelines.store.manifest import Manifest, TableState
 from pipelines.tables.inputs import contract_of
 
 
@@ -140,7 +139,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
     for model, name, rows in tables_of:
         shop.give(name, quality_rows(model, rows, NIGHT))
         states[name] = TableState(data_files=shop.engine.write(f"SELECT * FROM {name}", name))
-    manifest = SimpleNamespace(tables=states)
+    manifest = Manifest(run_date=NIGHT, code_version="x", settings={}, tables=states)
     assert model_warnings(shop.night.lake, manifest) == [
         "model churn, new_model_refused 1: the last one stays",
         "model churn, psi_score 0.3: moved",
@@ -153,7 +152,7 @@ def test_the_summary_names_a_refused_an_old_and_a_drifted_model_and_no_other(sho
         "model next_order, model_age_days 36: old",
         "model next_order, psi_next_order_days 0.4: moved",
     ]
-    assert model_warnings(shop.night.lake, SimpleNamespace(tables={})) == []
+    assert model_warnings(shop.night.lake, manifest.model_copy(update={"tables": {}})) == []
 
 
 # Small data
