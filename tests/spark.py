@@ -1,10 +1,14 @@
 """Whether tests can run on Spark here: it needs Java 17 and PySpark."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 
 import pytest
+
+# Tests have a few rows in each of very many tables: compiling costs more than it ever saves.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
 def why_no_spark() -> str | None:

@@ -1,9 +1,8 @@
 """Every SQL file against its cases, on DuckDB and on Spark: tests/sql/cases/<table>/<case>.yaml for each.
 
-Lists (sql/lists/) are worked out on DuckDB, whatever the engine of the night, and have their cases there alone.
-
 A SELECT that is no table of the night (of sql/lists/ and such) has them in cases/<folder>/<select>/, and the columns
-that no contract knows, of what it reads and of what it gives, in cases/<folder>/columns.yaml.
+that no contract knows, of what it reads and of what it gives, in cases/<folder>/columns.yaml. It is worked out on
+DuckDB, whatever the engine of the night, and has its cases there alone.
 
 A case has `given` (rows by table; tables not named are empty, columns not named are NULL; `night` has defaults) and
 `expect` (the rows that must come out, in any order; only the columns that they name are compared). Values are written
@@ -12,6 +11,7 @@ as text or numbers and take the contract's types, so both sides are compared as 
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -132,11 +132,26 @@ def cases() -> Iterator[Any]:
             yield pytest.param(name, path, id=f"{name}/{path.stem}")
 
 
+@contextmanager
+def uncompiled(engine: Engine) -> Iterator[None]:
+    """Spark interprets a SELECT instead of compiling it, which takes longer than a case; a night's are compiled."""
+    spark = getattr(engine, "_spark", None)
+    if spark is None:
+        yield
+        return
+    options = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+    for name, value in options.items():
+        spark.conf.set(name, value)
+    yield
+    for name in options:
+        spark.conf.unset(name)
+
+
 @pytest.fixture(params=["duckdb", pytest.param("spark", marks=needs_spark)])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     settings = Settings(home=tmp_path, engine=request.param, memory_limit="1GB", threads=1, spark_master="local[1]")
     night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
-    with sql_engine(night, settings) as engine:
+    with sql_engine(night, settings) as engine, uncompiled(engine):
         yield Case(engine)
 
 

@@ -8,6 +8,7 @@ from conftest import Retailer
 from two_people import CAMPAIGNS, DAYS, deliver_two_nights, run_day
 
 from pipelines.catalog import segment_files
+from pipelines.privacy.erase import Outcome, erase
 from pipelines.settings import load_settings
 
 
@@ -27,6 +28,32 @@ def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run_day(day)
     load_settings.cache_clear()
     return folder
+
+
+@pytest.fixture(scope="session")
+def erasure(two_nights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A home of its own in which the person with two accounts is erased, and what came of it."""
+    home = tmp_path_factory.mktemp("erasure") / "home"
+    shutil.copytree(two_nights / "home", home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOYALTY_HOME", str(home))
+        patch.setenv("LOYALTY_TIMEZONE", "America/New_York")
+        patch.setenv("LOYALTY_CAMPAIGNS", str(two_nights / "campaigns.yaml"))
+        load_settings.cache_clear()
+        outcome = erase("12", load_settings())
+    load_settings.cache_clear()
+    return home, outcome
+
+
+@pytest.fixture
+def erased(
+    retailer: Retailer, two_nights: Path, erasure: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> Retailer:
+    """A copy of that home, to be changed."""
+    shutil.copytree(erasure[0], retailer.home)
+    monkeypatch.setenv("LOYALTY_CAMPAIGNS", str(two_nights / "campaigns.yaml"))
+    load_settings.cache_clear()
+    return retailer
 
 
 @pytest.fixture

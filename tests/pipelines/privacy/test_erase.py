@@ -5,6 +5,7 @@ from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
+from conftest import Retailer
 from two_people import ANN, BOB, CRM, DAYS, RECEIPTS, contents, landing, run_day, warehouse
 
 from pipelines.errors import LoyaltyError
@@ -13,20 +14,20 @@ from pipelines.privacy.erase import erase
 from pipelines.store.lake import Lake
 
 
-def test_a_person_goes_with_all_accounts_and_a_search_finds_nothing(shop):
-    before = warehouse(shop, "SELECT SUM(revenue) FROM order_fact")
-    outcome = erase("11", shop.settings)
+def test_a_person_goes_with_all_accounts_and_a_search_finds_nothing(two_nights, erased, erasure):
+    _, outcome = erasure
     assert outcome.found == ()
     assert outcome.ids == ["11", "12"]
     assert outcome.shared == 1
     assert outcome.files_searched > 100
-    assert warehouse(shop, "SELECT DISTINCT customer_id FROM customer_360") == [("2",)]
-    assert warehouse(shop, "SELECT SUM(revenue) FROM order_fact") == before
-    assert not [name for name in contents(shop.home) if "open.json" in name]
+    assert warehouse(erased, "SELECT DISTINCT customer_id FROM customer_360") == [("2",)]
+    revenue = "SELECT SUM(revenue) FROM order_fact"
+    assert warehouse(erased, revenue) == warehouse(Retailer(two_nights / "home"), revenue)
+    assert not [name for name in contents(erased.home) if "open.json" in name]
 
 
-def test_an_extract_that_brings_them_again_is_left_out_and_counted(shop):
-    erase("12", shop.settings)
+def test_an_extract_that_brings_them_again_is_left_out_and_counted(erased):
+    shop = erased
     shop.deliver(
         DAYS[2],
         crm_customers=CRM + BOB + ANN + "12,never,Ann Lee,ann.lee@example.org,,,,,\n",
@@ -57,25 +58,36 @@ def _customers_of_deliveries(shop) -> set[str]:
     return {customer for path in paths for customer in pq.read_table(path)["customer_id"].to_pylist()}
 
 
-def test_tickets_and_answers_go_and_web_events_stay_without_the_customer(shop):
-    erase("12", shop.settings)
-    assert warehouse(shop, "SELECT ticket_id FROM support_ticket") == [("t1",)]
-    assert warehouse(shop, "SELECT response_id, customer_id FROM survey_response") == [("s2", "2")]
+def test_tickets_and_answers_go_and_web_events_stay_without_the_customer(erased):
+    assert warehouse(erased, "SELECT ticket_id FROM support_ticket") == [("t1",)]
+    assert warehouse(erased, "SELECT response_id, customer_id FROM survey_response") == [("s2", "2")]
     events = [("w1", None), ("w2", "2"), ("w3", None)]
-    assert warehouse(shop, "SELECT event_id, customer_id FROM web_event ORDER BY ALL") == events
-    of_bob = warehouse(shop, "SELECT last_visit_date, web_view_count, open_ticket_count, last_csi FROM customer_360")
+    assert warehouse(erased, "SELECT event_id, customer_id FROM web_event ORDER BY ALL") == events
+    of_bob = warehouse(erased, "SELECT last_visit_date, web_view_count, open_ticket_count, last_csi FROM customer_360")
     assert of_bob == [(date(2017, 11, 1), 0, 1, 1)]
 
 
-@pytest.mark.parametrize("step", ["add_erased", "rewrite_deliveries", "rewrite_lake", "write_record"])
-def test_an_erasure_that_was_broken_off_is_finished_by_the_same_command(shop, monkeypatch, step):
+def test_an_erasure_that_was_broken_off_again_and_again_is_finished_by_the_same_command(shop, monkeypatch):
+    """Before each of its parts, and between two manifests."""
+
     def breaks_off(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(erasing, step, breaks_off)
-        with pytest.raises(KeyboardInterrupt):
-            erase("11", shop.settings)
+    def after_one(*arguments, replace=Lake.replace_manifest):
+        patch.setattr(Lake, "replace_manifest", breaks_off)
+        return replace(*arguments)
+
+    for owner, step, instead in (
+        (erasing, "add_erased", breaks_off),
+        (erasing, "rewrite_deliveries", breaks_off),
+        (erasing, "rewrite_lake", breaks_off),
+        (Lake, "replace_manifest", after_one),
+        (erasing, "write_record", breaks_off),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, step, instead)
+            with pytest.raises(KeyboardInterrupt):
+                erase("11", shop.settings)
     outcome = erase("11", shop.settings)
     assert (outcome.ids, outcome.found) == (["11", "12"], ())
     assert Lake(shop.home).stale_nights() == []

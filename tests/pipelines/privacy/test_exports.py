@@ -8,7 +8,7 @@ from pathlib import Path
 from two_people import DAYS
 
 from pipelines.campaigns.sending import release
-from pipelines.privacy.erase import erase, summary
+from pipelines.privacy.erase import summary
 from pipelines.privacy.person import Person
 from pipelines.privacy.removals import write_removals_of
 from pipelines.store.lake import Lake
@@ -21,10 +21,12 @@ def by_hand(removals: Path) -> list[tuple[str, str, str]]:
     return [(entry["campaign_id"], entry["target"], entry["to_do"]) for entry in manifest["by_hand"]]
 
 
-def test_every_list_that_they_were_on_is_told_and_lists_are_without_them_also_when_one_is_released_later(shop):
-    path = shop.home / "exports" / DAYS[0] / "hello" / "email.csv"
-    assert len(path.read_text().splitlines()) == 3
-    outcome = erase("12", shop.settings)
+def test_every_list_that_they_were_on_is_told_and_lists_are_without_them_also_when_one_is_released_later(
+    two_nights, erased, erasure
+):
+    path = Path("exports", DAYS[0], "hello", "email.csv")
+    assert len((two_nights / "home" / path).read_text().splitlines()) == 3
+    path, (_, outcome) = erased.home / path, erasure
     assert outcome.found == ()
     removals = sorted(outcome.removals.glob("*/*.csv"))
     assert [file.relative_to(outcome.removals).as_posix() for file in removals] == [
@@ -36,14 +38,14 @@ def test_every_list_that_they_were_on_is_told_and_lists_are_without_them_also_wh
     assert by_hand(outcome.removals) == [("club", "mautic", DELETE), ("hello", "unisender", DELETE)]
     assert any("by_hand" in line for line in summary(outcome))
     assert path.read_text().splitlines() == ["email,id,loyalty_hello", f"bob@example.org,2,{DAYS[0]}"]
-    night = json.loads((shop.home / "exports" / DAYS[0] / "manifest.json").read_text())
+    night = json.loads((erased.home / "exports" / DAYS[0] / "manifest.json").read_text())
     assert (night["held"], [campaign["folder"] for campaign in night["campaigns"]]) == (["later"], ["club", "hello"])
     own = json.loads((path.parent / "manifest.json").read_text())
     for manifest, name in ((own, "email.csv"), (night["campaigns"][1], "hello/email.csv")):
         (channel,) = manifest["channels"]
         (file,) = channel["files"]
         assert (channel["listed"], file["rows"], file["bytes"], file["path"]) == (1, 1, path.stat().st_size, name)
-    folder = release(shop.settings, "later")
+    folder = release(erased.settings, "later")
     assert (folder / "email.csv").read_text().splitlines() == ["email,loyalty_later", f"bob@example.org,{DAYS[1]}"]
 
 

@@ -13,8 +13,8 @@ from pipelines.settings import load_settings
 from pipelines.store.lake import Lake
 
 
-def test_a_night_run_again_reads_nothing_anew_and_comes_out_the_same(shop):
-    erase("12", shop.settings)
+def test_a_night_run_again_reads_nothing_anew_and_comes_out_the_same(erased):
+    shop = erased
     lake = Lake(shop.home)
     before = lake.manifest(date(2017, 12, 2)).tables
     rows = warehouse(shop, "SELECT * FROM customer_360"), warehouse(shop, "SELECT * FROM data_quality ORDER BY ALL")
@@ -77,24 +77,3 @@ def test_rejected_rows_of_a_stopped_night_are_erased_too(shop):
     (stopped,) = lake.stopped.steps()
     (file,) = stopped.tables["rejected_receipts"].data_files
     assert set(pq.read_table(lake.path(file.path))["row_values"].to_pylist()) == {"[]"}
-
-
-def test_a_break_between_two_manifests_leaves_them_in_agreement(shop, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "replace_manifest", _only_once(Lake.replace_manifest))
-        with pytest.raises(KeyboardInterrupt):
-            erase("12", shop.settings)
-    assert erase("12", shop.settings).found == ()
-    assert Lake(shop.home).stale_nights() == []
-
-
-def _only_once(function):
-    calls = []
-
-    def once(*arguments):
-        if calls:
-            raise KeyboardInterrupt
-        calls.append(1)
-        return function(*arguments)
-
-    return once

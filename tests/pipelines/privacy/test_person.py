@@ -2,9 +2,6 @@
 
 from two_people import DAYS, landing
 
-from pipelines.privacy.erase import erase
 
-
-def test_what_another_customer_has_too_stays_with_them(shop):
-    erase("12", shop.settings)
-    assert "(201) 555-0123" in landing(shop, DAYS[0], "crm_customers.csv")[1]
+def test_what_another_customer_has_too_stays_with_them(erased):
+    assert "(201) 555-0123" in landing(erased, DAYS[0], "crm_customers.csv")[1]

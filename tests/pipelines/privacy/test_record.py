@@ -2,12 +2,9 @@
 
 import json
 
-from pipelines.privacy.erase import erase
 
-
-def test_the_record_says_what_was_changed_and_holds_nothing_personal(shop):
-    erase("12", shop.settings)
-    (record,) = (shop.home / "lake" / "erasures").glob("2017-12-02.*.json")
+def test_the_record_says_what_was_changed_and_holds_nothing_personal(erased):
+    (record,) = (erased.home / "lake" / "erasures").glob("2017-12-02.*.json")
     kept = json.loads(record.read_text())
     assert kept["landing"]["2017-12-01/crm_customers.csv"]["records"] == 1
     assert len(kept["customers"]) == 2

@@ -6,38 +6,36 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import Retailer
 from two_people import BOB, CRM, DAYS, OLD_ANN, RECEIPTS, landing, warehouse
 
 from pipelines.privacy.erase import erase
 
 
-def test_receipts_stay_without_their_customer_and_everything_else_as_it_was_received(shop):
-    erase("12", shop.settings)
-    assert landing(shop, DAYS[0], "receipts.csv") == [
+def test_receipts_stay_without_their_customer_and_everything_else_as_it_was_received(erased):
+    assert landing(erased, DAYS[0], "receipts.csv") == [
         RECEIPTS.strip(), "12,2,2017-12-01,5,", "r2,,2017-12-01,7.50,", "r3,,2017-11-30,8,"
     ]  # fmt: skip
-    assert landing(shop, DAYS[0], "crm_customers.csv") == [CRM.strip(), BOB.strip()]
-    assert landing(shop, DAYS[0], "contacts.csv")[1:] == ["m2,2,email,2017-11-01"]
-    assert landing(shop, DAYS[0], "loyalty_cards.csv") == ["card_id,customer_id"]
-    assert landing(shop, DAYS[0], "receipt_lines.csv")[1:] == ["r2,1,12,7.50"]
+    assert landing(erased, DAYS[0], "crm_customers.csv") == [CRM.strip(), BOB.strip()]
+    assert landing(erased, DAYS[0], "contacts.csv")[1:] == ["m2,2,email,2017-11-01"]
+    assert landing(erased, DAYS[0], "loyalty_cards.csv") == ["card_id,customer_id"]
+    assert landing(erased, DAYS[0], "receipt_lines.csv")[1:] == ["r2,1,12,7.50"]
 
 
-def test_a_name_in_another_customers_text_is_blanked(shop):
-    erase("12", shop.settings)
-    assert landing(shop, DAYS[0], "support_tickets.csv")[1:] == ["t1,2,2017-11-01,"]
+def test_a_name_in_another_customers_text_is_blanked(erased):
+    assert landing(erased, DAYS[0], "support_tickets.csv")[1:] == ["t1,2,2017-11-01,"]
 
 
-def test_a_promo_code_that_is_their_phone_or_email_becomes_a_mark_that_still_joins(shop):
+def test_a_promo_code_that_is_their_phone_or_email_becomes_a_mark_that_still_joins(two_nights, erased):
     performance = "SELECT kind, redemptions, revenue FROM promo_performance ORDER BY ALL"
-    before = warehouse(shop, performance)
+    before = warehouse(Retailer(two_nights / "home"), performance)
     assert before == [("percent", 1, 5), ("percent", 1, 8), ("points", 1, 7.5), (None, 1, 8)]
-    assert erase("12", shop.settings).found == ()
-    _, *codes = (line.split(",")[0] for line in landing(shop, DAYS[0], "promo_codes.csv"))
-    _, *used = (line.split(",")[0] for line in landing(shop, DAYS[0], "promo_redemptions.csv"))
+    _, *codes = (line.split(",")[0] for line in landing(erased, DAYS[0], "promo_codes.csv"))
+    _, *used = (line.split(",")[0] for line in landing(erased, DAYS[0], "promo_redemptions.csv"))
     assert [re.sub("[0-9A-F]{12}$", "x", code) for code in used] == ["ERASED-x", "ERASED-x", "ERASED-x", "TEA"]
     assert (used[:2], len(set(used))) == (codes[:2], 4)
-    assert warehouse(shop, performance) == before
-    found = warehouse(shop, "SELECT promo_code FROM promo_performance")
+    assert warehouse(erased, performance) == before
+    found = warehouse(erased, "SELECT promo_code FROM promo_performance")
     assert {code for (code,) in found} == {*codes, *used}
 
 

@@ -1,6 +1,7 @@
 """Erasure from the suppression list: by id and by address, in what was received and in the lake."""
 
 import duckdb
+from conftest import needed
 from two_people import DAYS, landing, run_day
 
 from pipelines.privacy.erase import erase
@@ -48,11 +49,11 @@ def test_their_rows_go_from_landing_and_lake_and_nights_afterwards_know_no_id_of
     assert of_night(shop, "DISTINCT customer_id", "suppressions") == [("2",), (None,)]
     assert of_night(shop, "DISTINCT customer_id", "suppressed_channel") == [("2",)]
     before = state_of(shop)
-    run_day(DAYS[2])
+    shop.load(DAYS[2], only=needed("suppressed_channel"), upto=("staging", "facts"))
     assert state_of(shop) == before
     rows = "12,,,,sms,complaint\n12,ann.lee@example.org,,,sms,\n,bob@example.org,,,sms,\n"
     shop.deliver(DAYS[2], suppressions=HEADER + rows)
-    run_day(DAYS[2])
+    shop.load(DAYS[2], only=needed("suppressed_channel"), upto=("staging", "facts"))
     night = shop.open(DAYS[2])
     assert shop.rejected(night, "suppressions") == [("suppressions.csv", 1, "erased")]
     assert shop.rows(night, "suppressions_personal", "customer_id, email") == [
@@ -69,7 +70,7 @@ def test_rows_of_a_parquet_list_go_too(shop):
     path = folder / "suppressions.parquet"
     table = "SELECT i AS customer_id, e AS email, CAST(p AS BIGINT) AS phone, r AS reason"
     duckdb.sql(f"COPY ({table} FROM (VALUES {rows}) AS t (i, e, p, r)) TO '{path}' (FORMAT parquet)")
-    run_day(DAYS[2])
+    shop.load(DAYS[2], only=needed("suppressed_channel"), upto=("staging", "facts"))
     outcome = erase("12", shop.settings)
     assert outcome.found == ()
     assert outcome.changes[f"landing/{DAYS[2]}/suppressions.parquet"] == 4
