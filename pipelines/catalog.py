@@ -33,6 +33,7 @@ INCREMENTAL = {
     "customer_day": "customer_id",
     "customer_category": "customer_id",
     "customer_totals": "customer_id",
+    "customer_gap": "customer_id",
     "customer_points": "customer_id",
     "web_visit": "occurred_date",
     "web_visitor": "customer_id",

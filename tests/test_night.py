@@ -29,7 +29,8 @@ COLUMNS = {
         "home_store_id home_region last_visit_date web_view_count open_ticket_count last_nps last_csi"
     ),
     "customer_rfm": (
-        "customer_id days_since_last_order order_count revenue recency_score frequency_score monetary_score rfm_segment"
+        "customer_id days_since_last_order order_count revenue recency_score frequency_score monetary_score "
+        "value_share lateness rfm_segment"
     ),
     "customer_clv": (
         "customer_id frequency recency_days age_days p_alive expected_purchases expected_purchase_day_value clv "
@@ -40,7 +41,9 @@ COLUMNS = {
         "customer_id horizon_days spend_last p_spend_more method revenue_365d peer_revenue peer_headroom "
         "category_headroom headroom_category headroom_category_amount headroom"
     ),
-    "customer_next_order": "customer_id p_order_again next_order_date next_order_low next_order_high method reason",
+    "customer_next_order": (
+        "customer_id p_order_again p_longer_gap next_order_date next_order_low next_order_high method reason"
+    ),
     "customer_channel": (
         "customer_id best_channel p_purchase delivered_count method chosen_channel choice_probability is_explored"
     ),

@@ -28,9 +28,8 @@ def test_headers_alone_make_empty_tables(retailer):
 def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
     retailer.deliver("2017-12-01", receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\n")
     night = retailer.load("2017-12-01", upto=EVERYTHING)
-    assert retailer.rows(night, "customer_rfm", "customer_id, recency_score, frequency_score, monetary_score") == [
-        ("c1", 1, 1, 1)
-    ]
+    columns = "customer_id, recency_score, frequency_score, monetary_score, value_share, lateness, rfm_segment"
+    assert retailer.rows(night, "customer_rfm", columns) == [("c1", 1, 1, 1, 0.0, None, "new")]
     assert retailer.rows(night, "customer_clv", "customer_id, frequency, p_alive, clv") == [("c1", 0, None, None)]
     assert retailer.rows(night, "customer_churn", "customer_id, p_churn, churn_tier, method") == [
         ("c1", None, None, None)

@@ -33,7 +33,8 @@ from models.types import Floats
 def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None) -> pa.Table:
     """One row per customer, in the order given: the next purchase day, in days from the night (1: the next day).
 
-    p_order_again: the probability that there will be one. low_days, next_days (median) and high_days: given that there
+    p_order_again: the probability that there will be one. p_longer_gap: the probability that somebody with the same
+    history who still buys stays away for longer than the customer has by now. low_days, next_days (median) and high_days: given that there
     is one, it comes on or before each with 10, 50 and 90 %; ten years at the most. They are NULL, and reason says why,
     for no_purchase (all was returned), no_model, presumed_gone, and far_off. method is own_rhythm, or population for
     customers who bought on one day only. A row depends on its own values only, so batches give the same.
@@ -44,9 +45,10 @@ def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None
     """
     x, recency, age = (floats(customers[name]) for name in ("frequency", "recency_days", "age_days"))
     bought = np.isfinite(x)
-    p_again, days = np.full(len(x), np.nan), np.full((3, len(x)), np.nan)
+    p_again, longer, days = np.full(len(x), np.nan), np.full(len(x), np.nan), np.full((3, len(x)), np.nan)
     if parameters is not None:
-        p_again[bought], days[:, bought] = _outlook(parameters, x[bought], recency[bought], (age - recency)[bought])
+        outlook = _outlook(parameters, x[bought], recency[bought], (age - recency)[bought])
+        p_again[bought], longer[bought], days[:, bought] = outlook
     far_off = days[1] >= FURTHEST_DAYS
     has_date = (p_again >= PRESUMED_GONE) & ~far_off
     days[:, ~has_date] = np.nan
@@ -61,6 +63,7 @@ def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None
         {
             "customer_id": customers["customer_id"],
             "p_order_again": pa.array(p_again.round(6), pa.float64(), from_pandas=True),
+            "p_longer_gap": pa.array(longer.round(6), pa.float64(), from_pandas=True),
             "low_days": low,
             "next_days": middle,
             "high_days": high,
@@ -70,14 +73,16 @@ def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None
     )
 
 
-def _outlook(parameters: NextOrderParameters, x: Floats, recency: Floats, silent: Floats) -> tuple[Floats, Floats]:
-    """p_order_again; and days (3 x customers) until 10, 50 and 90 %, given that there is a next purchase.
+def _outlook(
+    parameters: NextOrderParameters, x: Floats, recency: Floats, silent: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """p_order_again; p_longer_gap; and days (3 x customers) until 10, 50 and 90 %, given that there is a next purchase.
 
     Intervals in units of alpha + S have one distribution for all customers of a frequency: one table serves them all.
     """
     p = parameters
     base = p.alpha + recency - HALF_A_DAY * x
-    p_again, days = np.empty(len(x)), np.empty((3, len(x)))
+    p_again, p_longer, days = np.empty(len(x)), np.empty(len(x)), np.empty((3, len(x)))
     tails = [(1 + COVERAGE) / 2, 0.5, (1 - COVERAGE) / 2]
     with np.errstate(divide="ignore"):
         log_silent = np.log(silent / base)
@@ -85,12 +90,13 @@ def _outlook(parameters: NextOrderParameters, x: Floats, recency: Floats, silent
     for rows in np.split(order, np.flatnonzero(np.diff(x[order])) + 1) if len(x) else []:
         log_days = log_quantiles(p.k, p.r + p.k * x[rows[0]])
         longer = expit(np.interp(log_silent[rows], log_days, LOG_ODDS))
+        p_longer[rows] = longer
         p_again[rows] = longer / (longer + p.a / (p.b + x[rows[0]]))
         for number, tail in enumerate(tails):
             with np.errstate(over="ignore", divide="ignore"):
                 due = base[rows] * np.exp(np.interp(-logit(longer * tail), -LOG_ODDS, log_days))
             days[number, rows] = np.clip(np.ceil(due - silent[rows]), 1, FURTHEST_DAYS)
-    return p_again, days
+    return p_again, p_longer, days
 
 
 def interval_probability(customers: pa.Table, parameters: NextOrderParameters) -> Floats:

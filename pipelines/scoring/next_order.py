@@ -185,4 +185,5 @@ def _dated(rows: pa.Table, run_date: date) -> pa.Table:
     epoch = (run_date - date(1970, 1, 1)).days
     named = {"next_order_date": "next_days", "next_order_low": "low_days", "next_order_high": "high_days"}
     dates = {name: pc.add(rows[days], epoch).cast(pa.int32()).cast(pa.date32()) for name, days in named.items()}
-    return pa.table({name: rows[name] for name in ("customer_id", "p_order_again", "method", "reason")} | dates)
+    kept = ("customer_id", "p_order_again", "p_longer_gap", "method", "reason")
+    return pa.table({name: rows[name] for name in kept} | dates)

@@ -1,8 +1,7 @@
--- Champions: bought most recently (top fifth), and among those who buy most often and spend most.
+-- Champions: among those who buy most often and spend most, and not late by their own rhythm (RFM segment champions).
 -- To thank, to ask for referrals, to show new things first; no discount needed.
 SELECT customer_id
 FROM customer_360
 WHERE
     NOT is_deleted
-    AND is_active
     AND rfm_segment = 'champions'

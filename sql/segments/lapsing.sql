@@ -1,12 +1,9 @@
--- Lapsing: came at least three times, and now stay away more than twice as long as they usually do between orders,
--- but have still bought in the active window, and are not among the least recent fifth. For a reminder in time.
+-- Lapsing: came at least three times, and are late by their own rhythm, but not yet very late: of twenty such customers
+-- who still buy, at most one would stay away so long (RFM segments need_attention and about_to_sleep).
+-- For a reminder in time; who is very late is in at_risk.
 SELECT customer_id
 FROM customer_360
 WHERE
     NOT is_deleted
-    AND is_active
     AND order_count >= 3
-    AND recency_score > 1
-    -- The usual pause is (last - first order) / (orders - 1). Orders on a single day have none.
-    AND first_order_date < last_order_date
-    AND days_since_last_order * (order_count - 1) > 2 * DATE_DIFF('day', first_order_date, last_order_date)
+    AND rfm_segment IN ('need_attention', 'about_to_sleep')

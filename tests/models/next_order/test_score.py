@@ -80,11 +80,27 @@ def test_who_is_overdue_is_due_tomorrow_or_gone_and_never_before():
     assert rows[0]["p_order_again"] > rows[1]["p_order_again"] > rows[2]["p_order_again"]
 
 
+@settings(max_examples=60, deadline=None)
+@given(x=st.integers(0, 300), pace=st.integers(1, 90), silent=st.integers(0, 400))
+def test_a_longer_gap_is_as_likely_as_for_somebody_who_still_buys(x, pace, silent):
+    (row,) = score_next_order(customers((x, x * pace, x * pace + silent)), POPULATION).to_pylist()
+    p = POPULATION
+    base = p.alpha + x * pace - x / 2
+    longer = betaincc(p.k, p.r + p.k * x, silent / (silent + base))
+    assert row["p_longer_gap"] == pytest.approx(longer, rel=0.01, abs=1e-6)
+
+
+def test_on_the_day_of_a_purchase_any_gap_is_longer():
+    rows = score_next_order(customers((0, 0, 0), (20, 60, 60)), POPULATION).to_pylist()
+    assert [row["p_longer_gap"] for row in rows] == [1.0, 1.0]
+
+
 def test_without_a_model_or_a_purchase_there_is_no_date():
     unfitted = score_next_order(customers((3, 30, 40)), None).to_pylist()[0]
     returned = score_next_order(customers((None, None, None)), POPULATION).to_pylist()[0]
     assert (unfitted["reason"], unfitted["p_order_again"], unfitted["next_days"]) == ("no_model", None, None)
     assert (returned["reason"], returned["p_order_again"], returned["next_days"]) == ("no_purchase", None, None)
+    assert unfitted["p_longer_gap"] is returned["p_longer_gap"] is None
     assert score_next_order(customers((3, 30, 40)).slice(0, 0), POPULATION).num_rows == 0
 
 

@@ -21,6 +21,7 @@ PRODUCTS = "product_id,category\n"
 EVENTS = "event_id,customer_id,occurred_at,kind\n"
 LEDGER = "entry_id,customer_id,kind,points,posted_at,expires_at\n"
 DAYS = ("2017-12-01", "2017-12-02", "2017-12-03")
+LAYERS = ("staging", "facts", "scores")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
     "known_date",
@@ -29,6 +30,7 @@ COLUMNS = {
     "known_date",
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
+    "customer_gap": "customer_id, gap_count, long_gap_days",
     "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired",
     "order_line": "receipt_id, line_number, customer_id, revenue",
     "web_visit": "customer_id, occurred_date, event_count, view_count",
@@ -58,14 +60,14 @@ def pieces(night, table):
 
 
 def load(retailer):
-    return [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS][-1]
+    return [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS][-1]
 
 
 def load_whole(retailer, monkeypatch):
     """The last night again, nothing taken over from the nights before."""
     with monkeypatch.context() as patch:
         patch.setattr(incremental, "_rests_on", lambda *_: False)
-        night = retailer.load(DAYS[-1], upto=("staging", "facts"), only=MADE)
+        night = retailer.load(DAYS[-1], upto=LAYERS, only=MADE)
     assert {pieces(night, name) for name in INCREMENTAL} <= {0, 1}
     return night
 
@@ -153,7 +155,7 @@ def test_a_void_takes_a_receipt_and_its_lines_back_and_a_later_row_brings_them_a
     )
     retailer.deliver(DAYS[1], receipts=RECEIPTS + "r1,c1,2017-12-01,void,50\n")
     retailer.deliver(DAYS[2], receipts=RECEIPTS + "r1,c1,2017-12-01,Void,50\nr2,c1,2017-12-01,void,7\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     for table in ("receipt_fact", "order_line"):
         found = [[row[0] for row in retailer.rows(night, table, "receipt_id")] for night in nights]
         assert found == [["r1", "r2"], ["r2"], []], table
@@ -171,7 +173,7 @@ def test_a_card_with_another_holder_touches_the_receipts_that_show_it_alone(reta
     )
     retailer.deliver(DAYS[1], loyalty_cards=cards + "m,c3,\nk,c1,\n")
     retailer.deliver(DAYS[2], loyalty_cards=cards + "m,c3,2017-11-30\nk,c1,\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     holders = [dict(retailer.rows(night, "receipt_fact", "receipt_id, customer_id")) for night in nights]
     assert holders == [
         {"r1": None, "r2": "c2", "r3": "c3"},
@@ -212,7 +214,7 @@ def test_points_are_worked_out_again_for_whom_a_posting_came_or_fell_due_or_poin
     )
     retailer.deliver(DAYS[1])
     retailer.deliver(DAYS[2], points_ledger=LEDGER + "e5,c5,earn,20,2017-11-01,2017-12-03\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     files = nights[2].lake.manifest(nights[2].run_date).tables["customer_points"].data_files
     assert [file.rows for file in files] == [5, 1, 2]  # c1's points expire; e4 waited, and e5 has moved from c4 to c5
     columns = "customer_id, CAST(points_balance AS INT), CAST(points_expired AS INT)"
@@ -232,7 +234,7 @@ def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatc
     retailer.deliver(DAYS[0], receipts=sales, crm_customers=CRM + "old,2017-01-01,\nnew,2017-01-01,\n")
     retailer.deliver(DAYS[1], crm_customers=CRM + "old,2017-01-01,new\n")
     retailer.deliver(DAYS[2], crm_customers=CRM + "old,2017-01-01,\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     orders = [retailer.rows(night, "customer_totals", "customer_id, order_count") for night in nights]
     apart = [("new", 1), ("old", 1), ("other", 1)]
     assert orders == [apart, [("new", 2), ("other", 1)], apart]
@@ -248,7 +250,7 @@ def test_an_address_that_two_share_touches_both_and_its_correction_too(retailer,
     )
     retailer.deliver(DAYS[1], crm_customers=crm + "new,2017-02-01, A@Example.com\n")
     retailer.deliver(DAYS[2], crm_customers=crm + "new,2017-02-01,b@example.com\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     identity = [retailer.rows(night, "customer_identity") for night in nights]
     assert identity == [[], [("new", "old", "email")], []]
     orders = [retailer.rows(night, "customer_totals", "customer_id, order_count") for night in nights]
@@ -282,7 +284,7 @@ def test_a_product_in_another_category_moves_all_its_sales(retailer):
     retailer.deliver(DAYS[0], **sales, products=PRODUCTS + "tea,drinks\n")
     retailer.deliver(DAYS[1], products="product_id,category,name\ntea,drinks,Tea\n")
     retailer.deliver(DAYS[2], products=PRODUCTS + "tea,groceries\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     categories = [retailer.rows(night, "customer_category", "customer_id, category") for night in nights]
     assert categories == [[("c1", "drinks")], [("c1", "drinks")], [("c1", "groceries")]]
     kept = {night.lake.manifest(night.run_date).tables["customer_category"].data_files for night in nights[:2]}
@@ -324,7 +326,7 @@ def test_a_table_of_which_much_is_superseded_is_written_without_it(retailer, mon
     retailer.deliver(DAYS[1], receipts=RECEIPTS + "r0,c0,2017-12-01,sale,6\nr1,c1,2017-12-01,sale,6\n")
     retailer.deliver(DAYS[2], receipts=RECEIPTS + "r2,c2,2017-12-01,sale,6\n")
     retailer.deliver("2017-12-04", receipts=RECEIPTS + "r3,c3,2017-12-01,sale,6\n")
-    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in (*DAYS, "2017-12-04")]
+    nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in (*DAYS, "2017-12-04")]
     states = [night.lake.manifest(night.run_date).tables["receipt_fact"] for night in nights]
     assert [[file.rows for file in state.data_files] for state in states] == [[7], [7, 2], [7, 2, 1], [7, 1]]
     assert [[file.rows for file in state.superseded] for state in states] == [[], [2], [2, 1], [1]]
@@ -336,7 +338,7 @@ def test_a_table_of_which_much_is_superseded_is_written_without_it(retailer, mon
 def test_a_night_without_news_leaves_every_piece_as_it_is(retailer):
     retailer.deliver(DAYS[0], receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\n")
     retailer.deliver(DAYS[1])
-    first, second = (retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS[:2])
+    first, second = (retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS[:2])
     for name in INCREMENTAL:
         tables = [night.lake.manifest(night.run_date).tables[name] for night in (first, second)]
         assert tables[0].data_files == tables[1].data_files, name
