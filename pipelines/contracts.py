@@ -129,6 +129,11 @@ class Contract:
         return self.key if self.whole_per == "row" else (self.whole_per,)
 
     @property
+    def published_columns(self) -> tuple[Column, ...]:
+        """What analysts see of a table: no personal column, and not when the lake last wrote the row."""
+        return tuple(column for column in self.columns if not column.personal and column.name != "landing_date")
+
+    @property
     def personal_columns(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.personal)
 

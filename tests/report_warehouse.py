@@ -52,7 +52,7 @@ COLUMNS = {
     "rejected_rows": "source file row_number rule",
 }
 TABLES = (
-    *(c.name for c in published_tables() if c.published == "table" and c.name != "pipeline_run"),
+    *(c.name for c in published_tables() if c.published == "table" and c.name not in ("night", "pipeline_run")),
     "customer_growth",
     "customer_next_order",
     "customer_segment",

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import sqlglot
 from nights import hashes, home_of, outcome, run_night, table_rows
+from recipes import Recipe, recipes
 from shop import write_shop
+from sqlglot import exp
 
 from pipelines.settings import load_settings
 
@@ -25,8 +28,8 @@ SETTINGS = {
 COLUMNS = {
     "customer_360": (
         "customer_id registered_at acquisition_channel region first_order_date last_order_date order_count "
-        "revenue gross_margin average_order_value favourite_category online_share points_balance is_active "
-        "home_store_id home_region last_visit_date web_view_count open_ticket_count last_nps last_csi"
+        "revenue gross_margin average_order_value favourite_category online_share points_balance next_expiry_date "
+        "is_active home_store_id home_region last_visit_date web_view_count open_ticket_count last_nps last_csi"
     ),
     "customer_rfm": (
         "customer_id days_since_last_order order_count revenue recency_score frequency_score monetary_score "
@@ -50,8 +53,19 @@ COLUMNS = {
     "segment_channel": "segment channel delivered_count purchase_count p_purchase is_best",
     "customer_segment": "customer_id segment",
     "customer_segment_history": "customer_id segment valid_from valid_to",
-    "order_fact": "receipt_id customer_id business_date store_id sales_channel revenue gross_margin has_promo",
-    "order_line": "receipt_id line_number product_id quantity revenue cost_amount",
+    "order_fact": "receipt_id customer_id business_date store_id store_name store_region sales_channel revenue",
+    "order_line": "receipt_id line_number product_id category department brand quantity revenue cost_amount",
+    "product": "product_id name category department brand unit_cost stock_quantity is_gift_card",
+    "store": "store_id name region format time_zone",
+    "campaign": "campaign_id name channel starts_on ends_on window_days cost_amount",
+    "promo_code": "promo_code promotion_id campaign_id kind value valid_from valid_to purpose cost_amount",
+    "promo_order": "promo_code promotion_id campaign_id receipt_id customer_id business_date discount_amount revenue",
+    "points_entry": "entry_id customer_id receipt_id kind points posted_at posted_date expires_at expires_date",
+    "customer_category": "customer_id category revenue line_count last_order_date",
+    "segment": "segment description rule",
+    "customer_score_history": "customer_id valid_from valid_to rfm_segment tier clv_tier churn_tier clv p_churn",
+    "segment_nps": "segment responses promoters passives detractors nps ci_low ci_high reason",
+    "nps_purchase": "segment nps_group window_days customers buyers buyer_rate revenue_per_customer",
     "contact": "contact_id customer_id channel sent_at",
     "web_event": "event_id customer_id occurred_at kind product_id category",
     "support_ticket": "ticket_id customer_id opened_at closed_at is_resolved is_open",
@@ -165,6 +179,43 @@ def test_models_score_their_customers(finished):
         ).fetchone()
         assert scored > 100
         assert 0 <= low < high <= 1
+
+
+# The shop has neither stores nor surveys.
+WITHOUT_ROWS = {
+    "Store ranking",
+    "NPS by segment, with its interval",
+    "What promoters and detractors bought after their answer",
+}
+
+
+@pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.question)
+def test_a_recipe_gives_the_columns_that_it_shows_and_rows(finished, recipe: Recipe):
+    with duckdb.connect(str(finished[0] / "warehouse.duckdb"), read_only=True) as warehouse:
+        found = warehouse.execute(recipe.sql)
+        header = " | ".join(column[0] for column in found.description)
+        assert recipe.shown.splitlines()[0] == f"| {header} |"
+        assert bool(found.fetchall()) == (recipe.question not in WITHOUT_ROWS)
+
+
+def test_recipes_are_twenty_five_and_none_needs_more_than_two_joins():
+    joins = {r.question: len(list(sqlglot.parse_one(r.sql, read="duckdb").find_all(exp.Join))) for r in recipes()}
+    assert len(joins) == 25
+    assert {question: count for question, count in joins.items() if count > 2} == {}
+
+
+def test_recipes_that_part_the_revenue_leave_none_out(finished):
+    by_question = {recipe.question: recipe.sql for recipe in recipes()}
+    with duckdb.connect(str(finished[0] / "warehouse.duckdb"), read_only=True) as warehouse:
+        parts = by_question["Revenue of new and returning customers by month"]
+        whole = by_question["Revenue, orders and buyers by month"]
+        deciles = by_question["Margin and revenue by decile of customers"]
+        expected = warehouse.execute("SELECT SUM(revenue) FROM kpi_daily").fetchone()
+        assert warehouse.execute(f"SELECT SUM(revenue) FROM ({whole})").fetchone() == expected
+        columns = ("new_revenue", "returning_revenue", "anonymous_revenue")
+        summed = " + ".join(f"SUM(COALESCE({column}, 0))" for column in columns)
+        assert warehouse.execute(f"SELECT {summed} FROM ({parts})").fetchone() == expected
+        assert warehouse.execute(f"SELECT ROUND(SUM(share_of_revenue), 9) FROM ({deciles})").fetchone() == (1,)
 
 
 def test_personal_data_is_in_the_exports_and_nowhere_else_that_people_read(finished):

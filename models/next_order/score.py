@@ -34,10 +34,11 @@ def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None
     """One row per customer, in the order given: the next purchase day, in days from the night (1: the next day).
 
     p_order_again: the probability that there will be one. p_longer_gap: the probability that somebody with the same
-    history who still buys stays away for longer than the customer has by now. low_days, next_days (median) and high_days: given that there
-    is one, it comes on or before each with 10, 50 and 90 %; ten years at the most. They are NULL, and reason says why,
-    for no_purchase (all was returned), no_model, presumed_gone, and far_off. method is own_rhythm, or population for
-    customers who bought on one day only. A row depends on its own values only, so batches give the same.
+    history who still buys stays away for longer than the customer has by now. low_days, next_days (median) and
+    high_days: given that there is one, it comes on or before each with 10, 50 and 90 %; ten years at the most. They are
+    NULL, and reason says why, for no_purchase (all was returned), no_model, presumed_gone, and far_off. method is
+    own_rhythm, or population for customers who bought on one day only. A row depends on its own values only, so batches
+    give the same.
 
     Args:
         customers: customer_id, frequency, recency_days, age_days (NULL for customers without a purchase day).

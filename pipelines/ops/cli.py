@@ -277,6 +277,24 @@ def query(
 
 
 @app.command()
+def publish(
+    portable: Annotated[Path, typer.Option(metavar="FILE", help="The DuckDB file to write; must not exist.")],
+    home: Home = None,
+) -> None:
+    """Write the published tables into one file that needs nothing of this home, for another host."""
+    settings = settings_of(home)
+    from pipelines.publishing.portable import write_portable
+
+    try:
+        count = write_portable(portable.absolute(), settings)
+    except (LoyaltyError, OSError) as error:
+        raise fail(error) from None
+    print(
+        f"{portable} has {count} tables, and reads nothing else. `loyalty erase` does not reach copies: replace them."
+    )
+
+
+@app.command()
 def bench(
     customers: Annotated[int, typer.Option(min=1, help="Size of the synthetic retailer.")] = 1_000_000,
     home: Annotated[Path, typer.Option("--home", help="A new home for it; must not exist.")] = Path("build/bench"),

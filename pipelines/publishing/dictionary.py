@@ -26,7 +26,7 @@ def _chapter(contracts: Iterable[Contract]) -> Iterable[str]:
     for contract in contracts:
         yield f"### {contract.name}\n\n{contract.description} Grain: {contract.grain}.\n"
         yield "| column | type | meaning |\n|---|---|---|"
-        for column in contract.columns:
+        for column in contract.published_columns if contract.published else contract.columns:
             notes = [name for name, is_so in (("required", column.required), ("personal", column.personal)) if is_so]
             notes += [" / ".join(column.values)] if column.values else []
             meaning = column.description + (f" ({'; '.join(notes)})" if notes else "")

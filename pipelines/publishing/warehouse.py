@@ -96,7 +96,8 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
         connection.execute("BEGIN")
         connection.execute("CREATE TABLE warehouse.night AS FROM night")
         connection.execute("CREATE TABLE warehouse.pipeline_run AS FROM run ORDER BY run_date")
-        _comment("TABLE", table_contract("pipeline_run"), connection)
+        for name in ("night", "pipeline_run"):
+            _comment("TABLE", table_contract(name), connection)
         connection.execute("USE warehouse")
         for contract in published_tables():
             if contract.name in tables():  # pipeline_run is no table of a night
@@ -110,7 +111,7 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
 
 def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> tuple[str, str]:
     """TABLE or VIEW, and the SELECT of what is published."""
-    columns = ", ".join(identifier(c.name) for c in contract.columns if not c.personal)
+    columns = ", ".join(identifier(c.name) for c in contract.published_columns)
     inner = _view_select(contract.name, night, engine)
     select = f"SELECT {columns}, DATE '{night.run_date}' AS run_date FROM ({inner})"
     if contract.published == "view":
@@ -135,9 +136,8 @@ def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnectio
     table = f"warehouse.{identifier(contract.name)}"
     about = f"{contract.description} Grain: {contract.grain}."
     connection.execute(f"COMMENT ON {kind} {table} IS {literal(about)}")
-    for column in contract.columns:
-        if not column.personal:
-            connection.execute(f"COMMENT ON COLUMN {table}.{identifier(column.name)} IS {literal(column.description)}")
+    for column in contract.published_columns:
+        connection.execute(f"COMMENT ON COLUMN {table}.{identifier(column.name)} IS {literal(column.description)}")
 
 
 def pipeline_runs(lake: Lake, until: date) -> pa.Table:

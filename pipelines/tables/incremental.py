@@ -208,10 +208,13 @@ def _touched_customers(
 
 
 def _customers_of_due_points(previous: Manifest, ledger: TableState, night: Night, engine: Engine) -> str:
-    """SQL of the customers with a posting that waited for its day, or with points that expired since the last night."""
+    """SQL of the customers with a posting that waited for its day, or with points that expired since the last night.
+
+    And of those whose points have come to be among those that points_step counts as about to expire: of 31 days.
+    """
     since = " OR ".join(
         f"({day} > DATE '{previous.run_date}' AND {day} <= DATE '{night.run_date}')"
-        for day in ("posted_date", "expires_date")
+        for day in ("posted_date", "expires_date", "expires_date - 31")
     )
     return f"SELECT customer_id FROM ({engine.select_of(ledger, contract_of('points_ledger'))}) WHERE {since}"
 

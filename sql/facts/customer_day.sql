@@ -11,29 +11,29 @@ WITH taken_back AS (  -- by the day of the sale, and no more than it brought; by
 
 daily AS (  -- narrow types, because many rows have to be sorted
     SELECT
-        order_fact.customer_id,
-        order_fact.business_date,
+        r.customer_id,
+        r.business_date,
         CAST(COUNT(CASE WHEN NOT is_return THEN 1 END) AS INTEGER) AS order_count,
         CAST(COUNT(CASE WHEN is_return THEN 1 END) AS INTEGER) AS return_count,
         CAST(COUNT(CASE WHEN NOT is_return AND has_promo THEN 1 END) AS INTEGER) AS promo_order_count,
         CAST(COUNT(CASE WHEN NOT is_return AND has_offer THEN 1 END) AS INTEGER) AS offer_order_count,
         CAST(COUNT(CASE WHEN NOT is_return AND sales_channel = 'online' THEN 1 END) AS INTEGER) AS online_order_count,
         CAST(COUNT(CASE WHEN NOT is_return THEN sales_channel END) AS INTEGER) AS channel_order_count,
-        CAST(SUM(order_fact.revenue) AS DECIMAL(18, 2)) AS net_revenue,
-        CAST(SUM(CASE WHEN NOT is_return THEN order_fact.revenue ELSE 0 END) AS DECIMAL(18, 2)) AS sale_revenue,
+        CAST(SUM(r.revenue) AS DECIMAL(18, 2)) AS net_revenue,
+        CAST(SUM(CASE WHEN NOT is_return THEN r.revenue ELSE 0 END) AS DECIMAL(18, 2)) AS sale_revenue,
         CAST(MAX(taken_back.revenue) AS DECIMAL(18, 2)) AS taken_back_revenue,
         CAST(CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS DECIMAL(18, 2)) AS gross_margin,
         CAST(SUM(CASE WHEN NOT is_return THEN discount_amount END) AS DECIMAL(18, 2)) AS discount_amount,
         CAST(SUM(CASE WHEN NOT is_return THEN points_spent END) AS DECIMAL(18, 3)) AS points_spent,
         CAST(SUM(CASE WHEN NOT is_return THEN points_earned END) AS DECIMAL(18, 3)) AS points_earned,
-        MAX(order_fact.known_date) AS known_date,
+        MAX(r.known_date) AS known_date,
         MAX(night.run_date) AS landing_date
-    FROM order_fact
+    FROM person_receipt AS r
     CROSS JOIN night
     LEFT JOIN taken_back
-        ON order_fact.customer_id = taken_back.customer_id AND order_fact.business_date = taken_back.business_date
-    WHERE order_fact.customer_id IS NOT NULL
-    GROUP BY order_fact.customer_id, order_fact.business_date
+        ON r.customer_id = taken_back.customer_id AND r.business_date = taken_back.business_date
+    WHERE r.customer_id IS NOT NULL
+    GROUP BY r.customer_id, r.business_date
 )
 
 SELECT

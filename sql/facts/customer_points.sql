@@ -19,6 +19,8 @@ SELECT
     CAST(p.points_earned AS DECIMAL(38, 3)) AS points_earned,
     CAST(p.points_spent AS DECIMAL(38, 3)) AS points_spent,
     CAST(p.points_expired + COALESCE(e.points, 0) AS DECIMAL(38, 3)) AS points_expired,
+    e.next_expiry_date,
+    e.next_expiry_points,
     n.run_date AS landing_date
 FROM posted AS p
 CROSS JOIN night AS n

@@ -1,26 +1,28 @@
--- Sales and returns, each with the person behind its customer (after merges). An order is a sale with a customer.
--- Grain: receipt.
+-- Sales and returns, each with its person (after merges) and store. An order is a sale with a customer.
+-- Grain: receipt. Incremental tables read person_receipt: a store that is renamed must not have them made anew.
 SELECT
-    f.receipt_id,
-    COALESCE(i.customer_id, f.customer_id) AS customer_id,
-    f.business_date,
-    f.issued_at,
-    f.store_id,
-    f.sales_channel,
-    f.is_return,
-    f.original_receipt_id,
-    f.revenue,
-    f.tax_amount,
-    f.gross_margin,
-    f.discount_amount,
-    f.points_amount,
-    f.points_spent,
-    f.points_earned,
-    f.line_count,
-    f.promo_discount,
-    f.promo_code_count,
-    f.promo_code_count > 0 AS has_promo,
-    f.has_offer,
-    f.known_date
-FROM receipt_fact AS f
-LEFT JOIN customer_identity AS i ON f.customer_id = i.source_customer_id
+    r.receipt_id,
+    r.customer_id,
+    r.business_date,
+    r.issued_at,
+    r.store_id,
+    s.name AS store_name,
+    s.region AS store_region,
+    r.sales_channel,
+    r.is_return,
+    r.original_receipt_id,
+    r.revenue,
+    r.tax_amount,
+    r.gross_margin,
+    r.discount_amount,
+    r.points_amount,
+    r.points_spent,
+    r.points_earned,
+    r.line_count,
+    r.promo_discount,
+    r.promo_code_count,
+    r.has_promo,
+    r.has_offer,
+    r.known_date
+FROM person_receipt AS r
+LEFT JOIN stores AS s ON r.store_id = s.store_id

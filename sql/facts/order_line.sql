@@ -1,5 +1,5 @@
--- Lines of sales and returns, with the day, sign and person (after merges) of their receipt. Gift cards are no revenue.
--- Grain: receipt line (of receipts dated up to tonight; a line without its receipt waits).
+-- Lines of sales and returns with their receipt's day, sign and person (after merges) and their product's category.
+-- Grain: receipt line (of receipts dated up to tonight; one without its receipt waits). Gift cards are no revenue.
 WITH line AS (  -- a cost takes the sign of its line's amount (free goods' of the quantity), as in line_total
     SELECT
         l.receipt_id,
@@ -28,6 +28,9 @@ SELECT
     f.sales_channel,
     f.is_return,
     l.product_id,
+    p.category,
+    p.department,
+    p.brand,
     CAST(CASE WHEN f.has_turned_lines THEN -l.quantity ELSE l.quantity END AS DECIMAL(18, 3)) AS quantity,
     CAST(CASE WHEN f.has_turned_lines THEN -l.revenue ELSE l.revenue END AS DECIMAL(18, 2)) AS revenue,
     l.discount_amount,
@@ -40,3 +43,4 @@ SELECT
 FROM line AS l
 INNER JOIN receipt_fact AS f ON l.receipt_id = f.receipt_id
 LEFT JOIN customer_identity AS i ON f.customer_id = i.source_customer_id
+LEFT JOIN products AS p ON l.product_id = p.product_id

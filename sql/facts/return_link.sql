@@ -2,7 +2,7 @@
 -- Grain: return receipt with a customer. A matched sale lies up to 90 days back and has the most of the return's lines.
 WITH sale AS (  -- of customers who returned something: few, if any
     SELECT s.*
-    FROM order_fact AS s SEMI JOIN order_fact AS r ON s.customer_id = r.customer_id AND r.is_return
+    FROM person_receipt AS s SEMI JOIN person_receipt AS r ON s.customer_id = r.customer_id AND r.is_return
     WHERE NOT s.is_return
 ),
 
@@ -11,7 +11,7 @@ returned AS (
         r.*,
         -r.revenue AS returned_revenue,
         s.receipt_id AS named_receipt_id
-    FROM order_fact AS r
+    FROM person_receipt AS r
     LEFT JOIN sale AS s ON r.original_receipt_id = s.receipt_id AND r.customer_id = s.customer_id
     WHERE r.is_return AND r.customer_id IS NOT NULL
 ),

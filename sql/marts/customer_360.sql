@@ -64,6 +64,8 @@ SELECT
     customer_points.points_earned,
     customer_points.points_spent,
     customer_points.points_expired,
+    customer_points.next_expiry_date,
+    customer_points.next_expiry_points,
     customer_store.home_store_id,
     customer_store.home_store_name,
     customer_store.home_region,

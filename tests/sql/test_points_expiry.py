@@ -117,27 +117,38 @@ def rows(ledgers: list[list[Posting]]) -> list[dict[str, object]]:
     return found
 
 
-def customer_points(engine: Engine, ledgers: list[list[Posting]]) -> dict[int, tuple[int, int]]:
-    """Balance and expired points by customer, as the two tables' SELECTs give them."""
-    columns = [(c.name, TYPES.get(c.type, pa.decimal128(18, 3))) for c in contract_of("points_ledger").columns]
-    engine.register_arrow("points_ledger", pa.Table.from_pylist(rows(ledgers), pa.schema(columns)))
+def customer_points(engine: Engine, ledgers: list[list[Posting]]) -> dict[int, tuple[int, int, date | None, int]]:
+    """Balance, expired points, and when how many expire next, by customer, as the tables' SELECTs give them."""
+    ledger = [(c.name, TYPES.get(c.type, pa.decimal128(18, 3))) for c in contract_of("points_ledger").columns]
+    engine.register_arrow("points_ledger", pa.Table.from_pylist(rows(ledgers), pa.schema(ledger)))
     merged = {"source_customer_id": ["old"], "customer_id": ["1"]}
     engine.register_arrow("customer_identity", pa.table(merged))
     engine.register_arrow("night", pa.table({"run_date": [NIGHT]}))
     for view in ("points_step", "expired_points"):
         engine.register(view, tables()[view].sql)
-    select = f"SELECT customer_id, points_balance, points_expired FROM ({tables()['customer_points'].sql}) AS found"
-    return {int(customer): (int(balance), int(expired)) for customer, balance, expired in engine.rows(select)}
+    columns = "customer_id, points_balance, points_expired, next_expiry_date, COALESCE(next_expiry_points, 0)"
+    found = engine.rows(f"SELECT {columns} FROM ({tables()['customer_points'].sql}) AS found")
+    return {
+        int(customer): (int(balance), int(expired), day, int(next_)) for customer, balance, expired, day, next_ in found
+    }
 
 
-def expected(ledgers: list[list[Posting]]) -> dict[int, tuple[int, int]]:
+def next_expiry(account: Account) -> tuple[date | None, int]:
+    """The first date in the 31 days after the night on which an account loses points, and how many."""
+    days = [day for day, left in account.lots if left and day <= DAYS - 3 + 31]
+    if not days:
+        return None, 0
+    return START.date() + timedelta(min(days)), sum(left for day, left in account.lots if day == min(days))
+
+
+def expected(ledgers: list[list[Posting]]) -> dict[int, tuple[int, int, date | None, int]]:
     found = {}
     for customer, ledger in enumerate(ledgers):
         account = kept_account(ledger)
         known = [posting for posting in ledger if posting.day < DAYS - 2]
         posted = -sum(posting.points for posting in known if posting.kind == "expire")
         if known:
-            found[customer] = (account.balance, posted + account.unposted)
+            found[customer] = (account.balance, posted + account.unposted, *next_expiry(account))
             assert account.balance == sum(posting.points for posting in known) - account.unposted
     return found
 
@@ -157,7 +168,11 @@ def made_up(random: Random) -> list[Posting]:
         hour = random.randrange(0, DAYS * 24, random.choice([1, 24]))
         kind = random.choice(["earn", "earn", "earn", "spend", "spend", "adjust", "expire"])
         sign = {"earn": 1, "adjust": random.choice([1, -1]), "expire": random.choice([-1, -1, -1, 1])}.get(kind, -1)
-        lives = random.choice([None, random.randrange(-10, 40), random.randrange(24, 200)]) if sign > 0 else None
+        lives = (
+            random.choice([None, random.randrange(-10, 40), random.randrange(24, 200), random.randrange(24, 1200)])
+            if sign > 0
+            else None
+        )
         ledger.append(Posting(kind, sign * random.randrange(9), hour, None if lives is None else hour + lives))
     return ledger
 

@@ -31,17 +31,23 @@ COLUMNS = {
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "customer_gap": "customer_id, gap_count, long_gap_days",
-    "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired",
+    "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired, next_expiry_date, "
+    "next_expiry_points",
     "order_line": "receipt_id, line_number, customer_id, revenue",
     "web_visit": "customer_id, occurred_date, event_count, view_count",
     "web_visitor": "customer_id, last_visit_date",
 }
 
 
-MADE = frozenset({*INCREMENTAL, *tables()["order_line"].inputs, "points_ledger", "products", "promo_redemptions"}) | {
-    "receipts", "web_events", *tables()["customer_identity"].inputs, "loyalty_cards", "gift_card_sale", "order_fact",
-    "order_line"
-}  # fmt: skip
+MADE = frozenset(
+    {
+        *INCREMENTAL,
+        *tables()["order_line"].inputs,
+        *tables()["customer_identity"].inputs,
+        *("gift_card_sale", "loyalty_cards", "order_fact", "order_line", "person_receipt", "points_ledger"),
+        *("products", "promo_redemptions", "receipts", "stores", "web_events"),
+    }
+)
 
 
 @pytest.fixture(autouse=True)
@@ -210,13 +216,14 @@ def test_points_are_worked_out_again_for_whom_a_posting_came_or_fell_due_or_poin
         points_ledger=LEDGER
         + "e1,c1,earn,10,2017-11-01,2017-12-02\ne2,c2,earn,10,2017-11-01,2017-12-31\n"
         + "e3,c3,earn,10,2017-11-01,\ne4,c3,spend,-4,2017-12-03,\n"
-        + "e5,c4,earn,10,2017-11-01,\ne6,c5,earn,1,2017-11-01,\n",
+        + "e5,c4,earn,10,2017-11-01,\ne6,c5,earn,1,2017-11-01,\ne7,c6,earn,3,2017-11-01,2018-01-03\n",
     )
     retailer.deliver(DAYS[1])
     retailer.deliver(DAYS[2], points_ledger=LEDGER + "e5,c5,earn,20,2017-11-01,2017-12-03\n")
     nights = [retailer.load(day, upto=LAYERS, only=MADE) for day in DAYS]
     files = nights[2].lake.manifest(nights[2].run_date).tables["customer_points"].data_files
-    assert [file.rows for file in files] == [5, 1, 2]  # c1's points expire; e4 waited, and e5 has moved from c4 to c5
+    # c1's points expire; e4 waited, e5 has moved from c4 to c5, and those of c6 expire within 31 days.
+    assert [file.rows for file in files] == [6, 1, 3]
     columns = "customer_id, CAST(points_balance AS INT), CAST(points_expired AS INT)"
     assert retailer.rows(nights[0], "customer_points", columns)[0] == ("c1", 10, 0)
     assert retailer.rows(nights[2], "customer_points", columns) == [
@@ -224,9 +231,28 @@ def test_points_are_worked_out_again_for_whom_a_posting_came_or_fell_due_or_poin
         ("c2", 10, 0),
         ("c3", 6, 0),
         ("c5", 1, 20),
+        ("c6", 3, 0),
+    ]
+    next_expiry = "customer_id, next_expiry_date, CAST(next_expiry_points AS INT)"
+    assert [row for row in retailer.rows(nights[1], "customer_points", next_expiry) if row[1]] == [
+        ("c2", date(2017, 12, 31), 10)
+    ]
+    assert [row for row in retailer.rows(nights[2], "customer_points", next_expiry) if row[1]] == [
+        ("c2", date(2017, 12, 31), 10),
+        ("c6", date(2018, 1, 3), 3),
     ]
     found = facts(retailer, nights[2])
     assert found == facts(retailer, load_whole(retailer, monkeypatch))
+
+
+def test_a_store_that_is_renamed_has_no_fact_worked_out_again_and_shows_its_new_name(retailer):
+    sales = "receipt_id,customer_id,issued_at,operation,total_amount,store_id\nr1,c1,2017-12-01,sale,5,s1\n"
+    retailer.deliver(DAYS[0], receipts=sales, stores="store_id,name\ns1,Harbour\n")
+    retailer.deliver(DAYS[1], stores="store_id,name\ns1,Old harbour\ns2,Market\n")
+    nights = [retailer.load(day, upto=("staging", "facts"), only=MADE) for day in DAYS[:2]]
+    assert {pieces(nights[1], name) for name in ("receipt_fact", "customer_day", "customer_totals")} == {1}
+    names = [retailer.rows(night, "order_fact", "store_name") for night in nights]
+    assert names == [[("Harbour",)], [("Old harbour",)]]
 
 
 def test_a_merge_touches_both_accounts_and_its_reversal_too(retailer, monkeypatch):
