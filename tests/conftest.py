@@ -43,6 +43,7 @@ SLOW = (
     "pipelines/privacy/test_*.py",
     "test_spark_night.py",
     "pipelines/ops/test_demo*.py",
+    "pipelines/ops/test_generated_demo.py",
     "pipelines/backtests/test_*.py",
     "test_faults.py",
     "models/clv/test_fit*.py",

@@ -37,17 +37,37 @@ class _Progress:
         print(f"  [{number}] {step:28s} {shown:>18s} {seconds:7.2f} s", flush=True)
 
 
+class Retailer(StrEnum):
+    """The demo's retailers."""
+
+    COMPLETE_JOURNEY = "complete-journey"
+    GENERATED = "generated"
+
+
 @app.command()
-def demo(home: Home = None) -> None:
-    """Write the demo retailer's extracts (Complete Journey, 2017) and its settings into the home."""
+def demo(
+    home: Home = None,
+    retailer: Annotated[
+        Retailer,
+        typer.Option(help="complete-journey: a real grocer's year. generated: a made-up one that has everything."),
+    ] = Retailer.COMPLETE_JOURNEY,
+) -> None:
+    """Write a demo retailer's extracts and its settings into the home."""
     settings = settings_of(home, makes_home=True)
     from pipelines.ops.demo import DEMO_SETTINGS, write_demo
+    from pipelines.ops.generated_demo import GENERATED_SETTINGS, write_generated
 
+    is_generated = retailer is Retailer.GENERATED
+    wanted, write = (GENERATED_SETTINGS, write_generated) if is_generated else (DEMO_SETTINGS, write_demo)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = settings.home / "settings.env"
     if not config.exists():
-        config.write_text("".join(f"{name}={value}\n" for name, value in DEMO_SETTINGS.items()), encoding="utf-8")
-    summary = write_demo(settings.landing_dir)
+        config.write_text("".join(f"{name}={value}\n" for name, value in wanted.items()), encoding="utf-8")
+    elif settings.currency != wanted["LOYALTY_CURRENCY"]:
+        raise fail(
+            LoyaltyError(f"{settings.home} is the home of another retailer; give a folder of its own with --home")
+        )
+    summary = write(settings.landing_dir)
     print(f"Demo extracts in {settings.landing_dir}:")
     for night, rows in summary.rows.items():
         print(f"  {night}  {rows['receipts']:>8,} receipts  {rows['receipt_lines']:>10,} lines")

