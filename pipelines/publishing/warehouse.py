@@ -25,6 +25,8 @@ from pipelines.tables.parameters import parameters
 # A `table` of at most so many rows is written in the order of its keys. A larger one becomes a view too, unless a group
 # reads the warehouse: the lake's files are readable by their owner alone.
 WRITTEN_ROWS = 100_000
+# The comment of the column that every published table has, where its contract has no other.
+RUN_DATE = "Business date of the night that published the table."
 
 
 def publish_warehouse(night: Night, settings: Settings) -> bool:
@@ -136,8 +138,9 @@ def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnectio
     table = f"warehouse.{identifier(contract.name)}"
     about = f"{contract.description} Grain: {contract.grain}."
     connection.execute(f"COMMENT ON {kind} {table} IS {literal(about)}")
-    for column in contract.published_columns:
-        connection.execute(f"COMMENT ON COLUMN {table}.{identifier(column.name)} IS {literal(column.description)}")
+    comments = {column.name: column.description for column in contract.published_columns}
+    for name, comment in ({"run_date": RUN_DATE} | comments).items():
+        connection.execute(f"COMMENT ON COLUMN {table}.{identifier(name)} IS {literal(comment)}")
 
 
 def pipeline_runs(lake: Lake, until: date) -> pa.Table:

@@ -133,7 +133,11 @@ class Tools(RuleBasedStateMachine):
 
     # --- nights ---
 
-    @rule(events=st.lists(EVENTS, min_size=2, max_size=6), is_next=st.sampled_from((True, True, False)), breaks_off_after=STEPS)
+    @rule(
+        events=st.lists(EVENTS, min_size=2, max_size=6),
+        is_next=st.sampled_from((True, True, False)),
+        breaks_off_after=STEPS,
+    )
     def night_runs(self, events: list[tuple[str, Any]], is_next: bool, breaks_off_after: str | None) -> None:
         for name, *arguments in events:
             getattr(self, name)(*arguments)

@@ -52,7 +52,8 @@ def test_a_table_of_very_many_rows_is_a_view_with_the_same_rows_and_comments(ret
     assert kinds(warehouse)[SHOWN] == "VIEW"
     assert kinds(warehouse)["night"] == "BASE TABLE"
     assert sorted(shown(warehouse)) == [(f"c{n}", date(2025, 6, 30)) for n in (1, 2, 3)]
-    assert comments(warehouse) == {column.name: column.description for column in contract_of(SHOWN).columns}
+    described = {column.name: column.description for column in contract_of(SHOWN).columns}
+    assert comments(warehouse) == {"run_date": publish.RUN_DATE} | described
 
 
 def test_a_group_that_reads_the_warehouse_needs_no_file_of_the_lake_for_a_customer_table(
