@@ -1,7 +1,8 @@
 """The RFM segments of consecutive nights over a purchase log, by the SQL and the fits of the night itself.
 
 `PYTHONPATH=. .venv/bin/python tests/segment_nights.py SHOP [NIGHTS]` measures a shop of SHOPS: how many customers
-change their segment in a night, who leaves the large segments, and how soon those who stop are out of champions and loyal.
+change their segment in a night, who leaves the large segments, and how soon those who stop are out of champions and
+loyal.
 """
 
 import sys
