@@ -104,13 +104,14 @@ class AwaitExtracts(BaseOperator):
         if context["params"].get("run_date") or context["dag_run"].run_type == "backfill":
             return
         from pipelines.contracts import sources
+        from pipelines.intake.deliveries import due_sources
         from pipelines.ops.landing_trigger import LandingTrigger
         from pipelines.store.home import landing_folder
 
         trigger = LandingTrigger(
             folder=str(landing_folder(settings, fail_without_retry(lambda: business_date(context)))),
             marker=settings.complete_marker,
-            required=[name for name, contract in sources().items() if contract.required],
+            required=due_sources(sources().values(), settings),
             settle_seconds=settings.settle_seconds,
             looks=max(2, round(settings.wait_hours * 3600 / settings.settle_seconds)),
         )

@@ -235,6 +235,7 @@ _PYTHON = (
     Table("backtest_quality", "marts", "split", ("backtest",)),
     Table("backtest_latest", "marts", "split", ("backtest",)),
     Table("data_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.tables.quality:data_quality"),
+    Table("feed_quality", "marts", "python", _EVERY_SOURCE, function="pipelines.tables.quality:feed_quality"),
     Table("rejected_rows", "marts", "python", _EVERY_SOURCE, function="pipelines.tables.quality:rejected_rows"),
     Table("segment", "segments", "python", function="pipelines.tables.segments:segment"),
     Table(

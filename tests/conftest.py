@@ -53,6 +53,7 @@ SLOW = (
     "test_real_*.py",
     "pipelines/intake/test_batch_*.py",
     "pipelines/intake/test_stage.py",
+    "pipelines/intake/mapping/test_mapped_night.py",
     "test_readme.py",
     "test_security.py",
     "test_small_data.py",

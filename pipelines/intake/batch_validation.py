@@ -27,6 +27,7 @@ from pipelines.intake.batch_figures import (
 )
 from pipelines.intake.batch_profile import Profile, batch_profile, profile_history, profile_table, rejected_words
 from pipelines.intake.control_totals import read_control_totals
+from pipelines.intake.deliveries import names_read
 from pipelines.intake.landing import unread_files
 from pipelines.intake.unmatched import unmatched_rows
 from pipelines.settings import Settings
@@ -56,7 +57,7 @@ def batch_expectation(engine: DuckDBEngine, night: Night, settings: Settings) ->
     """
     folder = landing_folder(settings, night.run_date)
     totals = read_control_totals(folder)
-    unread = unread_files(folder, sources())
+    unread = unread_files(folder, sources(), names_read(folder, settings))
     history = profile_history(engine, night.run_date)
     profiles: dict[str, Profile] = {}
     figures: dict[str, dict[str, Figure]] = {}

@@ -7,8 +7,9 @@ import csv
 import gzip
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pipelines.contracts import Contract
 from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.landing import suffix_of
-from pipelines.intake.parquet_types import check_types
+from pipelines.intake.parquet_types import check_can_be_text, check_types
 from pipelines.intake.utf8 import BLOCK, open_utf8
 
 # How files of a form begin, and by which suffix each is read (None: by none).
@@ -112,11 +113,10 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
         )
 
 
-def _check_form(path: Path) -> None:
+def _check_form(path: Path, suffix: str) -> None:
     """Make sure that a file is no other than its suffix says, by what it begins with."""
     with path.open("rb") as file:
         start = file.read(8)
-    suffix = suffix_of(path)
     for begins_with, what, its_suffix in _FORMS:
         if start.startswith(begins_with) and suffix != its_suffix:
             advice = (
@@ -136,32 +136,17 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
         BadDataError: The file is cut off, unreadable, empty, expands beyond reason, lacks a required column, or changed
             while it was read.
     """
-    version = _version(path)
-    exact_below: tuple[int, ...] = ()
-    try:
-        _check_form(path)
-        with ThreadPoolExecutor(1) as thread:
-            hashed = thread.submit(sha256_of, path)
-            if suffix_of(path) == ".parquet":
-                header, records, types = _inspect_parquet(path)
-                check_types(path, contract_names(header, contract), types, contract)
-                exact_below = tuple(_EXACT_BELOW.get(type_, 0) for type_ in types)
-                is_plain = True
-            else:
-                records, is_plain = _count_lines(path, contract.dialect)
-                header = _header(path, contract.dialect) if records >= 0 else ()
-            sha256 = hashed.result()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadDataError(f"{path}: the compressed file is cut off or damaged ({error}). Deliver it again.") from error
-    except UnicodeDecodeError as error:
-        raise BadDataError(
-            f"{path}: is no {contract.dialect.encoding} text ({error.reason}). Check the contract's encoding, or "
-            "deliver the file again."
-        ) from error
-    except PermissionError as error:
-        raise BadDataError(f"{path}: may not be read. Give the pipeline's user read permission.") from error
-    if not header and records > 0:
-        raise BadDataError(f"{path}: the first line is empty; it has to be the header. Deliver it again.")
+    version = version_of_file(path)
+    if suffix_of(path) == ".parquet":
+        with _readable(path, contract.dialect):
+            _check_form(path, ".parquet")
+            header, records, types = _inspect_parquet(path)
+            check_types(path, contract_names(header, contract), types, contract)
+            exact_below = tuple(_EXACT_BELOW.get(type_, 0) for type_ in types)
+            sha256, is_plain = sha256_of(path), True
+    else:
+        exact_below = ()
+        header, records, is_plain, sha256 = _inspect_text(path, contract.dialect, f"{suffix_of(path)}")
     columns = contract_names(header, contract)
     name = name_in_landing(path, contract.name)
     exact = {column: below for column, below in zip(columns, exact_below, strict=False) if below}
@@ -171,7 +156,67 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     return file
 
 
-def _version(path: Path) -> tuple[int, ...]:
+def inspect_text(path: Path, name: str, dialect: Dialect) -> ExtractFile:
+    """As inspect, of a text or Parquet file whose columns no contract knows: `columns` is its header as it stands.
+
+    Raises:
+        BadDataError: The file is cut off, unreadable, empty, expands beyond reason, or changed while it was read; or it
+            is Parquet and has columns that are no single values, or a dialect that is of text alone.
+    """
+    version = version_of_file(path)
+    if suffix_of(path) == ".parquet":
+        with _readable(path, dialect):
+            _check_form(path, ".parquet")
+            header, records, types = _inspect_parquet(path)
+            check_can_be_text(path, header, types)
+            sha256, is_plain = sha256_of(path), True
+        if dialect.decimal_mark != "." or dialect.grouping_marks or dialect.date_format:
+            raise BadDataError(
+                f"{path}: is Parquet, whose numbers and dates have no marks of their own. Give such files a feed of "
+                "their own, without decimal_mark, grouping_mark and date_format."
+            )
+    else:
+        suffix = ".csv.gz" if path.name.lower().endswith(".gz") else ".csv"
+        header, records, is_plain, sha256 = _inspect_text(path, dialect, suffix)
+    file = ExtractFile(name, path, version[0], sha256, header, records, is_plain, version)
+    check_unchanged(file)
+    if not header:
+        raise BadDataError(f"{path}: the file is empty; even an extract without rows has a header. Deliver it again.")
+    return file
+
+
+def _inspect_text(path: Path, dialect: Dialect, suffix: str) -> tuple[tuple[str, ...], int, bool, str]:
+    """The header, the records, whether the text is plain, and the hash."""
+    with _readable(path, dialect):
+        _check_form(path, suffix)
+        with ThreadPoolExecutor(1) as thread:
+            hashed = thread.submit(sha256_of, path)
+            records, is_plain = _count_lines(path, dialect)
+            header = _header(path, dialect) if records >= 0 else ()
+            sha256 = hashed.result()
+    if not header and records > 0:
+        raise BadDataError(f"{path}: the first line is empty; it has to be the header. Deliver it again.")
+    return header, records, is_plain, sha256
+
+
+@contextmanager
+def _readable(path: Path, dialect: Dialect) -> Iterator[None]:
+    """What a file's reader raises, in words."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadDataError(f"{path}: the compressed file is cut off or damaged ({error}). Deliver it again.") from error
+    except UnicodeDecodeError as error:
+        raise BadDataError(
+            f"{path}: is no {dialect.encoding} text ({error.reason}). Check the contract's encoding, or "
+            "deliver the file again."
+        ) from error
+    except PermissionError as error:
+        raise BadDataError(f"{path}: may not be read. Give the pipeline's user read permission.") from error
+
+
+def version_of_file(path: Path) -> tuple[int, ...]:
+    """What changes when somebody writes to a file; the first is its size."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ino
 
@@ -183,7 +228,7 @@ def check_unchanged(file: ExtractFile) -> None:
         BadDataError: somebody wrote to it, or put another in its place.
     """
     try:
-        version = _version(file.path)
+        version = version_of_file(file.path)
     except FileNotFoundError:
         version = ()
     if version != file.version:

@@ -124,7 +124,7 @@ def _source_of(name: str, sources: Collection[str]) -> str | None:
 
 
 def check_landing(folder: Path, contracts: Iterable[Contract]) -> None:
-    """Stop the night before it begins if a required extract is missing.
+    """Stop the night before it begins if a required extract is missing, of a home without a mapping.
 
     Raises:
         BadDataError: The folder or a required source is missing.

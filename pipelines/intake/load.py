@@ -139,6 +139,51 @@ def _load(
     return loaded, bad
 
 
+def read_as_text(
+    file: ExtractFile, dialect: Dialect, engine: DuckDBEngine, target: Path
+) -> tuple[bool, list[RejectedRecord]]:
+    """Write a text or Parquet file's sound records to `target`, their fields as text in f0, f1 ... in the file's order.
+
+    Returns:
+        Whether `target` has a first column row_number (else a record's place is its number), and the rejected records.
+
+    Raises:
+        BadDataError: The file can't be read.
+    """
+    width, copy = len(file.columns), target.with_suffix(".csv")
+    if file.is_parquet:
+        names = [identifier_of(i) for i in range(width)]
+        texts = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in names)
+        try:
+            engine.write_file(f"SELECT {texts} FROM {engine.scan([file.path])} AS p({', '.join(names)})", target)
+        except duckdb.InvalidInputException as error:
+            raise BadDataError(f"{file.path}: not a whole Parquet file ({error}). Deliver it again.") from error
+        return False, []
+    if file.is_plain:
+        try:
+            scan = csv_scan(_utf8_copy(file, dialect, copy), width, dialect.delimiter, numbered=False)
+            if engine.write_file(f"SELECT * FROM {scan}", target) == file.records:
+                return False, []
+        except _UNREADABLE:
+            pass
+        except duckdb.IOException as error:
+            if "gzip stream" not in str(error).lower():
+                raise
+        target.unlink(missing_ok=True)
+    try:
+        written, damaged = clean_copy(file, dialect, copy)
+        scan = csv_scan(copy, width, ",", numbered=True)
+        numbered = f"SELECT CAST(row_number AS BIGINT) AS row_number, * EXCLUDE (row_number) FROM {scan}"
+        if (read := engine.write_file(numbered, target)) != written:
+            raise _CountMismatchError(f"{file.path}: {read} rows read, {written} counted")
+    except (*_UNREADABLE, csv.Error) as error:
+        raise BadDataError(
+            f"{file.path}: can't be read as {dialect.encoding} text with the delimiter {dialect.delimiter!r} "
+            f"({error}). Check the feed's dialect, or deliver the file again."
+        ) from error
+    return True, damaged
+
+
 def _broken_rows(file: ExtractFile, select: str, engine: DuckDBEngine) -> list[RejectedRecord]:
     """The rows of a typed SELECT that break a rule, in the file's order."""
     fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))

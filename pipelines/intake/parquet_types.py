@@ -37,6 +37,18 @@ def check_types(path: Path, columns: tuple[str, ...], types: list[pa.DataType], 
             raise BadDataError(f"{path}: column {name} is of type {found}, which can't be read as it is. {advice}")
 
 
+def check_can_be_text(path: Path, columns: tuple[str, ...], types: list[pa.DataType]) -> None:
+    """Make sure that each column has single values that have a text: no lists, maps, structs or bytes.
+
+    Raises:
+        BadDataError: One has not; the message names the file and the column.
+    """
+    for name, found in zip(columns, types, strict=True):
+        values = _of_values(found)
+        if kinds.is_nested(values) or any(is_kind(values) for is_kind in _BINARY):
+            raise BadDataError(f"{path}: column {name!r} is of type {found}. Deliver single values, or leave it out.")
+
+
 def _of_values(found: pa.DataType) -> pa.DataType:
     return found.value_type if kinds.is_dictionary(found) else found
 

@@ -24,16 +24,14 @@ from pipelines.errors import BadDataError
 from pipelines.intake.addresses import recipe, register_functions
 from pipelines.intake.codes import register_function
 from pipelines.intake.damaged_text import TooManyRejectedError
+from pipelines.intake.deliveries import Delivery, check_id_rules, delivery_of, names_in_folder
 from pipelines.intake.erased import leave_out_erased, read_erased, taken_out, without_values_of_erased
 from pipelines.intake.extract import (
     ExtractFile,
     RejectedRecord,
     check_unchanged,
-    inspect,
-    name_in_landing,
     sha256_of,
 )
-from pipelines.intake.landing import find_files
 from pipelines.intake.load import read_file
 from pipelines.intake.staging_contracts import address_columns, listed_addresses, staging_contracts
 from pipelines.intake.supersede import states_as_of, updated_at
@@ -80,22 +78,23 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
         BadDataError: A file breaks the contract as a whole; the message names it.
     """
     folder = landing_folder(settings, night.run_date)
-    files = [inspect(path, contract) for path in find_files(folder, contract.name)]
-    info = _provenance(contract, files, settings)
+    delivery = delivery_of(contract, folder, settings, night.lake)
+    check_id_rules(contract, delivery.id_rules, night.earlier(contract.name)[0].info)
+    info = _provenance(contract, delivery, settings)
     register_function(engine.connection)
     states = _staged_before(contract, night, info)
     if states is None:
         try:
-            states, counted = _read(contract, files, night, engine, settings)
+            states, counted = _read(contract, delivery, night, engine, settings)
         except TooManyRejectedError as error:  # what stopped the night is kept for a person to look at
             kept, shown = without_values_of_erased(error.examples, read_erased(night.lake)), f"rejected_{contract.name}"
             night.add(shown, _write_rejected(contract, [(error.file, row) for row in kept], engine))
             raise
-        files_in_landing = {f"{night.run_date}/{file.name}": file.sha256 for file in files}
+        files_in_landing = {f"{night.run_date}/{file.name}": file.sha256 for file in delivery.files}
         info |= counted | {"taken_out": taken_out(night.lake, files_in_landing)}
     else:
         read_before = states[contract.name].info
-        same = ("counts", "unknown_values", "unusable_addresses", "repeated_codes", "taken_out")
+        same = ("counts", "unknown_values", "unusable_addresses", "repeated_codes", "taken_out", "feed_quality")
         info |= {name: read_before[name] for name in same if name in read_before}
     result = states_as_of(staging_contracts(contract), states, night, engine, info)
     rejected = f"rejected_{contract.name}"
@@ -114,7 +113,7 @@ def check_extract_unchanged(source: str, night: Night, settings: Settings) -> No
     """
     folder = landing_folder(settings, night.run_date)
     read = {file["file"]: file["sha256"] for file in night.table(source).info["files"]}
-    there = {name_in_landing(path, source): path for path in find_files(folder, source)}
+    there = names_in_folder(source, folder, settings)
     changed = {name for name in read.keys() & there.keys() if sha256_of(there[name]) != read[name]}
     other = changed | (read.keys() ^ there.keys() if read else set())
     if other:
@@ -123,17 +122,18 @@ def check_extract_unchanged(source: str, night: Night, settings: Settings) -> No
         )
 
 
-def _provenance(contract: Contract, files: list[ExtractFile], settings: Settings) -> dict[str, Any]:
+def _provenance(contract: Contract, delivery: Delivery, settings: Settings) -> dict[str, Any]:
     """What the manifest says of an extract: its files, and what decides on how they are read."""
-    known = {column.name for column in contract.columns}
-    read_by = [_VERSION, repr(contract), settings.timezone, settings.currency]
+    files = delivery.files
+    read_by = [_VERSION, repr(contract), settings.timezone, settings.currency, *delivery.read_by]
     if address_columns(contract):
         read_by += recipe(settings.phone_region)
-    return {
+    id_rules = {"id_rules": dict(delivery.id_rules)} if delivery.id_rules else {}
+    return id_rules | {
         "load": contract.load,
         "is_present": bool(files),
         "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
-        "unknown_columns": sorted({name for f in files for name in f.columns} - known - {"currency", ""}),
+        "unknown_columns": list(delivery.unknown_columns),
         "read_by": hashlib.sha256(json.dumps(read_by).encode()).hexdigest(),
     }
 
@@ -155,7 +155,7 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
 
 
 def _read(
-    contract: Contract, files: list[ExtractFile], night: Night, engine: DuckDBEngine, settings: Settings
+    contract: Contract, delivery: Delivery, night: Night, engine: DuckDBEngine, settings: Settings
 ) -> tuple[dict[str, TableState], dict[str, Any]]:
     """Tonight's own data files of the staging tables by name; and what was counted.
 
@@ -167,16 +167,26 @@ def _read(
         read: list[Path] = []
         counts = Counts()
         unknown: Counter[str] = Counter()
-        for position, file in enumerate(files):
-            target = temporary / f"{position:05d}.parquet"
-            loaded, bad = read_file(file, contract, engine, target, settings, night.run_date)
-            good, loaded, bad = leave_out_erased(loaded, bad, contract, engine, target, night.lake)
+        quality: list[dict[str, Any]] = []
+        for position, batch in enumerate(delivery.batches(engine, temporary)):
+            target, file = temporary / f"{position:05d}.parquet", batch.file
+            loaded, bad = read_file(file, batch.contract, engine, target, settings, night.run_date)
+            good, loaded, bad = leave_out_erased(loaded, bad, batch.contract, engine, target, night.lake)
             check_unchanged(file)
-            known, found = without_unknown_values(good, contract, file, engine)
+            known, found = without_unknown_values(good, batch.contract, file, engine)
             unknown.update(found)
             read.append(known)
-            rejected.extend((file, row) for row in bad)
-            counts += Counts(loaded + len(bad), loaded, len(bad), 0)
+            raw, not_made = batch.raw_rows(bad), batch.mapped.rejected_rows if batch.mapped else 0
+            if batch.mapped:
+                raw += batch.mapped.rejected
+                quality.append(batch.mapped.quality(raw))
+                erased = read_erased(night.lake)
+                raw = [(of, row) for of, one in raw for row in without_values_of_erased([one], erased)]
+                known_rows = {(of.name, row.row_number) for of, row in rejected}  # by another part of the mapping
+                raw = [(of, row) for of, row in raw if (of.name, row.row_number) not in known_rows]
+            rejected.extend(raw)
+            counts += Counts(loaded + len(bad) + not_made, loaded, len(bad) + not_made, 0)
+        delivery.check_unchanged()
         states: dict[str, TableState] = {}
         if address_columns(contract):
             register_functions(engine.connection, settings.phone_region)
@@ -190,8 +200,9 @@ def _read(
             states[table.name] = TableState(data_files=data_files, lineage=Lineage(own=version_of(data_files)))
         states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
         counts += Counts(0, -duplicates, 0, duplicates)
-        counted = {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
+        counted: dict[str, Any] = {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
         counted["unusable_addresses"] = _unusable_addresses(contract, states, engine)
+        counted |= {"feed_quality": quality} if quality else {}
         return states, counted | {"repeated_codes": repeated}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

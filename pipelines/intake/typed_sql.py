@@ -47,7 +47,7 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
     if column.type == "VARCHAR":
         return f"NULLIF(TRIM({text}), '')"
     if column.type == "TIMESTAMP WITH TIME ZONE":
-        text = f"CAST({_iso(raw, dialect.date_format)} AS VARCHAR)"
+        text = f"CAST({iso_date(raw, dialect.date_format)} AS VARCHAR)"
         if column.ends_day:
             alone = literal(r"^\s*[0-9]{4,}[-/][0-9]{1,2}[-/][0-9]{1,2}\s*$")
             text = f"CASE WHEN REGEXP_MATCHES({text}, {alone}) THEN TRIM({text}) || ' {_LAST_MOMENT}' ELSE {text} END"
@@ -55,7 +55,7 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
             text = f"CASE WHEN NOT REGEXP_MATCHES({text}, '^\\s*-?\\d{{5,}}-') THEN {text} END"
         return _time(time_text(text), dialect.time_zone)
     if column.type == "DATE":
-        return f"TRY_CAST({date_text(f'CAST({_iso(raw, dialect.date_format)} AS VARCHAR)')} AS DATE)"
+        return f"TRY_CAST({date_text(f'CAST({iso_date(raw, dialect.date_format)} AS VARCHAR)')} AS DATE)"
     if column.type in ("BIGINT", "INTEGER"):
         whole = number(raw, column.type, dialect)
         return f"CASE WHEN {number(raw, 'DOUBLE', dialect)} = {whole} THEN {whole} END"
@@ -69,7 +69,7 @@ def typed_value(column: Column, raw: str, dialect: Dialect, *, careful: bool) ->
     return f"TRY_CAST({raw} AS {column.type})"
 
 
-def _iso(raw: str, date_format: str | None) -> str:
+def iso_date(raw: str, date_format: str | None) -> str:
     """SQL of the text of a date or time with the date in ISO 8601; other text stays as it is."""
     if date_format is None:
         return raw

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.errors import LoyaltyError
+from pipelines.ops import cli_mapping
 from pipelines.ops.cli_campaigns import add_commands, print_held
 from pipelines.ops.cli_new import new
 from pipelines.ops.cli_options import Home, day_of, fail, settings_of
@@ -21,6 +22,7 @@ from pipelines.settings import ROOT
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(new, name="new")
 add_commands(app)
+cli_mapping.add_commands(app)
 
 
 class _Progress:

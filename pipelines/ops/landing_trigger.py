@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from pipelines.errors import BadDataError
-from pipelines.intake.landing import find_files
+from pipelines.errors import LoyaltyError
+from pipelines.settings import load_settings
 
 Snapshot = dict[str, tuple[int, int]]
 
@@ -33,9 +33,11 @@ def still_missing(folder: Path, marker: str | None, required: Iterable[str]) -> 
 
 
 def _has(folder: Path, source: str) -> bool:
+    from pipelines.intake.deliveries import is_there
+
     try:
-        return bool(find_files(folder, source))
-    except BadDataError:  # delivered twice, or an empty folder of parts: the night itself will say so
+        return is_there(source, folder, load_settings())
+    except LoyaltyError:  # delivered twice, or an empty folder of parts: the night itself will say so
         return True
 
 

@@ -15,7 +15,7 @@ import duckdb
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
-from pipelines.intake.landing import check_landing
+from pipelines.intake.deliveries import check_deliveries
 from pipelines.intake.regular_files import check_regular_files
 from pipelines.intake.stage import check_extract_unchanged
 from pipelines.settings import Settings, code_version, load_settings
@@ -122,7 +122,7 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = (), *, deliv
         with exclusive_home_lock(settings.home):
             lake = Lake(settings.home)
             check_identity(settings.home, {"time zone": settings.timezone, "currency": settings.currency})
-            check_landing(folder, sources().values())
+            check_deliveries(folder, sources().values(), settings)
             open_deliveries(lake, settings)
             lake.open_night(run_date, run_id, accepted, _campaign_file(settings), delivers=delivers)
 

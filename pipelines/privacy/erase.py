@@ -15,6 +15,7 @@ from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import Rewritten, add_erased, read_erased
 from pipelines.intake.landing import extract_files, unread_files
+from pipelines.intake.mapping.config_file import mapping_path
 from pipelines.privacy.exports import count_in_campaign_files, redact_campaign_files
 from pipelines.privacy.lake_files import count_in_lake, rewrite_deliveries, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
@@ -70,12 +71,13 @@ def erase(
         not_searched: folders that the search leaves out.
 
     Raises:
-        LoyaltyError: nobody has this id; a night is open; another run works in the home.
+        LoyaltyError: nobody has this id; a night is open; another run works in the home; the home has a mapping.
     """
     if not settings.home.is_dir():
         raise LoyaltyError(f"{settings.home}: no such home")
     with exclusive_home_lock(settings.home):
         lake = Lake(settings.home)
+        _check_is_not_mapped(lake)
         if not dry_run:
             _close_nights(lake, discard_open)
         erasure = _begin(exact_id(customer), lake, settings)
@@ -90,6 +92,18 @@ def erase(
         files, found = verify_erasure(settings, erasure.person, left_out)
         unsought = tuple(sorted(erasure.person.unsought))
         return Outcome(ids, changes, erasure.shared, removals, files, tuple(found), unsought)
+
+
+def _check_is_not_mapped(lake: Lake) -> None:
+    """A feed's raw rows name people by headers that no contract knows, and ids that only the mapping makes."""
+    if mapping_path(lake.home).exists() or any(
+        "id_rules" in lake.manifest(night).table(name).info for night in lake.nights() for name in sources()
+    ):
+        raise LoyaltyError(
+            f"{lake.home} reads files by a mapping, and erasure can't find a person in such files yet: they would stay "
+            "in the landing folder. Nothing was changed. Remove the person in the system that writes the files, "
+            "deliver them anew, and load them into a new home."
+        )
 
 
 def _close_nights(lake: Lake, discard_open: bool) -> None:

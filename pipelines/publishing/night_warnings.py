@@ -9,7 +9,8 @@ from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
-from pipelines.intake.landing import find_files, unread_files
+from pipelines.intake.deliveries import is_there, names_read
+from pipelines.intake.landing import unread_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, night_folders
 from pipelines.store.lake import Lake
@@ -56,7 +57,7 @@ def landing_warnings(settings: Settings, last: date | None) -> Iterator[str]:
 def unread_warnings(settings: Settings, night: date) -> Iterator[str]:
     """What a night's landing folder holds that is not read: one sentence for all that wants the same done."""
     folder = landing_folder(settings, night)
-    known = {CONTROL_TOTALS, settings.complete_marker or CONTROL_TOTALS}
+    known = {CONTROL_TOTALS, settings.complete_marker or CONTROL_TOTALS, *names_read(folder, settings)}
     by_advice: dict[str, list[str]] = {}
     for file in unread_files(folder, sources(), known):
         by_advice.setdefault(file.advice, []).append(file.name)
@@ -68,7 +69,7 @@ def _late_sources(settings: Settings, manifest: Manifest) -> Iterator[str]:
     """Sources that came while the night ran, after it had looked for them."""
     folder = landing_folder(settings, manifest.run_date)
     for name in sources():
-        if not manifest.tables[name].info["is_present"] and find_files(folder, name):
+        if not manifest.tables[name].info["is_present"] and is_there(name, folder, settings):
             yield f"{name}: came after the night had looked for it; run the night again to take it in"
 
 

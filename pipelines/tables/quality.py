@@ -32,6 +32,30 @@ def data_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> di
     return {"data_quality": pa.Table.from_pylist(rows)}
 
 
+_FEED_QUALITY = pa.schema(
+    [
+        ("source", pa.string()),
+        ("part", pa.int64()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("feed", pa.string()),
+        ("feed_rows", pa.int64()),
+    ]
+)
+
+
+def feed_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
+    """Grain: source, part of its mapping, outcome, reason. Rows of feeds' files; read = used + filtered + rejected."""
+    rows = [
+        {"source": name, "part": part, "outcome": outcome, "reason": reason, "feed": feed["feed"], "feed_rows": count}
+        for name in sources()
+        for part, feed in enumerate(night.table(name).info.get("feed_quality", ()), start=1)
+        for outcome in ("used", "filtered", "rejected")
+        for reason, count in ({"used": feed["used"]} if outcome == "used" else feed[outcome]).items()
+    ]
+    return {"feed_quality": pa.Table.from_pylist(rows, _FEED_QUALITY)}
+
+
 def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
     """Grain: rejected row of tonight's extracts. Its file, row number and rule, without its values."""
     columns = [field for field in REJECTED if field.name != "row_values"]

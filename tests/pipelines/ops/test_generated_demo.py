@@ -28,6 +28,7 @@ NIGHT = DAYS[2]
 WITHOUT_VALUES = {
     "backtest": "a backtest is a command of its own",
     "backtest_quality": "a backtest is a command of its own",
+    "feed_quality": "its extracts have the sources' own names: there is no mapping",
     "campaign_hold": "no list waits for a person",
     "campaign_delivery.held_reason": "no list waits for a person",
     **{
