@@ -75,6 +75,8 @@ SLOW = (
     "pipelines/publishing/test_run_summary.py",
     "pipelines/report/test_backtests.py",
     "pipelines/report/test_campaigns.py",
+    "pipelines/intake/inspection/test_dialects.py",
+    "pipelines/intake/inspection/test_never_silent.py",
 )
 
 

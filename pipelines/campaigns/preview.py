@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from models.detectable_effect import detectable_difference
 from pipelines.campaigns.config import Campaign
 from pipelines.campaigns.config_file import CampaignFile, read_campaign_file
-from pipelines.campaigns.masking import initials, masked_email, masked_phone, masked_token
 from pipelines.campaigns.night import gone_campaigns, holds_of, missing, sent_last
 from pipelines.campaigns.selection import Lists, campaign_lists
 from pipelines.campaigns.sent import give_sent
@@ -20,6 +19,7 @@ from pipelines.catalog import segment_path, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import literal
 from pipelines.errors import LoyaltyError
+from pipelines.masking import initials, masked_email, masked_phone, masked_token
 from pipelines.settings import Settings
 from pipelines.store.home import published_night
 from pipelines.store.lake import CommittedNight, Lake

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.campaigns.masking import initials, masked_email, masked_phone, masked_token
+from pipelines.masking import initials, masked_email, masked_phone, masked_token
 
 
 @pytest.mark.parametrize(
