@@ -8,7 +8,8 @@ commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/in
   goes ahead of nights that wait. Only one night is on at a time, and backfills keep their order.
 * **Bad data fails at once** with a message that names the file and what to do. Mend the extract, then clear the failed
   run from `open_night` on, or start it again: a night can be run as often as needed and ends the same.
-* **A batch that breaks a limit stops the night.** Who knows that it is right starts a run with `run_date` and, as
+* **A batch that breaks a limit stops the night**, as soon as all is read: whatever is built waits for
+  `batch_expectation`. Who knows that it is right starts a run with `run_date` and, as
   `accept`, the expectation that the message names. It passes in that run only, and the night's manifest records it.
 * **A failed night changes nothing** that analysts or marketing tools read: last night's warehouse and files stay.
 * **An old night** run again (a backfill, a correction) rebuilds its tables, but does not replace a later warehouse and
@@ -22,7 +23,7 @@ import pendulum
 from airflow import sdk
 from airflow.sdk import Asset, BaseOperator, BaseSensorOperator, CronDataIntervalTimetable, Param, TaskGroup
 
-from pipelines.catalog import tables
+from pipelines.catalog import GATE, first_after_reading, tables
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -277,6 +278,7 @@ def loyalty_nightly() -> None:
     awaited >> opened
     groups = {layer: TaskGroup(layer, tooltip=tooltip) for layer, tooltip in GROUPS.items()}
     made: dict[str, BaseOperator] = {}
+    waiting = first_after_reading(tables())
     for table in tables().values():
         if table.kind == "split":  # made along with its source
             made[table.name] = made[table.inputs[0]]
@@ -290,7 +292,8 @@ def loyalty_nightly() -> None:
             inlets=[_extract(table.name)] if table.kind == "source" else [],
             doc_md=doc,
         )
-        ([made[name] for name in table.inputs] or [opened]) >> made[table.name]
+        before = [GATE] if table.name in waiting else []
+        ([made[name] for name in (*table.inputs, *before)] or [opened]) >> made[table.name]
 
     commit = Step(
         task_id="commit", step="commit", doc_md="Writes the night's manifest: from here on the night is known."

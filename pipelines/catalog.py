@@ -5,7 +5,7 @@ and nowhere else, with their inputs and the dotted name of their function. The n
 imported only when it runs, so that a DAG parses fast.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from graphlib import TopologicalSorter
@@ -25,6 +25,8 @@ SQL = ROOT / "sql"
 
 # Tables of one row or a few that a night registers for its SQL: its date, its settings.
 PARAMETERS = frozenset({"night", "feature_date", "gift_card_category"})
+# The table that stops a night whose batches break a limit.
+GATE = "batch_expectation"
 # Tables that a night works out only for the receipts, customers or days that it touches, by that column. No contract
 # says so: pipelines/tables/incremental.py finds what is touched by way of these very tables.
 INCREMENTAL = {
@@ -87,6 +89,14 @@ _PYTHON = (
         function="pipelines.intake.batch_validation:batch_expectation",
     ),
     Table("batch_profile", "facts", "split", ("batch_expectation",)),
+    Table(
+        "rejection",
+        "facts",
+        "python",
+        _EVERY_SOURCE,
+        ("rejection",),
+        function="pipelines.intake.lost_money:rejection",
+    ),
     Table("calendar", "facts", "python", ("receipt_fact",), function="pipelines.tables.calendar:calendar"),
     Table(
         "customer_identity",
@@ -342,9 +352,27 @@ def _made() -> Iterator[Table]:
     yield from (replace(table, inputs=every_source) if table.inputs is _EVERY_SOURCE else table for table in _PYTHON)
 
 
+def first_after_reading(found: Mapping[str, Table]) -> frozenset[str]:
+    """Names of the tables that are made of extracts alone, or of nothing. They wait until the batches were judged.
+
+    What a night can be stopped for is known as soon as all is read: nothing is built before that.
+    """
+    read = {name for name, table in found.items() if _is_read(table, found)}
+    return frozenset(
+        name
+        for name, table in found.items()
+        if name not in read and table.inputs != (GATE,) and name != GATE and read.issuperset(table.inputs)
+    )
+
+
+def _is_read(table: Table, found: Mapping[str, Table]) -> bool:
+    """Whether a table is a source, or its personal columns, which are made along with it."""
+    return table.kind == "source" or (table.kind == "split" and found[table.inputs[0]].kind == "source")
+
+
 @cache
 def tables() -> dict[str, Table]:
-    """Every table by name, each after those that it reads.
+    """Every table by name, each after those that it reads, and what is built after the batches were judged.
 
     Raises:
         ValueError: a table reads one that nobody makes, or two tables have one name.
@@ -359,7 +387,9 @@ def tables() -> dict[str, Table]:
         for name in (*table.inputs, *table.history):
             if name not in found:
                 raise ValueError(f"{table.name} reads {name}, which nobody makes")
-    order = TopologicalSorter({table.name: table.inputs for table in found.values()}).static_order()
+    waiting = first_after_reading(found) if GATE in found else frozenset()
+    gates = {name: (GATE,) if name in waiting else () for name in found}
+    order = TopologicalSorter({name: (*table.inputs, *gates[name]) for name, table in found.items()}).static_order()
     return {name: found[name] for name in order}
 
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from report_warehouse import NIGHT, TABLES, Tables
 
@@ -69,6 +69,7 @@ def full_night(customers: int = 300, days: int = 400) -> Tables:
         backtest_tables(),
         {"model_quality": model_quality()},
         source_tables(),
+        reconciliation_tables(),
     )
     return {table: [] for table in TABLES} | {table: rows for tables in filled for table, rows in tables.items()}
 
@@ -275,6 +276,22 @@ def source_tables() -> Tables:
     return {"data_quality": sources, "batch_expectation": expectations, "rejected_rows": rejected}
 
 
+def reconciliation_tables() -> Tables:
+    """Fifteen months, of which the last is the night's, and what has no date."""
+    months = [
+        (date(2024 + n // 12, n % 12 + 1, 1), 10, 9, 1, 100, "0.50", "99.50", 0, None, 4, 1, 20) for n in range(15)
+    ]
+    rows = [(*month, 0, 0, 0, 0, 0, 0) for month in months[:-1]]
+    rows.append((*months[-1], "2.25", 1, 0, 0, 2, "10.10"))
+    rows.append((None, *(0,) * 7, None, 0, 0, 0, 0, 0, 3, "7.50", 1, "5.05"))
+    rejected = [
+        (date(2025, 3, 1), "receipts", "total_amount_unreadable", 2, 1, 2, "10.10"),
+        (None, "receipts", "issued_at_unreadable", 1, 0, 0, "5.05"),
+        (None, "surveys", "score_out_of_range", 4, 0, 0, None),
+    ]
+    return {"reconciliation": rows, "reconciliation_rejected": rejected}
+
+
 def hostile_night() -> Tables:
     """Every name that data can bring is one of HOSTILE."""
     tables = full_night(customers=40, days=70)
@@ -301,4 +318,5 @@ def hostile_night() -> Tables:
     tables["data_quality"] = [(name, 3, 1, 1, 1, 0) for name in HOSTILE]
     tables["batch_expectation"] = [(name, name, "warn", False, name, name, name) for name in HOSTILE]
     tables["rejected_rows"] = [(name, name, 1, name) for name in HOSTILE]
+    tables["reconciliation_rejected"] = [(NIGHT, name, name, 1, 0, 0, None) for name in HOSTILE]
     return tables

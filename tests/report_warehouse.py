@@ -47,6 +47,10 @@ COLUMNS = {
     "campaign_exclusion": "campaign_id customer_id channel reason decided_by",
     "campaign_hold": "campaign_id reason",
     "model_quality": "model metric value note trained_through",
+    "reconciliation": "business_month receipts sale_receipts return_receipts sales_amount return_amount revenue"
+    " gift_card_amount discount_amount customers new_customers line_count line_gap receipts_off_lines"
+    " lines_without_receipt amount_without_receipt rejected_receipts rejected_amount",
+    "reconciliation_rejected": "business_month source rule lost_rows recovered_rows estimated_rows lost_amount",
     "data_quality": "source rows_read rows_loaded rows_rejected rows_duplicate rows_superseded",
     "batch_expectation": "source expectation severity is_met observed expected advice",
     "rejected_rows": "source file row_number rule",
@@ -75,6 +79,7 @@ SECTIONS = {
     "promo",
     "campaigns",
     "exports",
+    "reconciliation",
     "quality",
     "models",
     "drift",

@@ -30,6 +30,7 @@ FIGURES = frozenset(
         "lines_off_share",
         "lines_without_receipt_share",
         "long_ago_share",
+        "lost_amount_share",
         "null_drift",
         "receipts_without_lines_share",
         "rejected_share",
@@ -62,13 +63,21 @@ def expected(expectation: Expectation) -> str:
 
 
 def figures_of(
-    profile: Profile, history: Mapping[date, Profile], run_date: date, rejected_by: str = ""
+    profile: Profile, history: Mapping[date, Profile], run_date: date, rejected_by: str = "", files: str = ""
 ) -> dict[str, Figure]:
-    """The figures of a batch that was delivered; `rejected_by` are words on the rules that its rejected rows break."""
+    """The figures of a batch that was delivered.
+
+    Args:
+        profile: the batch's.
+        history: those of earlier nights, by night.
+        run_date: the night.
+        rejected_by: words on the rules that its rejected rows break.
+        files: the names of its files, in words.
+    """
     read, loaded = int(profile["rows_read"]), int(profile["rows_loaded"])
     # The oldest night may be a first load of years at once: nothing is compared with it.
     first, recent = next(iter(sorted(history.items())), None), dict(sorted(history.items())[1:])
-    figures = _events(profile, run_date) | _early_volume(read, first, list(recent.values()))
+    figures = _events(profile, run_date, files) | _early_volume(read, first, list(recent.values()))
     figures |= _volume(read, {day: int(earlier["rows_read"]) for day, earlier in recent.items()}, run_date)
     if read:
         for name, word in (("rejected", f"rejected{rejected_by}"), ("duplicate", "duplicates")):
@@ -88,7 +97,7 @@ def figures_of(
     return figures
 
 
-def _events(profile: Profile, run_date: date) -> dict[str, Figure]:
+def _events(profile: Profile, run_date: date, files: str) -> dict[str, Figure]:
     """The shares of rows whose event is dated after the night, and long before any customer's memory.
 
     Where no row is, a small batch has no such figure: nothing has to be judged then, which takes seconds.
@@ -100,7 +109,7 @@ def _events(profile: Profile, run_date: date) -> dict[str, Figure]:
         words = f"{after:,} of {loaded:,} rows are dated after the night"
         if after:
             last = run_date + timedelta(int(profile["days_after"]))
-            words += f", up to {last}; they count for nothing until that day"
+            words += f", up to {last}{f' (in {files})' if files else ''}; they count for nothing until that day"
         found["after_night_share"] = Figure(after / loaded, loaded, words)
     if long_ago or ("rows_long_ago" in profile and loaded >= SMALL):
         words = f"{long_ago:,} of {loaded:,} rows are dated before {LONG_AGO}"
@@ -210,7 +219,7 @@ def full_load_figures(contract: Contract, state: TableState, night: Night, engin
     if contract.load != "full" or not counts["rows_read"] or not before.rows:
         return {}
     loaded = counts["rows_loaded"]
-    words = f"{loaded:,} rows were loaded, the last full extract had {before.rows:,}"
+    words = f"{loaded:,} rows were loaded from {file_names(state)}, the last full extract had {before.rows:,}"
     found = {"rows_of_last_full": Figure(loaded / before.rows, max(loaded, before.rows), words)}
     with_key = next(table for table in staging_contracts(contract) if table.key == contract.key)
     if rows := tonight_rows(with_key.name, night, engine):

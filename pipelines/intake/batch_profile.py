@@ -9,7 +9,7 @@ from pipelines.catalog import query
 from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier, literal
-from pipelines.intake.staging_contracts import business_dates, staged_columns
+from pipelines.intake.staging_contracts import business_dates, event_time, staged_columns
 from pipelines.store.lake import Night
 
 NAMED_RULES = 3  # that a message about rejected rows names
@@ -101,11 +101,11 @@ def _event_measures(contract: Contract, run_date: date) -> dict[str, str]:
 
     Rows dated after the night, the days to the latest of them, rows dated long ago, and the days that have rows.
     """
-    dates = {time: name for name, time in business_dates(contract).items()}
-    event = next((dates[column.name] for column in contract.columns if column.required and column.name in dates), None)
+    event = event_time(contract)
     if event is None:
         return {}
-    name, night = identifier(event), f"DATE '{run_date}'"
+    dates = {time: name for name, time in business_dates(contract).items()}
+    name, night = identifier(dates[event]), f"DATE '{run_date}'"
     return {
         "rows_after": f"COUNT(CASE WHEN {name} > {night} THEN 1 END)",
         "days_after": f"GREATEST(MAX({name}) - {night}, 0)",

@@ -21,6 +21,7 @@ from pipelines.intake.batch_figures import (
     control_figures,
     expected,
     figures_of,
+    file_names,
     full_load_figures,
     repeated_batch,
     unread_figure,
@@ -29,6 +30,7 @@ from pipelines.intake.batch_profile import Profile, batch_profile, profile_histo
 from pipelines.intake.control_totals import read_control_totals
 from pipelines.intake.deliveries import names_read
 from pipelines.intake.landing import unread_files
+from pipelines.intake.lost_money import lost_money
 from pipelines.intake.unmatched import unmatched_rows
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, quality_folder
@@ -71,7 +73,8 @@ def batch_expectation(engine: DuckDBEngine, night: Night, settings: Settings) ->
             profiles[name] |= unmatched
             figures[name] |= figure
             rejected_by = rejected_words(contract, night, engine)
-            figures[name] |= figures_of(profiles[name], earlier, night.run_date, rejected_by)
+            figures[name] |= figures_of(profiles[name], earlier, night.run_date, rejected_by, file_names(state))
+            figures[name] |= lost_money(contract, night, engine, rejected_by)
             figures[name] |= full_load_figures(contract, state, night, engine)
             figures[name] |= repeated_batch(contract, state, night)
             figures[name] |= unread_figure(state, [file for file in unread if file.source == name])

@@ -149,7 +149,7 @@ def in_list(values: Iterable[str]) -> str:
 
 def without_values_of_erased(bad: Iterable[RejectedRecord], erased: Erased) -> list[RejectedRecord]:
     """Rejected rows, those that name somebody erased without their values."""
-    return [replace(row, values=NO_VALUES) if erased.names_someone(row.values) else row for row in bad]
+    return [replace(row, values=NO_VALUES, receipt_id=None) if erased.names_someone(row.values) else row for row in bad]
 
 
 def leave_out_erased(

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,11 +66,19 @@ class ExtractFile:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """A row that can't be used: its row number (1 is the first after the header), the rule it breaks, its values."""
+    """A row that can't be used: its row number (1 is the first after the header), the rule it breaks, its values.
+
+    What follows is None where it can't be read: the business date of its event, the sum of money that the contract
+    controls, and, where that is of a receipt or a line, which one it is.
+    """
 
     row_number: int
     rule: str
     values: str
+    event_date: date | None = None
+    amount: Decimal | None = None
+    receipt_id: str | None = None
+    line_number: int | None = None
 
 
 def _header(path: Path, dialect: Dialect) -> tuple[str, ...]:

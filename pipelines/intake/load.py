@@ -17,7 +17,7 @@ from pipelines.errors import BadDataError
 from pipelines.intake.damaged_text import EXAMPLES, check_rejected, clean_copy
 from pipelines.intake.extract import ExtractFile, RejectedRecord
 from pipelines.intake.parquet_types import readable_scan
-from pipelines.intake.staging_contracts import business_dates, staged_columns
+from pipelines.intake.staging_contracts import business_dates, event_time, staged_columns
 from pipelines.intake.typed_sql import csv_scan, identifier_of, typed_select
 from pipelines.intake.utf8 import BLOCK, open_utf8
 from pipelines.settings import Settings
@@ -133,7 +133,7 @@ def _load(
     if not numbered:
         scanned = f"(SELECT ROW_NUMBER() OVER () AS row_number, * FROM {scan})"
         select = typed_select(file, contract, scanned, night, numbered=True)
-    bad = _broken_rows(file, select, engine)
+    bad = _broken_rows(file, contract, select, engine)
     if loaded + len(bad) != total:
         raise _CountMismatchError(f"{file.path}: {loaded} rows loaded, {len(bad)} rejected, {total} counted")
     return loaded, bad
@@ -184,15 +184,20 @@ def read_as_text(
     return True, damaged
 
 
-def _broken_rows(file: ExtractFile, select: str, engine: DuckDBEngine) -> list[RejectedRecord]:
+def _broken_rows(file: ExtractFile, contract: Contract, select: str, engine: DuckDBEngine) -> list[RejectedRecord]:
     """The rows of a typed SELECT that break a rule, in the file's order."""
     fields = ", ".join(identifier_of(i) for i in range(len(file.columns)))
+    known = ", ".join(_of_event(contract))
     broken = f"FROM ({select}) WHERE broken_rule IS NOT NULL"
 
     def records(condition: str) -> list[RejectedRecord]:
         return [
-            RejectedRecord(number, rule, json.dumps(values, default=str, ensure_ascii=False))
-            for number, rule, *values in engine.rows(f"SELECT row_number, broken_rule, {fields} {broken} {condition}")
+            RejectedRecord(
+                number, rule, json.dumps(values, default=str, ensure_ascii=False), day, amount, receipt, line
+            )
+            for number, rule, day, amount, receipt, line, *values in engine.rows(
+                f"SELECT row_number, broken_rule, {known}, {fields} {broken} {condition}"
+            )
         ]
 
     by_rule = engine.rows(f"SELECT broken_rule, COUNT(*) {broken} GROUP BY ALL ORDER BY 2 DESC, 1")
@@ -200,6 +205,16 @@ def _broken_rows(file: ExtractFile, select: str, engine: DuckDBEngine) -> list[R
         of_rule = f"AND broken_rule = {literal(by_rule[0][0])} ORDER BY row_number LIMIT {EXAMPLES}"
         check_rejected(file, sum(count for _, count in by_rule), lambda: records(of_rule))
     return records("ORDER BY row_number")
+
+
+def _of_event(contract: Contract) -> tuple[str, str, str, str]:
+    """SQL of what a rejected row still tells: its event's date, its amount, its receipt and line."""
+    event, amount = event_time(contract), contract.control_amount
+    # Of other sources nobody asks for the row itself, and a key may be a person's.
+    names = [column.name for column in contract.columns] if amount else []
+    receipt, line = (identifier(name) if name in names else "NULL" for name in ("receipt_id", "line_number"))
+    date = f"CAST({identifier(event)} AS DATE)" if event else "NULL"
+    return date, identifier(amount) if amount else "NULL", receipt, line
 
 
 def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, currency: str) -> None:

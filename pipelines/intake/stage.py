@@ -48,11 +48,15 @@ REJECTED = pa.schema(
         ("row_number", pa.int64()),
         ("rule", pa.string()),
         ("row_values", pa.string()),
+        ("event_date", pa.date32()),
+        ("amount", pa.decimal128(38, 2)),
+        ("receipt_id", pa.string()),
+        ("line_number", pa.int64()),
     ]
 )
 
 _NAMED_CODES = 5  # that a warning names
-_VERSION = 6  # of how extracts are read: with another one, a night that is run again reads its extracts again
+_VERSION = 7  # of how extracts are read: with another one, a night that is run again reads its extracts again
 
 
 @dataclass(frozen=True)
@@ -290,6 +294,10 @@ def _write_rejected(
                 "row_number": row.row_number,
                 "rule": row.rule,
                 "row_values": row.values,
+                "event_date": row.event_date,
+                "amount": row.amount,
+                "receipt_id": row.receipt_id,
+                "line_number": row.line_number,
             }
             for file, row in rejected
         ],

@@ -54,5 +54,11 @@ def business_dates(contract: Contract) -> dict[str, str]:
     return {_date_name(name): name for name in times}
 
 
+def event_time(contract: Contract) -> str | None:
+    """The time that dates a source's rows: the first that the contract requires; None if it requires none."""
+    times = set(business_dates(contract).values())
+    return next((column.name for column in contract.columns if column.required and column.name in times), None)
+
+
 def _date_name(time: str) -> str:
     return f"{time.removesuffix('_at')}_date"

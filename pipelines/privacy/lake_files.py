@@ -105,7 +105,9 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
     if table.startswith("rejected_") and table != "rejected_rows":
         rows = ", ".join(map(str, _rejected_rows(path, table.removeprefix("rejected_"), person))) or "NULL"
         goes = f"COALESCE(file_row_number IN ({rows}), FALSE)"
-        return Redaction("FALSE", {"row_values": goes}, {"row_values": literal(NO_VALUES)})
+        # In a row whose columns are shifted, anything may stand in the place of the receipt.
+        read_in = {"row_values", "receipt_id"} & set(duckdb.sql(f"FROM {rows_of([str(path)])}").columns)
+        return Redaction("FALSE", dict.fromkeys(sorted(read_in), goes), {"row_values": literal(NO_VALUES)})
     try:
         contract = contract_of(table.removesuffix("_superseded"))
         columns, marked, of_list = person_columns(contract), marked_columns(contract), named_by(contract)

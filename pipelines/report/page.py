@@ -32,6 +32,7 @@ CAUSES = {
     "promo_performance": ("no promo code has been redeemed so far", "promo_codes", "promo_redemptions"),
     "campaign_effect": ("no campaign has assigned customers whose window has begun", "campaigns", "campaign_members"),
     "campaign_list": ("no campaign is due tonight, or no customer who qualifies may be contacted",),
+    "reconciliation": ("no receipt and no line has come yet, nor one that was rejected", "receipts", "receipt_lines"),
     "data_quality": ("no extract was read for this night",),
     "model_quality": ("no model was fitted, or there was no outcome to evaluate it on",),
 }
@@ -96,10 +97,13 @@ class Warehouse:
     def close(self) -> None:
         self._connection.close()
 
-    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+    def columns_and_rows(self, sql: str, **parameters: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
         cursor = self._connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [column[0] for column in cursor.description or []], cursor.fetchall()
+
+    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+        names, rows = self.columns_and_rows(sql, **parameters)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def one(self, sql: str, **parameters: Any) -> Row:
         return self.rows(sql, **parameters)[0]

@@ -3,8 +3,8 @@
 The same warehouse gives the same bytes: nothing is read from the clock, sums are of DECIMAL, pictures carry no random
 id, and of pipeline_run only the code version is shown. Names from data reach the page only after escaping.
 
-`trends`, `customers`, `growth`, `backtests`, `campaigns` and `trust` make the sections, `page` says what a section is
-made of, `words` how numbers are written, and `charts` draws the pictures.
+`trends`, `customers`, `growth`, `backtests`, `campaigns`, `reconciliation` and `trust` make the sections, `page` says
+what a section is made of, `words` how numbers are written, and `charts` draws the pictures.
 """
 
 import os
@@ -20,6 +20,7 @@ from pipelines.report.customers import churn, clv, rfm, segments
 from pipelines.report.growth import growth
 from pipelines.report.lists import exports
 from pipelines.report.page import Topic, Warehouse
+from pipelines.report.reconciliation import FILES, csv_file, reconciliation
 from pipelines.report.trends import trends
 from pipelines.report.trust import COVERED, drift, missing, models, quality
 from pipelines.report.words import day, name_of
@@ -44,6 +45,7 @@ TOPICS = (
         "campaign_list campaign_exclusion campaign_assignment campaign_hold",
         needs_rows=False,
     ),
+    Topic(reconciliation, "Does it agree with the back office", "reconciliation reconciliation_rejected"),
     Topic(quality, "Can the data be trusted", "data_quality batch_expectation rejected_rows"),
     Topic(models, "How good the models are", "model_quality"),
     Topic(drift, "Are customers still like those that the models were fitted on", "model_quality"),
@@ -52,31 +54,41 @@ TOPICS = (
 
 
 def write_report(warehouse: Path, out: Path, *, mode: int, folder_mode: int) -> Path:
-    """Write `<out>/index.html`, the report of the night that a warehouse holds; return its path.
+    """Write `<out>/index.html`, the report of the night that a warehouse holds, and return its path.
 
-    The file gets `mode`; the folder, and parents that are missing, `folder_mode`.
+    Beside it are the tables of the reconciliation as CSV. The files get `mode`; the folder, and parents that are
+    missing, `folder_mode`.
 
     Raises:
         duckdb.IOException: there is no such warehouse, or it cannot be read.
     """
-    page = _render(warehouse)
+    with closing(Warehouse(warehouse)) as night:
+        content = {f"{table}.csv": csv_file(night, table) for table in FILES}
+        content["index.html"] = _render(night).encode()
     for folder in [*reversed([p for p in out.parents if not p.exists()]), out]:
         folder.mkdir(exist_ok=True)
         folder.chmod(folder_mode)
-    descriptor, name = tempfile.mkstemp(dir=out, prefix=".index.", suffix=".html")
+    for name, data in content.items():
+        _write(out / name, data, mode)
+    return out / "index.html"
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Put a file in place whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(page.encode())
+            file.write(data)
             file.flush()
             os.fsync(descriptor)
         temporary.chmod(mode)
-        return temporary.replace(out / "index.html")
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _render(path: Path) -> str:
+def _render(warehouse: Warehouse) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -84,13 +96,12 @@ def _render(path: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    with closing(Warehouse(path)) as warehouse:
-        run = warehouse.one("SELECT MAX_BY(code_version, run_date) AS code_version FROM pipeline_run")
-        sections = [(topic, topic.section(warehouse)) for topic in TOPICS]
-        return environment.get_template("report.html.jinja").render(
-            run_date=day(warehouse.run_date),
-            currency=warehouse.currency,
-            code_version=name_of(run["code_version"]),
-            tiles=[tile for _, section in sections for tile in section.tiles],
-            sections=sections,
-        )
+    run = warehouse.one("SELECT MAX_BY(code_version, run_date) AS code_version FROM pipeline_run")
+    sections = [(topic, topic.section(warehouse)) for topic in TOPICS]
+    return environment.get_template("report.html.jinja").render(
+        run_date=day(warehouse.run_date),
+        currency=warehouse.currency,
+        code_version=name_of(run["code_version"]),
+        tiles=[tile for _, section in sections for tile in section.tiles],
+        sections=sections,
+    )

@@ -58,8 +58,8 @@ def feed_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> di
 
 def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
     """Grain: rejected row of tonight's extracts. Its file, row number and rule, without its values."""
-    columns = [field for field in REJECTED if field.name != "row_values"]
-    found = [pa.table({field.name: pa.array([], field.type) for field in columns})]
+    columns = ("source", "file", "row_number", "rule")
+    found = [pa.table({name: pa.array([], REJECTED.field(name).type) for name in columns})]
     for name in sources():
         for file in night.table(f"rejected_{name}").data_files:
             path = one_file(night.lake.path(file.path))

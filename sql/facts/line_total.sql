@@ -56,6 +56,7 @@ SELECT
     END AS without_cost_count,
     negative_line_count > 0 AND negative_line_count < line_count AS is_mixed,
     unsigned_quantity_count > 0 AND amount < 0 AS has_unsigned_quantities,
+    CAST(amount AS DECIMAL(38, 2)) AS amount,
     CASE
         WHEN amount <> 0 THEN CAST(amount AS DECIMAL(38, 3))
         WHEN returned_amount <> 0 THEN CAST(returned_amount AS DECIMAL(38, 3))

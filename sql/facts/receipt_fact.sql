@@ -22,7 +22,11 @@ joined AS (  -- tills write returns as positive or as negative amounts, on the r
         COALESCE(l.cost_amount, 0) - COALESCE(g.cost_amount, 0) AS cost_amount,
         COALESCE(l.free_cost_amount, 0) - COALESCE(g.free_cost_amount, 0) AS free_cost_amount,
         l.tax_amount AS taxes,
-        l.is_mixed AND l.is_tax_known AND l.tax_amount <> 0 AS has_lines_tax_sign
+        l.is_mixed AND l.is_tax_known AND l.tax_amount <> 0 AS has_lines_tax_sign,
+        ABS(r.total_amount) - ABS(l.amount) AS above_lines,
+        ABS(COALESCE(r.discount_amount, 0)) AS discount,
+        ABS(COALESCE(r.points_amount, 0)) AS points,
+        ABS(COALESCE(r.tax_amount, 0)) AS tax
     FROM receipt AS r
     LEFT JOIN line_total AS l ON r.receipt_id = l.receipt_id
     LEFT JOIN gift_card_sale AS g ON r.receipt_id = g.receipt_id
@@ -33,6 +37,17 @@ signed AS (
         *,
         CASE WHEN is_return THEN -ABS(total_amount) ELSE ABS(total_amount) END
         - CASE WHEN has_turned_lines THEN -gift_card_amount ELSE gift_card_amount END AS revenue,
+        CASE WHEN has_turned_lines THEN -gift_card_amount ELSE gift_card_amount END AS signed_gift_card_amount,
+        LEAST(  -- as in intake/receipt_difference: tills differ in what stands on the receipt alone
+            ABS(above_lines),
+            ABS(above_lines - tax),
+            ABS(above_lines + discount),
+            ABS(above_lines + discount - tax),
+            ABS(above_lines + points),
+            ABS(above_lines + points - tax),
+            ABS(above_lines + discount + points),
+            ABS(above_lines + discount + points - tax)
+        ) AS gap,
         CASE WHEN has_turned_lines THEN -cost_amount ELSE cost_amount END
         - CASE WHEN has_returned_free_lines THEN 2 * free_cost_amount ELSE 0 END AS goods_cost,
         CASE  -- of lines of both signs the tax may have the other sign than the total
@@ -63,6 +78,24 @@ SELECT
         CASE WHEN s.is_cost_known THEN s.revenue - s.goods_cost END
         - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END AS DECIMAL(18, 2)
     ) AS gross_margin,
+    CAST(s.signed_gift_card_amount AS DECIMAL(18, 2)) AS gift_card_amount,
+    CAST(
+        CASE
+            WHEN
+                (s.gap IN (
+                    s.above_lines,
+                    s.above_lines - s.tax,
+                    s.above_lines + s.discount,
+                    s.above_lines + s.discount - s.tax,
+                    s.above_lines + s.points,
+                    s.above_lines + s.points - s.tax,
+                    s.above_lines + s.discount + s.points,
+                    s.above_lines + s.discount + s.points - s.tax
+                )) = s.is_return
+                THEN -s.gap
+            ELSE s.gap
+        END AS DECIMAL(38, 2)
+    ) AS line_gap,
     s.discount_amount,
     s.points_amount,
     s.points_spent,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.catalog import tables
+from pipelines.catalog import GATE, first_after_reading, tables
+from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.settings import ROOT, load_settings
 
@@ -81,6 +82,17 @@ def test_a_run_by_hand_needs_a_date_and_takes_it(load_dag_file):
             module.business_date(scheduled(start, "manual"))
 
 
+def test_whatever_is_built_waits_until_the_batches_were_judged(load_dag_file):
+    dag = load_dag_file().dag
+    staged = {f"staging.{name}" for name in sources()}
+    assert dag.get_task("facts.batch_expectation").upstream_task_ids == staged
+    built = [task for task in dag.tasks if task.task_group.group_id and task.task_id not in staged]
+    assert len(built) > 50
+    for task in built:
+        before = task.get_flat_relative_ids(upstream=True)
+        assert task.task_id == "facts.batch_expectation" or "facts.batch_expectation" in before, task.task_id
+
+
 def test_there_is_a_task_for_every_table_and_its_edges_are_what_it_reads(load_dag_file):
     dag = load_dag_file().dag
     made = {name: table for name, table in tables().items() if table.kind != "split"}
@@ -89,7 +101,8 @@ def test_there_is_a_task_for_every_table_and_its_edges_are_what_it_reads(load_da
     for name, table in made.items():
         upstream = {task_id.split(".")[-1] for task_id in by_table[name].upstream_task_ids}
         read = {tables()[i].inputs[0] if tables()[i].kind == "split" else i for i in table.inputs}
-        assert upstream == (read or {"open_night"}), name
+        judged = {GATE} & upstream if name in first_after_reading(tables()) else set()
+        assert upstream == (read | judged or {"open_night"}), name
 
 
 def test_nobody_sees_anything_before_the_commit(load_dag_file):

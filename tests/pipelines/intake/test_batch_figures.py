@@ -112,7 +112,10 @@ HEADER = "receipt_id,issued_at,total_amount\n"
 
 def test_rows_dated_after_the_night_are_a_warning_also_on_the_first_night(retailer):
     retailer.deliver(NIGHTS[0], receipts=HEADER + dated(NIGHTS[0], 2) + dated("2025-12-06", 1))
-    seen = "1 of 3 rows are dated after the night, up to 2025-12-06; they count for nothing until that day"
+    seen = (
+        "1 of 3 rows are dated after the night, up to 2025-12-06 (in receipts.csv); they count for nothing until that "
+        "day"
+    )
     assert judged(retailer, load(retailer, NIGHTS[0])) == {"dated_after_night": ("warn", False, seen)}
 
 
@@ -173,7 +176,7 @@ def test_a_full_load_of_less_than_half_the_rows_stops_the_night(retailer):
     retailer.deliver(NIGHTS[0], products=products(100))
     load(retailer, NIGHTS[0])
     retailer.deliver(NIGHTS[1], products=products(49))
-    seen = "full_load_cut is not met: 49 rows were loaded, the last full extract had 100"
+    seen = "full_load_cut is not met: 49 rows were loaded from products.csv, the last full extract had 100"
     with pytest.raises(BadDataError, match=seen):
         load(retailer, NIGHTS[1])
 

@@ -74,6 +74,7 @@ def test_a_good_batch_meets_what_can_be_judged(retailer):
         "dated_after_night": ("warn", True, "0 of 100 rows are dated after the night"),
         "dated_after_night_mostly": ("fail", True, "0 of 100 rows are dated after the night"),
         "dated_long_ago": ("warn", True, "0 of 100 rows are dated before 1990-01-01"),
+        "money_lost": ("fail", True, "0.00 of 500.00 of total_amount is in 0 rejected rows"),
         "duplicate_rate": ("warn", True, "0 of 100 rows are duplicates"),
         "reject_rate": ("warn", True, "0 of 100 rows are rejected"),
         "reject_rate_extreme": ("fail", True, "0 of 100 rows are rejected"),
@@ -101,9 +102,15 @@ def test_a_batch_mostly_rejected_stops_the_night_and_says_all_there_is_to_say(re
         f"registered_at_unreadable (column registered_at, for example crm_customers.csv, row 1). {wanted} {advice}",
         f"receipts: expectation reject_rate_extreme is not met: 51 of 100 rows are rejected: 51 by "
         f"total_amount_unreadable (column total_amount, for example receipts.csv, row 50). {wanted} {advice}",
+        "receipts: expectation money_lost is not met: 255.00 of 500.00 of total_amount is in 51 rejected rows: 51 by "
+        "total_amount_unreadable (column total_amount, for example receipts.csv, row 50); the amount of 51 of them "
+        "can't be read, they count at the mean. Expected: At most 5 % of the money is in rejected rows; one whose "
+        "amount can't be read counts at the mean (lost_amount_share: max_value 0.05). Look at the rejected rows "
+        "(loyalty rejected). Have the source mend the column that their rule names, or mend its decimal mark or date "
+        "order in the contract; then run the night again.",
         f"Nothing was published. All that was judged: {folder}/index.html; the rejected rows: loyalty rejected --date "
         f"{NIGHTS[0]}. If the data are right as they are, let this one night pass: loyalty run --date {NIGHTS[0]} "
-        "--accept crm_customers.reject_rate_extreme --accept receipts.reject_rate_extreme",
+        "--accept crm_customers.reject_rate_extreme --accept receipts.reject_rate_extreme --accept receipts.money_lost",
     ]
     assert {path.name for path in folder.iterdir()} == {"index.html", "crm_customers.html", "receipts.html"}
     assert "51 of 100 rows are rejected" in (folder / "receipts.html").read_text()
@@ -159,12 +166,13 @@ def half_rejected(retailer):
 
 def test_an_accepted_limit_passes_once_and_the_night_says_so(retailer):
     half_rejected(retailer)
-    night = load(retailer, NIGHTS[0], accept=["receipts.reject_rate_extreme", "surveys.reject_rate_extreme"])
+    accept = ["receipts.reject_rate_extreme", "receipts.money_lost", "surveys.reject_rate_extreme"]
+    night = load(retailer, NIGHTS[0], accept=accept)
     rows = retailer.rows(night, "batch_expectation", "expectation, is_met, is_accepted")
     assert ("reject_rate_extreme", False, True) in rows
-    assert [name for name, _, is_accepted in rows if is_accepted] == ["reject_rate_extreme"]
+    assert [name for name, _, is_accepted in rows if is_accepted] == ["money_lost", "reject_rate_extreme"]
     manifest = night.lake.manifest(night.run_date)
-    assert manifest.accepted == ("receipts.reject_rate_extreme", "surveys.reject_rate_extreme")
+    assert manifest.accepted == tuple(accept)
     said = night_warnings(retailer.settings, manifest)
     assert [text for text in said if text.endswith("It was accepted for this night (--accept).")] != []
     assert "--accept surveys.reject_rate_extreme was not needed: it would not have stopped the night" in said

@@ -21,6 +21,8 @@ def test_an_empty_warehouse_gives_a_page_with_reasons(tmp_path: Path) -> None:
         "campaigns": "The table campaign_effect is empty: no campaign has assigned customers whose window has begun.",
         "exports": "The table campaign_list is empty: no campaign is due tonight, or no customer who qualifies may be"
         " contacted.",
+        "reconciliation": "The table reconciliation is empty: no receipt and no line has come yet, nor one that was"
+        " rejected.",
         "quality": "The table data_quality is empty: no extract was read for this night.",
         "models": "The table model_quality is empty: no model was fitted, or there was no outcome to evaluate it on.",
         "missing": "None of the main tables has a row",

@@ -16,6 +16,7 @@ from pipelines.report.words import name_of
 from pipelines.report.write import write_report
 from pipelines.tables.inputs import contract_of
 
+FILES = {"index.html", "reconciliation.csv", "reconciliation_rejected.csv"}
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -157,7 +158,7 @@ def test_file_and_folders_get_the_modes_and_nothing_else_is_left(tmp_path: Path)
     assert path == tmp_path / "reports" / "2025-03-12" / "index.html"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path.parent, path.parent.parent)] == [0o750, 0o750]
-    assert list(path.parent.iterdir()) == [path]
+    assert {file.name for file in path.parent.iterdir()} == FILES
     assert sorted(p.name for p in tmp_path.iterdir()) == ["reports", "w.duckdb"]
 
 
@@ -169,7 +170,7 @@ def test_a_report_that_fails_leaves_the_last_one(tmp_path: Path, monkeypatch: py
     with pytest.raises(OSError, match="disk full"):
         write_report(warehouse, tmp_path / "out", mode=0o600, folder_mode=0o700)
     assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
+    assert {file.name for file in path.parent.iterdir()} == FILES
 
 
 def test_a_warehouse_that_is_not_there_is_an_error(tmp_path: Path) -> None:
