@@ -30,8 +30,9 @@ def mapping(
 def _selects(home: Path, source: str | None) -> list[str]:
     from pipelines.contracts import sources
     from pipelines.intake.mapping.compiler import compile_part
-    from pipelines.intake.mapping.config_file import mapping_path, read_mapping
+    from pipelines.intake.mapping.config_file import read_mapping
     from pipelines.intake.mapping.words import unknown
+    from pipelines.store.home import mapping_path
 
     found = read_mapping(home)
     if found is None:

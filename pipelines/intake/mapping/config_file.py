@@ -17,8 +17,7 @@ from pipelines.intake.mapping.config import ColumnRule, DialectPart, Feed, FillD
 from pipelines.intake.mapping.expressions import ExpressionError, parse
 from pipelines.intake.mapping.words import nearest, unknown
 from pipelines.intake.mapping.yaml_lines import Lines, Place, UnreadableYamlError, read_yaml
-
-FILE = "mapping.yaml"
+from pipelines.store.home import mapping_path
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,6 @@ class MappingFile:
     def is_due(self, source: str) -> bool:
         """Whether the night stops if a source did not come."""
         return source in self.model.every_night
-
-
-def mapping_path(home: Path) -> Path:
-    return home / FILE
 
 
 def read_mapping(home: Path) -> MappingFile | None:

@@ -18,7 +18,7 @@ _BLOCK = 64  # bytes of a block of SHA-256, as HMAC pads the key to
 
 def read_salt(lake: Lake) -> str:
     """The home's salt; the first to ask makes it."""
-    path = lake.root / "mapping_salt"
+    path = lake.mapping_salt
     if not path.exists():
         _make(path)
     return path.read_text(encoding="ascii").strip()

@@ -30,6 +30,7 @@ WITHOUT_VALUES = {
     "backtest_quality": "a backtest is a command of its own",
     "feed_quality": "its extracts have the sources' own names: there is no mapping",
     "campaign_hold": "no list waits for a person",
+    "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
     "campaign_delivery.held_reason": "no list waits for a person",
     **{
         f"{table}.{column}": "no effect is worked out by code: those who redeem choose to"

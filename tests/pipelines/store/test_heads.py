@@ -139,4 +139,7 @@ def test_a_night_is_outdated_if_other_files_than_those_that_it_rests_on_are_the_
         made[night] = manifest(night, files, load, None if is_old else lineage)
     outdated = {night for night, files in rests_on.items() if files != expected_files(staged, night, load)}
     outdated.discard(min(made))
-    assert set(stale([head_of(made[night], STAMP) for night in sorted(made)])) == outdated
+    found = set(stale([head_of(made[night], STAMP) for night in sorted(made)]))
+    # A manifest without a lineage doesn't tell a whole extract without a row from none: it may be named needlessly.
+    is_told = not (is_old and any(files and not any(file.rows for file in files) for files in staged.values()))
+    assert found == outdated if is_told else found >= outdated
