@@ -115,7 +115,10 @@ class Manifest(BaseModel, frozen=True):
         return self.tables.get(name, TableState())
 
     def lineage(self, name: str) -> Lineage:
-        """A table's lineage. A manifest of an earlier version lists the files of every night, which say the same."""
+        """A table's lineage. A manifest of an earlier version lists the files of every night, which say the same.
+
+        But for one case: it does not say that a whole extract came without a row.
+        """
         state = self.table(name)
         if state.lineage:
             return state.lineage

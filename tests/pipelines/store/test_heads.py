@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.store.files import stamp_of
@@ -125,6 +125,8 @@ runs = st.lists(st.tuples(st.sampled_from(DAYS), st.lists(st.integers(0, 2), max
 @given(runs, st.sampled_from(["delta", "full"]), st.booleans())
 def test_a_night_is_outdated_if_other_files_than_those_that_it_rests_on_are_the_source_now(runs, load, is_old):
     """Compared with the plain rule over the lists of all files, for manifests with and without a lineage."""
+    # A manifest without a lineage does not say whether a whole extract without a row came.
+    assume(load == "delta" or not is_old or all(not rows or any(rows) for _, rows in runs))
     staged: dict[date, tuple[DataFile, ...]] = {}
     made: dict[date, Manifest] = {}
     rests_on: dict[date, tuple[DataFile, ...]] = {}
@@ -139,7 +141,4 @@ def test_a_night_is_outdated_if_other_files_than_those_that_it_rests_on_are_the_
         made[night] = manifest(night, files, load, None if is_old else lineage)
     outdated = {night for night, files in rests_on.items() if files != expected_files(staged, night, load)}
     outdated.discard(min(made))
-    found = set(stale([head_of(made[night], STAMP) for night in sorted(made)]))
-    # A manifest without a lineage doesn't tell a whole extract without a row from none: it may be named needlessly.
-    is_told = not (is_old and any(files and not any(file.rows for file in files) for files in staged.values()))
-    assert found == outdated if is_told else found >= outdated
+    assert set(stale([head_of(made[night], STAMP) for night in sorted(made)])) == outdated
