@@ -1,13 +1,15 @@
 """### The night: extracts in; warehouse, report and campaign files out.
 
 Reads `landing/<D>/`, where D is the business date: the start of the run's data interval in the business time zone,
-or the parameter `run_date` when a person starts a run. One task per table, in groups by layer; then the night's only
+or the parameter `run_date` when a person starts a run. One task makes the tables of a layer; then the night's only
 commit, and what people see: `warehouse.duckdb`, `exports/<D>/`, `reports/<D>/index.html`.
 
 * **A scheduled night waits** until its landing folder is complete; one that a person starts takes what is there, and
   goes ahead of nights that wait. Only one night is on at a time, and backfills keep their order.
 * **Bad data fails at once** with a message that names the file and what to do. Mend the extract, then clear the failed
   run from `open_night` on, or start it again: a night can be run as often as needed and ends the same.
+* **A task that is tried again** begins with the first table that it had not made. Its log has each table's rows and
+  seconds.
 * **A batch that breaks a limit stops the night**, as soon as all is read: whatever is built waits for
   `batch_expectation`. Who knows that it is right starts a run with `run_date` and, as
   `accept`, the expectation that the message names. It passes in that run only, and the night's manifest records it.
@@ -21,9 +23,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pendulum
 from airflow import sdk
-from airflow.sdk import Asset, BaseOperator, BaseSensorOperator, CronDataIntervalTimetable, Param, TaskGroup
+from airflow.sdk import Asset, BaseOperator, BaseSensorOperator, CronDataIntervalTimetable, Param, chain
 
-from pipelines.catalog import GATE, first_after_reading, tables
+from pipelines.catalog import tables_by_task
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -38,12 +40,12 @@ settings = load_settings()
 WAREHOUSE = Asset("loyalty_warehouse", uri="loyalty://home/warehouse.duckdb")
 EXPORTS = Asset("loyalty_exports", uri="loyalty://home/exports")
 REPORTS = Asset("loyalty_reports", uri="loyalty://home/reports")
-GROUPS = {
-    "staging": "Extracts, read by their contracts: typed, checked, counted.",
-    "facts": "Events joined and summed.",
-    "scores": "Models: one row a customer.",
-    "marts": "What analysts read.",
-    "segments": "Who belongs where, and who is on which campaign's list.",
+LAYERS = {
+    "staging": "Reads the extracts by their contracts: typed, checked, counted.",
+    "facts": "Judges the batches; then joins and sums events.",
+    "scores": "Fits models and scores customers: one row a customer.",
+    "marts": "Makes what analysts read.",
+    "segments": "Says who belongs where, and who is on which campaign's list.",
 }
 
 
@@ -171,22 +173,22 @@ class OpenNight(BaseSensorOperator):
 
 
 class Step(BaseOperator):
-    """A step of the night, by its name in pipelines.ops.nightly.
+    """A step of the night, by its name in pipelines.ops.nightly; with a layer, the step that makes its tables.
 
     The task finds the date in its own context. Fetching it from another task and storing rendered arguments would be
     two more requests to Airflow for each task, besides the two that start and end it.
     """
 
-    def __init__(self, *, step: str, table: str | None = None, **options: Any) -> None:
+    def __init__(self, *, step: str, layer: str | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.step = step
-        self.table = table
+        self.layer = layer
 
     def execute(self, context: "Context") -> None:
         from pipelines.ops import nightly
 
         step = getattr(nightly, self.step)
-        arguments = () if self.table is None else (self.table,)
+        arguments = () if self.layer is None else (self.layer,)
         fail_without_retry(lambda: step(*arguments, business_date(context), context["run_id"]))
 
 
@@ -275,26 +277,16 @@ def loyalty_nightly() -> None:
     opened = OpenNight(
         task_id="open_night", poke_interval=60, timeout=12 * 3600, mode="reschedule", doc_md=OpenNight.__doc__
     )
-    awaited >> opened
-    groups = {layer: TaskGroup(layer, tooltip=tooltip) for layer, tooltip in GROUPS.items()}
-    made: dict[str, BaseOperator] = {}
-    waiting = first_after_reading(tables())
-    for table in tables().values():
-        if table.kind == "split":  # made along with its source
-            made[table.name] = made[table.inputs[0]]
-            continue
-        doc = f"Makes `{table.name}` from {', '.join(f'`{name}`' for name in table.inputs) or 'its extract'}."
-        made[table.name] = Step(
-            task_id=table.name,
-            step="make",
-            table=table.name,
-            task_group=groups[table.layer],
-            inlets=[_extract(table.name)] if table.kind == "source" else [],
-            doc_md=doc,
+    layers = [
+        Step(
+            task_id=layer,
+            step="make_layer",
+            layer=layer,
+            inlets=[_extract(source) for source in names] if layer == "staging" else [],
+            doc_md=f"{LAYERS[layer]} In this order: {', '.join(f'`{name}`' for name in names)}.",
         )
-        before = [GATE] if table.name in waiting else []
-        ([made[name] for name in (*table.inputs, *before)] or [opened]) >> made[table.name]
-
+        for layer, names in tables_by_task().items()
+    ]
     commit = Step(
         task_id="commit", step="commit", doc_md="Writes the night's manifest: from here on the night is known."
     )
@@ -317,7 +309,7 @@ def loyalty_nightly() -> None:
         on_success_callback=_warned(),
         doc_md="Closes the night, whose draft may go. Then tells people what to look at, if there is anything.",
     )
-    list(made.values()) >> commit >> publish >> [export, report] >> finish
+    chain(awaited, opened, *layers, commit, publish, [export, report], finish)
 
 
 dag = loyalty_nightly()

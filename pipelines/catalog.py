@@ -352,7 +352,7 @@ def _made() -> Iterator[Table]:
     yield from (replace(table, inputs=every_source) if table.inputs is _EVERY_SOURCE else table for table in _PYTHON)
 
 
-def first_after_reading(found: Mapping[str, Table]) -> frozenset[str]:
+def _first_after_reading(found: Mapping[str, Table]) -> frozenset[str]:
     """Names of the tables that are made of extracts alone, or of nothing. They wait until the batches were judged.
 
     What a night can be stopped for is known as soon as all is read: nothing is built before that.
@@ -387,10 +387,25 @@ def tables() -> dict[str, Table]:
         for name in (*table.inputs, *table.history):
             if name not in found:
                 raise ValueError(f"{table.name} reads {name}, which nobody makes")
-    waiting = first_after_reading(found) if GATE in found else frozenset()
+    waiting = _first_after_reading(found) if GATE in found else frozenset()
     gates = {name: (GATE,) if name in waiting else () for name in found}
     order = TopologicalSorter({name: (*table.inputs, *gates[name]) for name, table in found.items()}).static_order()
     return {name: found[name] for name in order}
+
+
+@cache
+def tables_by_task() -> dict[Layer, tuple[str, ...]]:
+    """Names of the tables that each task of the night makes, in order: those of a layer, and their splits with them.
+
+    A table that reads one of a later layer is made there: every task needs only the tasks before it.
+    """
+    task: dict[str, Layer] = {}
+    for table in tables().values():
+        task[table.name] = max([table.layer, *(task[name] for name in table.inputs)], key=LAYERS.index)
+    return {
+        layer: tuple(name for name, made in task.items() if made == layer and tables()[name].kind != "split")
+        for layer in LAYERS
+    }
 
 
 @cache

@@ -152,10 +152,11 @@ def run(
 def _run_night(dag: Any, night: date, accept: list[str], *, delivers: bool = True) -> bool:
     """Run a night and say how it failed, if it did."""
     from pipelines.ops.airflow_process import run_night
+    from pipelines.ops.nightly import step_names
     from pipelines.settings import load_settings
     from pipelines.store.home import published_night
 
-    outcome = run_night(dag, night, _Progress(len(dag.tasks)), accept, delivers=delivers)
+    outcome = run_night(dag, night, _Progress(len(step_names())), accept, delivers=delivers)
     if outcome.is_success:
         return True
     for error in outcome.failures:

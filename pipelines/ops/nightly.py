@@ -1,6 +1,10 @@
-"""The steps of a night, each a task of the DAG: open, make every table, commit, publish, export, report, finish."""
+"""The steps of a night: open, make every table, commit, publish, export, report, finish.
+
+Each is a task of the DAG; the tables of a layer are one task together, as each task costs a scheduler seconds.
+"""
 
 import errno
+import logging
 import os
 import shutil
 import time
@@ -12,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.catalog import Layer, tables_by_task
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
@@ -24,6 +29,8 @@ from pipelines.store.lake import Lake, Night
 from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 from pipelines.store.manifest import Manifest
 from pipelines.tables.build import made_tables, make_table
+
+_log = logging.getLogger(__name__)
 
 # Called after each finished step with its name, rows (None if it has none to count) and seconds.
 Listener = Callable[[str, int | None, float], None]
@@ -82,8 +89,10 @@ def _step(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
         raise
     finally:
         os.umask(umask)
+    seconds = time.perf_counter() - began
+    _log.info("%s: %s rows, %.2f s", name, "no" if outcome["rows"] is None else outcome["rows"], seconds)
     for listener in listeners:
-        listener(name, outcome["rows"], time.perf_counter() - began)
+        listener(name, outcome["rows"], seconds)
 
 
 def _trouble_with_files(error: Exception, home: Path) -> str | None:
@@ -95,6 +104,12 @@ def _trouble_with_files(error: Exception, home: Path) -> str | None:
     if any(os.strerror(code) in said for code in _NOT_ALLOWED):
         return f"a file may not be read or written ({said}). Give the pipeline's user the permission"
     return None
+
+
+def step_names() -> list[str]:
+    """The names of a night's steps, as the listeners hear them, in order."""
+    made = [name for names in tables_by_task().values() for name in names]
+    return ["open_night", *made, "commit", "publish_warehouse", "export_campaigns", "write_report", "finish"]
 
 
 def open_night(run_date: date, run_id: str, accept: Iterable[str] = (), *, delivers: bool = True) -> None:
@@ -159,6 +174,27 @@ def _kept_if_stopped(name: str, night: Night) -> Iterator[None]:
 def _check_extracts(night: Night, settings: Settings) -> None:
     for source in sources():
         check_extract_unchanged(source, night, settings)
+
+
+def make_layer(layer: Layer, run_date: date, run_id: str) -> None:
+    """Make the tables of a layer that this run has not made yet, each after those that it reads.
+
+    Raises:
+        BadDataError: what is wrong with the extracts, with all of them at once, or with the batches.
+    """
+    made = Lake(load_settings().home).night(run_date, run_id).tables()
+    wrong: list[BadDataError] = []
+    for name in tables_by_task()[layer]:
+        if name in made:  # by an earlier attempt
+            continue
+        try:
+            make(name, run_date, run_id)
+        except BadDataError as error:
+            if name not in sources():  # other extracts can be read all the same
+                raise
+            wrong.append(error)
+    if wrong:
+        raise wrong[0] if len(wrong) == 1 else BadDataError("\n".join(map(str, wrong)))
 
 
 def make(name: str, run_date: date, run_id: str) -> None:

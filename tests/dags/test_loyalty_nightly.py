@@ -3,13 +3,14 @@
 import fcntl
 import importlib.util
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pipelines.catalog import GATE, first_after_reading, tables
+from pipelines.catalog import GATE, LAYERS, tables, tables_by_task
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.settings import ROOT, load_settings
@@ -82,27 +83,22 @@ def test_a_run_by_hand_needs_a_date_and_takes_it(load_dag_file):
             module.business_date(scheduled(start, "manual"))
 
 
-def test_whatever_is_built_waits_until_the_batches_were_judged(load_dag_file):
+def test_a_task_makes_the_tables_of_a_layer_and_the_batches_are_judged_before_anything_is_built(load_dag_file):
     dag = load_dag_file().dag
-    staged = {f"staging.{name}" for name in sources()}
-    assert dag.get_task("facts.batch_expectation").upstream_task_ids == staged
-    built = [task for task in dag.tasks if task.task_group.group_id and task.task_id not in staged]
-    assert len(built) > 50
-    for task in built:
-        before = task.get_flat_relative_ids(upstream=True)
-        assert task.task_id == "facts.batch_expectation" or "facts.batch_expectation" in before, task.task_id
+    order = ["await_extracts", "open_night", *LAYERS, "commit", "publish_warehouse", "export_campaigns", "finish"]
+    for before, after in pairwise(order):
+        assert before in dag.get_task(after).upstream_task_ids
+    assert {*dag.task_ids} == {*order, "write_report"}
+    assert set(tables_by_task()["staging"]) == set(sources())
+    assert tables_by_task()["facts"][0] == GATE
 
 
-def test_there_is_a_task_for_every_table_and_its_edges_are_what_it_reads(load_dag_file):
-    dag = load_dag_file().dag
-    made = {name: table for name, table in tables().items() if table.kind != "split"}
-    by_table = {task_id.split(".")[-1]: task for task_id, task in dag.task_dict.items()}
-    assert set(made) <= set(by_table)
-    for name, table in made.items():
-        upstream = {task_id.split(".")[-1] for task_id in by_table[name].upstream_task_ids}
-        read = {tables()[i].inputs[0] if tables()[i].kind == "split" else i for i in table.inputs}
-        judged = {GATE} & upstream if name in first_after_reading(tables()) else set()
-        assert upstream == (read | judged or {"open_night"}), name
+def test_every_table_is_made_once_and_after_what_it_reads():
+    made = [name for names in tables_by_task().values() for name in names]
+    assert sorted(made) == sorted(name for name, table in tables().items() if table.kind != "split")
+    for position, name in enumerate(made):
+        read = {tables()[i].inputs[0] if tables()[i].kind == "split" else i for i in tables()[name].inputs}
+        assert read <= set(made[:position]), name
 
 
 def test_nobody_sees_anything_before_the_commit(load_dag_file):
@@ -161,8 +157,7 @@ def test_after_the_last_task_people_are_told_what_to_look_at_once_and_only_if_th
 def test_extracts_are_assets_that_come_in_and_what_people_see_are_assets_that_go_out(load_dag_file):
     dag = load_dag_file().dag
     inlets = {asset.name: task.task_id for task in dag.tasks for asset in task.inlets}
-    sources = [name for name, table in tables().items() if table.kind == "source"]
-    assert inlets == {f"loyalty_extract_{name}": f"staging.{name}" for name in sources}
+    assert inlets == {f"loyalty_extract_{name}": "staging" for name in sources()}
     outlets = {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
     assert outlets == {
         "publish_warehouse": ["loyalty_warehouse"],
