@@ -1,6 +1,10 @@
 # make run: set up, make the demo data, run three nights.
 # make check: set up, run the linters and the quick half of the tests.   make test: set up, run all tests.
-PYTHON ?= python3.11
+# The first of these that really starts (one of a version manager may not), has a version that the locks hold for, and can
+# make an environment.
+STARTS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHONS := python3.11 python3.12 python3.13 python3
+PYTHON ?= $(shell for python in $(PYTHONS); do "$$python" -c "$(STARTS)" 2>/dev/null && echo "$$python" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 LOYALTY_HOME ?= data
@@ -47,11 +51,13 @@ format: $(VENV)/.dev
 	$(BIN)/sqlfluff fix --disable-progress-bar sql
 
 lock: $(VENV)/.uv
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 requirements-uv.in -o requirements-uv.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 requirements-uv.in -o requirements-uv.lock
 
 $(VENV)/.uv: requirements-uv.lock
+	@test -n "$(PYTHON)" || { echo "None of $(PYTHONS) starts, is 3.11, 3.12 or 3.13, and has venv."; \
+	    echo "Install Debian's python3 and python3-venv, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	touch $@
