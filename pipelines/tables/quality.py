@@ -1,5 +1,7 @@
 """The quality of a night's extracts (rows by source, rejected rows) and of past forecasts (the latest backtest)."""
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +42,8 @@ _FEED_QUALITY = pa.schema(
         ("reason", pa.string()),
         ("feed", pa.string()),
         ("feed_rows", pa.int64()),
+        ("amount", pa.decimal128(38, 2)),
+        ("without_amount", pa.int64()),
     ]
 )
 
@@ -47,13 +51,23 @@ _FEED_QUALITY = pa.schema(
 def feed_quality(_engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:
     """Grain: source, part of its mapping, outcome, reason. Rows of feeds' files; read = used + filtered + rejected."""
     rows = [
-        {"source": name, "part": part, "outcome": outcome, "reason": reason, "feed": feed["feed"], "feed_rows": count}
+        {"source": name, "part": part, "feed": feed["feed"], **row}
         for name in sources()
         for part, feed in enumerate(night.table(name).info.get("feed_quality", ()), start=1)
-        for outcome in ("used", "filtered", "rejected")
-        for reason, count in ({"used": feed["used"]} if outcome == "used" else feed[outcome]).items()
+        for row in _feed_rows(feed)
     ]
     return {"feed_quality": pa.Table.from_pylist(rows, _FEED_QUALITY)}
+
+
+def _feed_rows(feed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A feed's raw rows by outcome and reason, with their money where the source has an amount."""
+    amounts = {(row["outcome"], row["reason"]): row for row in feed.get("amounts", ())}
+    for outcome in ("used", "filtered", "rejected"):
+        for reason, count in ({"used": feed["used"]} if outcome == "used" else feed[outcome]).items():
+            row = {"outcome": outcome, "reason": reason, "feed_rows": count}
+            if money := amounts.get((outcome, reason)):
+                row |= {"amount": Decimal(money["amount"]), "without_amount": money["without_amount"]}
+            yield row
 
 
 def rejected_rows(engine: DuckDBEngine, night: Night, _settings: Settings) -> dict[str, pa.Table]:

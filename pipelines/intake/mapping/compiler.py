@@ -41,6 +41,8 @@ class Compiled:
         macros: Statements that make what the SELECTs call: read_number, read_date ... by the feed's dialect.
         rows: SELECT of a row for each of the feed's.
         rows_of_one_file: The same where there are no others that might have a receipt, too.
+        amounts: SELECT of amount and count of those that can't be read by outcome and reason, of the view outcome_row:
+            mapped_rows with these two. NULL for a source that has no amount.
         made: SELECT of the source's rows, with file_number and row_number (of its first raw row), broken_rule and,
             of grouped ones, raw_rows (file_number and row_number of each).
         id_rule: What decides on the source's key and ids, as text: a home whose ids were made otherwise can't go on.
@@ -53,6 +55,7 @@ class Compiled:
     macros: tuple[str, ...]
     rows: str
     rows_of_one_file: str
+    amounts: str | None
     made: str
     id_rule: str
     has_ids_of_email: bool
@@ -135,6 +138,7 @@ class _Compiler:
             macros=self._macros(),
             rows=self._rows(of_one_file=False),
             rows_of_one_file=self._rows(of_one_file=True),
+            amounts=self._amounts(),
             made=self._made(),
             id_rule=repr([sorted(rules.items()), self._part.group_by]),
             has_ids_of_email=any(rule.id_of_email is not None for rule in self._part.columns.values()),
@@ -268,6 +272,21 @@ class _Compiler:
             value = f"CASE WHEN {text} IS NULL THEN CAST({literal(default)} AS {column.type}) ELSE {value} END"
         return Sql(value, (f"{{value}} IS NULL AND {text} IS NOT NULL",))
 
+    def _amounts(self) -> str | None:
+        name = self._contract.control_amount
+        if name is None or name not in self._part.columns:
+            return None
+        amount, by = identifier(name), ["outcome", "reason"]
+        of_rows = f"SELECT outcome, reason, {amount} AS amount FROM outcome_row"
+        if self._part.group_by:
+            groups = ", ".join(by + [f"group_{n}" for n in range(len(self._part.group_by))])
+            aggregated = _aggregated(amount, self._part.columns[name])
+            of_rows = f"SELECT outcome, reason, {aggregated} AS amount FROM outcome_row GROUP BY {groups}"
+        return (
+            "SELECT outcome, reason, COALESCE(SUM(TRY_CAST(amount AS DECIMAL(38, 2))), 0), "
+            f"COUNT_IF(TRY_CAST(amount AS DECIMAL(38, 2)) IS NULL) FROM ({of_rows}) GROUP BY outcome, reason"
+        )
+
     def _made(self) -> str:
         columns = [identifier(name) for name in self._part.columns]
         if not self._part.group_by:
@@ -281,10 +300,7 @@ class _Compiler:
             column = identifier(name)
             if rule.aggregate is None:
                 differs.append(f"WHEN MIN({column}) <> MAX({column}) THEN {literal(f'{name}_differs')}")
-            function = {"sum": "SUM({})", "max": "MAX({})", "first": f"ARG_MIN({{}}, {_PLACE})"}.get(
-                f"{rule.aggregate}", "MIN({})"
-            )
-            made.append(f"{function.format(column)} AS {column}")
+            made.append(f"{_aggregated(column, rule)} AS {column}")
         others = f"CASE{_NEXT}{_NEXT.join(differs)}\n    END" if differs else "NULL"
         return (
             "SELECT\n    " + ",\n    ".join(made) + ",\n"
@@ -293,6 +309,12 @@ class _Compiler:
             f"    COALESCE(ARG_MIN(broken_rule, {_PLACE}), {others}) AS broken_rule\n"
             f"FROM mapped_rows WHERE left_out_by IS NULL GROUP BY {groups}"
         )
+
+
+def _aggregated(column: str, rule: ColumnRule) -> str:
+    """SQL of a column's one value in a group."""
+    function = {"sum": "SUM({})", "max": "MAX({})", "first": f"ARG_MIN({{}}, {_PLACE})"}
+    return function.get(f"{rule.aggregate}", "MIN({})").format(column)
 
 
 def _by_values(found: Sql, rule: ColumnRule) -> Sql:

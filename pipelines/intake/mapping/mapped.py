@@ -61,7 +61,7 @@ class Mapped:
     rejected_rows: int
     filtered: dict[str, int]
     read: int
-    feed: str
+    _compiled: Compiled = field(repr=False)
     _engine: DuckDBEngine = field(repr=False)
     _files: Sequence[TextFile] = field(repr=False)
 
@@ -77,19 +77,46 @@ class Mapped:
         return _raw(rows, self._files, self._engine)
 
     def quality(self, rejected: Iterable[FileAndRow]) -> dict[str, Any]:
-        """What the manifest says of the feed: read = used + filtered + rejected, in raw rows."""
+        """What the manifest says of the feed: read = used + filtered + rejected, in raw rows; and their money."""
+        rejected = list(rejected)
         by_rule = Counter(row.rule for _, row in rejected)
         used = self.read - sum(self.filtered.values()) - sum(by_rule.values())
         return {
-            "feed": self.feed,
+            "feed": self._compiled.feed,
             "read": self.read,
             "used": used,
             "filtered": dict(sorted(self.filtered.items())),
             "rejected": dict(sorted(by_rule.items())),
+            "amounts": self._amounts(rejected),
         }
+
+    def _amounts(self, rejected: Sequence[FileAndRow]) -> list[dict[str, Any]]:
+        """The money in rows by outcome and reason, and how many have none that can be read; none without an amount."""
+        if self._compiled.amounts is None:
+            return []
+        numbers = {text.file.path: number for number, text in enumerate(self._files, start=1)}
+        broken = [
+            {"file_number": numbers[file.path], "row_number": row.row_number, "rule": row.rule}
+            for file, row in rejected
+        ]
+        self._engine.register_arrow("rejected_raw", pa.Table.from_pylist(broken, _RAW))
+        outcome = (
+            "CASE WHEN left_out_by IS NOT NULL THEN 'filtered' WHEN rule IS NOT NULL THEN 'rejected' ELSE 'used' END"
+        )
+        self._engine.register(
+            "outcome_row",
+            f"SELECT mapped_rows.*, {outcome} AS outcome, COALESCE(left_out_by, rule, 'used') AS reason "
+            "FROM mapped_rows LEFT JOIN rejected_raw USING (file_number, row_number)",
+        )
+        names = ("outcome", "reason", "amount", "without_amount")
+        rows = [dict(zip(names, row, strict=True)) for row in self._engine.rows(self._compiled.amounts)]
+        return [
+            {**row, "amount": f"{row['amount']}"} for row in sorted(rows, key=lambda r: (r["outcome"], r["reason"]))
+        ]
 
 
 _BROKEN = pa.schema([("position", pa.int64()), ("rule", pa.string())])
+_RAW = pa.schema([("file_number", pa.int64()), ("row_number", pa.int64()), ("rule", pa.string())])
 
 
 def map_feed(
@@ -134,7 +161,7 @@ def map_feed(
         len(damaged) + count,
         dict(engine.rows(by_filter)),
         read + len(damaged),
-        compiled.feed,
+        compiled,
         engine,
         texts,
     )

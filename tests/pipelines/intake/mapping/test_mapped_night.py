@@ -57,6 +57,12 @@ def test_what_is_rejected_has_file_row_and_rule(home: Retailer) -> None:
             "used": 4,
             "filtered": {"cancelled": 1, "unpaid": 1},
             "rejected": {"order_differs_in_total": 2},
+            "amounts": [
+                {"outcome": "filtered", "reason": "cancelled", "amount": "7.00", "without_amount": 0},
+                {"outcome": "filtered", "reason": "unpaid", "amount": "7.00", "without_amount": 0},
+                {"outcome": "rejected", "reason": "order_differs_in_total", "amount": "9.00", "without_amount": 0},
+                {"outcome": "used", "reason": "used", "amount": "34.00", "without_amount": 0},
+            ],
         }
     ]
     assert home.counts(night, "receipts")[:3] == (4, 3, 1)
@@ -65,13 +71,15 @@ def test_what_is_rejected_has_file_row_and_rule(home: Retailer) -> None:
 def test_feed_quality_is_a_table_and_a_source_that_nobody_names_needs_no_header_file(home: Retailer) -> None:
     deliver(home, SHOP, "2023-06-10", orders_export_1__csv=ORDERS)
     night = home.load("2023-06-10", upto=("staging", "marts"), only=needed("feed_quality"))
-    columns = "source, part, outcome, reason, feed, feed_rows"
-    assert [row for row in home.rows(night, "feed_quality", columns) if row[0] == "receipts"] == [
-        ("receipts", 1, "filtered", "cancelled", "orders", 1),
-        ("receipts", 1, "filtered", "unpaid", "orders", 1),
-        ("receipts", 1, "rejected", "order_differs_in_total", "orders", 2),
-        ("receipts", 1, "used", "used", "orders", 4),
+    columns = "source, part, outcome, reason, feed, feed_rows, amount::VARCHAR, without_amount"
+    found = home.rows(night, "feed_quality", columns)
+    assert [row for row in found if row[0] == "receipts"] == [
+        ("receipts", 1, "filtered", "cancelled", "orders", 1, "7.00", 0),
+        ("receipts", 1, "filtered", "unpaid", "orders", 1, "7.00", 0),
+        ("receipts", 1, "rejected", "order_differs_in_total", "orders", 2, "9.00", 0),
+        ("receipts", 1, "used", "used", "orders", 4, "34.00", 0),
     ]
+    assert {row[-2:] for row in found if row[0] == "crm_customers"} == {(None, None)}
     assert home.counts(night, "promo_codes")[0] == 0
 
 
