@@ -17,7 +17,7 @@ from pipelines.engines.sql import identifier, literal
 from pipelines.intake.mapping.config import ColumnRule, Feed, SourcePart
 from pipelines.intake.mapping.expressions import parse
 from pipelines.intake.mapping.nodes import Sql, as_boolean
-from pipelines.intake.mapping.readers import reader_macro, reader_macros, reader_of
+from pipelines.intake.mapping.readers import reader_macro, reader_macros, reader_of, rounder_of, rounding_macro
 
 LATER_FILE = "in_a_later_file"
 NO_EMAIL = "without_email"  # who bought without one is no row of a source of people
@@ -27,6 +27,8 @@ PROVENANCE = ("file_number", "row_number", "raw_rows")
 
 # A raw row's place among all of a night: files have fewer rows than that.
 _PLACE = "file_number * 1000000000000 + row_number"
+# Digits after the point up to which a number can be rounded: its difference from the rounded one then has 38 at most.
+_MOST_ROUNDED = 18
 # Columns that say who somebody is.
 _PERSONS = ("customer_id", "card_id")
 _NEXT = "\n      "
@@ -148,6 +150,7 @@ class _Compiler:
         """The statements that make the macros by which text is read."""
         typed = [c for c in self._contract.columns if c.name in self._part.columns and c.type != "VARCHAR"]
         made = [*reader_macros(self._dialect), *(reader_macro(column, self._dialect) for column in typed)]
+        made += [rounding_macro(column) for column in typed if column.type.startswith("DECIMAL")]
         return tuple(dict.fromkeys(made))
 
     def _rows(self, *, of_one_file: bool) -> str:
@@ -258,6 +261,8 @@ class _Compiler:
             return _by_values(found, rule), False
         if rule.default is None and rule.aggregate != "sum" and column.type.startswith("DECIMAL"):
             value = f"TRY_CAST({found.value} AS {column.type})"
+            if found.kind == "number" and found.digits is not None and found.digits[1] <= _MOST_ROUNDED:
+                value = f"{rounder_of(column)}({found.value})"
             found = Sql(value, (*found.unreadable, f"{found.value} IS NOT NULL AND {value} IS NULL"))
         elif rule.default is not None:
             found = Sql(f"COALESCE(CAST({found.value} AS VARCHAR), {literal(rule.default)})", found.unreadable)
