@@ -34,6 +34,10 @@ class DuckDBEngine(Engine):
                 "autoload_known_extensions": False,
             }
         )
+        # Whatever a mapping's expression or a segment's SQL may reach, it is no file outside the home.
+        allowed = {form for folder in (settings.home, settings.landing_dir) for form in (f"{folder}", one_file(folder))}
+        folders = ", ".join(map(literal, sorted(allowed)))
+        self.connection.execute(f"SET allowed_directories = [{folders}]; SET enable_external_access = FALSE")
         self.connection.execute("SET TimeZone = $zone", {"zone": settings.timezone})
         self.connection.execute("CREATE SCHEMA history; CREATE SCHEMA replaced")
 

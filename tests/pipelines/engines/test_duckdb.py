@@ -153,3 +153,15 @@ def test_a_closed_engine_leaves_no_temporary_folder(tmp_path):
     assert not list((tmp_path / "lake" / "tmp").iterdir())
     with pytest.raises(duckdb.ConnectionException):
         engine.rows("SELECT 1")
+
+
+def test_sql_reaches_no_file_outside_the_home_and_cannot_allow_itself_more(engine, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "secret.csv"
+    outside.write_text("a\n1\n")
+    for select in (f"FROM read_csv('{outside}')", f"FROM read_text('{outside}')", "FROM glob('/etc/*')"):
+        with pytest.raises(duckdb.PermissionException):
+            engine.rows(select)
+    with pytest.raises(duckdb.PermissionException):
+        engine.rows(f"COPY (SELECT 1) TO '{outside}.copy'")
+    with pytest.raises(duckdb.Error, match="Cannot enable external access"):
+        engine.rows("SET enable_external_access = TRUE")

@@ -40,15 +40,15 @@ def comments(path: Path) -> dict[str, str]:
         return dict(warehouse.execute(found).fetchall())
 
 
-def test_a_table_is_written_in_the_order_of_its_keys(retailer, tmp_path):
-    warehouse = published(retailer, tmp_path / "warehouse.duckdb")
+def test_a_table_is_written_in_the_order_of_its_keys(retailer):
+    warehouse = published(retailer, retailer.home / "shown.duckdb")
     assert kinds(warehouse)[SHOWN] == "BASE TABLE"
     assert shown(warehouse) == [(f"c{n}", date(2025, 6, 30)) for n in (1, 2, 3)]
 
 
-def test_a_table_of_very_many_rows_is_a_view_with_the_same_rows_and_comments(retailer, tmp_path, monkeypatch):
+def test_a_table_of_very_many_rows_is_a_view_with_the_same_rows_and_comments(retailer, monkeypatch):
     monkeypatch.setattr(publish, "WRITTEN_ROWS", 2)
-    warehouse = published(retailer, tmp_path / "warehouse.duckdb")
+    warehouse = published(retailer, retailer.home / "shown.duckdb")
     assert kinds(warehouse)[SHOWN] == "VIEW"
     assert kinds(warehouse)["night"] == "BASE TABLE"
     assert sorted(shown(warehouse)) == [(f"c{n}", date(2025, 6, 30)) for n in (1, 2, 3)]
@@ -56,17 +56,15 @@ def test_a_table_of_very_many_rows_is_a_view_with_the_same_rows_and_comments(ret
     assert comments(warehouse) == {"run_date": publish.RUN_DATE} | described
 
 
-def test_a_group_that_reads_the_warehouse_needs_no_file_of_the_lake_for_a_customer_table(
-    retailer, tmp_path, monkeypatch
-):
+def test_a_group_that_reads_the_warehouse_needs_no_file_of_the_lake_for_a_customer_table(retailer, monkeypatch):
     monkeypatch.setattr(publish, "WRITTEN_ROWS", 2)
     shared = retailer.settings.model_copy(update={"shared_group": True})
     monkeypatch.setattr(type(retailer), "settings", property(lambda _: shared))
-    assert kinds(published(retailer, tmp_path / "warehouse.duckdb"))[SHOWN] == "BASE TABLE"
+    assert kinds(published(retailer, retailer.home / "shown.duckdb"))[SHOWN] == "BASE TABLE"
 
 
-def test_the_warehouse_holds_what_contracts_publish_as_and_with_the_words_that_they_say(retailer, tmp_path):
-    warehouse = published(retailer, tmp_path / "warehouse.duckdb")
+def test_the_warehouse_holds_what_contracts_publish_as_and_with_the_words_that_they_say(retailer):
+    warehouse = published(retailer, retailer.home / "shown.duckdb")
     as_said = {"table": "BASE TABLE", "view": "VIEW"}
     assert kinds(warehouse) == {c.name: as_said[c.published] for c in published_tables()}
     with duckdb.connect(str(warehouse), read_only=True) as connection:
