@@ -1,45 +1,57 @@
--- What each assigned customer bought from the assignment to the window's last day, and in as many days before it.
--- Grain: campaign and customer, delivered or not. The window includes its last day and the day of assignment.
+-- What each assigned customer bought in the days that count of a campaign, and in as many days before them.
+-- Grain: campaign and customer, delivered or not. The window runs from counts_from to its last day, both included; the
+-- day of an assignment with a time is in it from that moment on.
 -- What was bought before is NULL where the days before it begin earlier than the data: nothing is known of them.
-WITH span AS (  -- so that only these days are read
-    SELECT
-        MIN(assigned_date - CAST(DATE_DIFF('day', assigned_date, window_end_date) AS INTEGER)) - 1 AS from_date,
-        MAX(window_end_date) AS to_date
-    FROM campaign_customer
-),
-
-history_begin AS (
+WITH history_begin AS (
     SELECT MIN(business_date) AS first_date
     FROM customer_day
 ),
 
-placed AS (
-    SELECT
-        campaign_customer.campaign_id,
-        campaign_customer.customer_id,
-        customer_day.order_count,
-        customer_day.net_revenue,
-        customer_day.gross_margin,
-        customer_day.business_date >= campaign_customer.assigned_date AS is_during
-    FROM campaign_customer
-    CROSS JOIN span
-    INNER JOIN customer_day
-        ON
-            customer_day.business_date BETWEEN span.from_date AND span.to_date
-            AND campaign_customer.customer_id = customer_day.customer_id
-            AND campaign_customer.window_end_date >= customer_day.business_date
-            AND DATE_DIFF('day', customer_day.business_date, campaign_customer.assigned_date)
-            <= DATE_DIFF('day', campaign_customer.assigned_date, campaign_customer.window_end_date) + 1
-),
-
-assigned AS (  -- with whether the data reach back over all the days before
+assigned AS (  -- with the first day before, and whether the data reach back to it
     SELECT
         c.*,
-        DATE_DIFF('day', c.assigned_date, c.window_end_date) AS window_days,
-        DATE_DIFF('day', h.first_date, c.assigned_date)
-        > DATE_DIFF('day', c.assigned_date, c.window_end_date) AS is_known
+        c.counts_from - CAST(DATE_DIFF('day', c.counts_from, c.window_end_date) + 1 AS INTEGER) AS pre_from,
+        h.first_date
+        <= c.counts_from - CAST(DATE_DIFF('day', c.counts_from, c.window_end_date) + 1 AS INTEGER) AS is_known
     FROM campaign_customer AS c
     CROSS JOIN history_begin AS h
+),
+
+span AS (  -- so that only these days are read
+    SELECT
+        MIN(pre_from) AS from_date,
+        MAX(window_end_date) AS to_date
+    FROM assigned
+),
+
+placed AS (
+    SELECT
+        a.campaign_id,
+        a.customer_id,
+        d.order_count,
+        d.net_revenue,
+        d.gross_margin,
+        d.business_date >= a.counts_from AS is_during
+    FROM assigned AS a
+    CROSS JOIN span
+    INNER JOIN customer_day AS d
+        ON
+            d.business_date BETWEEN span.from_date AND span.to_date
+            AND a.customer_id = d.customer_id
+            AND a.window_end_date >= d.business_date
+            AND a.pre_from <= d.business_date
+    WHERE a.assigned_at IS NULL OR d.business_date <> a.assigned_date
+    UNION ALL
+    SELECT
+        a.campaign_id,
+        a.customer_id,
+        CASE WHEN r.is_return THEN 0 ELSE 1 END AS order_count,
+        r.revenue AS net_revenue,
+        r.gross_margin,
+        r.issued_at > a.assigned_at AS is_during
+    FROM assigned AS a
+    INNER JOIN person_receipt AS r ON a.customer_id = r.customer_id AND a.assigned_date = r.business_date
+    WHERE a.assigned_at IS NOT NULL
 ),
 
 summed AS (
@@ -64,7 +76,7 @@ SELECT
     a.arm,
     a.assigned_date,
     a.window_end_date,
-    a.window_days,
+    DATE_DIFF('day', a.assigned_date, a.window_end_date) AS window_days,
     CAST(COALESCE(s.order_count, 0) AS BIGINT) AS order_count,
     CAST(COALESCE(s.revenue, 0) AS DECIMAL(18, 2)) AS revenue,
     CASE WHEN COALESCE(s.days_without_margin, 0) = 0 THEN CAST(COALESCE(s.gross_margin, 0) AS DECIMAL(18, 2)) END

@@ -1,6 +1,6 @@
 -- Exact sums over a campaign's assigned customers, from which campaign_effect is computed.
 -- Grain: campaign, arm, segment ('all': everyone) and metric. A sum is NULL if one customer's value is unknown.
-WITH valued AS (
+WITH measured AS (
     SELECT
         outcome.campaign_id,
         outcome.arm,
@@ -31,6 +31,21 @@ WITH valued AS (
     ) AS metric (metric)
 ),
 
+-- A sum of decimals is the same in whatever order; cubes have too many digits for one, so each is rounded.
+bounded AS (
+    SELECT
+        measured.*,
+        CAST(GREATEST(LEAST(metric_value, 10000000000), -10000000000) AS DOUBLE) AS bounded_value
+    FROM measured
+),
+
+valued AS (
+    SELECT
+        bounded.*,
+        CAST(bounded_value * bounded_value * bounded_value AS DECIMAL(38, 4)) AS metric_cube
+    FROM bounded
+),
+
 summed AS (
     SELECT
         valued.campaign_id,
@@ -42,6 +57,7 @@ summed AS (
         COUNT(*) = COUNT(valued.pre_value) AS is_pre_known,
         SUM(valued.metric_value) AS value_sum,
         SUM(valued.metric_value * valued.metric_value) AS value_sum_of_squares,
+        SUM(valued.metric_cube) AS value_sum_of_cubes,
         SUM(valued.pre_value) AS pre_value_sum,
         SUM(valued.pre_value * valued.pre_value) AS pre_value_sum_of_squares,
         SUM(valued.metric_value * valued.pre_value) AS product_sum,
@@ -61,6 +77,7 @@ SELECT
     CAST(summed.buyers AS BIGINT) AS buyers,
     CAST(CASE WHEN summed.is_known THEN summed.value_sum END AS DECIMAL(38, 2)) AS value_sum,
     CAST(CASE WHEN summed.is_known THEN summed.value_sum_of_squares END AS DECIMAL(38, 4)) AS value_sum_of_squares,
+    CAST(CASE WHEN summed.is_known THEN summed.value_sum_of_cubes END AS DECIMAL(38, 4)) AS value_sum_of_cubes,
     CAST(CASE WHEN summed.is_pre_known THEN summed.pre_value_sum END AS DECIMAL(38, 2)) AS pre_value_sum,
     CAST(CASE WHEN summed.is_pre_known THEN summed.pre_value_sum_of_squares END AS DECIMAL(38, 4))
         AS pre_value_sum_of_squares,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from models.campaign_effect import Sample, campaign_effects, mean_difference, rate_difference
+from models.campaign_effect import Sample, campaign_effects, mean_difference, pearson_quantile, rate_difference
 
 COLUMNS = [
     "campaign_id", "metric", "segment", "treated_customers", "control_customers", "control_buyers", "treated_mean",
@@ -30,6 +30,7 @@ def outcome(
         "buyers": sum(value > 0 for value in x) if buyers is None else buyers,
         "value_sum": sum(x),
         "value_sum_of_squares": sum(value * value for value in x),
+        "value_sum_of_cubes": sum(value**3 for value in x),
         "pre_value_sum": sum(y),
         "pre_value_sum_of_squares": sum(value * value for value in y),
         "product_sum": sum(a * b for a, b in zip(x, y, strict=True)),
@@ -50,16 +51,57 @@ def spends(seed: int, buyers: int, n: int, mean: float) -> list[float]:
     return [round(value, 2) for value in random.gamma(2, mean / 2, buyers)] + [0.0] * (n - buyers)
 
 
-def test_interval_is_welchs() -> None:
+def sample(values: Any) -> Sample:
+    deviations = np.asarray(values, float) - np.mean(values)
+    return Sample(len(values), float(np.mean(values)), float(np.mean(deviations**2)), float(np.mean(deviations**3)))
+
+
+def test_interval_is_of_the_exact_moments_of_both_arms() -> None:
     treated, control = spends(1, 60, 400, 30), spends(2, 25, 150, 25)
-    expected = stats.ttest_ind(treated, control, equal_var=False)
-    interval = expected.confidence_interval(0.95)
+    expected = mean_difference(sample(treated), sample(control))
     row = effect(
         outcome("treated", "revenue_per_customer", treated), outcome("control", "revenue_per_customer", control)
     )
     assert row["effect"] == pytest.approx(np.mean(treated) - np.mean(control), rel=1e-12)
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((expected.low, expected.high), rel=1e-6)
     assert (row["treated_mean"], row["control_mean"]) == pytest.approx((np.mean(treated), np.mean(control)))
+
+
+def test_arms_alike_in_size_whose_spend_is_hardly_skewed_have_nearly_welchs_interval() -> None:
+    random = np.random.default_rng(1)
+    treated, control = (random.gamma(50, 1, 2000) for _ in range(2))
+    welch = stats.ttest_ind(treated, control, equal_var=False).confidence_interval(0.95)
+    found = mean_difference(sample(treated), sample(control))
+    assert (found.low, found.high) == pytest.approx((welch.low, welch.high), rel=0.03)
+
+
+@pytest.mark.parametrize("skewness", [-3.0, -0.5, 1e-4, 0.7, 2.0, 8.0])
+@pytest.mark.parametrize("share", [0.025, 0.5, 0.975])
+def test_quantiles_are_of_a_pearson_iii(share: float, skewness: float) -> None:
+    assert pearson_quantile(share, skewness) == pytest.approx(stats.pearson3.ppf(share, skewness), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("control_buyers", "log_sd", "lift"), [(50, 1.3, 0.0), (50, 1.3, 0.2), (100, 0.6, 0.2)], ids=str
+)
+def test_the_truth_is_in_the_interval_of_a_small_control_arm_as_often_as_it_says(
+    control_buyers: int, log_sd: float, lift: float
+) -> None:
+    """90/10, as shipped. Welch's interval lies above the truth in 5 to 9 % of such campaigns."""
+    random, campaigns, rate = np.random.default_rng(3), 1000, 0.12
+    n = round(control_buyers / (1 - np.exp(-rate)))
+
+    def arm(customers: int, rate: float) -> Sample:
+        orders = random.poisson(rate * customers)
+        spend = np.bincount(random.integers(0, customers, orders), random.lognormal(0, log_sd, orders), customers)
+        return sample(spend)
+
+    truth = rate * lift * np.exp(log_sd**2 / 2)
+    found = [mean_difference(arm(9 * n, rate * (1 + lift)), arm(n, rate)) for _ in range(campaigns)]
+    too_high, too_low = (np.mean(side) for side in zip(*((e.low > truth, e.high < truth) for e in found), strict=True))
+    error = np.sqrt(0.025 * 0.975 / campaigns)
+    assert abs(too_high - 0.025) < 4 * error
+    assert abs(too_low - 0.025) < 4 * error
 
 
 @pytest.mark.parametrize(
@@ -91,7 +133,7 @@ def test_exact_row_of_a_randomised_campaign() -> None:
         outcome("treated", "margin_per_customer", treated, cost_amount=Decimal("50.00")),
         outcome("control", "margin_per_customer", control, cost_amount=Decimal("50.00")),
     )
-    interval = stats.ttest_ind(treated, control, equal_var=False).confidence_interval(0.95)
+    interval = mean_difference(sample(treated), sample(control))
     assert list(row) == COLUMNS
     assert row == pytest.approx(
         {
@@ -178,7 +220,7 @@ def test_an_open_window_has_neither_a_change_nor_a_profit() -> None:
 
 
 def test_unknown_margin_is_never_a_guess() -> None:
-    unknown = dict.fromkeys(["value_sum", "value_sum_of_squares", "product_sum"])
+    unknown = dict.fromkeys(["value_sum", "value_sum_of_squares", "value_sum_of_cubes", "product_sum"])
     row = effect(
         outcome("treated", "margin_per_customer", [1, 2] * 30, cost_amount=10, **unknown),
         outcome("control", "margin_per_customer", [1, 2] * 30, cost_amount=10),
@@ -242,7 +284,7 @@ def test_arms_too_small_for_an_interval_have_none() -> None:
 
 
 def test_values_all_alike_have_an_interval_of_no_width() -> None:
-    assert mean_difference(Sample(10, 3.0, 0.0), Sample(5, 2.0, 0.0)).__dict__ == {
+    assert mean_difference(Sample(10, 3.0, 0.0, 0.0), Sample(5, 2.0, 0.0, 0.0)).__dict__ == {
         "effect": 1.0,
         "low": 1.0,
         "high": 1.0,
@@ -252,22 +294,11 @@ def test_values_all_alike_have_an_interval_of_no_width() -> None:
 def test_sums_of_large_amounts_lose_nothing() -> None:
     values = [Decimal("100000000.01"), Decimal("100000000.02")] * 50
     row = effect(outcome("treated", "revenue_per_customer", values), outcome("control", "revenue_per_customer", values))
-    half = stats.t.ppf(0.975, 198) * np.sqrt(2 * (0.005**2 * 100 / 99) / 100)
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((-half, half), rel=1e-9)
+    half = stats.norm.ppf(0.975) * np.sqrt(2 * (0.005**2 * 200 / 199) / 100)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((-half, half), rel=1e-6)
 
 
 def test_no_campaigns_no_effects() -> None:
     effects = campaign_effects(pd.DataFrame([outcome("treated", "buyer_rate", [1])]).iloc[:0])
     assert list(effects) == COLUMNS
     assert effects.empty
-
-
-def test_a_campaign_that_does_nothing_is_called_one_that_sells_in_few_cases() -> None:
-    """A/A: 5 % of campaigns without an effect look like they had one, within 4 standard errors of 400 campaigns."""
-    random = np.random.default_rng(7)
-    found = 0
-    for _ in range(400):
-        treated, control = (random.gamma(2, 10, n) * (random.random(n) < 0.3) for n in (900, 300))
-        estimate = mean_difference(*(Sample(len(v), float(v.mean()), float(v.var(ddof=1))) for v in (treated, control)))
-        found += estimate.low > 0 or estimate.high < 0
-    assert abs(found / 400 - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 400)
