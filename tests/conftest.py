@@ -54,6 +54,7 @@ SLOW = (
     "pipelines/intake/test_batch_*.py",
     "pipelines/intake/test_stage.py",
     "pipelines/intake/mapping/test_mapped_night.py",
+    "pipelines/intake/mapping/test_presets.py",
     "test_readme.py",
     "test_security.py",
     "test_small_data.py",

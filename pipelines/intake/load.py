@@ -224,7 +224,9 @@ def _check_currency(file: ExtractFile, select: str, engine: DuckDBEngine, curren
         {"currency": currency},
     )
     if other:
+        # What a mapping made lies in a temporary file: its name says of which feed.
+        where = file.path if file.path.name in file.name else file.name
         raise BadDataError(
-            f"{file.path}: {other[0][1]} rows have currency {other[0][0]!r}, the home is kept in {currency}. "
+            f"{where}: {other[0][1]} rows have currency {other[0][0]!r}, the home is kept in {currency}. "
             "Convert the amounts, or load them into a home of their own."
         )

@@ -15,6 +15,7 @@ import typer
 from pipelines.errors import LoyaltyError
 from pipelines.ops import cli_mapping
 from pipelines.ops.cli_campaigns import add_commands, print_held
+from pipelines.ops.cli_init import add_init
 from pipelines.ops.cli_inspect import add_inspect
 from pipelines.ops.cli_new import new
 from pipelines.ops.cli_options import Home, day_of, fail, settings_of
@@ -25,6 +26,7 @@ app.add_typer(new, name="new")
 add_commands(app)
 cli_mapping.add_commands(app)
 add_inspect(app)
+add_init(app)
 
 
 class _Progress:

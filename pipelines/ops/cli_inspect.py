@@ -21,6 +21,7 @@ def inspect(
     from pipelines.intake.inspection.draft import write_draft
     from pipelines.intake.inspection.inspect import inspect_file
     from pipelines.intake.inspection.report import lines
+    from pipelines.intake.mapping.presets import fitting_presets
     from pipelines.ops.terminal import outlast_readers
 
     outlast_readers()
@@ -32,6 +33,8 @@ def inspect(
             fail(error)
             continue
         print("\n".join(lines(found[-1])), end="\n\n", flush=True)
+        for preset in fitting_presets([found[-1].table.names]):
+            print(f"It fits the preset {preset.name}: loyalty init --preset {preset.name} {path}\n", flush=True)
     if write is not None and found:
         try:
             write_draft(found, write)

@@ -119,7 +119,8 @@ def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
             f"difference): {', '.join(codes)}; the last row stands"
         )
     is_empty = info["load"] == "full" and info["is_present"] and not counts["rows_read"]
-    if is_empty and manifest.tables[name].rows:
+    is_mapped = bool(info.get("feed_quality"))  # files that are of another source first: none of it is no oddity
+    if is_empty and not is_mapped and manifest.tables[name].rows:
         yield f"{name}: came without rows; the last full extract that had some stays the state"
 
 

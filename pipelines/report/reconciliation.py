@@ -40,6 +40,12 @@ _LEFT_OUT = (
     ("Receipts without lines", "receipts_without_lines", "", "Their margin and categories are not known."),
     ("Lines without their receipt", "lines_without_receipt", "amount_without_receipt", "They count nowhere."),
     ("Receipts after this night", "receipts_after_night", "amount_after_night", "They count from their day on."),
+    (
+        "Returns dated by their sale",
+        "undated_returns",
+        "undated_return_amount",
+        "The source gives no date of the refund, so months that were closed may change.",
+    ),
     ("Receipts taken back", "void_receipts", "", "A void took them back; they count nowhere."),
     ("Sales of 0", "zero_sale_receipts", "", "They are orders if the customer is known."),
     ("Customers registered after their first order", "late_registered_customers", "", "They count from that order on."),

@@ -5,7 +5,7 @@ WITH account AS (
         COALESCE(c.enrolled_date, c.registered_date) AS joined_date,
         i.customer_id AS person_id
     FROM crm_customers AS c
-    INNER JOIN night AS n ON c.registered_date <= n.run_date
+    INNER JOIN night AS n ON COALESCE(c.registered_date <= n.run_date, TRUE)
     LEFT JOIN customer_identity AS i ON c.customer_id = i.source_customer_id
 ),
 
@@ -51,11 +51,12 @@ closed AS (
 SELECT
     COALESCE(p.known_id, s.customer_id) AS customer_id,
     p.first_registered_at AS registered_at,
-    p.first_registered_date AS registered_date,
-    p.enrolled_from AS enrolled_date,
+    COALESCE(p.first_registered_date, CASE WHEN p.known_id IS NOT NULL THEN s.first_order_date END) AS registered_date,
+    COALESCE(p.enrolled_from, CASE WHEN p.known_id IS NOT NULL THEN s.first_order_date END) AS enrolled_date,
     p.deleted_date,
     COALESCE(p.deleted_date <= n.run_date, FALSE) AS is_deleted,
-    COALESCE(p.enrolled_from <= n.run_date, FALSE) AND COALESCE(p.deleted_date > n.run_date, TRUE) AS is_member,
+    COALESCE(p.enrolled_from <= n.run_date, p.known_id IS NOT NULL AND s.first_order_date IS NOT NULL)
+    AND COALESCE(p.deleted_date > n.run_date, TRUE) AS is_member,
     p.acquisition_channel,
     p.birth_date,
     p.gender,

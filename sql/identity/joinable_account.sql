@@ -8,7 +8,7 @@ SELECT
 FROM crm_customers AS c
 CROSS JOIN night AS n
 WHERE
-    c.registered_date <= n.run_date
+    COALESCE(c.registered_date <= n.run_date, TRUE)
     AND COALESCE(c.deleted_date > n.run_date, TRUE)
     AND COALESCE(c.customer_type, 'person') = 'person'
     AND COALESCE(c.merged_into_customer_id = c.customer_id, TRUE)

@@ -19,6 +19,17 @@ WITH receipt AS (
     GROUP BY CAST(DATE_TRUNC('month', business_date) AS DATE)
 ),
 
+undated AS (  -- a refund that is known from a column of its order alone has the order's moment
+    SELECT
+        CAST(DATE_TRUNC('month', r.business_date) AS DATE) AS business_month,
+        COUNT(*) AS undated_returns,
+        SUM(-r.revenue) AS undated_return_amount
+    FROM receipt_fact AS r
+    INNER JOIN receipt_fact AS s ON r.original_receipt_id = s.receipt_id AND r.issued_at = s.issued_at
+    WHERE r.is_return AND NOT s.is_return
+    GROUP BY CAST(DATE_TRUNC('month', r.business_date) AS DATE)
+),
+
 buyer AS (
     SELECT
         CAST(DATE_TRUNC('month', business_date) AS DATE) AS business_month,
@@ -94,6 +105,8 @@ SELECT
     COALESCE(v.void_receipts, 0) AS void_receipts,
     CAST(COALESCE(r.sales_amount, 0) AS DECIMAL(38, 2)) AS sales_amount,
     CAST(COALESCE(r.return_amount, 0) AS DECIMAL(38, 2)) AS return_amount,
+    COALESCE(u.undated_returns, 0) AS undated_returns,
+    CAST(COALESCE(u.undated_return_amount, 0) AS DECIMAL(38, 2)) AS undated_return_amount,
     CAST(COALESCE(r.sales_amount, 0) - COALESCE(r.return_amount, 0) AS DECIMAL(38, 2)) AS revenue,
     CAST(COALESCE(r.gift_card_amount, 0) AS DECIMAL(38, 2)) AS gift_card_amount,
     CAST(r.discount_amount AS DECIMAL(38, 2)) AS discount_amount,
@@ -114,6 +127,7 @@ SELECT
     CAST(COALESCE(j.rejected_line_amount, 0) AS DECIMAL(38, 2)) AS rejected_line_amount
 FROM every_month AS m
 LEFT JOIN receipt AS r ON m.business_month = r.business_month
+LEFT JOIN undated AS u ON m.business_month = u.business_month
 LEFT JOIN buyer AS b ON m.business_month = b.business_month
 LEFT JOIN first_month AS f ON m.business_month = f.business_month
 LEFT JOIN left_out AS v ON m.business_month = v.business_month

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 import duckdb
@@ -37,7 +38,10 @@ class ColumnDates:
 
 @dataclass(frozen=True)
 class Dates:
-    """A table's dates. `offsets` count the times that carry one; `without` are those that don't."""
+    """A table's dates. `offsets` count the times that carry one; `without` are those that don't.
+
+    `newest` has the last day of each column by its position, read in the table's order.
+    """
 
     order: Order | None
     settled_by: ColumnDates | None
@@ -47,6 +51,7 @@ class Dates:
     without: int = 0
     doubts: tuple[str, ...] = ()
     typed: bool = False
+    newest: Mapping[int, date] = field(default_factory=dict)
 
 
 def dates_of(table: Table, columns: Sequence[ColumnFacts], connection: duckdb.DuckDBPyConnection) -> Dates:
@@ -74,7 +79,39 @@ def dates_of(table: Table, columns: Sequence[ColumnFacts], connection: duckdb.Du
         without=times - with_offset,
         doubts=(*more, *doubts),
         typed=typed,
+        newest=_newest(table, dated, order or "year_first", connection),
     )
+
+
+def _newest(
+    table: Table, columns: Sequence[ColumnFacts], order: Order, connection: duckdb.DuckDBPyConnection
+) -> dict[int, date]:
+    """The last day of each column of dates, what is no date left out; two digits of a year are of this century."""
+    found: dict[int, date] = {}
+    for column in columns:
+        texts = connection.execute(
+            f"SELECT DISTINCT LEFT(TRIM(f{column.position}), 10) FROM {table.scan} WHERE f{column.position} IS NOT NULL"
+        ).fetchall()
+        if days := [day for (text,) in texts if (day := _day(str(text), order))]:
+            found[column.position] = max(days)
+    return found
+
+
+def _day(text: str, order: Order) -> date | None:
+    match = re.match(r"(\d{1,4})[-./](\d{1,2})[-./](\d{1,4})", text)
+    if match is None:
+        return None
+    parts = [int(part) for part in match.groups()]
+    if len(match[1]) == 4:
+        year, month, day = parts
+    else:
+        day, month, year = parts if order == "day_first" else (parts[1], parts[0], parts[2])
+    if len(match[1]) < 4 and len(match[3]) == 2:
+        year += 2000
+    try:
+        return date(year, month, day) if year > 999 else None
+    except ValueError:
+        return None
 
 
 def _column(table: Table, column: ColumnFacts, connection: duckdb.DuckDBPyConnection) -> ColumnDates:

@@ -1,6 +1,5 @@
 """A draft of the mapping file from inspections: what is sure as values, what is in doubt as comments."""
 
-import json
 import os
 import re
 import unicodedata
@@ -9,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.errors import BadDataError
+from pipelines.intake.inspection.draft_values import number_of, origin_of, time_of_day, values_of, yaml_text
 from pipelines.intake.inspection.inspect import Inspection
 from pipelines.intake.inspection.meaning import Match, SourceMatch
+from pipelines.intake.inspection.profile import ColumnFacts
+from pipelines.intake.inspection.synonyms import plain_header
 
 # How a file's name in Cyrillic is written as the name of a feed.
 _CYRILLIC = dict(zip("абвгдезийклмнопрстуфхыэіґё", "abvgdeziyklmnoprstufhyeige", strict=True)) | {
@@ -28,6 +30,8 @@ _CYRILLIC = dict(zip("абвгдезийклмнопрстуфхыэіґё", "ab
 }
 
 
+# Words of headers that speak of one piece, not of a line.
+_PRICES = frozenset({"price", "unitprice", "цена", "ціна", "preis", "prix", "precio", "prezzo", "cena", "item cost"})
 _YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")  # which are no text in YAML
 
 
@@ -60,7 +64,7 @@ def _different(inspections: Sequence[Inspection]) -> list[Inspection]:
     """The files that are not of the same name pattern, dialect and columns as one before: those are one feed."""
     forms: dict[object, Inspection] = {}
     for inspection in inspections:
-        key = (file_pattern(inspection.path.name), tuple(_dialect(inspection)), inspection.table.names)
+        key = (file_pattern(inspection.path.name), tuple(dialect_of(inspection)), inspection.table.names)
         forms.setdefault(key, inspection)
     return list(forms.values())
 
@@ -105,12 +109,6 @@ def file_pattern(name: str) -> str:
     return (pattern if pattern.endswith("*") else f"{pattern}*") + dot + suffix
 
 
-def _text(value: object) -> str:
-    """A value as YAML, on one line, whatever is in it; what can't be seen is written as its number."""
-    quoted = json.dumps(value, ensure_ascii=False)
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in quoted)
-
-
 def _comment(words: str) -> str:
     """A comment can't end early, nor hold what an editor takes for another line."""
     return "".join(char if char.isprintable() else " " for char in words)
@@ -118,8 +116,8 @@ def _comment(words: str) -> str:
 
 def _feed(name: str, inspection: Inspection) -> Iterator[str]:
     yield f"  {name}:"
-    yield f"    files: [{_text(file_pattern(inspection.path.name))}]"
-    dialect = ", ".join(f"{key}: {value}" for key, value in _dialect(inspection))
+    yield f"    files: [{yaml_text(file_pattern(inspection.path.name))}]"
+    dialect = ", ".join(f"{key}: {value}" for key, value in dialect_of(inspection))
     yield f"    dialect: {{{dialect}}}"
     for doubt in inspection.doubts:
         yield f"    # ambiguous: {_comment(doubt)}"
@@ -127,54 +125,181 @@ def _feed(name: str, inspection: Inspection) -> Iterator[str]:
         yield "    # ambiguous: times carry no offset; give time_zone if it is not the business time zone's"
     if inspection.currency.code:
         yield f"    # currency: {inspection.currency.code} ({_comment(inspection.currency.reason)})"
-    used = {match.theirs.position for source in inspection.filled for match in source.matches.values()}
+    used = _used(inspection)
     if unused := [column.name for column in inspection.columns if column.position not in used]:
-        yield f"    # not used: {_comment(', '.join(_text(name) for name in unused))}"
+        yield f"    # not used: {_comment(', '.join(yaml_text(name) for name in unused))}"
+    order, first = _order(inspection), sorted(inspection.orders.first_line & _used_of_orders(inspection))
+    if order is not None and (names := [inspection.columns[n].name for n in first if n != order.position]):
+        yield f"    fill_down: {{by: {yaml_text(order.name)}, columns: [{', '.join(map(yaml_text, names))}]}}"
     if inspection.duplicates.rows:
         yield f"    # {inspection.duplicates.rows} rows repeat an earlier one whole"
 
 
-def _dialect(inspection: Inspection) -> Iterator[tuple[str, str]]:
+def dialect_of(inspection: Inspection) -> Iterator[tuple[str, str]]:
     table = inspection.table
     if table.encoding is not None:
         yield "encoding", table.encoding.name
     if table.layout is not None:
-        yield "delimiter", _text(table.layout.delimiter)
+        yield "delimiter", yaml_text(table.layout.delimiter)
     if inspection.marks.decimal:
-        yield "decimal_mark", _text(inspection.marks.decimal)
+        yield "decimal_mark", yaml_text(inspection.marks.decimal)
     if inspection.marks.grouping:
-        yield "grouping_mark", _text(inspection.marks.grouping)
+        yield "grouping_mark", yaml_text(inspection.marks.grouping)
     if inspection.dates.order:
         yield "date_order", inspection.dates.order
     if table.sheet is not None:
-        yield "sheet", _text(table.sheet)
+        yield "sheet", yaml_text(table.sheet)
     if table.form.kind in ("text", "workbook"):
         yield "header_row", str(table.header_row)
 
 
+def _used(inspection: Inspection) -> set[int]:
+    """The positions of the columns that the draft reads."""
+    guessed = (_moment(inspection), _price(inspection), _time_of_day(inspection))
+    return _matched(inspection) | {column.position for column in guessed if column is not None}
+
+
+def _matched(inspection: Inspection) -> set[int]:
+    return {match.theirs.position for source in inspection.filled for match in source.matches.values()}
+
+
+def _time_of_day(inspection: Inspection) -> ColumnFacts | None:
+    """The column that has the time of the receipts' date."""
+    receipts = next((source for source in inspection.filled if source.name == "receipts"), None)
+    found = time_of_day(inspection.columns, _matched(inspection))
+    match = receipts.matches.get("issued_at") if receipts else None
+    date = match.theirs if match else _moment(inspection)
+    return found if date is not None and date.kind == "date" else None
+
+
+def _used_of_orders(inspection: Inspection) -> set[int]:
+    """The positions of the columns that the draft reads for what is no line."""
+    moment = _moment(inspection)
+    matched = {match.theirs.position for source in inspection.filled[1:] for match in source.matches.values()}
+    return matched | ({moment.position} if moment else set())
+
+
+def _order(inspection: Inspection) -> ColumnFacts | None:
+    """Of lines: the column that says of which order they are."""
+    main = inspection.filled[0] if inspection.filled else None
+    if main is None or main.name != "receipt_lines" or "receipt_id" not in main.matches:
+        return None
+    return main.matches["receipt_id"].theirs
+
+
+def _moment(inspection: Inspection) -> ColumnFacts | None:
+    """The first column of dates that is no other, where receipts lack theirs."""
+    receipts = next((source for source in inspection.filled if source.name == "receipts"), None)
+    if receipts is None or "issued_at" in receipts.matches:
+        return None
+    taken = _matched(inspection)
+    dated = [c for c in inspection.columns if c.kind in ("time", "date") and c.position not in taken]
+    return next((column for kind in ("time", "date") for column in dated if column.kind == kind), None)
+
+
+def _price(inspection: Inspection) -> ColumnFacts | None:
+    """The column of prices of one piece, where lines have no amount of their own but a quantity."""
+    lines = next((source for source in inspection.filled if source.name == "receipt_lines"), None)
+    if lines is None or "quantity" not in lines.matches:
+        return None
+    amount = lines.matches.get("amount")
+    if amount is not None and _is_price(amount.theirs):
+        return amount.theirs
+    if amount is not None and amount.theirs.position not in inspection.orders.same:
+        return None
+    return next((column for column in inspection.columns if _is_price(column)), None)
+
+
+def _is_price(column: ColumnFacts) -> bool:
+    plain = plain_header(column.name)
+    return column.kind in ("number", "integer") and bool(_PRICES & {plain, *plain.split()})
+
+
 def _source(feed: str, source: SourceMatch, inspection: Inspection, *, first: bool) -> Iterator[str]:
     yield f"  - feed: {feed}"
+    group = None
     if not first:
         yield f"    # ambiguous: a row of {feed} is {inspection.row_is}; does it fill {source.name}, too?"
-        if inspection.filled[0].name == "receipt_lines" and source.name == "receipts":
-            yield "    # ambiguous: lines must be grouped by the receipt, and total_amount summed over its lines"
+        group = _group(source, inspection)
+    if group is not None:
+        by = yaml_text(group.name)
+        yield f"    group_by: [{by}]  # ambiguous: rows that have it in common are one of {source.name}"
     yield "    columns:"
     for column in source.contract.columns:
-        if column.name in source.matches:
-            match = source.matches[column.name]
-            yield f"      {column.name}: {{column: {_text(match.theirs.name)}}}{_doubt(match)}"
-        elif column.required:
-            yield f"      # missing: {column.name} (required): no column of the file fits"
+        if column.name in source.matches or column.required:
+            yield f"      {_column(column.name, source, inspection, is_grouped=group is not None)}"
+
+
+def _group(source: SourceMatch, inspection: Inspection) -> ColumnFacts | None:
+    """The column by which rows of a file are one of a source that they are not of."""
+    order = _order(inspection)
+    if source.name == "receipts":
+        return order
+    key = source.contract.key[0]
+    return source.matches[key].theirs if source.name == "crm_customers" and key in source.matches else None
+
+
+def _column(name: str, source: SourceMatch, inspection: Inspection, *, is_grouped: bool) -> str:
+    """A source's column: where it comes from, and what is doubtful about that."""
+    match, price, clock = source.matches.get(name), _price(inspection), _time_of_day(inspection)
+    is_priced = match is not None and match.theirs is price
+    if price is not None and (name == "amount" or (name == "total_amount" and is_priced and is_grouped)):
+        summed = ", aggregate: sum" if is_grouped else ""
+        return f"{name}: {{expression: {_product(price, inspection)}{summed}}}  # ambiguous: is it after discounts?"
+    is_of_piece = name == "total_amount" and is_grouped and match is not None and _is_price(match.theirs)
+    if match is None or is_of_piece:  # lines have an amount of their own: it is what a total is the sum of
+        return _unmatched(name, source, inspection, is_grouped=is_grouped)
+    origin = origin_of(match.ours, match.theirs, inspection.dates, clock if name == "issued_at" else None)
+    aggregate = f", aggregate: {found}" if is_grouped and (found := _aggregate(match, source, inspection)) else ""
+    known, unknown = values_of(match.ours, match.theirs)
+    if not known:
+        return f"{name}: {{{origin}{aggregate}}}{_doubt(match)}"
+    values = ", ".join(f"{yaml_text(text)}: {yaml_text(meaning)}" for text, meaning in known.items())
+    rest = f"; not listed, so rejected: {_comment(', '.join(map(yaml_text, unknown)))}" if unknown else ""
+    return f"{name}: {{{origin}, values: {{{values}}}{aggregate}}}  # ambiguous: is each meant so?{rest}"
+
+
+def _unmatched(name: str, source: SourceMatch, inspection: Inspection, *, is_grouped: bool) -> str:
+    """A required column for which no header or value speaks: what it may be made of."""
+    moment = _moment(inspection) if name == "issued_at" else None
+    if moment is not None:
+        ours = next(column for column in source.contract.columns if column.name == name)
+        origin = origin_of(ours, moment, inspection.dates, _time_of_day(inspection))
+        return f"issued_at: {{{origin}}}  # ambiguous: by its values alone"
+    if name == "line_number" and "receipt_id" in source.matches:
+        receipt = source.matches["receipt_id"].theirs
+        return f"line_number: {{number_within: {yaml_text(receipt.name)}}}  # in the order of the file's rows"
+    lines = next((other for other in inspection.filled if other.name == "receipt_lines"), None)
+    amount = lines.matches.get("amount") if lines else None
+    if name == "total_amount" and is_grouped and amount is not None:
+        origin = origin_of(amount.ours, amount.theirs, inspection.dates, None)
+        return f"total_amount: {{{origin}, aggregate: sum}}  # ambiguous: does it have tax and shipping?"
+    return f"# missing: {name} (required): no column of the file fits"
+
+
+def _aggregate(match: Match, source: SourceMatch, inspection: Inspection) -> str | None:
+    """What becomes of a column's values when rows are grouped; None where they have to be the same."""
+    if source.name == "crm_customers":
+        if match.ours.name == source.contract.key[0]:
+            return None
+        return "min" if match.ours.name == "registered_at" else "first"
+    is_amount = match.ours.type.startswith("DECIMAL")
+    return "sum" if is_amount and match.theirs.position not in inspection.orders.same else None
+
+
+def _product(price: ColumnFacts, inspection: Inspection) -> str:
+    lines = next(source for source in inspection.filled if source.name == "receipt_lines")
+    return yaml_text(f"{number_of(price)} * {number_of(lines.matches['quantity'].theirs)}")
 
 
 def _doubt(match: Match) -> str:
     said = []
     if match.others:
-        said.append(f"{', '.join(_text(name) for name in match.others)} could be it, too")
+        said.append(f"{', '.join(yaml_text(name) for name in match.others)} could be it, too")
     if match.by == "content":
         said.append("by its values alone")
     elif match.score < 0.6:
         said.append("the header says little")
-    if match.note:
+    if match.note and not (match.ours.identifier and match.theirs.kind == "email"):
         said.append(match.note)
     return f"  # ambiguous: {_comment('; '.join(said))}" if said else ""

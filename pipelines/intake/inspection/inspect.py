@@ -16,7 +16,9 @@ from pipelines.intake.inspection.looks import said
 from pipelines.intake.inspection.marks import Marks, marks_of
 from pipelines.intake.inspection.meaning import SourceMatch, is_personal, main_source, match_sources, others_filled
 from pipelines.intake.inspection.money import Currency, currency_of
-from pipelines.intake.inspection.odd_rows import odd_rows, order_columns
+from pipelines.intake.inspection.odd_rows import odd_rows
+from pipelines.intake.inspection.order_columns import OrderColumns, order_columns
+from pipelines.intake.inspection.order_columns import in_words as order_in_words
 from pipelines.intake.inspection.profile import ColumnFacts, profile
 from pipelines.intake.inspection.samples import samples
 from pipelines.intake.inspection.table import Table, json_table, parquet_table, text_table
@@ -31,7 +33,8 @@ class Inspection:
     """What a file is, how it is written, what a row of it is, and what its columns could be.
 
     `samples` are three values a column, the personal ones masked. `filled` are the sources that it could fill, the one
-    that its rows are of first. `doubts` are all that was not settled, in plain words.
+    that its rows are of first. `orders` says which columns of lines are their order's. `doubts` are all that was not
+    settled, in plain words.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class Inspection:
     nearly: tuple[Key, ...]
     duplicates: Duplicates
     filled: tuple[SourceMatch, ...]
+    orders: OrderColumns
     doubts: tuple[str, ...]
 
 
@@ -92,6 +96,7 @@ def _inspect(form: Form, table: Table, connection: duckdb.DuckDBPyConnection) ->
         main.matches[main.contract.key[0]].theirs.position in unique or not table.rows
     )  # fmt: skip
     row_is, row_doubt = in_words(main, own_key)
+    orders = _orders(table, main, connection)
     masked = frozenset(c.position for c in columns if is_personal(c, found[:_SOURCES]))
     doubts = [
         *(filter(None, [table.encoding.doubt if table.encoding else None])),
@@ -101,7 +106,7 @@ def _inspect(form: Form, table: Table, connection: duckdb.DuckDBPyConnection) ->
         *dates.doubts,
         *currency.doubts,
         *filter(None, [row_doubt]),
-        *_of_orders(table, main, others, connection),
+        *_of_orders(table, main, others, orders),
         *odd_rows(table, columns, connection),
         *_names(table.names),
     ]
@@ -119,17 +124,24 @@ def _inspect(form: Form, table: Table, connection: duckdb.DuckDBPyConnection) ->
         nearly=tuple(nearly),
         duplicates=Duplicates(0, None, None) if keys else duplicates(table, connection),  # a key leaves none
         filled=(main, *others) if main else (),
+        orders=orders,
         doubts=tuple(doubts),
     )
 
 
-def _of_orders(
-    table: Table, main: SourceMatch | None, others: Sequence[SourceMatch], connection: duckdb.DuckDBPyConnection
-) -> list[str]:
+def _orders(table: Table, main: SourceMatch | None, connection: duckdb.DuckDBPyConnection) -> OrderColumns:
     if main is None or main.name != "receipt_lines" or "receipt_id" not in main.matches or not table.rows:
+        return OrderColumns()
+    return order_columns(table, main.matches["receipt_id"].theirs, connection)
+
+
+def _of_orders(
+    table: Table, main: SourceMatch | None, others: Sequence[SourceMatch], orders: OrderColumns
+) -> list[str]:
+    if main is None or main.name != "receipt_lines":
         return []
     amount = main.matches.get("amount")
-    doubts = order_columns(table, main.matches["receipt_id"].theirs, amount.theirs if amount else None, connection)
+    doubts = list(order_in_words(table, orders, amount.theirs if amount else None))
     totals = [s.matches["total_amount"].theirs for s in others if s.name == "receipts" and "total_amount" in s.matches]
     if amount and any(total is amount.theirs for total in totals):
         doubts.append(f"{said(amount.theirs.name)} could be the amount of a line or the total of its order")

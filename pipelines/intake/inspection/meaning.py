@@ -57,7 +57,7 @@ def _match(contract: Contract, columns: Sequence[ColumnFacts], stem: str) -> Sou
             score, by = max((by_header * fit, "header"), (by_content, "content"))
             if score >= _LEAST:
                 scored.append((score, order, ours, theirs, by, note))
-    scored.sort(key=lambda item: (-item[0], item[3].position, item[1]))
+    scored.sort(key=lambda item: (-item[0], _is_of_line(item[2], item[3]), item[3].position, item[1]))
     has_values = any(theirs.kind != "empty" for theirs in columns)
     matches: dict[str, Match] = {}
     taken: set[int] = set()
@@ -73,6 +73,11 @@ def _match(contract: Contract, columns: Sequence[ColumnFacts], stem: str) -> Sou
         matches[ours.name] = Match(ours, theirs, score, by, others, note if has_values else None)
     missing = tuple(column.name for column in contract.columns if column.required and column.name not in matches)
     return SourceMatch(contract, matches, missing, _strength(contract, matches, missing, stem))
+
+
+def _is_of_line(ours: Column, theirs: ColumnFacts) -> bool:
+    """Whether a column that could be a receipt's id has another value in every row: so has a line's own number."""
+    return ours.name == "receipt_id" and theirs.distinct == theirs.filled
 
 
 def _strength(contract: Contract, matches: Mapping[str, Match], missing: Sequence[str], stem: str) -> float:

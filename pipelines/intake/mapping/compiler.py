@@ -27,6 +27,8 @@ PROVENANCE = ("file_number", "row_number", "raw_rows")
 
 # A raw row's place among all of a night: files have fewer rows than that.
 _PLACE = "file_number * 1000000000000 + row_number"
+# Not kept: whatever a source's columns are, rows in another currency than the home's stop the night.
+CURRENCY = Column("currency", "VARCHAR", "Currency of the row's amounts.")
 # Digits after the point up to which a number can be rounded: its difference from the rounded one then has 38 at most.
 _MOST_ROUNDED = 18
 # Columns that say who somebody is.
@@ -111,7 +113,7 @@ class _Compiler:
             named.setdefault(header_name(header), header)
         self._headers = tuple(named.values())
         self._positions = {name: f"c{n}" for n, name in enumerate(named, start=1)}
-        self._types = {column.name: column for column in contract.columns}
+        self._types = {column.name: column for column in (*contract.columns, CURRENCY)}
 
     def _read_headers(self) -> Iterator[str]:
         yield from self._part.group_by
@@ -210,6 +212,8 @@ class _Compiler:
         whole = self._part.columns.get(self._contract.whole_per)
         if whole is not None and whole.column is not None:
             return [self._at(whole.column)]
+        if whole is not None and whole.expression is not None:  # rows that have all of these in common have its value
+            return [self._at(header) for header in self._expressions[self._contract.whole_per].headers]
         return [self._at(self._feed.fill_down.by)] if self._feed.fill_down else []
 
     def _outcomes(self, filters: list[str], values: dict[str, tuple[Sql, bool]]) -> tuple[str, str]:
@@ -307,13 +311,20 @@ class _Compiler:
                 differs.append(f"WHEN MIN({column}) <> MAX({column}) THEN {literal(f'{name}_differs')}")
             made.append(f"{_aggregated(column, rule)} AS {column}")
         others = f"CASE{_NEXT}{_NEXT.join(differs)}\n    END" if differs else "NULL"
-        return (
+        grouped = (
             "SELECT\n    " + ",\n    ".join(made) + ",\n"
             f"    MIN(file_number) AS file_number, ARG_MIN(row_number, {_PLACE}) AS row_number,\n"
             f"    LIST({{'file_number': file_number, 'row_number': row_number}} ORDER BY {_PLACE}) AS raw_rows,\n"
             f"    COALESCE(ARG_MIN(broken_rule, {_PLACE}), {others}) AS broken_rule\n"
             f"FROM mapped_rows WHERE left_out_by IS NULL GROUP BY {groups}"
         )
+        if not self._part.only_between:
+            return grouped
+        bounds = (
+            f"COALESCE({identifier(name)} <> 0 AND {identifier(name)} BETWEEN {low!r} AND {high!r}, TRUE)"
+            for name, (low, high) in self._part.only_between.items()
+        )
+        return f"SELECT * FROM (\n{grouped}\n) WHERE broken_rule IS NOT NULL OR ({' AND '.join(bounds)})"
 
 
 def _aggregated(column: str, rule: ColumnRule) -> str:

@@ -145,6 +145,7 @@ class SourcePart(_Part):
     feed: str
     group_by: list[Header] = []
     columns: dict[str, ColumnRule] = Field(min_length=1)
+    only_between: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
 
 
 class MappingModel(_Part):

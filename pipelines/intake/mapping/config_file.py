@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from pipelines.contracts import Contract, sources
 from pipelines.errors import LoyaltyError
-from pipelines.intake.mapping.compiler import check_compiled, compile_part
+from pipelines.intake.mapping.compiler import CURRENCY, check_compiled, compile_part
 from pipelines.intake.mapping.config import ColumnRule, DialectPart, Feed, FillDown, MappingModel, SourcePart
 from pipelines.intake.mapping.expressions import ExpressionError, parse
 from pipelines.intake.mapping.words import nearest, unknown
@@ -170,17 +171,29 @@ def _problems_of_part(
 ) -> Iterator[tuple[Place, str]]:
     if part.feed not in model.feeds:
         yield (*place, "feed"), unknown(part.feed, "feed", model.feeds)
-    known = {column.name for column in contract.columns}
+    known = {column.name for column in (*contract.columns, CURRENCY)}
     for name, rule in part.columns.items():
         if name not in known:
             yield (*place, "columns", name), unknown(name, f"column of {contract.name}", known)
         yield from _problems_of_rule((*place, "columns", name), rule, bool(part.group_by))
+    yield from _problems_of_bounds((*place, "only_between"), part, contract)
     needed = [c.name for c in contract.columns if (c.required or c.name in contract.key) and c.name not in part.columns]
     if needed:
         meant = {nearest(name, needed) for name in part.columns if name not in known}
         missing = [name for name in needed if name not in meant]
         if missing:
             yield (*place, "columns"), f"{contract.name} can't do without {', '.join(missing)}; say where it comes from"
+
+
+def _problems_of_bounds(place: Place, part: SourcePart, contract: Contract) -> Iterator[tuple[Place, str]]:
+    numbers = {column.name for column in contract.columns if column.type.startswith(("DECIMAL", "BIGINT"))}
+    if part.only_between and not part.group_by:
+        yield place, "is of rows that are grouped; say by group_by: which lines are one row, or write a filter"
+    for name, (low, high) in part.only_between.items():
+        if name not in numbers & part.columns.keys():
+            yield (*place, name), unknown(name, "number that this part makes", numbers & part.columns.keys())
+        if not (isfinite(low) and isfinite(high) and low <= high):
+            yield (*place, name), f"from {low:g} to {high:g} there is nothing; write the lower number first"
 
 
 def _problems_of_rule(place: Place, rule: ColumnRule, is_grouped: bool) -> Iterator[tuple[Place, str]]:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pipelines.column_types import header_name
@@ -47,6 +47,7 @@ class Expression:
         return node_sql(self.tree, positions)
 
 
+@lru_cache(maxsize=1000)  # each is asked for by what judges it, and by what makes SQL of it
 def parse(text: str) -> Expression:
     """An expression from its text.
 

@@ -1,5 +1,6 @@
 """`loyalty inspect` says what it found, and ends in 1 where a file is no table."""
 
+from preset_files import INVOICES_NIGHT
 from typer.testing import CliRunner
 
 from pipelines.ops.cli import app
@@ -23,3 +24,10 @@ def test_a_file_that_is_no_table_ends_in_1_and_the_others_are_shown(tmp_path):
     assert "an order (a receipt)" in result.stdout
     assert f"Error: {bad}: the file is empty" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_the_preset_that_a_file_fits_is_named(tmp_path):
+    file = tmp_path / "invoices.csv"
+    file.write_text(INVOICES_NIGHT, encoding="utf-8")
+    result = CliRunner().invoke(app, ["inspect", str(file)])
+    assert f"It fits the preset invoice-lines: loyalty init --preset invoice-lines {file}" in result.stdout

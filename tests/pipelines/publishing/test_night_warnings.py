@@ -85,6 +85,24 @@ def test_a_full_extract_without_rows_is_said_when_an_earlier_one_stays_the_state
     ]
 
 
+MAPPED = """
+feeds:
+  sales: {files: ["sales*.csv"], filters: {other_goods: "item <> 'gift card'"}}
+sources:
+  products:
+  - feed: sales
+    columns: {product_id: {column: item}}
+every_night: []
+"""
+
+
+def test_a_mapped_source_of_whose_rows_there_are_none_tonight_is_no_oddity(retailer):
+    for night, item in ((FIRST, "gift card"), (SECOND, "bread")):
+        retailer.deliver(night, sales__csv=f"item\n{item}")
+    (retailer.home / "mapping.yaml").write_text(MAPPED, encoding="utf-8")
+    assert [warnings(retailer, retailer.load(night)) for night in (FIRST, SECOND)] == [[], []]
+
+
 def test_nights_after_one_that_was_loaded_again_are_to_be_run_again(retailer):
     for night in (FIRST, SECOND):
         retailer.deliver(night)

@@ -306,3 +306,8 @@ def test_no_line_is_wider_than_a_terminal(tmp_path):
 def test_a_value_cannot_write_to_the_terminal(tmp_path):
     found = found_in(tmp_path, "id,na\x1b[31mme,total\n1,\x1b]0;x\x07,1.00\n2,b,2.00\n")
     assert "\x1b" not in "\n".join(lines(found))
+
+
+def test_the_last_day_of_each_column_of_dates_is_known(tmp_path):
+    found = found_in(tmp_path, "id,at,due\n1,31/12/2023 10:00,01/01/2025\n2,02/01/2024 9:00,\n")
+    assert found.dates.newest == {1: date(2024, 1, 2), 2: date(2025, 1, 1)}

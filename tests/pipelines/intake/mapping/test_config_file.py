@@ -156,3 +156,33 @@ def test_headers_stand_nowhere_in_what_is_run(tmp_path: Path) -> None:
 def test_the_example_of_the_documentation_has_no_fault(tmp_path: Path) -> None:
     example = (ROOT / "docs" / "MAPPING.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
     assert set(read(tmp_path, example).model.sources) == {"receipts", "receipt_lines"}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ("{total_amount: [-1, 1]}", None),
+        ("{receipt_id: [-1, 1]}", "no number that this part makes. There are: total_amount"),
+        ("{tax_amount: [-1, 1]}", "no number that this part makes. Did you mean total_amount?"),
+        ("{total_amount: [1, -1]}", "from 1 to -1 there is nothing; write the lower number first"),
+        ("{total_amount: [1]}", "is empty"),
+    ],
+)
+def test_bounds_are_of_a_number_that_the_part_makes(tmp_path: Path, bounds: str, said: str | None) -> None:
+    text = GOOD.replace("    group_by: [Name]\n", f"    group_by: [Name]\n    only_between: {bounds}\n")
+    if said is None:
+        assert read(tmp_path, text).parts("receipts")[0].only_between == {"total_amount": [-1, 1]}
+    else:
+        assert said in faults(tmp_path, text)[0]
+
+
+def test_bounds_are_of_rows_that_are_grouped(tmp_path: Path) -> None:
+    text = GOOD.replace("    group_by: [Name]\n", "    only_between: {total_amount: [0, 1]}\n")
+    assert any("is of rows that are grouped" in fault for fault in faults(tmp_path, text))
+
+
+def test_any_source_may_have_a_currency(tmp_path: Path) -> None:
+    mapping = read(
+        tmp_path, GOOD.replace("      sales_channel:", "      currency: {column: Cur}\n      sales_channel:")
+    )
+    assert mapping.parts("receipts")[0].columns["currency"].column == "Cur"

@@ -201,6 +201,28 @@ def test_a_receipt_in_two_files_is_taken_whole_from_the_last(home: Retailer) -> 
     assert quality["read"] == quality["used"] + sum(quality["filtered"].values()) + sum(quality["rejected"].values())
 
 
+LINES_BY_TILL = """
+feeds:
+  till: {files: ["till*.csv"]}
+sources:
+  receipt_lines:
+  - feed: till
+    columns:
+      receipt_id: {expression: "Till || '/' || No"}
+      line_number: {number_within: "No"}
+      quantity: {constant: 1}
+      amount: {column: "Sum"}
+every_night: [receipt_lines]
+"""
+
+
+def test_lines_whose_receipt_is_an_expression_come_whole_from_the_last_file(home: Retailer) -> None:
+    first, later = "Till,No,Sum\nA,1,1\nA,1,2\nB,1,3\n", "Till,No,Sum\nA,1,5\n"
+    deliver(home, LINES_BY_TILL, "2023-06-10", till1__csv=first, till2__csv=later)
+    night = home.load("2023-06-10", only=frozenset({"receipt_lines"}))
+    assert home.rows(night, "receipt_lines", "receipt_id, amount::VARCHAR") == [("A/1", "5.00"), ("B/1", "3.00")]
+
+
 def test_damaged_lines_keep_their_row_number_and_text(home: Retailer) -> None:
     broken = ORDERS.replace("#1003,bob@example.com,paid,", "#1003,paid,").replace(
         "#1002,ann@example.com ", '#1002,"ann@\nexample.com"'
