@@ -19,6 +19,12 @@ from pipelines.errors import LoyaltyError
 
 PREFIX = "LOYALTY_"
 NameOrder = Literal["first_last", "last_first"]
+# What a first night fixes for ever, or nearly: it has to be said, and its default is of the demo alone.
+_SAID_ONCE = {
+    "timezone": ("Europe/Berlin", "the time zone in which a business day begins and ends"),
+    "currency": ("EUR", "the currency of all amounts"),
+    "phone_region": ("DE", "the country of phone numbers without a country code"),
+}
 # What Airflow expands in a path of its configuration, or takes for a part of its database's address.
 NOT_IN_HOMES = "$?"
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +205,24 @@ def _check_names(names: Iterable[str], where: str) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else "The README lists all settings."
         raise LoyaltyError(f"{where}: there is no setting {name}. {hint}")
+
+
+def check_is_said(settings: Settings) -> None:
+    """Make sure that a home's settings say what can't be changed once a night is loaded.
+
+    Raises:
+        LoyaltyError: one is left to its default; the message names each, and how to set it.
+    """
+    missing = [name for name in _SAID_ONCE if name not in settings.model_fields_set]
+    if not missing:
+        return
+    named = ", ".join(f"{PREFIX}{name.upper()} ({_SAID_ONCE[name][1]})" for name in missing)
+    lines = " and ".join(f"{PREFIX}{name.upper()}={_SAID_ONCE[name][0]}" for name in missing)
+    raise LoyaltyError(
+        f"before the first night, say what can't be changed after it: {named}. "
+        f"Write {'lines' if missing[1:] else 'a line'} like {lines}, with values of your own, into "
+        f"{settings.home / 'settings.env'}."
+    )
 
 
 @cache

@@ -35,7 +35,8 @@ class DuckDBEngine(Engine):
             }
         )
         # Whatever a mapping's expression or a segment's SQL may reach, it is no file outside the home.
-        allowed = {form for folder in (settings.home, settings.landing_dir) for form in (f"{folder}", one_file(folder))}
+        reached = (settings.home, settings.landing_dir, *night.lake.elsewhere)
+        allowed = {form for folder in reached for form in (f"{folder}", one_file(folder))}
         folders = ", ".join(map(literal, sorted(allowed)))
         self.connection.execute(f"SET allowed_directories = [{folders}]; SET enable_external_access = FALSE")
         self.connection.execute("SET TimeZone = $zone", {"zone": settings.timezone})

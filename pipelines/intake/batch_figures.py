@@ -37,6 +37,7 @@ FIGURES = frozenset(
         "repeated_share",
         "unread_share",
         "rows_of_last_full",
+        "typical_amount_change",
         "volume_of_highest",
         "volume_of_lowest",
     }
@@ -78,6 +79,7 @@ def figures_of(
     # The oldest night may be a first load of years at once: nothing is compared with it.
     first, recent = next(iter(sorted(history.items())), None), dict(sorted(history.items())[1:])
     figures = _events(profile, run_date, files) | _early_volume(read, first, list(recent.values()))
+    figures |= _typical_amount(profile, history)
     figures |= _volume(read, {day: int(earlier["rows_read"]) for day, earlier in recent.items()}, run_date)
     if read:
         for name, word in (("rejected", f"rejected{rejected_by}"), ("duplicate", "duplicates")):
@@ -151,6 +153,24 @@ def _volume(read: int, recent: Mapping[date, int], run_date: date) -> dict[str, 
     if highest:
         found["volume_of_highest"] = Figure(read / highest, max(read, highest), words)
     return found
+
+
+def _typical_amount(profile: Profile, history: Mapping[date, Profile]) -> dict[str, Figure]:
+    """How many times larger or smaller the typical amount is than that of the last night that had one.
+
+    Amounts of years at once are as large as those of a day, so a first load counts, too.
+    """
+    nights = [day for day, night in history.items() if night.get("typical_amount")]
+    amount = profile.get("typical_amount")
+    if not nights or not amount:
+        return {}
+    before = history[max(nights)]
+    change = max(amount / before["typical_amount"], before["typical_amount"] / amount)
+    words = (
+        f"the typical amount (geometric mean) is {amount:,.2f}; it was {before['typical_amount']:,.2f} on {max(nights)}"
+    )
+    rows = int(min(profile["amount_rows"], before["amount_rows"]))
+    return {"typical_amount_change": Figure(change, rows, words)}
 
 
 def _drift(prefix: str, profile: Profile, recent: Iterable[Profile]) -> Figure | None:

@@ -78,7 +78,7 @@ def batch_profile(contract: Contract, night: Night, engine: DuckDBEngine, *, is_
     rows = tonight_rows(contract.name, night, engine)
     if rows is None:
         return profile
-    measures = _event_measures(contract, night.run_date)
+    measures = _event_measures(contract, night.run_date) | _amount_measures(contract)
     if not is_first:
         measures |= _measures(contract, night.run_date)
     if contract.name == "receipt_lines" and (receipts := tonight_rows("receipts", night, engine)):
@@ -112,6 +112,14 @@ def _event_measures(contract: Contract, run_date: date) -> dict[str, str]:
         "rows_long_ago": f"COUNT(CASE WHEN {name} < DATE '{LONG_AGO}' THEN 1 END)",
         "event_days": f"COUNT(DISTINCT {name})",
     }
+
+
+def _amount_measures(contract: Contract) -> dict[str, str]:
+    """SQL of the typical amount, a geometric mean, which a single giant hardly moves, and of its rows."""
+    if contract.control_amount is None:
+        return {}
+    amount = f"NULLIF(ABS({identifier(contract.control_amount)}), 0)"
+    return {"typical_amount": f"ROUND(EXP(AVG(LN({amount}))), 2)", "amount_rows": f"COUNT({amount})"}
 
 
 def _measures(contract: Contract, run_date: date) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Python functions of single values, as functions of columns that DuckDB can call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import duckdb
 import pyarrow as pa
@@ -8,7 +9,9 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 
 def add_function(connection: duckdb.DuckDBPyConnection, name: str, function: Callable[[str], str | None]) -> None:
-    """Add a function of one text to SQL, under a name that the connection does not have yet."""
+    """Add a function of one text to SQL; one of its name that was added before goes."""
+    with suppress(duckdb.InvalidInputException):
+        connection.remove_function(name)
     connection.create_function(
         name,
         column_wise(function),

@@ -74,12 +74,12 @@ def judge(
     expectations: Mapping[str, Sequence[Expectation]],
     figures: Mapping[str, Mapping[str, Figure]],
     run_date: date,
-    folder: Path,
+    folder: Path | None,
     *,
     mode: int,
     folder_mode: int,
 ) -> dict[str, dict[str, bool]]:
-    """Whether each expectation is met, by source and name; writes the Data Docs into `folder`.
+    """Whether each expectation is met, by source and name; writes the Data Docs into `folder`, if one is given.
 
     Raises:
         LoyaltyError: An expectation could not be judged, which great-expectations itself would report as not met.
@@ -94,15 +94,27 @@ def judge(
         profile = pd.DataFrame({name: [figure.value] for name, figure in figures[source].items()}, dtype=object)
         result = asset.get_batch({"dataframe": profile}).validate(_suite(source, of_source, figures[source]))
         met[source] = _met(source, result)
-        pages[source] = _page(result, run_date, view)
+        if folder is not None:
+            pages[source] = _page(result, run_date, view)
+    if folder is not None:
+        pages["index"] = _index(expectations, figures, met, run_date)
+        _write(folder, pages, mode=mode, folder_mode=folder_mode)
+    return met
+
+
+def _index(
+    expectations: Mapping[str, Sequence[Expectation]],
+    figures: Mapping[str, Mapping[str, Figure]],
+    met: Mapping[str, Mapping[str, bool]],
+    run_date: date,
+) -> str:
+    """The page that lists every expectation."""
     rows = [
         (source, e, met[source][e.name], figures[source][e.figure].words, expected(e))
         for source, of_source in expectations.items()
         for e in of_source
     ]
-    pages["index"] = _INDEX.render(head=_HEAD, run_date=run_date, rows=rows)
-    _write(folder, pages, mode=mode, folder_mode=folder_mode)
-    return met
+    return _INDEX.render(head=_HEAD, run_date=run_date, rows=rows)
 
 
 def _context() -> Any:

@@ -184,7 +184,7 @@ def check_deliveries(folder: Path, contracts: Iterable[Contract], settings: Sett
     """Stop the night before it begins if what must come is missing, or the mapping has a fault.
 
     Raises:
-        BadDataError: The folder or a source that is due is missing.
+        BadDataError: The folder or sources that are due are missing; the message names them all.
         MappingFileError: The mapping has a fault.
     """
     mapping = read_mapping(settings.home)
@@ -192,15 +192,24 @@ def check_deliveries(folder: Path, contracts: Iterable[Contract], settings: Sett
         check_landing(folder, contracts)
         return
     check_landing(folder, ())
+    missing = []
     for name in due_sources(contracts, settings):
         if not is_there(name, folder, settings):
             patterns = [pattern for part in mapping.parts(name) for pattern in mapping.model.feeds[part.feed].files]
-            raise BadDataError(
+            missing.append(
                 f"{folder}: {name} is to come every night (every_night in {mapping.path}) and is missing. Deliver "
                 f"{' or '.join(patterns) or f'{name}.csv'}, then run again."
             )
+    if missing:
+        raise BadDataError("\n".join(missing))
 
 
 def names_read(folder: Path, settings: Settings) -> set[str]:
     """The names of a landing folder's files that a mapping reads."""
     return names_of_feeds(folder, read_mapping(settings.home))
+
+
+def patterns_read(settings: Settings) -> list[str]:
+    """The patterns of the files that a mapping reads; none of a home without one."""
+    mapping = read_mapping(settings.home)
+    return [pattern for feed in mapping.model.feeds.values() for pattern in feed.files] if mapping else []

@@ -7,7 +7,7 @@ import csv
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,8 +23,9 @@ from pipelines.contracts import Contract
 from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.landing import suffix_of
+from pipelines.intake.nearest import nearest_header
 from pipelines.intake.parquet_types import check_can_be_text, check_types
-from pipelines.intake.utf8 import BLOCK, open_utf8
+from pipelines.intake.utf8 import BLOCK, is_utf8_after_all, open_utf8
 
 # How files of a form begin, and by which suffix each is read (None: by none).
 _FORMS = (
@@ -81,7 +82,14 @@ class RejectedRecord:
     line_number: int | None = None
 
 
-def _header(path: Path, dialect: Dialect) -> tuple[str, ...]:
+def header_of(path: Path, dialect: Dialect) -> tuple[str, ...]:
+    """The names of a file's columns, as they stand there.
+
+    Raises:
+        BadDataError: Its first line is no text of the dialect.
+    """
+    if suffix_of(path) == ".parquet":
+        return tuple(pq.read_schema(path).names)
     with open_utf8(path, dialect) as file:
         first = file.readline(LONGEST_FIELD)
     try:
@@ -109,18 +117,28 @@ def _check_columns(path: Path, columns: tuple[str, ...], contract: Contract) -> 
     known = {column.name for column in contract.columns}
     if twice:
         raise BadDataError(f"{path}: {f'column {twice[0]}' if twice[0] in known else 'a column name'} is there twice")
-    for column in contract.columns:
-        if column.required and column.name not in columns:
-            found = ", ".join(name for name in columns if name in known) or "none that the contract knows"
-            raise BadDataError(
-                f"{path}: the required column {column.name} is missing (found: {found}; {len(columns)} in all). "
-                "Deliver the extract with it; check the header line, and the delimiter if all names are in one."
-            )
+    if missing := [column.name for column in contract.columns if column.required and column.name not in columns]:
+        raise BadDataError(f"{path}: {_missing_columns(missing, columns, contract)}")
     if known.isdisjoint(columns):
         raise BadDataError(
             f"{path}: of its {len(columns)} columns none is one that the contract knows ({', '.join(sorted(known))}). "
             "Check the header line, and the delimiter if all names are in one."
         )
+
+
+def _missing_columns(missing: Sequence[str], columns: tuple[str, ...], contract: Contract) -> str:
+    """The sentence about required columns that a file lacks, with the headers that may be meant by them."""
+    known = {column.name for column in contract.columns}
+    found = ", ".join(name for name in columns if name in known) or "none that the contract knows"
+    others = [name for name in columns if name not in known]
+    near = {name: nearest_header(name, others, contract.name) for name in missing}
+    hints = [f"{header!r} may be {name}" for name, header in near.items() if header]
+    what = f"column {missing[0]} is" if len(missing) == 1 else f"columns {', '.join(missing)} are"
+    return (
+        f"the required {what} missing (found: {found}; {len(columns)} in all). "
+        f"{'; '.join(hints) + '. ' if hints else ''}"
+        "Deliver the extract with it; check the header line, and the delimiter if all names are in one."
+    )
 
 
 def _check_form(path: Path, suffix: str) -> None:
@@ -199,10 +217,15 @@ def _inspect_text(path: Path, dialect: Dialect, suffix: str) -> tuple[tuple[str,
     """The header, the records, whether the text is plain, and the hash."""
     with _readable(path, dialect):
         _check_form(path, suffix)
+        if is_utf8_after_all(path, dialect):
+            raise BadDataError(
+                f"{path}: is text in UTF-8, and is to be read as {dialect.encoding}, which would garble its letters. "
+                "Change the encoding in the source's contract or in the feed's dialect."
+            )
         with ThreadPoolExecutor(1) as thread:
             hashed = thread.submit(sha256_of, path)
             records, is_plain = _count_lines(path, dialect)
-            header = _header(path, dialect) if records >= 0 else ()
+            header = header_of(path, dialect) if records >= 0 else ()
             sha256 = hashed.result()
     if not header and records > 0:
         raise BadDataError(f"{path}: the first line is empty; it has to be the header. Deliver it again.")

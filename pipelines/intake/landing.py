@@ -1,11 +1,12 @@
 """The landing folder of a night: which files are a source's, what nobody reads, and whether the night can begin."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.contracts import Contract
 from pipelines.errors import BadDataError
+from pipelines.intake.nearest import nearest
 
 # How a source's file may end, in capitals or not; the contract's dialect says the rest.
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -13,6 +14,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _LEFTOVER = (".", "~")
 # Endings of files that nobody reads and that may well hold rows: another format, a packed or an unfinished file.
 _MAY_HOLD_ROWS = (".txt", ".tsv", ".dat", ".json", ".jsonl", ".xml", ".xls", ".xlsx", ".ods", ".orc", ".avro")
+_NAMED = 5  # patterns or files that a sentence names
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")
 
 
@@ -69,19 +71,22 @@ def find_files(folder: Path, source: str) -> list[Path]:
     return files
 
 
-def unread_files(folder: Path, sources: Collection[str], known: Iterable[str] = ()) -> list[UnreadFile]:
+def unread_files(
+    folder: Path, sources: Collection[str], known: Iterable[str] = (), patterns: Sequence[str] = ()
+) -> list[UnreadFile]:
     """What a landing folder holds that is read as no source's extract, in the order of its names.
 
     Args:
         folder: The landing folder; one that is not there holds nothing.
         sources: The names of all sources.
         known: Names of files that others read: control totals, the marker of a complete folder.
+        patterns: Of the files that the feeds of a mapping read, to be named where a file fits none.
     """
     if not folder.is_dir():
         return []
     read = {path for source in sources for path in extract_files(folder, source)}
     others = [path for path in _entries(folder) if path not in read and str(path.relative_to(folder)) not in known]
-    return [_unread(path, folder, sources) for path in others]
+    return [_unread(path, folder, sources, patterns) for path in others]
 
 
 def _entries(folder: Path, *, is_top: bool = True) -> Iterator[Path]:
@@ -94,7 +99,7 @@ def _entries(folder: Path, *, is_top: bool = True) -> Iterator[Path]:
             yield path
 
 
-def _unread(path: Path, folder: Path, sources: Collection[str]) -> UnreadFile:
+def _unread(path: Path, folder: Path, sources: Collection[str], patterns: Sequence[str]) -> UnreadFile:
     inside = path.relative_to(folder)
     is_file = path.is_file()
     source = _source_of(inside.parts[0].lower(), sources)
@@ -106,13 +111,16 @@ def _unread(path: Path, folder: Path, sources: Collection[str]) -> UnreadFile:
         advice = "no file; remove it"
     elif is_leftover:
         advice = "hidden or left by a program; rename it if it holds rows, else remove it"
+    elif patterns and not source:
+        advice = f"neither a source's name nor a feed's ({', '.join(patterns[:_NAMED])}); rename it, or move it away"
     elif suffix_of(path) and len(inside.parts) > 1:
         where = f"{source}/" if source and inside.parts[0].lower() == source else "a source's own folder"
         advice = f"folders within are not read; move it into {where}"
     elif source:
         advice = f"a part is read as {source}/<name> with one of {', '.join(SUFFIXES)}; rename it, or move it away"
     else:
-        advice = "no source has this name; rename it, or move it away"
+        near = nearest(path.name.split(".")[0], sources)
+        advice = f"no source has this name{f' (the nearest is {near})' if near else ''}; rename it, or move it away"
     return UnreadFile(str(inside), source, path.lstat().st_size if is_file else 0, holds_rows, advice)
 
 
@@ -124,18 +132,32 @@ def _source_of(name: str, sources: Collection[str]) -> str | None:
 
 
 def check_landing(folder: Path, contracts: Iterable[Contract]) -> None:
-    """Stop the night before it begins if a required extract is missing, of a home without a mapping.
+    """Stop the night before it begins if required extracts are missing, of a home without a mapping.
 
     Raises:
-        BadDataError: The folder or a required source is missing.
+        BadDataError: The folder or required sources are missing; the message names them all.
     """
     if not folder.is_dir():
         raise BadDataError(f"{folder}: no such landing folder. Deliver the night's extracts there, then run again.")
+    contracts = tuple(contracts)
+    missing = []
     for contract in contracts:
         if contract.required and not find_files(folder, contract.name):
-            near = [file.name for file in unread_files(folder, [contract.name]) if file.source == contract.name]
-            raise BadDataError(
+            near = _unread_like(folder, contract.name, [other.name for other in contracts])
+            missing.append(
                 f"{folder}: the required source {contract.name} is missing. Deliver {contract.name}.csv, .csv.gz or "
                 ".parquet (a header without rows will do), then run again."
-                + (f" There, but not read: {', '.join(near[:5])}." if near else "")
+                + (f" There, but not read: {', '.join(near[:_NAMED])}." if near else "")
             )
+    if missing:
+        raise BadDataError("\n".join(missing))
+
+
+def _unread_like(folder: Path, source: str, sources: Collection[str]) -> list[str]:
+    """The names of unread files that may be a source's: those that begin with its name, else the one most like it."""
+    unread = unread_files(folder, sources)
+    if begin_so := [file.name for file in unread if file.source == source]:
+        return begin_so
+    by_stem = {Path(file.name).parts[0].split(".")[0]: file.name for file in unread}
+    near = nearest(source, by_stem)
+    return [by_stem[near]] if near else []

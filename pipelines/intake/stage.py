@@ -10,7 +10,8 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ def _provenance(contract: Contract, delivery: Delivery, settings: Settings) -> d
         "load": contract.load,
         "is_present": bool(files),
         "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
+        "columns": list(dict.fromkeys(name for f in files for name in f.columns if name)),
         "unknown_columns": list(delivery.unknown_columns),
         "read_by": hashlib.sha256(json.dumps(read_by).encode()).hexdigest(),
     }
@@ -158,6 +160,42 @@ def _staged_before(contract: Contract, night: Night, info: dict[str, Any]) -> di
     return staged | {rejected: manifest.tables[rejected]}
 
 
+@dataclass
+class _Read:
+    """Tonight's files of a source: the good rows of each, the rejected ones, and what was counted."""
+
+    good: list[Path] = field(default_factory=list)
+    rejected: list[tuple[ExtractFile, RejectedRecord]] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    unknown: Counter[str] = field(default_factory=Counter)
+    quality: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _read_files(delivery: Delivery, night: Night, engine: DuckDBEngine, settings: Settings, temporary: Path) -> _Read:
+    """Read tonight's files of a source; what is good is in `temporary`."""
+    read = _Read()
+    for position, batch in enumerate(delivery.batches(engine, temporary)):
+        target, file = temporary / f"{position:05d}.parquet", batch.file
+        loaded, bad = read_file(file, batch.contract, engine, target, settings, night.run_date)
+        good, loaded, bad = leave_out_erased(loaded, bad, batch.contract, engine, target, night.lake)
+        check_unchanged(file)
+        known, found = without_unknown_values(good, batch.contract, file, engine)
+        read.unknown.update(found)
+        read.good.append(known)
+        raw, not_made = batch.raw_rows(bad), batch.mapped.rejected_rows if batch.mapped else 0
+        if batch.mapped:
+            raw += batch.mapped.rejected
+            read.quality.append(batch.mapped.quality(raw))
+            erased = read_erased(night.lake)
+            raw = [(of, row) for of, one in raw for row in without_values_of_erased([one], erased)]
+            known_rows = {(of.name, row.row_number) for of, row in read.rejected}  # by another part of the mapping
+            raw = [(of, row) for of, row in raw if (of.name, row.row_number) not in known_rows]
+        read.rejected.extend(raw)
+        read.counts += Counts(loaded + len(bad) + not_made, loaded, len(bad) + not_made, 0)
+    delivery.check_unchanged()
+    return read
+
+
 def _read(
     contract: Contract, delivery: Delivery, night: Night, engine: DuckDBEngine, settings: Settings
 ) -> tuple[dict[str, TableState], dict[str, Any]]:
@@ -167,47 +205,53 @@ def _read(
     """
     temporary = night.temporary_folder()
     try:
-        rejected: list[tuple[ExtractFile, RejectedRecord]] = []
-        read: list[Path] = []
-        counts = Counts()
-        unknown: Counter[str] = Counter()
-        quality: list[dict[str, Any]] = []
-        for position, batch in enumerate(delivery.batches(engine, temporary)):
-            target, file = temporary / f"{position:05d}.parquet", batch.file
-            loaded, bad = read_file(file, batch.contract, engine, target, settings, night.run_date)
-            good, loaded, bad = leave_out_erased(loaded, bad, batch.contract, engine, target, night.lake)
-            check_unchanged(file)
-            known, found = without_unknown_values(good, batch.contract, file, engine)
-            unknown.update(found)
-            read.append(known)
-            raw, not_made = batch.raw_rows(bad), batch.mapped.rejected_rows if batch.mapped else 0
-            if batch.mapped:
-                raw += batch.mapped.rejected
-                quality.append(batch.mapped.quality(raw))
-                erased = read_erased(night.lake)
-                raw = [(of, row) for of, one in raw for row in without_values_of_erased([one], erased)]
-                known_rows = {(of.name, row.row_number) for of, row in rejected}  # by another part of the mapping
-                raw = [(of, row) for of, row in raw if (of.name, row.row_number) not in known_rows]
-            rejected.extend(raw)
-            counts += Counts(loaded + len(bad) + not_made, loaded, len(bad) + not_made, 0)
-        delivery.check_unchanged()
+        read = _read_files(delivery, night, engine, settings, temporary)
         states: dict[str, TableState] = {}
         if address_columns(contract):
             register_functions(engine.connection, settings.phone_region)
-        duplicates = _mark_duplicates(contract, read, engine) if read else 0
-        repeated = _repeated_codes(contract, read, engine) if duplicates else []
+        duplicates = _mark_duplicates(contract, read.good, engine) if read.good else 0
+        repeated = _repeated_codes(contract, read.good, engine) if duplicates else []
         for table in staging_contracts(contract):
             if duplicates or contract.personal_columns:
-                data_files = _write_columns(table, read, engine) if read else ()
+                data_files = _write_columns(table, read.good, engine) if read.good else ()
             else:
-                data_files = tuple(_keep(path, table.name, night) for path in read)
+                data_files = tuple(_keep(path, table.name, night) for path in read.good)
             states[table.name] = TableState(data_files=data_files, lineage=Lineage(own=version_of(data_files)))
-        states[f"rejected_{contract.name}"] = _write_rejected(contract, rejected, engine)
-        counts += Counts(0, -duplicates, 0, duplicates)
-        counted: dict[str, Any] = {"counts": asdict(counts), "unknown_values": dict(sorted(unknown.items()))}
+        states[f"rejected_{contract.name}"] = _write_rejected(contract, read.rejected, engine)
+        counts = read.counts + Counts(0, -duplicates, 0, duplicates)
+        counted: dict[str, Any] = {"counts": asdict(counts), "unknown_values": dict(sorted(read.unknown.items()))}
         counted["unusable_addresses"] = _unusable_addresses(contract, states, engine)
-        counted |= {"feed_quality": quality} if quality else {}
+        counted |= {"feed_quality": read.quality} if read.quality else {}
         return states, counted | {"repeated_codes": repeated}
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class RepeatedKeys:
+    """Keys that several rows of an extract have: some of them with their rows, and the money in rows that go."""
+
+    keys: tuple[tuple[tuple[str, ...], int], ...]
+    amount: Decimal | None
+
+
+def repeated_keys(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> RepeatedKeys:
+    """Which keys repeat in tonight's extract, for a person to look at. It is read anew: no manifest has keys."""
+    temporary = night.temporary_folder()
+    try:
+        delivery = delivery_of(contract, landing_folder(settings, night.run_date), settings, night.lake)
+        register_function(engine.connection)
+        good = _read_files(delivery, night, engine, settings, temporary).good
+        _mark_duplicates(contract, good, engine)
+        rows = f"{_numbered_rows(good)} JOIN duplicate USING (filename, file_row_number)"
+        key = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in contract.key)
+        order = ", ".join(f"{place}" for place in range(1, len(contract.key) + 1))
+        some = engine.rows(
+            f"SELECT {key}, COUNT(*) + 1 AS n FROM {rows} GROUP BY ALL ORDER BY n DESC, {order} LIMIT {_NAMED_CODES}"
+        )
+        amount = identifier(contract.control_amount) if contract.control_amount else "CAST(NULL AS DECIMAL(18, 2))"
+        (total,) = engine.rows(f"SELECT SUM(ABS({amount})) FROM {rows}")[0]
+        return RepeatedKeys(tuple((tuple(values), count) for *values, count in some), total)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from pipelines.intake.batch_figures import SMALL, Figure, file_names
 from pipelines.intake.batch_profile import Profile, tonight_rows
 from pipelines.store.lake import Night
 
-_COUNTERPART = {"receipt_lines": "receipts", "receipts": "receipt_lines"}
+PAIRED = {"receipt_lines": "receipts", "receipts": "receipt_lines"}
 
 
 def unmatched_rows(source: str, night: Night, engine: DuckDBEngine) -> tuple[Profile, dict[str, Figure]]:
@@ -21,7 +21,7 @@ def unmatched_rows(source: str, night: Night, engine: DuckDBEngine) -> tuple[Pro
     Returns:
         The metrics for the batch's profile, and the figure that expectations judge.
     """
-    rows = tonight_rows(source, night, engine) if source in _COUNTERPART else None
+    rows = tonight_rows(source, night, engine) if source in PAIRED else None
     if rows is None or (source == "receipts" and not night.table("receipt_lines").rows):
         return {}, {}
     wanted = " WHERE COALESCE(operation, '') <> 'void'" if source == "receipts" else ""
@@ -38,13 +38,13 @@ def unmatched_rows(source: str, night: Night, engine: DuckDBEngine) -> tuple[Pro
         return profile, {}
     if count:
         words += f", neither tonight's nor an earlier one, for example {example} in {file_names(night.table(source))}"
-        words += _rejected(_COUNTERPART[source], night)
+        words += _rejected(PAIRED[source], night)
     return profile, {name: Figure(count / total, total, words)}
 
 
 def _unmatched(source: str, night: Night, engine: DuckDBEngine) -> tuple[int, str]:
     """How many of tonight's candidates have no counterpart of any night, and the first receipt_id among them."""
-    other = sources()[_COUNTERPART[source]]
+    other = sources()[PAIRED[source]]
     receipt_id = [column for column in other.columns if column.name == "receipt_id"]
     state, candidate = night.table(other.name), "tonights_candidate"
     # Nearly all have theirs of the same night: those of years are asked for the few that do not.

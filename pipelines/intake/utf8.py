@@ -9,6 +9,7 @@ from typing import IO, Any
 from pipelines.dialect import Dialect
 
 BLOCK = 1 << 22  # bytes that are read at a time
+_FEW_LETTERS = 5  # so many may look like UTF-8 by chance
 
 
 def open_text(path: Path) -> IO[bytes]:
@@ -20,6 +21,22 @@ def open_utf8(path: Path, dialect: Dialect) -> IO[bytes]:
     """A text extract as UTF-8, decompressed; bytes that can't be decoded stay as they are, which is no UTF-8."""
     raw = open_text(path)
     return raw if dialect.is_utf8 else io.BufferedReader(_Transcoded(raw, dialect.encoding), BLOCK)
+
+
+def is_utf8_after_all(path: Path, dialect: Dialect) -> bool:
+    """Whether a file that is to be read in another encoding begins as text in UTF-8 with letters beyond ASCII.
+
+    Text of another encoding hardly ever is that by chance, as its letters would have to come in certain pairs.
+    """
+    if codecs.lookup(dialect.encoding).name.startswith("utf"):
+        return False
+    with open_text(path) as file:
+        start = file.read(BLOCK)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return sum(char > "\x7f" for char in text) >= _FEW_LETTERS
 
 
 class _Transcoded(io.RawIOBase):

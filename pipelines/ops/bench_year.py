@@ -21,7 +21,18 @@ import typer
 
 from pipelines.catalog import tables
 from pipelines.ops import nightly
-from pipelines.ops.bench import DAYS, HISTORY_END, NEXT_DAY, PRODUCTS, START, chunk, ids, prices, write_csv
+from pipelines.ops.bench import (
+    DAYS,
+    HISTORY_END,
+    NEXT_DAY,
+    PRODUCTS,
+    START,
+    chunk,
+    ids,
+    prices,
+    write_csv,
+    write_settings,
+)
 from pipelines.store.lake import Lake
 
 _REPEATS = 3
@@ -145,6 +156,7 @@ def run_year(home: Path, customers: int, nights: int) -> dict[str, Any]:
     homes = {"one load": [days[-1]], f"{nights} nights": days}
     for name, before in homes.items():
         write_nights(home / name / "landing", sources, [*before, NEXT_DAY])
+        write_settings(home / name)
         _in_a_process(_run_nights, home / name, before)
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in homes}
     for _ in range(1 + _REPEATS):

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.errors import LoyaltyError
+from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.ops import cli_mapping
 from pipelines.ops.cli_campaigns import add_commands, print_held
+from pipelines.ops.cli_check import add_check
 from pipelines.ops.cli_init import add_init
 from pipelines.ops.cli_inspect import add_inspect
 from pipelines.ops.cli_new import new
@@ -26,6 +27,7 @@ app.add_typer(new, name="new")
 add_commands(app)
 cli_mapping.add_commands(app)
 add_inspect(app)
+add_check(app)
 add_init(app)
 
 
@@ -128,6 +130,10 @@ def run(
     from pipelines.store.lake import Lake
 
     outlast_readers()
+    try:
+        nightly.check_settings(settings)  # Airflow, which says it too, takes seconds to start
+    except LoyaltyError as error:
+        raise fail(error) from None
     if measure:
         from pipelines.ops.bench import Meter
 
@@ -171,6 +177,9 @@ def _run_night(dag: Any, night: date, accept: list[str], *, delivers: bool = Tru
     shown = published_night(load_settings().home)
     stays = "its warehouse was published before that" if shown == night else "what was published before is unchanged"
     print(f"Night {night} failed; {stays}.", file=sys.stderr)
+    if any(isinstance(error, BadDataError) for error in outcome.failures):
+        home = shlex.quote(f"{load_settings().home}")
+        print(f"All that is odd in its folder: loyalty check --date {night} --home {home}", file=sys.stderr)
     return False
 
 
@@ -242,28 +251,6 @@ def status(home: Home = None) -> None:
         print_held(settings)
     except LoyaltyError as error:
         raise fail(error) from None
-
-
-@app.command()
-def check(
-    campaigns: Annotated[bool, typer.Option("--campaigns", help="The campaign file alone.")] = False,
-    home: Home = None,
-) -> None:
-    """Check settings, contracts and the campaign file, and run nothing; the exit code is 1 if one has a fault."""
-    settings = settings_of(home)
-    from pipelines.ops.config_check import campaign_report
-    from pipelines.publishing.run_summary import check_contracts
-
-    try:
-        if not campaigns:
-            check_contracts()
-            print("Settings and contracts have no fault.")
-        lines, is_sound = campaign_report(settings.campaigns, date.today())
-    except LoyaltyError as error:
-        raise fail(error) from None
-    print("\n".join(lines))
-    if not is_sound:
-        raise typer.Exit(1)
 
 
 @app.command()

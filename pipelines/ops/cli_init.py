@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.errors import LoyaltyError
+from pipelines.ops.cli_check import landing_goes_on
 from pipelines.ops.cli_options import Home, day_of, fail, settings_of
 from pipelines.settings import PREFIX, ROOT, Settings, load_settings
 
@@ -81,14 +82,18 @@ def init(
     if chosen is None and preset is None:
         notes.append("no preset fits these files, so mapping.yaml is a draft")
     _print_written(settings, written, night, notes)
-    print("Next:")
+    load_settings.cache_clear()  # they are in the home's settings.env now
+    goes_on = not faults and landing_goes_on(settings_of(settings.home), night)
+    print("\nNext:")
     if chosen is not None:
         print(f"  - Read in the first lines of mapping.yaml how {chosen.title} is treated: refunds, shipping, tax ...")
     else:
         print("  - Settle what mapping.yaml says is ambiguous or missing.")
     for fault in faults:
         print(f"  - Mend {fault}")
-    _check_and_go_on(settings, night)
+    if not goes_on:
+        print(f"  - loyalty check --date {night} --home {settings.home}")
+    print(f"  - loyalty run --date {night} --home {settings.home}")
 
 
 def is_terminal() -> bool:
@@ -200,17 +205,6 @@ def _print_written(settings: Settings, written: Sequence[Path], night: date, not
     print(f"Files go into a folder for each night; these are the night {night}.")
     for note in notes:
         print(f"  note: {note}")
-
-
-def _check_and_go_on(settings: Settings, night: date) -> None:
-    """The last step: what the landing folder would give, and the night.
-
-    LAST STEP: call the check of the landing folder here, with the home's new settings (settings_of, after
-    load_settings.cache_clear), and drop the line that names its command.
-    """
-    print(f"  - loyalty check --date {night} --home {settings.home}")
-    print(f"  - loyalty run --date {night} --home {settings.home}")
-    load_settings.cache_clear()
 
 
 def add_init(app: typer.Typer) -> None:

@@ -23,8 +23,8 @@ from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.deliveries import check_deliveries
 from pipelines.intake.regular_files import check_regular_files
 from pipelines.intake.stage import check_extract_unchanged
-from pipelines.settings import Settings, code_version, load_settings
-from pipelines.store.home import check_identity, landing_folder
+from pipelines.settings import Settings, check_is_said, code_version, load_settings
+from pipelines.store.home import check_identity, keep_identity, landing_folder
 from pipelines.store.lake import Lake, Night
 from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 from pipelines.store.manifest import Manifest
@@ -124,7 +124,7 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = (), *, deliv
     Raises:
         BadDataError: the landing folder or a required source is missing, or something there is no file.
         HomeBusyError: another run works in the home.
-        LoyaltyError: the home's time zone or currency changed; an accepted expectation is unknown.
+        LoyaltyError: the home's time zone or currency changed, or was never said; an accepted expectation is unknown.
     """
     from pipelines.campaigns.sending import open_deliveries
 
@@ -136,10 +136,27 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = (), *, deliv
         settings.home.mkdir(parents=True, exist_ok=True)
         with exclusive_home_lock(settings.home):
             lake = Lake(settings.home)
-            check_identity(settings.home, {"time zone": settings.timezone, "currency": settings.currency})
+            check_settings(settings)
+            keep_identity(settings.home, _identity(settings))
             check_deliveries(folder, sources().values(), settings)
             open_deliveries(lake, settings)
             lake.open_night(run_date, run_id, accepted, _campaign_file(settings), delivers=delivers)
+
+
+def check_settings(settings: Settings) -> None:
+    """Make sure that the settings are those that the home was filled with or, before its first night, are said.
+
+    Raises:
+        LoyaltyError: the home's time zone or currency changed, or one was never said.
+    """
+    if Lake(settings.home).nights():
+        check_identity(settings.home, _identity(settings))
+    else:
+        check_is_said(settings)
+
+
+def _identity(settings: Settings) -> dict[str, str]:
+    return {"time zone": settings.timezone, "currency": settings.currency}
 
 
 def _campaign_file(settings: Settings) -> bytes | None:

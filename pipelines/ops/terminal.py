@@ -2,15 +2,32 @@
 
 import io
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from errno import EIO, EPIPE
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TRIES = 20
+_temporary: set[Path] = set()  # folders that go with the process
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder of this user's alone, which goes when the block ends, or when a signal ends the process within it."""
+    with TemporaryDirectory(prefix=prefix) as name:
+        folder = Path(name)
+        _temporary.add(folder)
+        try:
+            yield folder
+        finally:
+            _temporary.discard(folder)
 
 
 def end_at_once_on_signals(tasks: Iterable[Any], what: str) -> None:
@@ -34,11 +51,21 @@ def _ending(what: str) -> Callable[[int, FrameType | None], None]:
 
     def end(number: int, _: FrameType | None) -> None:
         if os.getpid() == process:  # a forked child takes over the handler; it has nothing to say
+            _remove_temporary()
             # Past Python's streams, which a print may hold at this very moment.
             _write(2, f"\nStopped by {signal.Signals(number).name}. {what}\n")
         os._exit(128 + number)
 
     return end
+
+
+def _remove_temporary() -> None:
+    """Remove the temporary folders, though other threads may still write into them."""
+    for folder in [*_temporary]:
+        for _ in range(_TRIES):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -1,6 +1,6 @@
 """What a data engineer should look at after a night that is through, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,13 @@ from pipelines.catalog import tables
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import in_words
 from pipelines.intake.control_totals import CONTROL_TOTALS
-from pipelines.intake.deliveries import is_there, names_read
+from pipelines.intake.deliveries import is_there, names_read, patterns_read
 from pipelines.intake.landing import unread_files
+from pipelines.intake.nearest import nearest_column
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, night_folders
 from pipelines.store.lake import Lake
-from pipelines.store.manifest import Manifest
+from pipelines.store.manifest import Manifest, TableState
 from pipelines.store.rows import small_rows
 
 # Metrics of each model that are reported when their note says alarm. The drift of single inputs stays in model_quality.
@@ -38,7 +39,7 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
         *unread_warnings(settings, manifest.run_date),
         *_no_landing_folders(settings),
         *_late_sources(settings, manifest),
-        *(warning for name in sources() for warning in _source_warnings(name, manifest)),
+        *(warning for name in sources() for warning in _of_source(name, manifest)),
         *_expectation_warnings(lake, manifest),
         *model_warnings(lake, manifest),
         *hold_warnings(lake, manifest),
@@ -59,7 +60,7 @@ def unread_warnings(settings: Settings, night: date) -> Iterator[str]:
     folder = landing_folder(settings, night)
     known = {CONTROL_TOTALS, settings.complete_marker or CONTROL_TOTALS, *names_read(folder, settings)}
     by_advice: dict[str, list[str]] = {}
-    for file in unread_files(folder, sources(), known):
+    for file in unread_files(folder, sources(), known, patterns_read(settings)):
         by_advice.setdefault(file.advice, []).append(file.name)
     for advice, names in by_advice.items():
         yield f"not read: {_some(names)} (in {folder}): {advice}"
@@ -94,16 +95,32 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
-    info: dict[str, Any] = manifest.tables[name].info
-    counts = info["counts"]
-    if info["unknown_columns"]:
-        yield f"{name}: columns that the contract doesn't know were left out: {', '.join(info['unknown_columns'])}"
+def _of_source(name: str, manifest: Manifest) -> Iterator[str]:
+    yield from _rejected_warnings(name, manifest)
+    yield from source_warnings(name, manifest.tables[name])
+
+
+def _rejected_warnings(name: str, manifest: Manifest) -> Iterator[str]:
+    counts = manifest.tables[name].info["counts"]
     if counts["rows_rejected"]:
         yield (
             f"{name}: {counts['rows_rejected']:,} of {counts['rows_read']:,} rows rejected; "
             f"loyalty rejected --date {manifest.run_date} --source {name} shows them"
         )
+
+
+def source_warnings(name: str, state: TableState) -> Iterator[str]:
+    """What was left out of a source's extract or is not usable, rejected rows apart.
+
+    Args:
+        name: The source's.
+        state: Its table of the night that read the extract.
+    """
+    info: dict[str, Any] = state.info
+    counts = info["counts"]
+    if info["unknown_columns"]:
+        columns = ", ".join(_with_nearest(header, name, info) for header in info["unknown_columns"])
+        yield f"{name}: columns that the contract doesn't know were left out: {columns}"
     for column, count in info["unknown_values"].items():
         known = ", ".join(next(c.values for c in sources()[name].columns if c.name == column))
         yield f"{name}: {count:,} values of {column} are none of {known}; they count as not given"
@@ -120,8 +137,15 @@ def _source_warnings(name: str, manifest: Manifest) -> Iterator[str]:
         )
     is_empty = info["load"] == "full" and info["is_present"] and not counts["rows_read"]
     is_mapped = bool(info.get("feed_quality"))  # files that are of another source first: none of it is no oddity
-    if is_empty and not is_mapped and manifest.tables[name].rows:
+    if is_empty and not is_mapped and state.rows:
         yield f"{name}: came without rows; the last full extract that had some stays the state"
+
+
+def _with_nearest(header: str, source: str, info: Mapping[str, Any]) -> str:
+    """An unknown column, with the one that may be meant if the extract does not have that anyway."""
+    absent = [column.name for column in sources()[source].columns if column.name not in info.get("columns", ())]
+    near = nearest_column(header, absent, source)
+    return f"{header} (may be meant as {near})" if near else header
 
 
 def _rows(table: str, lake: Lake, manifest: Manifest) -> list[dict[str, Any]]:

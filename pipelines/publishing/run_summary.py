@@ -170,13 +170,15 @@ def print_rejected(settings: Settings, night: date, source: str | None, limit: i
     stopped = lake.stopped.steps(night)
     if night not in lake.nights() and not stopped:
         raise LoyaltyError(
-            f"night {night} was never loaded into {settings.home}; `loyalty status` lists those that were"
+            f"night {night} was never loaded into {settings.home}; `loyalty status` lists those that were, and "
+            f"`loyalty check --date {night}` reads its landing folder"
         )
     if stopped:
         print(
             f"Night {night} was stopped at {', '.join(s.step for s in stopped)}; these rows were rejected until then."
         )
         states = {name: state for step in stopped for name, state in step.tables.items()}
+        states |= lake.rejected_in_draft(night)
     else:
         states = lake.manifest(night).tables
     of_sources = (states.get(f"rejected_{name}", TableState()) for name in ([source] if source else sources()))

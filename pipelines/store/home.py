@@ -107,15 +107,22 @@ def check_identity(home: Path, identity: dict[str, str]) -> None:
     Raises:
         LoyaltyError: one of them changed; stored dates and amounts would mean something else.
     """
-    path = lake_folder(home) / "home.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(path, json.dumps(identity, sort_keys=True).encode())
-        return
-    for name, value in json.loads(path.read_bytes()).items():
+    path = _identity_file(home)
+    for name, value in json.loads(path.read_bytes()).items() if path.exists() else ():
         if identity[name] != value:
             raise LoyaltyError(
                 f"{home}: this home was filled with {name} {value}, the settings now say {identity[name]}. Stored "
                 "dates and amounts would change their meaning: set it back, or load the landing folders into a new "
                 "home."
             )
+
+
+def keep_identity(home: Path, identity: dict[str, str]) -> None:
+    """Keep what a home is filled with."""
+    path = _identity_file(home)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_atomically(path, json.dumps(identity, sort_keys=True).encode())
+
+
+def _identity_file(home: Path) -> Path:
+    return lake_folder(home) / "home.json"

@@ -42,6 +42,8 @@ _CAMPAIGN_FILE = "campaigns.yaml"
 class Lake:
     """The lake of one home."""
 
+    elsewhere: tuple[Path, ...] = ()  # folders outside the home that it writes to
+
     def __init__(self, home: Path) -> None:
         self.home = home
         self.root = lake_folder(home)
@@ -172,17 +174,36 @@ class Lake:
             LoyaltyError: the night before it is no longer kept.
         """
         self._check_is_kept(night)
-        token = run_token(run_id)
+        self._keep_what_was_rejected()
         self.discard_open_nights()
         self.remove_leftovers()
         folder = self._drafts / f"{night}"
-        (folder / token).mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True, mode=0o700)
         self.stopped.forget(night)
-        outdated = set(stale(self.collect_garbage()))
-        base = max((f"{known}" for known in self.nights() if known < night and known not in outdated), default=None)
-        owner = {"run_id": run_id, "token": token, "base": base, "accepted": accepted, "delivers": delivers}
+        outdated = stale(self.collect_garbage())
         if campaign_file is not None:
             write_atomically(folder / _CAMPAIGN_FILE, campaign_file)
+        return self._begin(night, run_id, outdated, accepted=accepted, delivers=delivers)
+
+    def _keep_what_was_rejected(self) -> None:
+        """Keep, for nights that were stopped, also the rows that other steps rejected after that."""
+        for step in self.stopped.steps():
+            if later := self.rejected_in_draft(step.run_date):
+                self.stopped.replace(step.model_copy(update={"tables": step.tables | later}))
+
+    def rejected_in_draft(self, night: date) -> dict[str, TableState]:
+        """The rejected rows of a night that was begun and not finished, by table; nothing if there is no such night."""
+        paths = sorted(self._drafts.glob(f"{night}/*/rejected_*.json"))
+        states = {path.stem: TableState.model_validate_json(path.read_bytes()) for path in paths}
+        return {name: state for name, state in states.items() if state.rows}
+
+    def _begin(self, night: date, run_id: str, outdated: Iterable[date], **said: Any) -> "Night":
+        """Make a draft that builds on the last night before it that is not outdated."""
+        token, known = run_token(run_id), set(self.nights()) - set(outdated)
+        folder = self._drafts / f"{night}"
+        (folder / token).mkdir(parents=True, mode=0o700)
+        base = max((f"{other}" for other in known if other < night), default=None)
+        owner = {"run_id": run_id, "token": token, "base": base, **said}
         write_atomically(folder / "run.json", json.dumps(owner).encode())
         return Night(self, night, token)
 

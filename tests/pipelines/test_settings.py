@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.errors import LoyaltyError
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings, check_is_said, load_settings
 
 
 @pytest.fixture
@@ -96,3 +96,19 @@ def test_a_relative_path_in_settings_env_is_the_homes_and_one_in_the_environment
     assert (settings.landing_dir, settings.campaigns) == (here / "inbox", Path("/root/campaigns.yaml"))
     monkeypatch.delenv("LOYALTY_LANDING")
     assert settings_of(home, "").landing_dir == home / "landing"
+
+
+def test_before_a_first_night_what_can_not_change_later_has_to_be_said(home):
+    with pytest.raises(LoyaltyError) as refused:
+        check_is_said(settings_of(home, "LOYALTY_CURRENCY=EUR"))
+    assert str(refused.value) == (
+        "before the first night, say what can't be changed after it: LOYALTY_TIMEZONE (the time zone in which a "
+        "business day begins and ends), LOYALTY_PHONE_REGION (the country of phone numbers without a country code). "
+        "Write lines like LOYALTY_TIMEZONE=Europe/Berlin and LOYALTY_PHONE_REGION=DE, with values of your own, into "
+        f"{home}/settings.env."
+    )
+
+
+def test_a_setting_that_is_said_may_be_the_default(home, monkeypatch):
+    monkeypatch.setenv("LOYALTY_PHONE_REGION", "US")
+    check_is_said(settings_of(home, "LOYALTY_CURRENCY=USD\nLOYALTY_TIMEZONE=UTC"))

@@ -11,10 +11,11 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.\w+|\+\d[\d\s().-]{8,}\d")
 
 def samples(column: ColumnFacts, *, masked: bool) -> tuple[str, ...]:
     """Three different values of a column; an address within any other text is masked, too."""
-    return tuple(_shown(value, column.kind, masked=masked) for value in column.sample[:_SHOWN])
+    return tuple(shown(value, column.kind, masked=masked) for value in column.sample[:_SHOWN])
 
 
-def _shown(value: str, kind: str, *, masked: bool) -> str:
+def shown(value: str, kind: str, *, masked: bool) -> str:
+    """A value for a person to look at; an address within any text is masked."""
     text = " ".join(value.split(" ")).replace("\n", " ").replace("\r", " ")
     if not masked:
         return _ADDRESS.sub(lambda found: _mask(found.group()), text)

@@ -16,8 +16,9 @@ from pipelines.errors import LoyaltyError
 from pipelines.intake.mapping.compiler import CURRENCY, check_compiled, compile_part
 from pipelines.intake.mapping.config import ColumnRule, DialectPart, Feed, FillDown, MappingModel, SourcePart
 from pipelines.intake.mapping.expressions import ExpressionError, parse
-from pipelines.intake.mapping.words import nearest, unknown
+from pipelines.intake.mapping.words import unknown
 from pipelines.intake.mapping.yaml_lines import Lines, Place, UnreadableYamlError, read_yaml
+from pipelines.intake.nearest import nearest
 from pipelines.store.home import mapping_path
 
 

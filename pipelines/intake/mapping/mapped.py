@@ -25,7 +25,7 @@ from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchange
 from pipelines.intake.load import read_as_text
 from pipelines.intake.mapping.compiler import PROVENANCE, Compiled
 from pipelines.intake.mapping.feed_dialect import FeedDialect
-from pipelines.intake.mapping.words import nearest
+from pipelines.intake.nearest import nearest
 from pipelines.intake.parquet_types import check_types
 from pipelines.intake.text_sql import is_null
 from pipelines.intake.typed_sql import identifier_of
@@ -205,19 +205,23 @@ def _positions(file: ExtractFile, compiled: Compiled) -> list[int]:
         BadDataError: one is missing, or there twice.
     """
     names = [header_name(name) for name in file.columns]
-    found = []
-    for header in compiled.headers:
-        name = header_name(header)
-        if names.count(name) != 1:
-            near = nearest(name, [other for other in names if other])
-            hint = f"; the nearest is {file.columns[names.index(near)]!r}" if near and name not in names else ""
-            what = "is there twice" if name in names else f"is missing{hint}"
-            raise BadDataError(
-                f"{file.path}: the column {header!r}, of which {compiled.source} is made, {what}. Deliver the file as "
-                f"the mapping has it, or change feed {compiled.feed} in the mapping; check the delimiter, too."
-            )
-        found.append(names.index(name))
-    return found
+    wrong = [header for header in compiled.headers if names.count(header_name(header)) != 1]
+    if wrong:
+        said = ", and ".join(_what_is_wrong(header, names, file, compiled) for header in wrong)
+        raise BadDataError(
+            f"{file.path}: {said}. Deliver the file as the mapping has it, or change feed {compiled.feed} in the "
+            "mapping; check the delimiter, too."
+        )
+    return [names.index(header_name(header)) for header in compiled.headers]
+
+
+def _what_is_wrong(header: str, names: list[str], file: ExtractFile, compiled: Compiled) -> str:
+    """Why a header of the mapping is no column of a file whose headers are `names`."""
+    name = header_name(header)
+    near = nearest(name, [other for other in names if other])
+    hint = f"; the nearest is {file.columns[names.index(near)]!r}" if near and name not in names else ""
+    what = "is there twice" if name in names else f"is missing{hint}"
+    return f"the column {header!r}, of which {compiled.source} is made, {what}"
 
 
 def _as_text(file: ExtractFile, dialect: Dialect, engine: DuckDBEngine, target: Path, number: int) -> TextFile:

@@ -17,8 +17,9 @@ from pipelines.contracts import sources
 from pipelines.errors import LoyaltyError
 from pipelines.intake.mapping.compiler import compile_part
 from pipelines.intake.mapping.config import Feed, MappingModel
-from pipelines.intake.mapping.words import nearest, unknown
+from pipelines.intake.mapping.words import unknown
 from pipelines.intake.mapping.yaml_lines import read_yaml
+from pipelines.intake.nearest import nearest
 from pipelines.settings import ROOT
 
 FOLDER = ROOT / "config" / "presets"

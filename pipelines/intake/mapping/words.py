@@ -1,15 +1,10 @@
 """Sentences about names that do not exist: the nearest one, and all that there are."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from pipelines.intake.nearest import nearest
 
 _MOST_SHOWN = 30
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that somebody who wrote another one may have meant."""
-    by_lower = {other.lower(): other for other in known}
-    return next((by_lower[n] for n in get_close_matches(name.lower(), sorted(by_lower), n=1)), None)
 
 
 def unknown(name: object, what: str, known: Iterable[str]) -> str:

@@ -189,3 +189,34 @@ def test_the_second_night_is_compared_with_the_first_loads_rows_per_day(retailer
     last = load(retailer, NIGHTS[1])
     seen = "99 rows; the fewest of a day so far are 1,000"
     assert judged(retailer, last)["early_volume_low"] == ("warn", False, seen)
+
+
+def typical(amount: float | None, **nights: float | None) -> tuple[float, int, str] | None:
+    def profile(value: float | None) -> dict[str, float]:
+        return {} if value is None else {"typical_amount": value, "amount_rows": 40.0}
+
+    history = {date(2025, 6, int(day[1:])): profile(value) for day, value in nights.items()}
+    found = batch_figures._typical_amount(profile(amount), history).get("typical_amount_change")
+    return found and (found.value, found.rows, found.words)
+
+
+def test_the_typical_amount_is_compared_with_the_last_night_that_had_one():
+    words = "the typical amount (geometric mean) is 4,500.00; it was 45.00 on 2025-06-02"
+    assert typical(4500, d1=10, d2=45, d3=None) == (100, 40, words)
+    assert typical(0.45, d2=45)[0] == 100
+    assert typical(45) is None
+    assert typical(None, d2=45) is None
+
+
+def test_amounts_in_other_units_stop_the_night_and_a_single_giant_does_not(retailer):
+    retailer.deliver(NIGHTS[0], receipts=receipts(NIGHTS[0], 20, tail=",45.00"))
+    load(retailer, NIGHTS[0])
+    giant = receipts(NIGHTS[1], 40, tail=",45.00").replace(
+        f"{NIGHTS[1]}-7,{NIGHTS[1]}T12:00:00,45", f"x,{NIGHTS[1]},450000"
+    )
+    retailer.deliver(NIGHTS[1], receipts=giant)
+    load(retailer, NIGHTS[1])
+    retailer.deliver(NIGHTS[2], receipts=receipts(NIGHTS[2], 20, tail=",4500"))
+    with pytest.raises(BadDataError, match="amounts_in_other_units is not met: the typical amount"):
+        load(retailer, NIGHTS[2])
+    load(retailer, NIGHTS[2], accept=["receipts.amounts_in_other_units"])

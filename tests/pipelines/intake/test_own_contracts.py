@@ -50,6 +50,14 @@ def test_a_damaged_file_of_another_encoding_costs_the_damaged_rows(retailer, own
     assert rules(retailer, night) == [(2, "too_few_fields"), (3, "wrong_encoding"), (4, "nul_byte")]
 
 
+def test_text_in_utf_8_is_not_garbled_by_a_contract_of_another_encoding(retailer, own_contract):
+    own_contract("products", server=CRM)
+    with pytest.raises(BadDataError, match=r"products\.csv: is text in UTF-8, and is to be read as windows-1251"):
+        load(retailer, "products", "product_id;name\np1;Кофе и чай\n")
+    night = load(retailer, "products", "product_id;name\np1;Tea\n")  # which is the same in both
+    assert products(retailer, night) == [("p1", "Tea")]
+
+
 def test_utf_16_is_read(retailer, own_contract):
     own_contract("products", server={"delimiter": "\t", "encoding": "UTF-16"})
     text = "product_id\tname\r\np1\tЩи\r\np2\tx\ty\r\np3\tਊ\r\n"

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import HEADERS
+from conftest import FIRST_NIGHT, HEADERS
 from nights import run_night
 
 from pipelines.settings import ROOT, load_settings
@@ -27,6 +27,7 @@ def new_home(home: Path) -> Path:
     folder.mkdir(parents=True)
     for source, header in HEADERS.items():
         (folder / f"{source}.csv").write_text(f"{header}\n")
+    (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in FIRST_NIGHT.items()))
     return home
 
 
@@ -90,3 +91,22 @@ def test_a_signal_that_was_ignored_when_the_night_began_stays_ignored_and_a_read
         process.wait()
     assert (process.returncode, said) == (0, "")
     assert (home / "warehouse.duckdb").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_takes_temporary_folders_along(number, tmp_path):
+    code = (
+        "import os, tempfile\n"
+        f"tempfile.tempdir = {str(tmp_path)!r}\n"
+        "from pipelines.ops.terminal import end_at_once_on_signals, temporary_folder\n"
+        "end_at_once_on_signals((), 'Nothing is left behind.')\n"
+        "with temporary_folder('check-') as folder:\n"
+        "    (folder / 'rows').mkdir()\n"
+        "    (folder / 'rows' / 'a').touch()\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+    )
+    command = [sys.executable, "-c", code]
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "preexec_fn": _signals_as_in_a_terminal}
+    done = subprocess.run(command, check=False, **options)
+    assert (done.returncode, done.stderr) == (128 + number, f"\nStopped by {number.name}. Nothing is left behind.\n")
+    assert list(tmp_path.iterdir()) == []

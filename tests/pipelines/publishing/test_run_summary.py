@@ -164,6 +164,22 @@ def stopped(retailer) -> None:
             nightly.make(name, day(FIRST), "run")
 
 
+def test_rows_rejected_of_other_sources_are_shown_of_a_night_that_was_stopped_while_it_read(retailer, capsys):
+    retailer.deliver(FIRST, crm_customers="customer_id\nc1\n", receipts=f"{RECEIPTS}\nr1,{FIRST}T12:00:00,?")
+    nightly.open_night(day(FIRST), "run")
+    with pytest.raises(BadDataError, match="registered_at is missing"):
+        nightly.make("crm_customers", day(FIRST), "run")
+    nightly.make("receipts", day(FIRST), "run")  # Airflow goes on with what does not wait for the failed task
+    for _ in range(2):
+        print_rejected(retailer.settings, day(FIRST), None, 20)
+        assert capsys.readouterr().out.splitlines() == [
+            f"Night {FIRST} was stopped at crm_customers; these rows were rejected until then.",
+            f'receipts  receipts.csv  row 1  total_amount_unreadable  ["r1", "{FIRST}T12:00:00", "?"]',
+        ]
+        retailer.deliver(SECOND)
+        retailer.load(SECOND, only=frozenset(sources()))  # of which the draft of the first goes
+
+
 def test_rejected_rows_of_a_first_night_that_was_stopped_are_shown_also_after_another_night(retailer, capsys):
     stopped(retailer)
     for _ in range(2):

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import LoyaltyError, NightOpenError
 from pipelines.settings import load_settings
-from pipelines.store.home import check_identity
+from pipelines.store.home import check_identity, keep_identity
 from pipelines.store.lake import CommittedNight, Lake, Night, run_token
 from pipelines.store.manifest import Backtest, TableState
 
@@ -175,6 +175,7 @@ def test_a_home_keeps_the_time_zone_and_the_currency_that_it_was_filled_with(tmp
     identity = {"time zone": "UTC", "currency": "EUR"}
     for _ in range(2):
         check_identity(tmp_path, identity)
+        keep_identity(tmp_path, identity)
     with pytest.raises(
         LoyaltyError, match=f"this home was filled with {name} {identity[name]}, the settings now say x"
     ):
