@@ -44,7 +44,7 @@ def commands_in(name: str) -> dict[str, tuple[str, ...]]:
 
 
 README = commands_in("README.md")
-DOCUMENTS = {**commands_in("CONTRIBUTING.md"), **README}
+DOCUMENTS = {**commands_in("CONTRIBUTING.md"), **commands_in("docs/FIRST_NIGHT.md"), **README}
 
 
 def test_the_readme_names_commands():
