@@ -12,7 +12,7 @@ export LOYALTY_HOME
 # Wheels are installed with their byte code, so that no start compiles it again.
 PIP_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 
-.PHONY: run check test bench bench-year lint format lock clean
+.PHONY: run check test bench bench-year verify lint format lock clean
 
 run: $(VENV)/.run
 	$(BIN)/loyalty demo
@@ -35,6 +35,11 @@ bench: $(VENV)/.run
 bench-year: $(VENV)/.run
 	rm -rf build/year
 	$(BIN)/python -m pipelines.ops.bench_year $(YEAR_FLAGS)
+
+# How often intervals hold what they say, in simulations: writes docs/COVERAGE.md. CAMPAIGNS=400 is quicker.
+CAMPAIGNS ?= 4000
+verify: $(VENV)/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m effect_coverage $(CAMPAIGNS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

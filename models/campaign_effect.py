@@ -18,7 +18,8 @@ from scipy.stats import norm
 COVERAGE = 0.95
 
 
-MIN_BUYERS = 20  # with fewer in an arm a t interval of zero-inflated spend covers far less than it says
+# Expected in the control group, by what both arms bought before: with fewer no interval of skewed spend holds.
+MIN_BUYERS = 30
 
 
 _MARGIN = "margin_per_customer"
@@ -34,6 +35,7 @@ _TYPES = {
     "treated_customers": "int64",
     "control_customers": "int64",
     "control_buyers": "int64",
+    "expected_control_buyers": "float64",
     "treated_mean": "float64",
     "control_mean": "float64",
     "effect": "float64",
@@ -96,9 +98,13 @@ def campaign_effects(outcomes: pd.DataFrame) -> pd.DataFrame:
         campaign_effect: treated_mean, control_mean, effect, ci_low and ci_high per customer, in the metric's unit
         (share, orders or currency), in order of campaign_id, segment and metric; NaN where unknown.
     """
+    found = {
+        key: {row["arm"]: row for row in arms.to_dict("records")}
+        for key, arms in outcomes.groupby(["campaign_id", "segment", "metric"], sort=True)
+    }
     rows = [
-        _effect_row(campaign_id, metric, segment, {row["arm"]: row for row in arms.to_dict("records")})
-        for (campaign_id, segment, metric), arms in outcomes.groupby(["campaign_id", "segment", "metric"], sort=True)
+        _effect_row(campaign_id, metric, segment, arms, _expected(found.get((campaign_id, segment, "buyer_rate"), {})))
+        for (campaign_id, segment, metric), arms in found.items()
     ]
     return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
 
@@ -186,7 +192,7 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
 
 
 def _effect_row(
-    campaign_id: Hashable, metric: Hashable, segment: Hashable, arms: dict[str, dict[Hashable, Any]]
+    campaign_id: Hashable, metric: Hashable, segment: Hashable, arms: dict[str, dict[Hashable, Any]], expected: float
 ) -> dict[str, Any]:
     treated, control = arms.get("treated"), arms.get("control")
     treated_sample, control_sample = _sample(treated), _sample(control)
@@ -197,9 +203,9 @@ def _effect_row(
         method = "randomised"
         estimate = rate_difference(_count(treated, "buyers"), treated_sample.n, control["buyers"], control_sample.n)
     else:
-        method, estimate = "randomised", mean_difference(treated_sample, control_sample)
+        enough = expected >= MIN_BUYERS
+        method, estimate = "randomised", mean_difference(treated_sample, control_sample) if enough else _UNKNOWN
     cost = _number(next(iter(arms.values()))["cost_amount"])
-    buyers = min(_count(treated, "buyers"), _count(control, "buyers"))
     has_profit = method == "randomised" and metric == _MARGIN and is_complete
     profit, *bounds = (
         value * treated_sample.n if has_profit else math.nan for value in (estimate.effect, estimate.low, estimate.high)
@@ -212,6 +218,7 @@ def _effect_row(
         "treated_customers": treated_sample.n,
         "control_customers": control_sample.n,
         "control_buyers": _count(control, "buyers"),
+        "expected_control_buyers": expected,
         "treated_mean": treated_sample.mean,
         "control_mean": control_sample.mean,
         "effect": estimate.effect,
@@ -225,11 +232,19 @@ def _effect_row(
         "roi": roi,
         "roi_low": roi_low,
         "roi_high": roi_high,
-        "verdict": _verdict(metric, estimate, method, is_complete, buyers),
+        "verdict": _verdict(metric, estimate, method, is_complete, expected),
     }
 
 
-def _verdict(metric: Hashable, estimate: Estimate, method: str, is_complete: bool, buyers: int) -> str:
+def _expected(arms: dict[str, dict[Hashable, Any]]) -> float:
+    """Control customers who buy in the window if they do as both arms did before it; NaN where that is unknown."""
+    if "control" not in arms:
+        return math.nan
+    before = sum(_number(arm["pre_value_sum"]) for arm in arms.values())
+    return float(arms["control"]["customers"] * before / sum(arm["customers"] for arm in arms.values()))
+
+
+def _verdict(metric: Hashable, estimate: Estimate, method: str, is_complete: bool, expected: float) -> str:
     """In words; an unfinished campaign gets none, as daily looks at it would find effects that are not there."""
     if not is_complete:
         return "not finished yet"
@@ -237,7 +252,9 @@ def _verdict(metric: Hashable, estimate: Estimate, method: str, is_complete: boo
         return "margin, or what was before, unknown" if metric == _MARGIN else "what was before is unknown"
     if method == "before_after":
         return "before and after only: no evidence of an effect"
-    if buyers < MIN_BUYERS:
+    if math.isnan(expected):
+        return "too few to tell: what was before is unknown"
+    if expected < MIN_BUYERS:
         return "too few to tell"
     if math.isnan(estimate.effect):
         return "margin unknown"
