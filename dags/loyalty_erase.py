@@ -52,7 +52,12 @@ class Erase(BaseOperator):
     max_active_runs=1,
     default_args={"retries": 0, "owner": "loyalty"},
     params={
-        "customer_id": Param(type="string", minLength=1, title="Customer", description="The source's customer_id."),
+        "customer_id": Param(
+            type="string",
+            minLength=1,
+            title="Customer",
+            description="The source's customer_id; or the e-mail, if mapping.yaml makes ids of e-mails.",
+        ),
         "discard_night": Param(
             False,
             type="boolean",

@@ -3,6 +3,7 @@
 import codecs
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -48,7 +49,7 @@ class Dialect:
             raise ValueError(f"decimalMark {self.decimal_mark!r} is neither . nor ,")
         if self.decimal_mark in self.grouping_marks or re.search(r"[0-9A-Za-z+-]", self.grouping_marks):
             raise ValueError(f"groupingMark {self.grouping_marks!r} is the decimal mark, or no mark between digits")
-        if self.time_zone is not None and self.time_zone not in available_timezones():
+        if self.time_zone is not None and self.time_zone not in _time_zones():
             raise ValueError(f"timeZone {self.time_zone!r} is no IANA time zone; write it like Europe/Berlin")
         parts = re.findall("DD|MM|YYYY", self.date_format or "DDMMYYYY")
         between = re.sub("DD|MM|YYYY", "", self.date_format or "")
@@ -58,6 +59,9 @@ class Dialect:
     @property
     def is_utf8(self) -> bool:
         return codecs.lookup(self.encoding).name == "utf-8"
+
+
+_time_zones = cache(available_timezones)  # it reads a folder
 
 
 def _grouping_marks(custom: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """A workbook of one or more sheets, written by hand: just what a reader needs."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -12,9 +13,21 @@ _KINDS = "application/vnd.openxmlformats-"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 
 
+_STATES = ("visible", "hidden")
+
+
+class RawCell(NamedTuple):
+    """A cell by its type (e: error, b: boolean, str: a formula's text) and what stands in it."""
+
+    kind: str
+    inner: str
+
+
 def _cell(value: object, reference: str) -> str:
     if value is None:
         return ""
+    if isinstance(value, RawCell):
+        return f'<c r="{reference}" t="{value.kind}">{value.inner}</c>'
     if isinstance(value, date):
         return f'<c r="{reference}" s="1"><v>{(value - date(1899, 12, 30)).days}</v></c>'
     if isinstance(value, int | float):
@@ -30,7 +43,7 @@ def _sheet(rows: Sequence[Sequence[object]]) -> str:
     return f'<worksheet xmlns="{_MAIN}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
 
 
-def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> Path:
+def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]], hidden: Collection[str] = ()) -> Path:
     """Write sheets of text, numbers and dates (days without a time); None is an empty cell."""
     with zipfile.ZipFile(path, "w") as archive:
         kinds = "".join(
@@ -49,7 +62,10 @@ def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]])
             f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{_RELATIONS}/officeDocument" '
             'Target="xl/workbook.xml"/></Relationships>',
         )
-        names = "".join(f'<sheet name="{escape(name)}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets, 1))
+        names = "".join(
+            f'<sheet name="{escape(name)}" sheetId="{n}" r:id="r{n}" state="{_STATES[name in hidden]}"/>'
+            for n, name in enumerate(sheets, 1)
+        )
         archive.writestr(
             "xl/workbook.xml",
             f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><sheets>{names}</sheets></workbook>',

@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -38,14 +39,15 @@ def clean_copy(file: ExtractFile, dialect: Dialect, target: Path) -> tuple[int, 
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(["row_number", *range(width)])
-        for row_number, (fields, rule) in enumerate(_records(file.path, dialect, width), start=1):
-            rule = rule or _damage(fields, width)
-            if rule:
-                shown = [field[:1000].encode("utf-8", "replace").decode() for field in fields[: width + 100]]
-                rejected.append(RejectedRecord(row_number, rule, json.dumps(shown, ensure_ascii=False)))
+        for record in records(file.path, dialect, width):
+            if not record.number:
+                continue
+            if rule := record.rule or _damage(record.fields, width):
+                shown = [field[:1000].encode("utf-8", "replace").decode() for field in record.fields[: width + 100]]
+                rejected.append(RejectedRecord(record.number, rule, json.dumps(shown, ensure_ascii=False)))
                 check_rejected(file, len(rejected), lambda: rejected)
             else:
-                writer.writerow([row_number, *fields])
+                writer.writerow([record.number, *record.fields])
                 written += 1
     return written, rejected
 
@@ -91,16 +93,42 @@ def _damage(fields: list[str], width: int) -> str | None:
     return None
 
 
-def _records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[list[str], str | None]]:
-    """The records after the header, each with the rule that it breaks as a whole, or None."""
+@dataclass(frozen=True)
+class Record:
+    """A record of a text file: its number (0: the header, or a blank line), its text, its fields.
+
+    `rule` is the one that it breaks as a whole, or None. Bytes that are no UTF-8 are surrogates in it.
+    """
+
+    number: int
+    text: str
+    fields: list[str]
+    rule: str | None = None
+
+
+def records(path: Path, dialect: Dialect, width: int) -> Iterator[Record]:
+    """All of a text file, record by record; their texts together are the file.
+
+    Raises:
+        BadDataError: A line is too long for a text of rows.
+    """
+    number = 0
+    for text, fields, rule in _split_records(path, dialect, width):
+        number += fields is not None
+        yield Record(0 if fields is None else number, text, fields or [], rule)
+
+
+def _split_records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[str, list[str] | None, str | None]]:
+    """The text of each record, its fields (None of what is no record) and the rule that it breaks as a whole."""
     with open_utf8(path, dialect) as file:
         lines = _Lines(path, file)
-        next(lines)
+        yield next(lines, ""), None, None
         for line in lines:
             if not line.strip("\r\n"):
+                yield line, None, None
                 continue
             if lines.was_end_of_quote:
-                yield line.rstrip("\r\n").split(dialect.delimiter), "stray_quote"
+                yield line, line.rstrip("\r\n").split(dialect.delimiter), "stray_quote"
                 continue
             taken = [line]
             rule = "stray_quote"
@@ -112,10 +140,10 @@ def _records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[list[st
             if fields is not None and (
                 len(taken) == 1 or (len(fields) == width and not _holds_rows(taken, dialect, width))
             ):
-                yield fields, None
+                yield "".join(taken), fields, None
             else:
                 lines.push_back(taken[1:], ends_quote=fields is not None and taken[-1].count('"') % 2 == 1)
-                yield line.rstrip("\r\n").split(dialect.delimiter), rule
+                yield line, line.rstrip("\r\n").split(dialect.delimiter), rule
 
 
 def _record(lines: "_Lines", taken: list[str], dialect: Dialect) -> list[str] | None:

@@ -1,28 +1,32 @@
 """What came tonight for a source: files of its own, or a feed's files of which the mapping makes its rows."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipelines.contracts import Contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.errors import BadDataError
+from pipelines.intake.erased import Blanked, blanked_rows, read_erased
 from pipelines.intake.extract import (
     ExtractFile,
     RejectedRecord,
     check_unchanged,
     inspect,
-    inspect_text,
     name_in_landing,
 )
 from pipelines.intake.landing import check_landing, find_files
 from pipelines.intake.mapping.compiler import Compiled, compile_part
 from pipelines.intake.mapping.config_file import MappingFile, read_mapping
-from pipelines.intake.mapping.feed_files import feed_files, mapped_files, names_of_feeds
+from pipelines.intake.mapping.feed_dialect import FeedDialect
+from pipelines.intake.mapping.feed_files import feed_files, mapped_files, name_in_folder, names_of_feeds
+from pipelines.intake.mapping.hidden import Hiding
 from pipelines.intake.mapping.mapped import FileAndRow, Mapped, map_feed
 from pipelines.intake.mapping.salt import add_id_of_email, read_salt, salt_digest
+from pipelines.intake.mapping.tables import inspect_feed_file
 from pipelines.settings import Settings
 from pipelines.store.lake import Lake
 
@@ -34,10 +38,13 @@ class Batch:
     file: ExtractFile
     contract: Contract
     mapped: Mapped | None = None
+    hide: Callable[[Sequence[FileAndRow]], list[FileAndRow]] = list
 
     def raw_rows(self, bad: Sequence[RejectedRecord]) -> list[FileAndRow]:
-        """Rejected rows as they stand in the files that came."""
-        return self.mapped.raw_rows(bad) if self.mapped else [(self.file, row) for row in bad]
+        """Rejected rows as they stand in the files that came, those of people who were erased without their values."""
+        if self.mapped is None:
+            return [(self.file, row) for row in bad]
+        return self.hide([*self.mapped.raw_rows(bad), *self.mapped.rejected])
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Delivery:
         unknown_columns: Of files of its own, those that the contract doesn't know.
         read_by: What decides on how the files are read, beside the contract.
         id_rules: Of a mapped source, what decides on its key and ids, as a digest by part.
+        mapping: Of a mapped source, the mapping.
     """
 
     contract: Contract
@@ -56,6 +64,7 @@ class Delivery:
     unknown_columns: tuple[str, ...] = ()
     read_by: tuple[str, ...] = ()
     id_rules: Mapping[str, str] = field(default_factory=dict)
+    mapping: MappingFile | None = None
 
     def batches(self, engine: DuckDBEngine, folder: Path) -> Iterator[Batch]:
         """The files to read, one after another; `folder` is for what is made on the way."""
@@ -69,10 +78,15 @@ class Delivery:
 
 @dataclass(frozen=True)
 class MappedDelivery(Delivery):
-    """A source's files by the mapping: `parts` are its SELECTs, each with its feed's files."""
+    """A source's files by the mapping: `parts` are its SELECTs, each with its feed's files.
 
-    parts: tuple[tuple[Compiled, Any, tuple[ExtractFile, ...]], ...] = ()
+    `blanked` are the rows in which erasures blanked somebody, by the SHA-256 of their file.
+    """
+
+    parts: tuple[tuple[Compiled, FeedDialect, tuple[ExtractFile, ...]], ...] = ()
     salt: str | None = None
+    blanked: Mapping[str, Blanked] = field(default_factory=dict)
+    hiding: Hiding | None = None
 
     def batches(self, engine: DuckDBEngine, folder: Path) -> Iterator[Batch]:
         if self.salt is not None:
@@ -80,8 +94,15 @@ class MappedDelivery(Delivery):
         for number, (compiled, dialect, files) in enumerate(self.parts):
             if files:
                 target = folder / f"mapped{number:03d}.parquet"
-                mapped = map_feed(compiled, self.contract, dialect, files, engine, target)
-                yield Batch(mapped.made, mapped.contract, mapped)
+                mapped = map_feed(compiled, self.contract, dialect, files, engine, target, self.blanked)
+                yield Batch(mapped.made, mapped.contract, mapped, self._hide(mapped, dialect, engine))
+
+    def _hide(
+        self, mapped: Mapped, dialect: FeedDialect, engine: DuckDBEngine
+    ) -> Callable[[Sequence[FileAndRow]], list[FileAndRow]]:
+        if self.hiding is None:
+            return list
+        return partial(self.hiding.without_values, texts=mapped.texts, dialect=dialect, engine=engine)
 
 
 def delivery_of(contract: Contract, folder: Path, settings: Settings, lake: Lake) -> Delivery:
@@ -98,14 +119,17 @@ def delivery_of(contract: Contract, folder: Path, settings: Settings, lake: Lake
         unknown = sorted({name for file in files for name in file.columns} - known)
         return Delivery(contract, files, tuple(unknown))
     _check_has_no_files_of_its_own(contract, folder, mapping)
-    parts = []
+    blanked = blanked_rows(lake)
+    parts, plain = [], []
     for part in mapping.parts(contract.name):
         feed = mapping.model.feeds[part.feed]
         dialect = feed.read_dialect()
-        found = [
-            inspect_text(path, str(path.relative_to(folder)), dialect) for path in feed_files(folder, part.feed, feed)
-        ]
-        parts.append((compile_part(contract, part, feed), dialect, tuple(found)))
+        paths = feed_files(folder, part.feed, feed)
+        found = [inspect_feed_file(path, name_in_folder(path, folder), dialect) for path in paths]
+        plain.append(compile_part(contract, part, feed))
+        is_after = any(file.sha256 in blanked for file in found)
+        compiled = compile_part(contract, part, feed, after_erasure=True) if is_after else plain[-1]
+        parts.append((compiled, dialect, tuple(found)))
     files = tuple({file.name: file for *_, found in parts for file in found}.values())
     salt = read_salt(lake) if any(compiled.has_ids_of_email for compiled, *_ in parts) else None
     rules = _id_rules([compiled for compiled, *_ in parts], salt)
@@ -113,13 +137,20 @@ def delivery_of(contract: Contract, folder: Path, settings: Settings, lake: Lake
         contract,
         files,
         read_by=(
-            *(text for compiled, dialect, _ in parts for text in (compiled.text, *compiled.macros, repr(dialect))),
+            *(text for one, (_, dialect, _) in zip(plain, parts, strict=True) for text in _read_by(one, dialect)),
             repr(rules),
         ),
         id_rules=rules,
+        mapping=mapping,
         parts=tuple(parts),
         salt=salt,
+        blanked=blanked,
+        hiding=Hiding(read_erased(lake), mapping, read_salt(lake) if lake.mapping_salt.exists() else None),
     )
+
+
+def _read_by(compiled: Compiled, dialect: FeedDialect) -> tuple[str, ...]:
+    return (compiled.text, *compiled.macros, repr(dialect))
 
 
 def _id_rules(parts: Sequence[Compiled], salt: str | None) -> dict[str, str]:
@@ -146,7 +177,7 @@ def names_in_folder(source: str, folder: Path, settings: Settings) -> dict[str, 
     mapping = read_mapping(settings.home)
     if mapping is None or not mapping.parts(source):
         return {name_in_landing(path, source): path for path in find_files(folder, source)}
-    return {str(path.relative_to(folder)): path for path in mapped_files(folder, source, mapping)}
+    return {name_in_folder(path, folder): path for path in mapped_files(folder, source, mapping)}
 
 
 def check_id_rules(contract: Contract, rules: Mapping[str, str], earlier: Mapping[str, Any]) -> None:

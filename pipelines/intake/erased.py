@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +36,11 @@ class Erased:
         hashes = {self.hash(str(value)) for value in json.loads(row_values)}
         return not hashes.isdisjoint(self.customers | self.cards)
 
+    def names_sql(self, column: str, value: str) -> str:
+        """SQL of whether a column's value, given as SQL, is the id or the card of someone erased."""
+        hashes = self.cards if column == "card_id" else self.customers
+        return f"sha256({literal(f'{self.salt}:')} || {value}) IN {in_list(hashes)}"
+
 
 @dataclass(frozen=True)
 class Rewritten:
@@ -51,6 +56,51 @@ class Rewritten:
     records: int
     removed: int = 0
     amount: str | None = "0"
+
+
+@dataclass(frozen=True)
+class Blanked:
+    """The rows of a feed's file in which erasures blanked somebody, among others that named nobody before.
+
+    `left_out` are those of them that a filter left out which looks at what was blanked, by feed and filter, as
+    orders.staff: it goes on to leave these out, and no others of them.
+    """
+
+    rows: frozenset[int] = frozenset()
+    left_out: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    def __or__(self, other: "Blanked") -> "Blanked":
+        none = frozenset[int]()
+        names = sorted({*self.left_out, *other.left_out})
+        left_out = {name: self.left_out.get(name, none) | other.left_out.get(name, none) for name in names}
+        return Blanked(self.rows | other.rows, left_out)
+
+
+NOTHING = Blanked()
+
+
+def blanked_rows(lake: Lake) -> dict[str, Blanked]:
+    """The rows of feeds' files that erasures blanked, by the SHA-256 that the file has now.
+
+    They are kept apart from the records of erasures: beside the hashes of who was erased, they would say again whose
+    orders these are. So nothing says by which erasure a row was blanked, and rows that never named anybody are among
+    them.
+    """
+    if not lake.blanked_rows.exists():
+        return {}
+    return {
+        digest: Blanked(frozenset(rows), {name: frozenset(some) for name, some in left_out.items()})
+        for digest, (rows, left_out) in json.loads(lake.blanked_rows.read_bytes()).items()
+    }
+
+
+def keep_blanked(lake: Lake, blanked: Mapping[str, Blanked]) -> None:
+    """Put what is known of blanked rows in the place of what was."""
+    content = {
+        digest: [sorted(found.rows), {name: sorted(some) for name, some in found.left_out.items()}]
+        for digest, found in sorted(blanked.items())
+    }
+    write_atomically(lake.blanked_rows, json.dumps(content).encode())
 
 
 def taken_out(lake: Lake, files: Mapping[str, str]) -> dict[str, Any]:
@@ -177,11 +227,7 @@ def leave_out_erased(
     if not columns:
         return target, loaded, bad
 
-    def names(column: str) -> str:
-        hashes = erased.cards if column == "card_id" else erased.customers
-        return f"sha256({literal(f'{erased.salt}:')} || {identifier(column)}) IN {in_list(hashes)}"
-
-    goes, blank = redaction_sql(columns, names)
+    goes, blank = redaction_sql(columns, lambda column: erased.names_sql(column, identifier(column)))
     goes = f"({goes} OR {nobody_left_sql(named_by(contract), blank)})"
     rows = f"read_parquet({literal(one_file(target))}, file_row_number = true)"
     gone = [n for (n,) in engine.rows(f"SELECT file_row_number FROM {rows} WHERE {goes} ORDER BY ALL")]

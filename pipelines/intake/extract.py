@@ -47,7 +47,7 @@ class ExtractFile:
     `columns` are in the contract's names where it knows them. `records` are the rows after the header (for text, its
     line feeds). `is_plain`: text without a NUL byte and with one kind of line end. `version` changes when somebody
     writes to the file. `exact_below` gives, for floating-point columns, the number from which on they can't tell all
-    whole numbers apart.
+    whole numbers apart. `unread` names what of the file nobody reads, as other sheets of a workbook.
     """
 
     name: str
@@ -59,6 +59,7 @@ class ExtractFile:
     is_plain: bool
     version: tuple[int, ...]
     exact_below: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     @property
     def is_parquet(self) -> bool:
@@ -166,7 +167,7 @@ def inspect(path: Path, contract: Contract) -> ExtractFile:
     """
     version = version_of_file(path)
     if suffix_of(path) == ".parquet":
-        with _readable(path, contract.dialect):
+        with readable(path, contract.dialect):
             _check_form(path, ".parquet")
             header, records, types = _inspect_parquet(path)
             check_types(path, contract_names(header, contract), types, contract)
@@ -193,7 +194,7 @@ def inspect_text(path: Path, name: str, dialect: Dialect) -> ExtractFile:
     """
     version = version_of_file(path)
     if suffix_of(path) == ".parquet":
-        with _readable(path, dialect):
+        with readable(path, dialect):
             _check_form(path, ".parquet")
             header, records, types = _inspect_parquet(path)
             check_can_be_text(path, header, types)
@@ -215,7 +216,7 @@ def inspect_text(path: Path, name: str, dialect: Dialect) -> ExtractFile:
 
 def _inspect_text(path: Path, dialect: Dialect, suffix: str) -> tuple[tuple[str, ...], int, bool, str]:
     """The header, the records, whether the text is plain, and the hash."""
-    with _readable(path, dialect):
+    with readable(path, dialect):
         _check_form(path, suffix)
         if is_utf8_after_all(path, dialect):
             raise BadDataError(
@@ -233,7 +234,7 @@ def _inspect_text(path: Path, dialect: Dialect, suffix: str) -> tuple[tuple[str,
 
 
 @contextmanager
-def _readable(path: Path, dialect: Dialect) -> Iterator[None]:
+def readable(path: Path, dialect: Dialect) -> Iterator[None]:
     """What a file's reader raises, in words."""
     try:
         yield

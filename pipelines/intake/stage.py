@@ -10,7 +10,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pipelines.intake.addresses import recipe, register_functions
 from pipelines.intake.codes import register_function
 from pipelines.intake.damaged_text import TooManyRejectedError
 from pipelines.intake.deliveries import Delivery, check_id_rules, delivery_of, names_in_folder
-from pipelines.intake.erased import leave_out_erased, read_erased, taken_out, without_values_of_erased
+from pipelines.intake.erased import NO_VALUES, leave_out_erased, read_erased, taken_out, without_values_of_erased
 from pipelines.intake.extract import (
     ExtractFile,
     RejectedRecord,
@@ -34,6 +34,7 @@ from pipelines.intake.extract import (
     sha256_of,
 )
 from pipelines.intake.load import read_file
+from pipelines.intake.mapping.kept import keep_mapping
 from pipelines.intake.staging_contracts import address_columns, listed_addresses, staging_contracts
 from pipelines.intake.supersede import states_as_of, updated_at
 from pipelines.intake.unknown_values import without_unknown_values
@@ -86,14 +87,20 @@ def stage_source(contract: Contract, night: Night, engine: DuckDBEngine, setting
     delivery = delivery_of(contract, folder, settings, night.lake)
     check_id_rules(contract, delivery.id_rules, night.earlier(contract.name)[0].info)
     info = _provenance(contract, delivery, settings)
+    if delivery.mapping is not None:
+        keep_mapping(night.lake, delivery.mapping)
     register_function(engine.connection)
     states = _staged_before(contract, night, info)
     if states is None:
         try:
             states, counted = _read(contract, delivery, night, engine, settings)
         except TooManyRejectedError as error:  # what stopped the night is kept for a person to look at
-            kept, shown = without_values_of_erased(error.examples, read_erased(night.lake)), f"rejected_{contract.name}"
-            night.add(shown, _write_rejected(contract, [(error.file, row) for row in kept], engine))
+            erased = read_erased(night.lake)
+            kept = without_values_of_erased(error.examples, erased)
+            if delivery.mapping and erased.customers:  # whose rows they are, no cell need say
+                kept = [replace(row, values=NO_VALUES) for row in kept]
+            rows = [(error.file, row) for row in kept]
+            night.add(f"rejected_{contract.name}", _write_rejected(contract, rows, engine))
             raise
         files_in_landing = {f"{night.run_date}/{file.name}": file.sha256 for file in delivery.files}
         info |= counted | {"taken_out": taken_out(night.lake, files_in_landing)}
@@ -133,8 +140,12 @@ def _provenance(contract: Contract, delivery: Delivery, settings: Settings) -> d
     read_by = [_VERSION, repr(contract), settings.timezone, settings.currency, *delivery.read_by]
     if address_columns(contract):
         read_by += recipe(settings.phone_region)
-    id_rules = {"id_rules": dict(delivery.id_rules)} if delivery.id_rules else {}
-    return id_rules | {
+    of_mapping: dict[str, Any] = {"mapping": delivery.mapping.digest} if delivery.mapping else {}
+    if delivery.id_rules:
+        of_mapping["id_rules"] = dict(delivery.id_rules)
+    if unread := [name for file in files for name in file.unread]:
+        of_mapping["unread_sheets"] = unread
+    return of_mapping | {
         "load": contract.load,
         "is_present": bool(files),
         "files": [{"file": f.name, "size": f.size, "sha256": f.sha256, "records": f.records} for f in files],
@@ -184,10 +195,7 @@ def _read_files(delivery: Delivery, night: Night, engine: DuckDBEngine, settings
         read.good.append(known)
         raw, not_made = batch.raw_rows(bad), batch.mapped.rejected_rows if batch.mapped else 0
         if batch.mapped:
-            raw += batch.mapped.rejected
             read.quality.append(batch.mapped.quality(raw))
-            erased = read_erased(night.lake)
-            raw = [(of, row) for of, one in raw for row in without_values_of_erased([one], erased)]
             known_rows = {(of.name, row.row_number) for of, row in read.rejected}  # by another part of the mapping
             raw = [(of, row) for of, row in raw if (of.name, row.row_number) not in known_rows]
         read.rejected.extend(raw)

@@ -185,7 +185,9 @@ def _run_night(dag: Any, night: date, accept: list[str], *, delivers: bool = Tru
 
 @app.command()
 def erase(
-    customer: Annotated[str, typer.Option(help="The source's customer_id.")],
+    customer: Annotated[
+        str, typer.Option(help="The source's customer_id; or the e-mail, if mapping.yaml makes ids of e-mails.")
+    ],
     dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
     discard_night: Annotated[bool, typer.Option(help="Discard a night that broke off; run it afterwards.")] = False,
     home: Home = None,

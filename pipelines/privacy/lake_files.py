@@ -1,6 +1,7 @@
 """The lake without a person: data files written anew, and manifests that name the new ones."""
 
-import json
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,24 @@ import pyarrow.parquet as pq
 from pipelines.contracts import sources
 from pipelines.engines.sql import identifier, literal
 from pipelines.intake.erased import NO_VALUES, Rewritten, named_by, nobody_left_sql, person_columns, redaction_sql
-from pipelines.privacy.person import Person, exact_id, is_other_id, rows_of
+from pipelines.intake.mapping.salt import read_salt
+from pipelines.privacy.person import Person, is_of_person, is_other_id, rows_of
 from pipelines.privacy.record import Erasure
 from pipelines.privacy.redact import Redaction, marked_columns, redact_parquet, replacing, rows_to_redact
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import DataFile, Manifest, TableState
 from pipelines.tables.inputs import contract_of
 
+# Numbers of the rows of feeds' files that are the person's, by the file's path in the folder of landing folders.
+RawRows = Mapping[str, Collection[int]]
 
-def count_in_lake(person: Person, lake: Lake) -> dict[str, int]:
+
+def count_in_lake(person: Person, lake: Lake, raw: RawRows) -> dict[str, int]:
     """Rows to be changed or removed, by data file."""
     home = lake.root.parent
+    salt = read_salt(lake) if lake.mapping_salt.exists() else None
     return {
-        str(path.relative_to(home)): rows_to_redact(path, _redaction_of(path, person))[0]
+        str(path.relative_to(home)): rows_to_redact(path, _redaction_of(path, person, salt, raw))[0]
         for path in lake.table_files()
         if has_rows(path)
     } | {
@@ -48,8 +54,9 @@ def rewrite_lake(erasure: Erasure, lake: Lake) -> None:
     A new name depends only on the old one and the request, so manifests agree also after a break.
     """
     renamed: dict[str, tuple[str, int]] = {}
+    salt = read_salt(lake) if lake.mapping_salt.exists() else None
     for path in filter(has_rows, lake.table_files()):
-        redaction = _redaction_of(path, erasure.person)
+        redaction = _redaction_of(path, erasure.person, salt, erasure.rows)
         changed, left = rows_to_redact(path, redaction)
         if changed:
             unique = sha256(f"{erasure.request}:{path.name}".encode()).hexdigest()[:8]
@@ -99,11 +106,12 @@ def _member_redaction(person: Person) -> Redaction:
     return Redaction(f"COALESCE({person.is_named_sql('customer_id', 'customer_id')}, FALSE)", {})
 
 
-def _redaction_of(path: Path, person: Person) -> Redaction:
+def _redaction_of(path: Path, person: Person, salt: str | None, raw: RawRows) -> Redaction:
     """What is removed from a data file of the lake."""
     table = path.parent.name
     if table.startswith("rejected_") and table != "rejected_rows":
-        rows = ", ".join(map(str, _rejected_rows(path, table.removeprefix("rejected_"), person))) or "NULL"
+        found = _rejected_rows(path, table.removeprefix("rejected_"), person, salt, raw)
+        rows = ", ".join(map(str, found)) or "NULL"
         goes = f"COALESCE(file_row_number IN ({rows}), FALSE)"
         # In a row whose columns are shifted, anything may stand in the place of the receipt.
         read_in = {"row_values", "receipt_id"} & set(duckdb.sql(f"FROM {rows_of([str(path)])}").columns)
@@ -133,17 +141,18 @@ def _redaction_of(path: Path, person: Person) -> Redaction:
     return Redaction(row_goes, value_goes, marks)
 
 
-def _rejected_rows(path: Path, source: str, person: Person) -> list[int]:
-    """Numbers of a file's rejected rows whose values name the person."""
+def _rejected_rows(path: Path, source: str, person: Person, salt: str | None, raw: RawRows) -> list[int]:
+    """Numbers of a file's rejected rows whose values name the person, or that were made of a raw row of theirs."""
     contract = sources().get(source)
-    ids = person.ids | person.cards if contract is None or person_columns(contract) else frozenset()
-    rows = duckdb.sql(f"SELECT row_values FROM {rows_of([str(path)])}").fetchall()
-    found = []
-    for number, (text,) in enumerate(rows):
-        values = list(map(str, json.loads(text)))
-        if any(exact_id(value) in ids or person.pattern.search(value) for value in values):
-            found.append(number)
-    return found
+    named = contract is None or salt or person_columns(contract)
+    looked_for = person if named else replace(person, ids=frozenset(), cards=frozenset())
+    night = path.name.split(".")[0]
+    rows = duckdb.sql(f"SELECT row_values, file, row_number FROM {rows_of([str(path)])}").fetchall()
+    return [
+        number
+        for number, (text, file, row) in enumerate(rows)
+        if text != NO_VALUES and (row in raw.get(f"{night}/{file}", ()) or is_of_person(text, looked_for, salt))
+    ]
 
 
 def _with_lineage(name: str, manifest: Manifest) -> TableState:

@@ -1,8 +1,9 @@
 """A person as the home knows them: all ids, cards, addresses and names, and how to recognise a value as theirs."""
 
+import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +17,7 @@ from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file
 from pipelines.intake.addresses import address_kind, normal_email, normal_phone, register_file_functions
 from pipelines.intake.erased import in_list
+from pipelines.intake.mapping.salt import id_of_email
 from pipelines.privacy.spellings import (
     PYTHON_WORD,
     RE2_WORD,
@@ -66,8 +68,9 @@ class Person:
     `texts`, in lower case, are theirs wherever they stand: e-mail addresses, tokens, phones as they were received,
     hashes for tools, ids that can be nothing else. `phones` (E.164, or digits of an invalid one) and `names` (words)
     are theirs however they are written. What another customer of the home has too is not among them. `unsought` says
-    in words what else of them is not looked for in texts. `key` makes the marks that take the place of ids which are
-    theirs. It is forgotten when the erasure is finished: then nobody can work out what stood in a mark's place.
+    in words what else of them is not looked for in texts. `encodings` are those of files, beside the contracts'. `key`
+    makes the marks that take the place of ids which are theirs. It is forgotten when the erasure is finished: then
+    nobody can work out what stood in a mark's place.
     """
 
     ids: frozenset[str]
@@ -76,6 +79,7 @@ class Person:
     phones: frozenset[str] = frozenset()
     names: frozenset[Words] = frozenset()
     unsought: frozenset[str] = frozenset()
+    encodings: frozenset[str] = frozenset()
     key: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -124,9 +128,15 @@ class Person:
         return self.pattern_in_ids if is_other_id(column) else self.pattern
 
     @cached_property
+    def all_encodings(self) -> tuple[str, ...]:
+        """The encodings in which their texts may stand in files."""
+        own = (contract.dialect.encoding for contract in sources().values())
+        return tuple(sorted({"utf-8", *own, *self.encodings}))
+
+    @cached_property
     def hint(self) -> re.Pattern[bytes]:
         """Finds the places in bytes at which `pattern` may find something, and others."""
-        encodings = {"utf-8", *(contract.dialect.encoding for contract in sources().values())}
+        encodings = self.all_encodings
         found = [hint for text in sorted(self.texts) for hint in text_hint(text, encodings)]
         found += [hint for phone in sorted(self.phones) for hint in phone_hint(phone)]
         found += [hint for words in sorted(self.names) for hint in name_hint(words, encodings)]
@@ -195,6 +205,16 @@ class Person:
         return "|".join(filter(None, (whole_words([*texts, *names], word), *phones)))
 
 
+def is_of_person(row_values: str, person: Person, salt: str | None) -> bool:
+    """Whether a rejected row has a cell that is an id, a card, an e-mail that makes an id, or a text of theirs."""
+    ids = person.ids | person.cards
+    for value in map(str, json.loads(row_values)):
+        made = id_of_email(salt, value) if salt else None
+        if exact_id(value) in ids or made in ids or person.pattern.search(value):
+            return True
+    return False
+
+
 def lake_files(lake: Lake, table: str) -> list[str]:
     """Every file that a night names for a table."""
     nights = map(lake.manifest, lake.nights())
@@ -229,7 +249,11 @@ def cards_of(ids: frozenset[str], lake: Lake) -> frozenset[str]:
 
 
 def describe(
-    ids: frozenset[str], lake: Lake, delivered: Iterable[Mapping[str, Any]], settings: Settings
+    ids: frozenset[str],
+    lake: Lake,
+    delivered: Iterable[Mapping[str, Any]],
+    settings: Settings,
+    of_others: Callable[[set[str]], set[str]] = lambda _: set(),
 ) -> tuple[Person, int]:
     """The person with these ids, and how many of their values are left out because another customer has them too.
 
@@ -238,11 +262,13 @@ def describe(
         lake: where earlier nights keep addresses.
         delivered: the person's rows in landing folders, which need not all be loaded.
         settings: the region of phone numbers, the order of names.
+        of_others: which of some spellings of addresses are another customer's in landing folders.
     """
     rows = [*delivered, *_rows_in_lake(ids, lake)]
     values = {address for row in rows for address in _addresses_in(row)}
     spellings = {value: _spellings(*value, settings) for value in values}
-    shared = _of_others(ids, set().union(*spellings.values()), lake)
+    forms = set[str]().union(*spellings.values())
+    shared = _of_others(ids, forms, lake) | of_others(forms)
     cards = cards_of(ids, lake)
     texts = {text.lower() for text in (*ids, *cards) if is_distinctive(text)}
     phones: set[str] = set()
@@ -270,7 +296,7 @@ def describe(
         unsought.add("a name without the middle name, where another customer has it too")
     names = frozenset(parts - taken)
     key = secrets.token_hex(16)
-    return Person(ids, cards, frozenset(texts), frozenset(phones), names, frozenset(unsought), key), left_out
+    return Person(ids, cards, frozenset(texts), frozenset(phones), names, frozenset(unsought), key=key), left_out
 
 
 def _addresses_in(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

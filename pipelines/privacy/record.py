@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.intake.erased import Rewritten, read_erased
+from pipelines.intake.erased import Rewritten, blanked_rows, keep_blanked, read_erased
 from pipelines.privacy.person import Person
 from pipelines.store.files import write_atomically
 from pipelines.store.lake import Lake
@@ -14,17 +14,22 @@ from pipelines.store.lake import Lake
 
 @dataclass
 class Erasure:
-    """One person's erasure: the request's name, the person, rows to change by file, and extracts rewritten so far."""
+    """One person's erasure: the request's name, the person, rows to change by file, and extracts rewritten so far.
+
+    `rows` are the numbers of their rows in files that a mapping reads, by file; the record does not have them.
+    """
 
     request: str
     person: Person
     shared: int = 0
     changes: dict[str, int] = field(default_factory=dict)
     landing: dict[str, Rewritten] = field(default_factory=dict)
+    rows: dict[str, list[int]] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         content = {"request": self.request, "person": self.person.to_json(), "shared": self.shared}
         content |= {"changes": self.changes, "landing": {name: asdict(new) for name, new in self.landing.items()}}
+        content["rows"] = self.rows
         return json.dumps(content).encode()
 
     @classmethod
@@ -60,5 +65,8 @@ def write_record(lake: Lake, erasure: Erasure) -> None:
         "changes": erasure.changes,
         "landing": {name: asdict(new) for name, new in sorted(erasure.landing.items())},
     }
+    if blanked := blanked_rows(lake):
+        gone = {new.old_sha256 for new in erasure.landing.values()}
+        keep_blanked(lake, {digest: found for digest, found in blanked.items() if digest not in gone})
     write_atomically(lake.erasures / f"{erasure.request}.json", json.dumps(record, indent=1).encode())
     _state_file(lake, erasure).unlink()

@@ -49,20 +49,25 @@ def hash_of(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, by: Path | None = None) -> Iterator[Path]:
     """A path for a file's new content. When it is whole it takes the file's place, mode and time.
 
-    Where the file is a link, what it points to is replaced: else that would stay as it was.
+    Where the file is a link, what it points to is replaced: else that would stay as it was. A new file `by` of another
+    name takes its place beside it, and the old one goes.
     """
-    path = path.resolve()
-    beside = path.with_name(f".{path.name}.erasing")
+    real = path.resolve()
+    new = real if by is None or by == path else by
+    beside = new.with_name(f".{new.name}.erasing")
     beside.unlink(missing_ok=True)
     try:
         beside.touch(0o600)
         yield beside
         sync(beside)
-        shutil.copystat(path, beside)
-        beside.replace(path)
+        shutil.copystat(real, beside)
+        beside.replace(new)
+        if new != real:
+            real.unlink()
+            path.unlink(missing_ok=True)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -166,13 +171,14 @@ def redacted_text(path: Path, contract: Contract, person: Person) -> Iterator[Re
                 yield raw, None
             else:
                 cells = dict(zip(header, fields, strict=True)) if len(fields) == len(header) else {}
-                yield b"" if kept is None else _line(kept, raw, contract), cells
+                yield b"" if kept is None else line_of(kept, raw, contract.dialect.delimiter), cells
 
 
-def _line(fields: list[str], raw: bytes, contract: Contract) -> bytes:
+def line_of(fields: list[str], raw: bytes, delimiter: str) -> bytes:
+    """Fields as a record in UTF-8, which ends as the one that it replaces."""
     end = "\r\n" if raw.endswith(b"\r\n") else "\n" if raw.endswith(b"\n") else ""
     line = io.StringIO(newline="")
-    csv.writer(line, delimiter=contract.dialect.delimiter, lineterminator=end).writerow(fields)
+    csv.writer(line, delimiter=delimiter, lineterminator=end).writerow(fields)
     return line.getvalue().encode("utf-8", "surrogateescape")
 
 
@@ -196,7 +202,7 @@ def persons_rows(path: Path, contract: Contract, person: Person) -> Iterator[dic
 
 
 @contextmanager
-def _writing_text(path: Path, dialect: Dialect, *, is_packed: bool) -> Iterator[Callable[[bytes], object]]:
+def writing_text(path: Path, dialect: Dialect, *, is_packed: bool) -> Iterator[Callable[[bytes], object]]:
     """A function that takes UTF-8 and writes it in the dialect's encoding."""
     encoder = codecs.getincrementalencoder(dialect.encoding)("surrogateescape")
     with path.open("wb") as file:
@@ -227,7 +233,7 @@ def redact_extract(path: Path, contract: Contract, person: Person, keep: Callabl
     lines, last = 0, b"\n"
     removed: list[dict[str, str]] = []
     with replacing(path) as beside:
-        with _writing_text(beside, contract.dialect, is_packed=path.suffix.lower() == ".gz") as write:
+        with writing_text(beside, contract.dialect, is_packed=path.suffix.lower() == ".gz") as write:
             for raw, before in redacted_text(path, contract, person):
                 write(raw)
                 lines, last = lines + raw.count(b"\n"), raw[-1:] or last

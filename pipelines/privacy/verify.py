@@ -16,19 +16,20 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 import duckdb
 
 from pipelines.campaigns.targets import export_target, target_names
+from pipelines.column_types import header_name
 from pipelines.contracts import sources
 from pipelines.engines.sql import literal, one_file, quoted
 from pipelines.intake.extract import contract_names
 from pipelines.privacy.exports import headers_of_ids
+from pipelines.privacy.feeds import FeedFile, FeedReader
 from pipelines.privacy.person import Person, is_other_id
 from pipelines.settings import Settings
 from pipelines.store.lake import Lake
@@ -51,13 +52,19 @@ class Find:
     what: str
 
 
-def verify_erasure(settings: Settings, person: Person, left_out: tuple[Path, ...] = ()) -> tuple[int, list[Find]]:
+def verify_erasure(
+    settings: Settings,
+    person: Person,
+    left_out: tuple[Path, ...] = (),
+    codes: Mapping[Path, Collection[str]] | None = None,
+) -> tuple[int, list[Find]]:
     """Look for a person in all files of a home and of its landing folder.
 
     Args:
         settings: of the home.
         person: whom to look for.
         left_out: folders not to look in.
+        codes: of files that a mapping reads, the headers of ids of other things than customers.
 
     Returns:
         How many files were searched, and what was found.
@@ -73,10 +80,16 @@ def verify_erasure(settings: Settings, person: Person, left_out: tuple[Path, ...
     finds = [
         Find(path, what)
         for path in paths
-        for what in dict.fromkeys(_found_in(path, person, headers.get(path.parent, ())))
+        for what in dict.fromkeys(_found_in(path, person, headers.get(path.parent, ()), (codes or {}).get(path, ())))
     ]
     odd = [path for path in sorted(entries & delivered) if not path.is_file()]
     return len(paths), [*finds, *(Find(path, _NO_FILE) for path in odd)]
+
+
+def verify_feeds(files: Iterable[FeedFile], person: Person, reader: FeedReader) -> list[Find]:
+    """Look for a person in the files that a mapping reads, as it reads them: there it makes the ids."""
+    rows = [(file.path, reader.edits(file, person).count) for file in files]
+    return [Find(path, f"in {count:,} rows, as the mapping reads them") for path, count in rows if count]
 
 
 def _entries(root: Path, *, follow_links: bool = False) -> Iterator[Path]:
@@ -91,7 +104,7 @@ def _entries(root: Path, *, follow_links: bool = False) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def _found_in(path: Path, person: Person, id_headers: Collection[str]) -> Iterator[str]:
+def _found_in(path: Path, person: Person, id_headers: Collection[str], codes: Collection[str]) -> Iterator[str]:
     """What is found in a file; `id_headers` are the names that its folder's campaign files have for a customer's id."""
     name = path.name.lower()
     if person.pattern.search(path.name):
@@ -107,7 +120,7 @@ def _found_in(path: Path, person: Person, id_headers: Collection[str]) -> Iterat
                 yield "in the file's bytes"
         yield from _found_packed(path, magic, person, pattern)
         if name.endswith((".csv", ".csv.gz")):
-            yield from _found_in_csv(path, person, {*id_headers, *_export_headers()})
+            yield from _found_in_csv(path, person, {*id_headers, *_export_headers()}, codes)
         elif name.endswith(".jsonl") and id_headers:
             yield from _found_in_json_lines(path, person, id_headers)
         elif name.endswith(".parquet"):
@@ -156,16 +169,11 @@ def _is_in(block: bytes, person: Person, pattern: re.Pattern[str]) -> bool:
     """Whether bytes hold something of the person: the hint finds where to look, the pattern of text decides."""
     for hint in person.places_in(block):
         around = block[max(0, hint.start() - _AROUND) : hint.end() + _AROUND]
-        for encoding in _encodings():
+        for encoding in person.all_encodings:
             text = around.decode(encoding, "replace")
             if pattern.search(text) or ("\\u" in text and pattern.search(_UNICODE_ESCAPE.sub(_letter, text))):
                 return True
     return False
-
-
-@cache
-def _encodings() -> tuple[str, ...]:
-    return tuple(sorted({"utf-8", *(contract.dialect.encoding for contract in sources().values())}))
 
 
 def _letter(escape: re.Match[str]) -> str:
@@ -190,7 +198,7 @@ def _found_in_json_lines(path: Path, person: Person, id_headers: Collection[str]
                 yield f"in column {header}"
 
 
-def _found_in_csv(path: Path, person: Person, id_headers: Collection[str]) -> Iterator[str]:
+def _found_in_csv(path: Path, person: Person, id_headers: Collection[str], codes: Collection[str]) -> Iterator[str]:
     contract = sources().get(path.name.split(".")[0]) or sources().get(path.parent.name)
     dialect = contract.dialect if contract else None
     encoding, delimiter = (dialect.encoding, dialect.delimiter) if dialect else ("utf-8", ",")
@@ -206,7 +214,7 @@ def _found_in_csv(path: Path, person: Person, id_headers: Collection[str]) -> It
         else:
             named = tuple("customer_id" if name in id_headers else name for name in header)
         id_columns = [(i, name) for i, name in enumerate(named) if _is_id_column(name)]
-        texts = [person.text_pattern(name) for name in named]
+        texts = [person.pattern_in_ids if header_name(n) in codes else person.text_pattern(n) for n in named]
         is_looked_at = _holds_hint(path, person)
         for fields in csv.reader(lines, delimiter=delimiter):
             for i, name in id_columns:

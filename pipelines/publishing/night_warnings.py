@@ -38,6 +38,7 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
     return [
         *unread_warnings(settings, manifest.run_date),
         *_no_landing_folders(settings),
+        *_unread_sheets(manifest),
         *_late_sources(settings, manifest),
         *(warning for name in sources() for warning in _of_source(name, manifest)),
         *_expectation_warnings(lake, manifest),
@@ -64,6 +65,13 @@ def unread_warnings(settings: Settings, night: date) -> Iterator[str]:
         by_advice.setdefault(file.advice, []).append(file.name)
     for advice, names in by_advice.items():
         yield f"not read: {_some(names)} (in {folder}): {advice}"
+
+
+def _unread_sheets(manifest: Manifest) -> Iterator[str]:
+    """Sheets of workbooks that have rows, where the mapping does not say which sheet is read."""
+    names = [name for table in manifest.tables.values() for name in table.info.get("unread_sheets", ())]
+    if names:
+        yield f"not read: {_some(list(dict.fromkeys(names)))}: say in the mapping by sheet: which one is meant"
 
 
 def _late_sources(settings: Settings, manifest: Manifest) -> Iterator[str]:

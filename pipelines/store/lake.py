@@ -55,6 +55,8 @@ class Lake:
         self.backtests = Backtests(self.root / "backtests")
         self.deliveries = Deliveries(self.root / "deliveries")
         self.mapping_salt = self.root / "mapping_salt"
+        self.mappings = self.root / "mappings"
+        self.blanked_rows = self.root / "blanked_rows.json"
         self._tables = self.root / "tables"
         self._temporary = self.root / "tmp"
 

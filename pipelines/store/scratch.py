@@ -17,6 +17,7 @@ class ScratchLake(Lake):
         super().__init__(home)
         self.elsewhere = (folder,)
         self._drafts, self._tables, self._temporary = (folder / name for name in ("drafts", "tables", "tmp"))
+        self.mappings = folder / "mappings"
         self.stopped = StoppedSteps(folder / "stopped")
         if not self.mapping_salt.exists():  # who first asks for it makes it
             self.mapping_salt = folder / "mapping_salt"

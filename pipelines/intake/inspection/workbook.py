@@ -1,7 +1,6 @@
 """A sheet of a workbook as a table of text."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pipelines.intake.inspection.form import Form
 from pipelines.intake.inspection.layout import header_index
 from pipelines.intake.inspection.looks import is_data
 from pipelines.intake.inspection.table import Table
+from pipelines.intake.workbook import cell_of, open_workbook, sheets_of
 
 _BATCH = 50_000
 _HEAD = 200
@@ -25,33 +25,12 @@ def workbook_table(form: Form, folder: Path) -> Table:
     Raises:
         BadDataError: it is protected by a password, damaged, or no workbook.
     """
-    try:
-        with calamine.CalamineWorkbook.from_path(form.path) as book:
-            return _table(book, form, folder)
-    except calamine.PasswordError as error:
-        raise BadDataError(
-            f"{form.path}: the workbook is protected by a password. Save it without one, or export the sheet as CSV."
-        ) from error
-    except (calamine.ZipError, calamine.XmlError, calamine.CalamineError) as error:
-        if "password" in str(error).lower() or _is_encrypted(form.path):
-            raise BadDataError(
-                f"{form.path}: the workbook is protected by a password. Save it without one, or export it as CSV."
-            ) from error
-        raise BadDataError(
-            f"{form.path}: this is no workbook that can be opened: another archive, or cut off ({error}). Unpack it, "
-            "or save it again as .xlsx or CSV."
-        ) from error
-
-
-def _is_encrypted(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(1 << 20)
-    return start.startswith(b"\xd0\xcf\x11\xe0") and "EncryptedPackage".encode("utf-16-le") in start
+    with open_workbook(form.path) as book:
+        return _table(book, form, folder)
 
 
 def _table(book: calamine.CalamineWorkbook, form: Form, folder: Path) -> Table:
-    sheets = [(sheet.name, sheet.visible == calamine.SheetVisibleEnum.Visible) for sheet in book.sheets_metadata
-              if sheet.typ == calamine.SheetTypeEnum.WorkSheet]  # fmt: skip
+    sheets = sheets_of(book)
     if not sheets:
         raise BadDataError(f"{form.path}: the workbook has no sheet with cells")
     opened = [(book.get_sheet_by_name(name), visible) for name, visible in sheets]
@@ -105,27 +84,10 @@ def _without_end(row: Sequence[str]) -> list[str]:
 def _texts(row: Sequence[Any]) -> tuple[list[str], list[str]]:
     texts, kinds = [], []
     for cell in row:
-        text, kind = _text(cell)
+        text, kind = cell_of(cell)
         texts.append(text)
         kinds.append(kind)
     return texts, kinds
-
-
-def _text(cell: Any) -> tuple[str, str]:
-    """A cell's text and kind; a whole number is written without the trace of a float."""
-    if isinstance(cell, bool):
-        return str(cell).lower(), "boolean"
-    if isinstance(cell, int) or (isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53):
-        return str(int(cell)), "integer"
-    if isinstance(cell, float):
-        return repr(cell), "number"
-    if isinstance(cell, datetime):
-        return cell.isoformat(" "), "time"
-    if isinstance(cell, date):
-        return cell.isoformat(), "date"
-    if isinstance(cell, time | timedelta):
-        return str(cell), "clock"
-    return str(cell), "text" if cell != "" else ""
 
 
 def _write(sheet: calamine.CalamineSheet, above: int, width: int, target: Path) -> tuple[int, dict[int, str], int]:

@@ -1,8 +1,11 @@
 """The SELECTs of a source that a mapping makes of a feed: one fixed shape, stage by stage.
 
-`rows` reads the view feed_rows (file_number, row_number, is_header and the feed's columns as text, c1 to cn) and gives
-a row for each of its rows: the filter that leaves it out, or the rule that it breaks, and the source's columns. `made`
-reads these as the view mapped_rows and gives the source's rows. Headers stand in neither: a column is its position.
+`rows` reads the view feed_rows: file_number, row_number, the feed's columns as text (c1 to cn), and what is known of
+the row. is_header: it is the header again. is_erased: an erasure blanked somebody in it, or it never named anybody.
+was_left_out: by filter that looks at what was blanked, whether it left the row out. has_error: a cell of a workbook
+could not be worked out. It gives a row for each: the filter that leaves it out, or the rule that it breaks, and the
+source's columns. `made` reads these as the view mapped_rows and gives the source's rows. Headers stand in neither: a
+column is its position.
 """
 
 import re
@@ -14,6 +17,7 @@ import duckdb
 from pipelines.column_types import header_name
 from pipelines.contracts import Column, Contract
 from pipelines.engines.sql import identifier, literal
+from pipelines.intake.erased import named_by, person_columns
 from pipelines.intake.mapping.config import ColumnRule, Feed, SourcePart
 from pipelines.intake.mapping.expressions import parse
 from pipelines.intake.mapping.nodes import Sql, as_boolean
@@ -22,6 +26,10 @@ from pipelines.intake.mapping.readers import reader_macro, reader_macros, reader
 LATER_FILE = "in_a_later_file"
 NO_EMAIL = "without_email"  # who bought without one is no row of a source of people
 REPEATED_HEADER = "repeated_header"
+# Among the filters that left a row out: its order names another customer, too; its lines said different things.
+OF_TWO, DIFFERED = "*", "!"
+ERROR_IN_CELL = "error_in_cell"
+ERASED = "erased"  # what a blanked row would yield of a source whose rows must be somebody's
 # Of the table that a SELECT of a source gives, beside the source's columns.
 PROVENANCE = ("file_number", "row_number", "raw_rows")
 
@@ -31,8 +39,8 @@ _PLACE = "file_number * 1000000000000 + row_number"
 CURRENCY = Column("currency", "VARCHAR", "Currency of the row's amounts.")
 # Digits after the point up to which a number can be rounded: its difference from the rounded one then has 38 at most.
 _MOST_ROUNDED = 18
-# Columns that say who somebody is.
-_PERSONS = ("customer_id", "card_id")
+# Columns that say whose a row is.
+PERSONS = ("customer_id", "card_id")
 _NEXT = "\n      "
 
 
@@ -84,7 +92,8 @@ def check_compiled(compiled: Compiled) -> None:
     steps = [
         *compiled.macros,
         "CREATE MACRO id_of_email(address) AS sha256(address)",
-        f"CREATE VIEW feed_rows AS SELECT 1 AS file_number, 1 AS row_number, FALSE AS is_header, {columns} "
+        f"CREATE VIEW feed_rows AS SELECT 1 AS file_number, 1 AS row_number, FALSE AS is_header, "
+        f"FALSE AS is_erased, CAST(NULL AS MAP(VARCHAR, BOOLEAN)) AS was_left_out, FALSE AS has_error, {columns} "
         f"FROM {cells}",
         f"CREATE TABLE mapped_rows AS {compiled.rows}",
         compiled.made,
@@ -97,14 +106,23 @@ def check_compiled(compiled: Compiled) -> None:
             raise ValueError(f"{error}".split("\n")[0]) from None
 
 
-def compile_part(contract: Contract, part: SourcePart, feed: Feed) -> Compiled:
-    """The SELECTs of a source's part. The mapping was read without a fault."""
-    return _Compiler(contract, part, feed).compiled()
+def compile_part(contract: Contract, part: SourcePart, feed: Feed, *, after_erasure: bool = False) -> Compiled:
+    """The SELECTs of a source's part. The mapping was read without a fault.
+
+    Args:
+        contract: the source's.
+        part: of the mapping.
+        feed: of the mapping.
+        after_erasure: an erasure blanked rows in one of the files: the SELECTs ask for is_erased and was_left_out.
+    """
+    return Compiler(contract, part, feed, after_erasure=after_erasure).compiled()
 
 
-class _Compiler:
-    def __init__(self, contract: Contract, part: SourcePart, feed: Feed) -> None:
-        self._contract, self._part, self._feed = contract, part, feed
+class Compiler:
+    """The SQL of one part of a source, stage by stage."""
+
+    def __init__(self, contract: Contract, part: SourcePart, feed: Feed, *, after_erasure: bool = False) -> None:
+        self._contract, self._part, self._feed, self._after_erasure = contract, part, feed, after_erasure
         self._dialect = feed.read_dialect()
         self._filters = {name: parse(text) for name, text in feed.filters.items()}
         self._expressions = {n: parse(r.expression) for n, r in part.columns.items() if r.expression is not None}
@@ -114,6 +132,9 @@ class _Compiler:
         self._headers = tuple(named.values())
         self._positions = {name: f"c{n}" for n, name in enumerate(named, start=1)}
         self._types = {column.name: column for column in (*contract.columns, CURRENCY)}
+        people = person_columns(contract)
+        self._people = {name for name in part.columns if name in people}
+        self._must_be_somebodys = any(people.values()) or bool(named_by(contract))
 
     def _read_headers(self) -> Iterator[str]:
         yield from self._part.group_by
@@ -131,7 +152,7 @@ class _Compiler:
         ids = [
             c
             for c in self._contract.columns
-            if c.name in self._part.columns and c.name in (*self._contract.key, *_PERSONS)
+            if c.name in self._part.columns and c.name in (*self._contract.key, *PERSONS)
         ]
         rules = {c.name: self._part.columns[c.name].model_dump(exclude_none=True) for c in ids}
         return Compiled(
@@ -156,8 +177,8 @@ class _Compiler:
         return tuple(dict.fromkeys(made))
 
     def _rows(self, *, of_one_file: bool) -> str:
-        filters = {name: as_boolean(expression.sql(self._positions)) for name, expression in self._filters.items()}
-        values = {name: self._value(name, rule) for name, rule in self._part.columns.items()}
+        filters = {name: self._filter(name) for name in self._filters}
+        values = {name: self._without_erased(name, *self._value(name, r)) for name, r in self._part.columns.items()}
         read = [f"{sql.value} AS filter_{n}, {sql.fails} AS filter_{n}_fails" for n, sql in enumerate(filters.values())]
         read += [f"{sql.value} AS value_{n}" for n, (sql, _) in enumerate(values.values())]
         read += [f"{sql.fails} AS value_{n}_fails" for n, (sql, kept) in enumerate(values.values()) if not kept]
@@ -171,6 +192,26 @@ class _Compiler:
             + "\n  FROM filled\n)\n"
             f"SELECT file_number, row_number,\n    {kept}\nFROM read"
         )
+
+    def _filter(self, name: str) -> Sql:
+        """A filter's SQL. In a row of which an erasure blanked what it looks at, it is as it was before."""
+        found = as_boolean(self._filters[name].sql(self._positions))
+        if not self._after_erasure:
+            return found
+        before = self._before(name)
+        fails = tuple(f"{before} IS NULL AND ({condition})" for condition in found.unreadable)
+        return Sql(f"COALESCE({before}, {found.value})", fails, "boolean")
+
+    def _before(self, name: str) -> str:
+        """SQL of whether a filter left a row out when an erasure blanked it; NULL if it did not look at that."""
+        return f"was_left_out[{literal(f'{self._part.feed}.{name}')}]"
+
+    def _without_erased(self, name: str, sql: Sql, kept: bool) -> tuple[Sql, bool]:
+        """A column's SQL; of one that says who somebody is, NULL in a row of which a person was erased."""
+        if name not in self._people or not self._after_erasure:
+            return sql, kept
+        fails = tuple(f"NOT is_erased AND ({condition})" for condition in sql.unreadable)
+        return Sql(f"CASE WHEN NOT is_erased THEN {sql.value} END", fails), kept
 
     def _group(self, header: str) -> str:
         """SQL of what rows of a group have in common; of an e-mail, whatever its capitals, as of the id made of it."""
@@ -198,7 +239,10 @@ class _Compiler:
         if whole and not of_one_file:
             given = " AND ".join(f"{column} IS NOT NULL" for column in whole)
             is_last = f"NOT ({given}) OR file_number = MAX(file_number) OVER (PARTITION BY {', '.join(whole)})"
-        columns = ",\n    ".join(["file_number, row_number, is_header", *shown])
+        of_order = f"CASE WHEN {by} IS NULL THEN has_error ELSE BOOL_OR(has_error) OVER one_order END AS "
+        known = ["is_erased, was_left_out"] * self._after_erasure
+        has_error = f"{of_order if filled else ''}has_error"
+        columns = ",\n    ".join(["file_number, row_number, is_header", *known, has_error, *shown])
         select = f"SELECT {columns},\n    {rule} AS order_rule,\n    {is_last} AS is_last"
         window = f"\n  WINDOW one_order AS (PARTITION BY file_number, {by})" if filled else ""
         return f"{select}\n  FROM feed_rows{window}"
@@ -223,11 +267,18 @@ class _Compiler:
             ("NOT is_last", literal(LATER_FILE), None),
             ("order_rule IS NOT NULL", None, "order_rule"),
         ]
+        if self._feed.fill_down and self._after_erasure:
+            steps.append((f"COALESCE({self._before(DIFFERED)}, FALSE)", None, literal("order_differs")))
         for n, name in enumerate(filters):
             steps.append((f"filter_{n}_fails", None, literal(f"filter_{name}_unreadable")))
             steps.append((f"filter_{n}", literal(name), None))
+        steps.append(("has_error", None, literal(ERROR_IN_CELL)))
+        if self._part.group_by and self._people and self._after_erasure:
+            steps.append((f"COALESCE({self._before(OF_TWO)}, FALSE)", None, literal("customer_id_differs")))
         key = (self._part.columns[name].id_of_email for name in self._contract.key)
         steps += [(f"{self._at(h)} IS NULL", literal(NO_EMAIL), None) for h in key if h is not None]
+        if self._must_be_somebodys and self._after_erasure:
+            steps.append(("is_erased", literal(ERASED), None))
         steps += [(f"{self._at(h)} IS NULL", None, literal(f"{slug(h)}_blank")) for h in self._part.group_by]
         for n, (name, (sql, kept)) in enumerate(values.items()):
             if sql.unreadable:

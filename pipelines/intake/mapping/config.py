@@ -44,11 +44,10 @@ class DialectPart(_Part):
     null_values: list[Text | None] | None = None
     sheet: Header | None = None
     header_row: Annotated[int, Field(ge=1)] = 1
+    rows: Header | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "DialectPart":
-        if self.sheet is not None or self.header_row != 1:
-            raise ValueError("workbooks, and headers below the first line, are not read yet; deliver the sheet as CSV")
         self.read([])
         return self
 
@@ -79,7 +78,13 @@ class DialectPart(_Part):
             for theirs, ours in (*named.items(), ("dateFormat", "date_format"), ("nullValues", "null_values")):
                 text = text.replace(theirs, ours)
             raise ValueError(text) from None
-        return FeedDialect(**asdict(found), date_order=None if self.date_format else self.date_order)
+        return FeedDialect(
+            **asdict(found),
+            date_order=None if self.date_format else self.date_order,
+            sheet=self.sheet,
+            header_row=self.header_row,
+            rows=self.rows,
+        )
 
     def _check_order(self, date_format: str) -> None:
         first = {"DD": "day_first", "MM": "month_first", "YY": "year_first"}.get(date_format.strip()[:2])
@@ -94,6 +99,11 @@ class FillDown(_Part):
     columns: list[Header] = Field(min_length=1)
 
 
+# How a pattern may end that is of workbooks, and of JSON.
+_BOOKS = (".xlsx", ".xlsm", "*")
+_JSON = (".json", ".jsonl", ".ndjson", "*")
+
+
 class Feed(_Part):
     """Files of one form: which they are, how they are written, what is left out of them."""
 
@@ -101,6 +111,18 @@ class Feed(_Part):
     dialect: DialectPart = DialectPart()
     fill_down: FillDown | None = None
     filters: dict[Name, Text] = {}
+
+    @model_validator(mode="after")
+    def _is_of_one_form(self) -> "Feed":
+        dialect, names = self.dialect, [name.lower() for name in self.files]
+        if (dialect.sheet is not None or dialect.header_row != 1) and not any(n.endswith(_BOOKS) for n in names):
+            raise ValueError(
+                "sheet: and header_row: are of workbooks (.xlsx); a header of text stands in the first line: take what "
+                "is above it away"
+            )
+        if dialect.rows is not None and not any(n.removesuffix(".gz").endswith(_JSON) for n in names):
+            raise ValueError("rows: is of JSON (.json, .jsonl), whose objects hold a list of that name")
+        return self
 
     def read_dialect(self) -> FeedDialect:
         return self.dialect.read(self.files)

@@ -51,7 +51,11 @@ class MappingFile:
 
     path: Path
     model: MappingModel
-    digest: str = field(compare=False)
+    raw: bytes = field(compare=False, repr=False)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.raw).hexdigest()
 
     def parts(self, source: str) -> list[SourcePart]:
         """How a source's rows are made; nothing for a source that is read from files of its own."""
@@ -103,7 +107,7 @@ def read_mapping_file(path: Path, contracts: MappingOf[str, Contract] | None = N
         faults = list(_faults_of_selects(path, raw, lines, sources() if contracts is None else contracts))
     if faults:
         raise MappingFileError(sorted(faults, key=lambda fault: fault.line or 0))
-    return MappingFile(path, MappingModel.model_validate(raw), hashlib.sha256(path.read_bytes()).hexdigest())
+    return MappingFile(path, MappingModel.model_validate(raw), path.read_bytes())
 
 
 def _faults_of_selects(path: Path, raw: object, lines: Lines, contracts: MappingOf[str, Contract]) -> Iterator[Fault]:

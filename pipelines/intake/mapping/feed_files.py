@@ -7,8 +7,9 @@ from pathlib import Path
 from pipelines.errors import BadDataError
 from pipelines.intake.mapping.config import Feed
 from pipelines.intake.mapping.config_file import MappingFile
+from pipelines.intake.mapping.copies import JSON, WORKBOOKS, is_copy, received
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+SUFFIXES = (*(".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet"), *WORKBOOKS, *JSON)
 # What programs leave beside a file: a hidden copy that is still being sent, the lock of an open workbook.
 _LEFTOVER = (".", "~")
 
@@ -19,20 +20,46 @@ def feed_files(folder: Path, name: str, feed: Feed) -> list[Path]:
     Raises:
         BadDataError: A file that fits is of a form that no feed is read from.
     """
-    found = [path for path in _files(folder) if _fits(path.relative_to(folder), feed.files)]
-    for path in found:
-        if not path.name.lower().endswith(SUFFIXES):
+    for path in _files(folder):
+        if _fits(received(path).relative_to(folder), feed.files) and not _is_readable(path):
             raise BadDataError(
                 f"{path}: feed {name} reads {', '.join(SUFFIXES)}. Deliver the file as one of these, or write a "
                 "narrower pattern under files:"
             )
+    found = fitting_files(folder, feed)
+    for path in found:
+        if is_copy(path) and received(path) in found:
+            raise BadDataError(
+                f"{path}: stands for {received(path).name} since an erasure, and that is there, too. Run the erasure "
+                "again if it broke off; else leave the one that counts."
+            )
     return found
+
+
+def fitting_files(folder: Path, feed: Feed) -> list[Path]:
+    """A feed's files of a form that can be read, in the order of their paths."""
+    found = (path for path in _files(folder) if _fits(received(path).relative_to(folder), feed.files))
+    return sorted(filter(_is_readable, found), key=received)
+
+
+def name_in_folder(path: Path, folder: Path) -> str:
+    """What a manifest calls a feed's file: its path in the landing folder as it was received."""
+    return str(received(path).relative_to(folder))
+
+
+def _is_readable(path: Path) -> bool:
+    return received(path).name.lower().endswith(SUFFIXES)
 
 
 def mapped_files(folder: Path, source: str, mapping: MappingFile) -> list[Path]:
     """All files of which a source is made."""
     feeds = dict.fromkeys(part.feed for part in mapping.parts(source))
     return [path for name in feeds for path in feed_files(folder, name, mapping.model.feeds[name])]
+
+
+def feeds_of_file(name: str, mapping: MappingFile) -> list[str]:
+    """The feeds that read a file, by its path in the landing folder."""
+    return [feed for feed, found in mapping.model.feeds.items() if _fits(Path(name), found.files)]
 
 
 def names_of_feeds(folder: Path, mapping: MappingFile | None) -> set[str]:
@@ -42,7 +69,7 @@ def names_of_feeds(folder: Path, mapping: MappingFile | None) -> set[str]:
         str(path.relative_to(folder))
         for feed in feeds
         for path in _files(folder)
-        if _fits(path.relative_to(folder), feed.files)
+        if _fits(received(path).relative_to(folder), feed.files)
     }
 
 

@@ -5,7 +5,7 @@ What is left of each raw row is told apart: used, left out by a filter, or rejec
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import literal, one_file
 from pipelines.errors import BadDataError
 from pipelines.intake.damaged_text import check_rejected
+from pipelines.intake.erased import NOTHING, Blanked
 from pipelines.intake.extract import ExtractFile, RejectedRecord, check_unchanged, sha256_of, version_of_file
-from pipelines.intake.load import read_as_text
 from pipelines.intake.mapping.compiler import PROVENANCE, Compiled
 from pipelines.intake.mapping.feed_dialect import FeedDialect
+from pipelines.intake.mapping.tables import error_words, feed_as_text, may_lack
 from pipelines.intake.nearest import nearest
 from pipelines.intake.parquet_types import check_types
 from pipelines.intake.text_sql import is_null
@@ -63,7 +64,7 @@ class Mapped:
     read: int
     _compiled: Compiled = field(repr=False)
     _engine: DuckDBEngine = field(repr=False)
-    _files: Sequence[TextFile] = field(repr=False)
+    texts: Sequence[TextFile] = field(repr=False)
 
     def raw_rows(self, bad: Iterable[RejectedRecord]) -> list[FileAndRow]:
         """The raw rows of which rejected rows of `made` were made: each by the rule of what it became."""
@@ -74,7 +75,7 @@ class Mapped:
         made = f"read_parquet({literal(one_file(self.made.path))}, file_row_number = true)"
         joined = f"FROM {made} JOIN broken_row ON file_row_number + 1 = position"
         rows = _each_raw_row(joined, "rule", is_grouped="raw_rows" in self.made.columns)
-        return _raw(rows, self._files, self._engine)
+        return _raw(rows, self.texts, self._engine)
 
     def quality(self, rejected: Iterable[FileAndRow]) -> dict[str, Any]:
         """What the manifest says of the feed: read = used + filtered + rejected, in raw rows; and their money."""
@@ -94,7 +95,7 @@ class Mapped:
         """The money in rows by outcome and reason, and how many have none that can be read; none without an amount."""
         if self._compiled.amounts is None:
             return []
-        numbers = {text.file.path: number for number, text in enumerate(self._files, start=1)}
+        numbers = {text.file.path: number for number, text in enumerate(self.texts, start=1)}
         broken = [
             {"file_number": numbers[file.path], "row_number": row.row_number, "rule": row.rule}
             for file, row in rejected
@@ -126,6 +127,7 @@ def map_feed(
     files: Sequence[ExtractFile],
     engine: DuckDBEngine,
     target: Path,
+    blanked: Mapping[str, Blanked] | None = None,
 ) -> Mapped:
     """Make a source's rows of a feed's files.
 
@@ -136,14 +138,15 @@ def map_feed(
         files: The feed's, in the order in which the last one counts.
         engine: It has id_of_email (salt.add_id_of_email) if the mapping has ids of e-mails.
         target: A path for the rows that are made; others beside it are taken, too.
+        blanked: The rows that erasures blanked, by the SHA-256 of their file.
 
     Raises:
         BadDataError: A file can't be read or lacks a column that the mapping reads.
     """
-    positions = [_positions(file, compiled) for file in files]
-    texts = [_as_text(file, dialect, engine, target, n) for n, file in enumerate(files)]
+    positions = [_positions(file, compiled, dialect) for file in files]
+    texts = [as_text(file, dialect, engine, target.with_suffix(f".{n:05d}.parquet")) for n, file in enumerate(files)]
     parts = [
-        _feed_rows(number, text, found, dialect)
+        feed_rows(number, text, found, dialect, (blanked or {}).get(text.file.sha256, NOTHING))
         for number, (text, found) in enumerate(zip(texts, positions, strict=True), start=1)
     ]
     engine.register("feed_rows", " UNION ALL ".join(parts))
@@ -198,21 +201,22 @@ def _reorders(compiled: Compiled, select: str) -> bool:
     return " OVER " in select or "GROUP BY" in compiled.made
 
 
-def _positions(file: ExtractFile, compiled: Compiled) -> list[int]:
-    """Where a file has the columns that the mapping reads.
+def _positions(file: ExtractFile, compiled: Compiled, dialect: FeedDialect) -> list[int | None]:
+    """Where a file has the columns that the mapping reads; None is one that it may lack.
 
     Raises:
         BadDataError: one is missing, or there twice.
     """
     names = [header_name(name) for name in file.columns]
-    wrong = [header for header in compiled.headers if names.count(header_name(header)) != 1]
-    if wrong:
+    lacking = {h for h in compiled.headers if header_name(h) not in names and may_lack(file, h, dialect)}
+    needed = [header for header in compiled.headers if header not in lacking]
+    if wrong := [header for header in needed if names.count(header_name(header)) != 1]:
         said = ", and ".join(_what_is_wrong(header, names, file, compiled) for header in wrong)
         raise BadDataError(
             f"{file.path}: {said}. Deliver the file as the mapping has it, or change feed {compiled.feed} in the "
             "mapping; check the delimiter, too."
         )
-    return [names.index(header_name(header)) for header in compiled.headers]
+    return [None if header in lacking else names.index(header_name(header)) for header in compiled.headers]
 
 
 def _what_is_wrong(header: str, names: list[str], file: ExtractFile, compiled: Compiled) -> str:
@@ -224,25 +228,56 @@ def _what_is_wrong(header: str, names: list[str], file: ExtractFile, compiled: C
     return f"the column {header!r}, of which {compiled.source} is made, {what}"
 
 
-def _as_text(file: ExtractFile, dialect: Dialect, engine: DuckDBEngine, target: Path, number: int) -> TextFile:
-    path = target.with_suffix(f".{number:05d}.parquet")
-    is_numbered, damaged = read_as_text(file, dialect, engine, path)
-    scan = f"read_parquet({literal(one_file(path))}, file_row_number = true)"
+def as_text(file: ExtractFile, dialect: FeedDialect, engine: DuckDBEngine, target: Path) -> TextFile:
+    """A feed's file as text, at `target`.
+
+    Raises:
+        BadDataError: The file can't be read.
+    """
+    is_numbered, damaged = feed_as_text(file, dialect, engine, target)
+    scan = f"read_parquet({literal(one_file(target))}, file_row_number = true)"
     if is_numbered:
         return TextFile(file, scan, tuple(damaged))
     return TextFile(file, f"(SELECT file_row_number + 1 AS row_number, * FROM {scan})", ())
 
 
-def _feed_rows(number: int, text: TextFile, positions: Sequence[int], dialect: Dialect) -> str:
-    """SQL of a file's rows for the view feed_rows: the columns that are read as text, NULL where there is no value."""
-    fields = [identifier_of(position) for position in positions]
-    columns = [f"{_text_or_null(name, dialect)} AS c{n}" for n, name in enumerate(fields, start=1)]
-    headers = [literal(text.file.columns[position].strip().lower()) for position in positions]
-    same = " AND ".join(f"LOWER(TRIM({f})) = {h}" for f, h in zip(fields, headers, strict=True))
-    is_header = f"COALESCE({same}, FALSE)" if fields else "FALSE"
-    return (
-        f"SELECT {number} AS file_number, row_number, {is_header} AS is_header, {', '.join(columns)} FROM {text.rows}"
+def feed_rows(
+    number: int, text: TextFile, positions: Sequence[int | None], dialect: FeedDialect, blanked: Blanked = NOTHING
+) -> str:
+    """SQL of a file's rows for the view feed_rows: the columns that are read as text, NULL where there is no value.
+
+    Args:
+        number: The file's.
+        text: Its rows.
+        positions: Where the columns are; None is one that the file lacks.
+        dialect: It has the words for no value.
+        blanked: The rows in which an erasure blanked a person.
+    """
+    found = [(f"c{n}", position) for n, position in enumerate(positions, start=1)]
+    columns = [
+        f"{'CAST(NULL AS VARCHAR)' if at is None else _text_or_null(identifier_of(at), dialect)} AS {name}"
+        for name, at in found
+    ]
+    same = " AND ".join(
+        f"LOWER(TRIM({identifier_of(at)})) = {literal(text.file.columns[at].strip().lower())}"
+        for _, at in found
+        if at is not None
     )
+    is_header = f"COALESCE({same}, FALSE)" if same else "FALSE"
+    is_erased = _among(blanked.rows)
+    filters = [f"{literal(name)}: {_among(rows)}" for name, rows in blanked.left_out.items()]
+    left_out = f"CASE WHEN {is_erased} THEN MAP {{{', '.join(filters)}}} END" if filters else "NULL"
+    words = ", ".join(map(literal, error_words(text.file.path, dialect)))
+    in_error = [f"COALESCE({identifier_of(at)} IN ({words}), FALSE)" for _, at in found if at is not None and words]
+    has_error = " OR ".join(in_error) or "FALSE"
+    flags = [f"{is_header} AS is_header", f"{is_erased} AS is_erased", f"({has_error}) AS has_error"]
+    was_left_out = f"CAST({left_out} AS MAP(VARCHAR, BOOLEAN)) AS was_left_out"
+    shown = ", ".join([*flags, was_left_out, *columns])
+    return f"SELECT {number} AS file_number, row_number, {shown} FROM {text.rows}"
+
+
+def _among(rows: Collection[int]) -> str:
+    return f"(row_number IN ({', '.join(map(str, sorted(rows)))}))" if rows else "FALSE"
 
 
 def _text_or_null(name: str, dialect: Dialect) -> str:

@@ -3,8 +3,10 @@
 A bare hash of an address is what advertising platforms match on; and whoever has a list of addresses could try them.
 """
 
+import hmac
 import os
 import secrets
+import unicodedata
 from hashlib import sha256
 from pathlib import Path
 
@@ -53,6 +55,15 @@ def add_id_of_email(connection: duckdb.DuckDBPyConnection, salt: str) -> None:
     address = "LOWER(REGEXP_REPLACE(address, '[\\s\\p{Z}\\p{Cf}]', '', 'g'))"
     digest = f"sha256({_blob(outer)} || unhex(sha256({_blob(inner)} || encode({address}))))"
     connection.execute(f"CREATE OR REPLACE MACRO id_of_email(address) AS CASE WHEN {address} <> '' THEN {digest} END")
+
+
+def id_of_email(salt: str, address: str) -> str | None:
+    """The id that SQL's id_of_email makes of an address."""
+    bare = "".join(c for c in address if not c.isspace() and unicodedata.category(c) not in _DROPPED).lower()
+    return hmac.digest(salt.encode(), bare.encode("utf-8", "replace"), "sha256").hex() if bare else None
+
+
+_DROPPED = ("Zs", "Zl", "Zp", "Cf")
 
 
 def _blob(value: bytes) -> str:

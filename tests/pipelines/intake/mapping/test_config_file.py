@@ -104,7 +104,8 @@ def test_a_dialect_is_read_as_a_contracts_and_tabs_stand_in_tsv(tmp_path: Path) 
             "date_order: day_first, date_format: MM/DD/YYYY",
             "line 4, feeds, orders, dialect: date_order day_first and date_format",
         ),
-        ("date_order: day_first", "sheet: Orders", "line 4, feeds, orders, dialect: workbooks, and headers below"),
+        ("date_order: day_first", "sheet: Orders", "line 2, feeds, orders: sheet: and header_row: are of workbooks"),
+        ("date_order: day_first", "rows: line_items", "line 2, feeds, orders: rows: is of JSON"),
         (
             "cancelled:",
             "in_a_later_file:",

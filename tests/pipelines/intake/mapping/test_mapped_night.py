@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from mapped_files import CHECKS, HEADER, ORDERS, SHOP, STAGED, TILL, deliver
 from typer.testing import CliRunner
 
-from pipelines.errors import BadDataError, LoyaltyError
+from pipelines.errors import BadDataError
 from pipelines.ops.cli import app
-from pipelines.privacy.erase import erase
 
 
 def test_a_shop_export_gives_receipts_lines_and_customers(home: Retailer) -> None:
@@ -275,14 +274,6 @@ def test_a_file_of_the_sources_own_name_beside_its_mapping_is_refused(home: Reta
     deliver(home, SHOP, "2023-06-10", orders_export_1__csv=ORDERS, receipts__csv="receipt_id\n")
     with pytest.raises(BadDataError, match="this file would not be read"):
         home.load("2023-06-10", only=STAGED)
-
-
-def test_erasure_refuses_a_home_with_a_mapping_rather_than_leave_somebody_behind(home: Retailer) -> None:
-    deliver(home, SHOP, "2023-06-10", orders_export_1__csv=ORDERS)
-    home.load("2023-06-10", only=STAGED)
-    (home.home / "mapping.yaml").unlink()
-    with pytest.raises(LoyaltyError, match="erasure can't find a person in such files yet"):
-        erase("x", home.settings)
 
 
 def test_an_id_of_an_email_is_an_hmac_with_a_salt_that_only_the_home_has(home: Retailer) -> None:
