@@ -57,7 +57,7 @@ def coverage(
 def table(campaigns: int) -> str:
     """The table as Markdown."""
     lines = [
-        f"Measured on {date.today()}: {campaigns:,} campaigns a row, seed {SEED}. A customer's purchases are Poisson, ",
+        f"Measured on {date.today()}: {campaigns:,} campaigns a row, seed {SEED}. A customer's purchases are Poisson,",
         "their amounts lognormal; a true lift is one of everybody's rate. None of the intervals is NULL.",
         "",
         "| purchases a customer | expected control buyers | treated | log-sd of amounts | true lift | inside "
