@@ -75,7 +75,7 @@ class Column:
 
     Values of a `case_insensitive` column are kept in one form for all their spellings. In a column that `ends_day`, a
     date alone stands for the last moment of its day. A `shareable` one may be shown to the customer:
-    a campaign's file may hold it.
+    a campaign's file may hold it. One that `dates_rows` says when a row happened, though a row may lack it.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Column:
     case_insensitive: bool = False
     ends_day: bool = False
     shareable: bool = field(default=False, repr=False)
+    dates_rows: bool = field(default=False, repr=False)
 
     @property
     def may_be_unknown(self) -> bool:
@@ -184,6 +185,7 @@ def _column(prop: SchemaProperty, replaced: Column | None = None) -> Column:
         case_insensitive=custom.get("caseInsensitive", replaced is not None and replaced.case_insensitive),
         ends_day=_ends_day(prop.name or "", custom.get("dateAlone"), replaced),
         shareable=custom.get("shareable") is True,
+        dates_rows=custom.get("datesRows", replaced is not None and replaced.dates_rows) is True,
     )
     if column.case_insensitive not in (True, False) or (column.case_insensitive and not column.identifier):
         raise ValueError(f"column {column.name}: caseInsensitive is true or false, and true of an identifier alone")

@@ -47,9 +47,9 @@ def lost_money(contract: Contract, night: Night, engine: DuckDBEngine, rejected_
     words = f"{lost:,.2f} of {whole:,.2f} of {contract.control_amount} is in {rows:,} rejected rows"
     words += rejected_by if rows else ""
     if estimated:
-        words += f"; the amount of {estimated:,} of them can't be read, they count at the mean"
+        words += f"; the amount of {estimated:,} of them was not read, they count at the mean"
     if without:  # nothing at all could be read, so there is no mean either
-        words = f"no {contract.control_amount} can be read: {rows:,} of {rows + count:,} rows are rejected{rejected_by}"
+        words = f"no {contract.control_amount} was read: {rows:,} of {rows + count:,} rows are rejected{rejected_by}"
         return {"lost_amount_share": Figure(rows / (rows + count), rows + count, words)}
     return {"lost_amount_share": Figure(float(lost / whole) if whole else 0.0, rows + count, words)}
 

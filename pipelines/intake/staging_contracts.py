@@ -55,9 +55,10 @@ def business_dates(contract: Contract) -> dict[str, str]:
 
 
 def event_time(contract: Contract) -> str | None:
-    """The time that dates a source's rows: the first that the contract requires; None if it requires none."""
+    """The time that dates a source's rows: the first that the contract requires or marks as such; None without one."""
     times = set(business_dates(contract).values())
-    return next((column.name for column in contract.columns if column.required and column.name in times), None)
+    dated = (c.name for c in contract.columns if c.name in times and (c.required or c.dates_rows))
+    return next(dated, None)
 
 
 def _date_name(time: str) -> str:

@@ -59,13 +59,14 @@ def number(raw: str, type_: str, dialect: Dialect) -> str:
     """SQL of a number of a type, or NULL: with the dialect's decimal mark, and groups of three digits if it has marks.
 
     All groups of a number have one mark, and the first begins with no zero: 0.500 is half a piece, never 500.
-    So 1.724 is 1724 where the decimal mark is a comma, and 1.72 is unreadable.
+    So 1.724 is 1724 where the decimal mark is a comma, and 1.72 is unreadable. 12,34,567 is as India groups.
     """
     text = f"CAST({raw} AS VARCHAR)"
     mark = re.escape(dialect.decimal_mark)
     spaces = "".join(m for m in dialect.grouping_marks if m in SPACES)
     kinds = [f"[{spaces}]"] * bool(spaces) + [re.escape(m) for m in dialect.grouping_marks if m not in SPACES]
-    whole = "|".join(["[0-9]*", *(f"[1-9][0-9]{{0,2}}(?:{kind}[0-9]{{3}})+" for kind in kinds)])
+    indian = ["[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"] * ("," in dialect.grouping_marks)
+    whole = "|".join(["[0-9]*", *(f"[1-9][0-9]{{0,2}}(?:{kind}[0-9]{{3}})+" for kind in kinds), *indian])
     pattern = literal(rf"^{_BLANKS}*[+-]?(?:{whole})(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?{_BLANKS}*$")
     bare = f"REGEXP_REPLACE({text}, {literal(rf'[^0-9eE+{mark}-]')}, '', 'g')"
     exact = (
@@ -82,6 +83,7 @@ def time_text(text: str) -> str:
     """SQL of a time's text as DuckDB reads it; NULL for one whose zone is named by letters other than Z, UTC and GMT.
 
     DuckDB takes other letters for zones that the sender may not have meant: BST for Bangladesh, AST for Alaska.
+    Hours with AM or PM are counted on to 24.
     """
     offset = "(?:(Z|UTC|GMT)|([+-][0-9]{2}(?::?[0-9]{2}){0,2}))?"
     exact = literal(
@@ -94,9 +96,24 @@ def time_text(text: str) -> str:
     # Letters other than T and Z come after a blank, which stands after the date or nowhere in a plain time.
     plain = (
         f"{text} >= '0' AND {text} < ':' AND {text} NOT LIKE '% ' AND {text} NOT LIKE '%z' "
-        f"AND NOT CONTAINS(SUBSTR({text}, 12), ' ')"
+        f"AND NOT CONTAINS(SUBSTR({text}, 12), ' ') "
+        f"AND {text} NOT LIKE '%M' AND {text} NOT LIKE '%m'"
     )
-    return f"CASE WHEN {plain} THEN {text} WHEN REGEXP_MATCHES({text}, {exact}) THEN TRIM({zulu}) END"
+    half, in_24 = _half_day(text)
+    return (
+        f"CASE WHEN {plain} THEN {text} WHEN REGEXP_MATCHES({text}, {exact}) THEN TRIM({zulu}) "
+        f"WHEN REGEXP_MATCHES({text}, {half}) THEN {in_24} END"
+    )
+
+
+def _half_day(text: str) -> tuple[str, str]:
+    """SQL of the pattern of a time with AM or PM, and of the same time without: 12:05 AM is 0:05, 12:05 PM 12:05."""
+    pattern = literal(
+        r"(?i)^\s*([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}),?\s+(0?[0-9]|1[0-2])(:[0-9]{2}(?::[0-9]{2})?)\s*(a|p)[.]?m[.]?\s*$"
+    )
+    date, hour, rest, half = (f"REGEXP_EXTRACT({text}, {pattern}, {group})" for group in range(1, 5))
+    hours = f"TRY_CAST({hour} AS INTEGER) % 12 + CASE LOWER({half}) WHEN 'p' THEN 12 ELSE 0 END"
+    return pattern, f"{date} || ' ' || LPAD(CAST({hours} AS VARCHAR), 2, '0') || {rest}"
 
 
 def date_text(text: str) -> str:

@@ -183,9 +183,21 @@ def _newest(mapping: str, inspections: Sequence["Inspection"], time_zone: str) -
 
     found = newest_day(mapping, inspections, time_zone)
     if found is None or found > date.today():
-        why = f"their last sale is of {found}" if found else "it can't be told from them"
-        raise LoyaltyError(f"say the files' night with --date YYYY-MM-DD ({why})")
+        unknown = f"no column is known as a sale's date; {_dated(inspections)}"
+        why = f"their last sale is of {found}" if found else unknown
+        raise LoyaltyError(f"say the files' night, the day of their last sale, with --date YYYY-MM-DD ({why})")
     return found
+
+
+def _dated(inspections: Sequence["Inspection"]) -> str:
+    """The columns of files that have dates, each with its last."""
+    last = [
+        f"{column.name} in {found.path.name} ends {found.dates.newest[column.position]}"
+        for found in inspections
+        for column in found.columns
+        if column.position in found.dates.newest
+    ]
+    return ", ".join(last) or "none has dates"
 
 
 def _currency_notes(values: Mapping[str, str], inspections: Sequence["Inspection"]) -> list[str]:

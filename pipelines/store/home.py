@@ -119,9 +119,10 @@ def check_identity(home: Path, identity: dict[str, str]) -> None:
 
 def keep_identity(home: Path, identity: dict[str, str]) -> None:
     """Keep what a home is filled with."""
-    path = _identity_file(home)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(path, json.dumps(identity, sort_keys=True).encode())
+    path, content = _identity_file(home), json.dumps(identity, sort_keys=True).encode()
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(path, content)
 
 
 def _identity_file(home: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Literal
 import duckdb
 
 from pipelines.engines.sql import literal
-from pipelines.intake.inspection.looks import DATE, is_date, said
+from pipelines.intake.inspection.looks import DATE, DAY_FIRST, MONTH_FIRST, MONTHS, is_date, said
 from pipelines.intake.inspection.profile import ColumnFacts
 from pipelines.intake.inspection.table import Table
 
@@ -57,6 +57,7 @@ class Dates:
 def dates_of(table: Table, columns: Sequence[ColumnFacts], connection: duckdb.DuckDBPyConnection) -> Dates:
     """The order of a table's dates and the offsets of its times, over all rows."""
     dated = [column for column in columns if column.kind in ("date", "time")]
+    in_words = [column for column in columns if column.kind == "month name"]
     found = [_column(table, column, connection) for column in dated if column.native is None]
     offsets = Counter[str]()
     times = 0
@@ -79,7 +80,7 @@ def dates_of(table: Table, columns: Sequence[ColumnFacts], connection: duckdb.Du
         without=times - with_offset,
         doubts=(*more, *doubts),
         typed=typed,
-        newest=_newest(table, dated, order or "year_first", connection),
+        newest=_newest(table, [*dated, *in_words], order or "year_first", connection),
     )
 
 
@@ -89,8 +90,10 @@ def _newest(
     """The last day of each column of dates, what is no date left out; two digits of a year are of this century."""
     found: dict[int, date] = {}
     for column in columns:
+        length = 20 if column.kind == "month name" else 10
+        field = f"f{column.position}"
         texts = connection.execute(
-            f"SELECT DISTINCT LEFT(TRIM(f{column.position}), 10) FROM {table.scan} WHERE f{column.position} IS NOT NULL"
+            f"SELECT DISTINCT LEFT(TRIM({field}), {length}) FROM {table.scan} WHERE {field} IS NOT NULL"
         ).fetchall()
         if days := [day for (text,) in texts if (day := _day(str(text), order))]:
             found[column.position] = max(days)
@@ -100,7 +103,7 @@ def _newest(
 def _day(text: str, order: Order) -> date | None:
     match = re.match(r"(\d{1,4})[-./](\d{1,2})[-./](\d{1,4})", text)
     if match is None:
-        return None
+        return _day_in_words(text)
     parts = [int(part) for part in match.groups()]
     if len(match[1]) == 4:
         year, month, day = parts
@@ -110,6 +113,19 @@ def _day(text: str, order: Order) -> date | None:
         year += 2000
     try:
         return date(year, month, day) if year > 999 else None
+    except ValueError:
+        return None
+
+
+def _day_in_words(text: str) -> date | None:
+    if found := re.match(MONTH_FIRST, text):
+        month, day, year = found[1], found[2], found[3]
+    elif found := re.match(DAY_FIRST, text):
+        day, month, year = found[1], found[2], found[3]
+    else:
+        return None
+    try:
+        return date(int(year), MONTHS.index(month.lower()) + 1, int(day))
     except ValueError:
         return None
 

@@ -31,7 +31,21 @@ _CYRILLIC = dict(zip("абвгдезийклмнопрстуфхыэіґё", "ab
 
 
 # Words of headers that speak of one piece, not of a line.
-_PRICES = frozenset({"price", "unitprice", "цена", "ціна", "preis", "prix", "precio", "prezzo", "cena", "item cost"})
+_PRICES = frozenset({"price", "unitprice", "цена", "ціна", "preis", "prix", "precio", "prezzo", "cena", "item cost",
+                     "preço", "valor do produto", "rate", "stk br", "単価", "商品単価"})  # fmt: skip
+# Words of headers of money that the draft reads nowhere, and what is said of it.
+_LEFT_OUT = {
+    "was paid back: make it a return, by a part of its own": (
+        "refund", "refunded", "возврат", "повернення", "erstattet", "erstattung", "remboursé", "reembolso", "zwrot",
+        "返金",
+    ),
+    "was paid for shipping: part of the total, and a line of its own?": (
+        "shipping", "freight", "delivery", "postage", "доставка", "доставки", "versand", "versandkosten", "livraison",
+        "envío", "frete", "dostawa", "dostawy", "spedizione", "送料",
+    ),
+}  # fmt: skip
+_TYPES = frozenset({"type", "typ", "тип", "tipo", "明細区分"})
+_FEW_KINDS = 8
 _YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")  # which are no text in YAML
 
 
@@ -128,11 +142,34 @@ def _feed(name: str, inspection: Inspection) -> Iterator[str]:
     used = _used(inspection)
     if unused := [column.name for column in inspection.columns if column.position not in used]:
         yield f"    # not used: {_comment(', '.join(yaml_text(name) for name in unused))}"
+    for column in inspection.columns:
+        if column.position not in used and (meant := _money_left_out(column)):
+            yield f"    # ambiguous: {_comment(yaml_text(column.name))} is read nowhere. It looks like what {meant}"
+        if column.position not in used and _is_kind_of_row(column, inspection):
+            texts = ", ".join(yaml_text(text) for text, _ in column.values)
+            doubt = f"rows of an order differ in {yaml_text(column.name)} ({texts}): do all count?"
+            yield f"    # ambiguous: {_comment(doubt)}"
     order, first = _order(inspection), sorted(inspection.orders.first_line & _used_of_orders(inspection))
     if order is not None and (names := [inspection.columns[n].name for n in first if n != order.position]):
         yield f"    fill_down: {{by: {yaml_text(order.name)}, columns: [{', '.join(map(yaml_text, names))}]}}"
     if inspection.duplicates.rows:
         yield f"    # {inspection.duplicates.rows} rows repeat an earlier one whole"
+
+
+def _is_kind_of_row(column: ColumnFacts, inspection: Inspection) -> bool:
+    """Whether a column says what each row of an order is: a sale, a line of it, its payment."""
+    words = plain_header(column.name).split()
+    is_type = bool(words) and words[-1] in _TYPES and not {"product", "item"} & set(words)
+    few = column.kind in ("text", "integer") and 1 < len(column.values) <= _FEW_KINDS
+    return few and is_type and bool(inspection.orders.same) and column.position not in inspection.orders.same
+
+
+def _money_left_out(column: ColumnFacts) -> str | None:
+    """What a column of money says by its header that changes what an order brought."""
+    words = set(plain_header(column.name).split())
+    if column.kind not in ("number", "integer"):
+        return None
+    return next((meant for meant, names in _LEFT_OUT.items() if words & set(names)), None)
 
 
 def dialect_of(inspection: Inspection) -> Iterator[tuple[str, str]]:
@@ -226,8 +263,19 @@ def _source(feed: str, source: SourceMatch, inspection: Inspection, *, first: bo
         yield f"    group_by: [{by}]  # ambiguous: rows that have it in common are one of {source.name}"
     yield "    columns:"
     for column in source.contract.columns:
-        if column.name in source.matches or column.required:
+        match = source.matches.get(column.name)
+        if match is not None and _is_orders(match, source, inspection):
+            continue
+        if match is not None or column.required:
             yield f"      {_column(column.name, source, inspection, is_grouped=group is not None)}"
+
+
+def _is_orders(match: Match, source: SourceMatch, inspection: Inspection) -> bool:
+    """Whether a line's amount is its order's, which receipts take: it would count as often as there are lines."""
+    receipts = next((other for other in inspection.filled if other.name == "receipts"), None)
+    taken = receipts is not None and any(other.theirs is match.theirs for other in receipts.matches.values())
+    is_amount = match.ours.type.startswith("DECIMAL") and not match.ours.required
+    return source.name == "receipt_lines" and taken and is_amount and match.theirs.position in inspection.orders.same
 
 
 def _group(source: SourceMatch, inspection: Inspection) -> ColumnFacts | None:
@@ -245,7 +293,8 @@ def _column(name: str, source: SourceMatch, inspection: Inspection, *, is_groupe
     is_priced = match is not None and match.theirs is price
     if price is not None and (name == "amount" or (name == "total_amount" and is_priced and is_grouped)):
         summed = ", aggregate: sum" if is_grouped else ""
-        return f"{name}: {{expression: {_product(price, inspection)}{summed}}}  # ambiguous: is it after discounts?"
+        doubt = "is it a piece's price, and after discounts?"
+        return f"{name}: {{expression: {_product(price, inspection)}{summed}}}  # ambiguous: {doubt}"
     is_of_piece = name == "total_amount" and is_grouped and match is not None and _is_price(match.theirs)
     if match is None or is_of_piece:  # lines have an amount of their own: it is what a total is the sum of
         return _unmatched(name, source, inspection, is_grouped=is_grouped)
@@ -253,7 +302,7 @@ def _column(name: str, source: SourceMatch, inspection: Inspection, *, is_groupe
     aggregate = f", aggregate: {found}" if is_grouped and (found := _aggregate(match, source, inspection)) else ""
     known, unknown = values_of(match.ours, match.theirs)
     if not known:
-        return f"{name}: {{{origin}{aggregate}}}{_doubt(match)}"
+        return f"{name}: {{{origin}{aggregate}}}{_doubt(match, is_read=origin.startswith('expression'))}"
     values = ", ".join(f"{yaml_text(text)}: {yaml_text(meaning)}" for text, meaning in known.items())
     rest = f"; not listed, so rejected: {_comment(', '.join(map(yaml_text, unknown)))}" if unknown else ""
     return f"{name}: {{{origin}, values: {{{values}}}{aggregate}}}  # ambiguous: is each meant so?{rest}"
@@ -292,7 +341,7 @@ def _product(price: ColumnFacts, inspection: Inspection) -> str:
     return yaml_text(f"{number_of(price)} * {number_of(lines.matches['quantity'].theirs)}")
 
 
-def _doubt(match: Match) -> str:
+def _doubt(match: Match, *, is_read: bool) -> str:
     said = []
     if match.others:
         said.append(f"{', '.join(yaml_text(name) for name in match.others)} could be it, too")
@@ -300,6 +349,7 @@ def _doubt(match: Match) -> str:
         said.append("by its values alone")
     elif match.score < 0.6:
         said.append("the header says little")
-    if match.note and not (match.ours.identifier and match.theirs.kind == "email"):
+    is_met = is_read and match.theirs.kind == "month name"
+    if match.note and not is_met and not (match.ours.identifier and match.theirs.kind == "email"):
         said.append(match.note)
     return f"  # ambiguous: {_comment('; '.join(said))}" if said else ""

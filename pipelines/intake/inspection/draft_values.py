@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pipelines.contracts import Column
 from pipelines.engines.sql import literal
 from pipelines.intake.inspection.dates import ColumnDates, Dates
-from pipelines.intake.inspection.looks import without_currency
+from pipelines.intake.inspection.looks import DAY_FIRST, MONTH_FIRST, MONTHS, without_currency
 from pipelines.intake.inspection.profile import ColumnFacts
 
-_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AaPp]\.?[Mm]\.?)?")
 # Day, month and two digits of the year, each with two digits: the century can be put in between.
 _SHORT_YEARS = re.compile(r"\d\d[-./]\d\d[-./]\d\d(?:\D.*)?")
 
@@ -68,26 +68,42 @@ def _signs(column: ColumnFacts) -> list[str]:
 
 
 def _time_of(column: ColumnFacts, dates: Dates, time_of_day: ColumnFacts | None) -> str | None:
-    """An expression for a moment that is written in two columns, or with two digits of the year."""
+    """An expression for a moment in two columns, with two digits of the year, or with its month in words."""
     of_column: ColumnDates | None = next((d for d in dates.columns if d.column.position == column.position), None)
     text = header(column)
     is_short = of_column is not None and of_column.short_years and of_column.order != "year_first"
     if is_short and all(_SHORT_YEARS.fullmatch(value.strip()) for value in column.sample):
         text = f"left({text}, 6) || '20' || substr({text}, 7)"
+    if column.kind == "month name":
+        text = _in_digits(column) or text
     if column.kind == "date" and time_of_day is not None:
         text = f"{text} || ' ' || {header(time_of_day)}"
     return f"time({text})" if text != header(column) else None
 
 
+def _in_digits(column: ColumnFacts) -> str | None:
+    """An expression for dates whose months are English words, as ISO 8601; None if some are none."""
+    for pattern, (year, month, day) in ((MONTH_FIRST, (3, 1, 2)), (DAY_FIRST, (3, 2, 1))):
+        if all(re.search(pattern, value) for value in column.sample):
+            parts = {n: f"regexp_extract({header(column)}, {literal(pattern)}, {n})" for n in range(1, 5)}
+            names = " ".join(f"WHEN '{name}' THEN '{n:02}'" for n, name in enumerate(MONTHS, 1))
+            number = f"CASE lower({parts[month]}) {names} END"
+            return f"{parts[year]} || '-' || {number} || '-' || {parts[day]} || {parts[4]}"
+    return None
+
+
 # What other systems write for the values of columns that have few: small letters.
 _MEANINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "operation": {
-        "sale": ("sale", "sales", "payment", "purchase", "paid", "completed", "processing", "продажа", "приход",
-                 "продаж", "оплачен", "оплачено", "verkauf", "vente", "venta"),
-        "return": ("return", "refund", "credit", "возврат", "возврат прихода", "возврат от покупателя", "повернення",
+        "sale": ("sale", "sales", "payment", "purchase", "paid", "complete", "completed", "processing", "shipped",
+                 "продажа", "приход", "продаж", "оплачен", "оплачено", "verkauf", "vente", "venta", "zrealizowane",
+                 "wysłane", "confirmado", "pago"),
+        "return": ("return", "refund", "credit", "credit note", "gutschrift", "возврат", "возврат прихода",
+                   "возврат от покупателя", "повернення",
                    "retoure", "rückgabe", "retour", "devolución"),
         "void": ("void", "voided", "cancelled", "canceled", "cancellation", "аннулирован", "отменен", "отменён",
-                 "отмена", "скасовано", "storniert", "storno", "annulé", "cancelado"),
+                 "отмена", "скасовано", "storniert", "storno", "annulé", "cancelado",
+                 "anulowane", "anulowany"),
     },
     "gender": {
         "f": ("female", "woman", "w", "ж", "жен", "женский", "жінка", "жіноча", "weiblich", "frau"),

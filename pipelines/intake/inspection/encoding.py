@@ -81,6 +81,13 @@ _EASTERN = (
     "euc_kr",
     "johab",
 )
+# The code page that Windows and its programs write for what a detector names by its standard: it has signs that the
+# standard lacks or reads otherwise (髙, ①).
+_AS_WINDOWS_HAS_IT = {
+    **dict.fromkeys(("shift_jis", "shift_jisx0213", "shift_jis_2004"), "cp932"),
+    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
+    "euc_kr": "cp949",
+}
 _EASTERN_LIMIT = 0.8  # naturalness below which text of one byte a letter may be text of two
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -131,6 +138,10 @@ def _by_words(sample: bytes) -> Encoding:
     scores = sorted(((naturalness(text), -number, text) for number, text in enumerate(readings)), reverse=True)
     detected = from_bytes(sample).best()
     said = detected.encoding if detected else None
+    if said and _decoded(sample, wider := _AS_WINDOWS_HAS_IT.get(said, said)) is not None:
+        said = wider
+    if (not scores or scores[0][0] < 0.5) and _is_japanese(_decoded(sample, "cp932") or ""):
+        said = "cp932"
     said_text = _decoded(sample, said) if said else None
     if not scores or (
         said_text is not None
@@ -157,6 +168,13 @@ def _by_words(sample: bytes) -> Encoding:
     if not near and (best < 0.5 or not any(char.isalpha() for char in text if ord(char) > 127)):
         doubt = f"encoding {name} is a guess: too little in the file is beyond ASCII"
     return Encoding(name, reason, tuple(near), doubt)
+
+
+def _is_japanese(text: str) -> bool:
+    """Whether nearly all beyond ASCII is kana, kanji or a wide sign; Korean would read as half-width kana."""
+    foreign = [char for char in text if ord(char) > 127]
+    wide = [char for char in foreign if re.match("[\u3000-\u30ff\u4e00-\u9fff\u2460-\u2473\uff01-\uff5e]", char)]
+    return len(wide) > 0.9 * len(foreign)
 
 
 def _doubt(name: str, others: list[str], text: str, readings: list[str]) -> str | None:

@@ -14,7 +14,8 @@ CURRENCY = (
 _CURRENCY_AROUND = re.compile(rf"^\(?(?P<sign>[-+\u2212]?){_SPACE}*(?P<before>{CURRENCY})?{_SPACE}*(?P<rest>.*?)"
                               rf"{_SPACE}*(?P<after>{CURRENCY})?\)?%?$")  # fmt: skip
 NUMBER = re.compile(
-    rf"[-+\u2212]?(?:\d+|\d{{1,3}}(?:[.,'\u2019]\d{{3}})+|\d{{1,3}}(?:{_SPACE}\d{{3}})+)?(?:[.,]\d*)?(?:[eE][-+]?\d+)?-?"
+    rf"[-+\u2212]?(?:\d+|\d{{1,3}}(?:[.,'\u2019]\d{{3}})+|\d{{1,3}}(?:{_SPACE}\d{{3}})+|\d{{1,2}}(?:,\d{{2}})+,\d{{3}})?"
+    rf"(?:[.,]\d*)?(?:[eE][-+]?\d+)?-?"
 )
 DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?![\d./-]*[./]\d)(?P<time>.*)")
 TIME = re.compile(
@@ -27,6 +28,12 @@ PERSON = re.compile(r"[^\W\d_][\w'’.-]*(?:,? [^\W\d_][\w'’.-]*){1,3}")
 WORDS_OF_MONTHS = re.compile(
     r"\d{1,2}[ .-](?:[A-Za-z]{3,9}|[а-яіїє]{3,9})[ .,-]+\d{2,4}.*|[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}.*"
 )
+# Of these, what an expression can read: English months and years of four digits. RE2 reads the patterns as well; the
+# groups are month, day, year and rest, or day, month, year and rest.
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = f"(?i:({'|'.join(MONTHS)})[a-z]*)"
+MONTH_FIRST = rf"^\s*{_MONTH}\.? (\d{{1,2}}),? (\d{{4}}),?(.*)$"
+DAY_FIRST = rf"^\s*(\d{{1,2}})[ -]{_MONTH}[., -]+(\d{{4}}),?(.*)$"
 
 
 # Codes of currencies by ISO 4217, and RUR, which Russian systems still write.

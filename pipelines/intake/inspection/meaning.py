@@ -1,7 +1,7 @@
 """Which of our source columns each column of a file could be: by its header, and by what it holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.contracts import Column, Contract, sources
 from pipelines.intake.inspection.looks import PERSON, is_number
@@ -12,6 +12,7 @@ _LEAST = 0.4  # a match below this is none
 _STRONG = 0.6  # a source without such a match is none
 _CLOSE = 0.12  # two columns whose scores differ by less could both be meant
 _TIMES = ("date", "time", "compact date", "unix time", "month name")
+_PEOPLE = ("customer_id", "household_id", "merged_into_customer_id")
 _ORDERS = ("receipts", "receipt_lines", "promo_redemptions")
 
 
@@ -108,7 +109,7 @@ def content_fit(ours: Column, theirs: ColumnFacts) -> tuple[float, str | None]:
     if ours.values:
         return _values_fit(ours, theirs)
     if ours.identifier:
-        if kind in ("email", "phone"):
+        if kind in ("email", "phone") and ours.name in _PEOPLE:  # 750-67-8428 may be an invoice's number
             return 1.0, "an address as an id: the mapping has to hash it"
         if kind in _TIMES and kind != "unix time":
             return 0.2, "its values are dates"
@@ -152,6 +153,8 @@ def _content_score(ours: Column, theirs: ColumnFacts) -> float:
         return 0.6
     if ours.name == "phone" and theirs.kind == "phone":
         return 0.6
+    if ours.name == "customer_id" and theirs.kind == "email":
+        return _LEAST  # who bought, where nothing else says it
     values = {value.strip().lower() for value, _ in theirs.values}
     if ours.name == "gender" and 1 < len(values) <= 3 and values <= {"f", "m", "ж", "м", "w", "male", "female", "ч"}:
         return 0.6
@@ -183,8 +186,9 @@ def main_source(found: Sequence[SourceMatch], unique: frozenset[int]) -> SourceM
 
 def others_filled(found: Sequence[SourceMatch], main: SourceMatch | None) -> list[SourceMatch]:
     """Further sources that a file has all required columns of, or of orders beside their lines most."""
-    return [
-        source
+    orders = next((source for source in found if source.name == "receipts"), None)
+    others = [
+        _people_of_orders(source, orders) if source.name == "crm_customers" else source
         for source in found
         if main is not None and source is not main
         and (
@@ -198,6 +202,20 @@ def others_filled(found: Sequence[SourceMatch], main: SourceMatch | None) -> lis
             or (not source.missing and source.score > 2.0 and main.name in _ORDERS and source.name == "crm_customers")
         )
     ]  # fmt: skip
+    return [source for source in others if source is not None]
+
+
+def _people_of_orders(people: SourceMatch, orders: SourceMatch | None) -> SourceMatch | None:
+    """A file's customers, by e-mail where the order's own number was all that could be their id; else none."""
+    key = people.contract.key[0]
+    order = orders.matches.get("receipt_id") if orders else None
+    if order is None or people.matches[key].theirs is not order.theirs:
+        return people
+    email = people.matches.get("email")
+    if email is None or email.theirs.kind != "email":
+        return None
+    by_email = Match(people.matches[key].ours, email.theirs, _LEAST, "content")
+    return replace(people, matches={**people.matches, key: by_email})
 
 
 def _has_key(source: SourceMatch) -> bool:

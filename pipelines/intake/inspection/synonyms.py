@@ -51,10 +51,11 @@ def synonyms() -> Synonyms:
 
 @cache
 def plain_header(header: str) -> str:
-    """A header as it is compared: small letters and single blanks; without marks, brackets and what follows a comma."""
+    """A header as it is compared: small letters, single blanks; no marks, brackets, rates, nothing after a comma."""
     text = unicodedata.normalize("NFKC", header).strip("\ufeff\u200b ")
     text = re.sub(r"(?<=[a-zа-яё])(?=[A-ZА-ЯЁ][a-zа-яё])", " ", text)
     bare = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", text)
+    bare = re.sub(r"(?<=\w)\s*\b\d+(?:[.,]\d+)?\s*%", " ", bare)  # Tax 5%
     bare = re.split(r",\s", bare)[0]
     bare = re.sub(r"[^\w'’]+|_", " ", bare if re.search(r"\w", bare) else text)
     return " ".join(bare.casefold().replace("’", "'").replace("ё", "е").split())

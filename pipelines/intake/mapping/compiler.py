@@ -283,7 +283,7 @@ class Compiler:
         for n, (name, (sql, kept)) in enumerate(values.items()):
             if sql.unreadable:
                 fails = sql.fails.replace("{value}", f"value_{n}") if kept else f"value_{n}_fails"
-                rule = "not_mapped" if self._part.columns[name].values is not None and kept else "unreadable"
+                rule = "not_mapped" if self._part.columns[name].values is not None else "unreadable"
                 steps.append((fails, None, literal(f"{name}_{rule}")))
         left_out = _NEXT.join(f"WHEN {condition} THEN {filter_ or 'NULL'}" for condition, filter_, _ in steps)
         broken = _NEXT.join(f"WHEN {condition} THEN {rule or 'NULL'}" for condition, _, rule in steps)

@@ -43,7 +43,7 @@ _ENDINGS = {
     "_missing": "is empty, and has to be given",
     "_unreadable": "can't be read as {type}",
     "_unknown_value": "is none of {values}",
-    "_not_mapped": "has a value that the mapping's values do not list",
+    "_not_mapped": "has a text that `values` in mapping.yaml does not list",
     "_out_of_range": "is a date that can't be",
     "_in_scientific_notation": "lost digits in a spreadsheet (1.23457E+15)",
     "_spreadsheet_error": "is an error of a spreadsheet (#VALUE!)",
@@ -107,7 +107,11 @@ def _meaning(contract: Contract, rule: str, *, is_mapped: bool) -> str:
     for ending, words in _ENDINGS.items():
         if column and rule == column.name + ending:
             kind = _type_words(column, None if is_mapped else contract.dialect)
-            return f"{column.name} {words.format(type=kind, values=', '.join(column.values))}"
+            by_values = "; say by `values` in mapping.yaml what each text means"
+            said = words + by_values * (is_mapped and ending == "_unknown_value")
+            return f"{column.name} {said.format(type=kind, values=', '.join(column.values))}"
+    if is_mapped and rule.endswith("_blank"):
+        return "what rows are grouped by is blank; leave such rows out by a filter"
     return (
         f"column {column.name}" if column else "see the mapping" if rule.startswith("filter_") else "see the contract"
     )

@@ -104,10 +104,10 @@ def test_a_batch_mostly_rejected_stops_the_night_and_says_all_there_is_to_say(re
         f"total_amount_unreadable (column total_amount, for example receipts.csv, row 50). {wanted} {advice}",
         "receipts: expectation money_lost is not met: 255.00 of 500.00 of total_amount is in 51 rejected rows: 51 by "
         "total_amount_unreadable (column total_amount, for example receipts.csv, row 50); the amount of 51 of them "
-        "can't be read, they count at the mean. Expected: At most 5 % of the money is in rejected rows; one whose "
+        "was not read, they count at the mean. Expected: At most 5 % of the money is in rejected rows; one whose "
         "amount can't be read counts at the mean (lost_amount_share: max_value 0.05). Look at the rejected rows "
         "(loyalty rejected). Have the source mend the column that their rule names, or mend its decimal mark or date "
-        "order in the contract; then run the night again.",
+        "order in the contract or mapping.yaml; then run the night again.",
         f"Nothing was published. All that was judged: {folder}/index.html; the rejected rows: loyalty rejected --date "
         f"{NIGHTS[0]}. If the data are right as they are, let this one night pass: loyalty run --date {NIGHTS[0]} "
         "--accept crm_customers.reject_rate_extreme --accept receipts.reject_rate_extreme --accept receipts.money_lost",

@@ -42,6 +42,24 @@ def test_a_time_may_leave_its_seconds_out_with_and_without_an_offset(retailer, t
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [("12:05 AM", 5), ("1:05 am", 6), ("12:05:00 PM", 17), ("1:05PM", 18), ("01:05:59 p.m.", 18)],
+)
+def test_hours_with_am_or_pm_are_counted_on_to_24(retailer, text, hour):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + f"r1,c1,2017-01-01 {text},5\n")
+    night = retailer.load("2017-12-01", only=frozenset({"receipts"}))
+    [(found,)] = retailer.rows(night, "receipts", "issued_at")
+    assert (found.astimezone(UTC).hour, found.minute) == (hour, 5)
+
+
+@pytest.mark.parametrize("text", ["13:05 PM", "1:05 M", "1:05 XM", "1 PM"])
+def test_no_hour_of_half_a_day_is_guessed(retailer, text):
+    retailer.deliver("2017-12-01", receipts=RECEIPTS + f"r1,c1,2017-01-01 {text},5\nr2,c1,2017-01-01 10:00,5\n")
+    night = retailer.load("2017-12-01", only=frozenset({"receipts"}))
+    assert retailer.rows(night, "receipts", "receipt_id") == [("r2",)]
+
+
 def test_a_date_that_means_never_is_kept(retailer):
     rows = "promo_code,valid_to\na,9999-12-31\nb,9999-12-31T23:59:59\n"
     retailer.deliver("2017-12-01", promo_codes=rows)

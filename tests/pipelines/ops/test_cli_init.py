@@ -189,3 +189,14 @@ def test_a_file_that_is_no_table_of_sales_ends_in_words(tmp_path, bad):
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert not (tmp_path / "home").exists()
+
+
+def test_a_night_that_cannot_be_told_is_asked_for_with_the_dates_that_files_have(tmp_path):
+    (tmp_path / "odd.csv").write_text("Foo,Bar\n1,2024-01-05\n2,2024-02-05\n", encoding="utf-8")
+    result = run(tmp_path / "home", tmp_path / "odd.csv", *SETTINGS)
+    assert result.exit_code == 1
+    assert (
+        "say the files' night, the day of their last sale, with --date YYYY-MM-DD "
+        "(no column is known as a sale's date; Bar in odd.csv ends 2024-02-05)"
+    ) in result.stderr
+    assert not (tmp_path / "home").exists()

@@ -171,3 +171,19 @@ def test_most_files_are_read_without_a_doubt_of_the_dialect(judged):
 
 def test_all_rows_are_read(judged):
     assert [(case, found.table.rows) for case, _, found in judged if found.table.rows != case.rows] == []
+
+
+def test_japanese_is_read_by_the_code_page_that_has_all_of_its_signs(tmp_path):
+    text = "取引ID,店名,担当者\n" + "".join(f"{n},渋谷店①,髙橋～{n}\n" for n in range(40))
+    (tmp_path / "torihiki.csv").write_bytes(text.encode("cp932"))
+    found = inspect_file(tmp_path / "torihiki.csv")
+    assert found.table.encoding is not None
+    assert found.table.encoding.name == "cp932"
+    assert found.columns[2].sample[0] == "髙橋～0"
+
+
+def test_numbers_as_india_groups_them_are_numbers(tmp_path):
+    text = "No,Amount\n" + "".join(f'{n},"1,2{n},456.00"\n' for n in range(9))
+    (tmp_path / "vouchers.csv").write_text(text, encoding="utf-8")
+    found = inspect_file(tmp_path / "vouchers.csv")
+    assert (found.columns[1].kind, found.marks.decimal, found.marks.grouping) == ("number", ".", ",")

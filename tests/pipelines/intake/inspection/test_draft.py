@@ -1,13 +1,19 @@
 """The draft of a mapping is YAML, says what is sure, and has the rest as comments."""
 
+from datetime import date
+
+import duckdb
 import pytest
 import yaml
 from preset_files import ITEMS
 
+from pipelines.dialect import Dialect
 from pipelines.errors import BadDataError
 from pipelines.intake.inspection.draft import file_pattern, mapping_draft, write_draft
 from pipelines.intake.inspection.inspect import inspect_file
 from pipelines.intake.mapping.config_file import read_mapping_file
+from pipelines.intake.mapping.expressions import parse
+from pipelines.intake.mapping.readers import reader_macros
 
 TILL = "Номер чека;Дата;Товар;Количество;Сумма\n" + "".join(
     f"{n // 2};{n + 1:02d}.05.2023 10:00;A-{n};1,000;1 {n:03d},50\n" for n in range(20)
@@ -130,6 +136,84 @@ def test_signs_of_currencies_clocks_and_short_years_are_met_by_expressions(tmp_p
     write_draft([inspect_file(tmp_path / "sales.csv")], tmp_path / "mapping.yaml")
     (part,) = read_mapping_file(tmp_path / "mapping.yaml").model.sources["receipts"]
     assert {name: part.columns[name].model_dump(exclude_none=True) for name in receipts} == receipts
+
+
+GRID = """ID,Purchase Date,Grand Total,Status,Customer Email,Customer Name,Shipping,Total Refunded
+000000001,"Jan 5, 2024 8:42:34 AM",10.50,Complete,ann@example.com,Ann Lee,1.00,
+000000002,"Jan 31, 2024 12:01:00 AM",20.00,Closed,bob@example.com,Bob Lee,2.50,20.00
+000000003,"Feb 1, 2024 9:00:00 PM",30.25,Complete,ann@example.com,Ann Lee,3.00,
+"""
+
+
+def test_months_in_words_are_read_by_an_expression(tmp_path):
+    (tmp_path / "grid.csv").write_text(GRID, encoding="utf-8")
+    inspection = inspect_file(tmp_path / "grid.csv")
+    write_draft([inspection], tmp_path / "mapping.yaml")
+    (part,) = read_mapping_file(tmp_path / "mapping.yaml").model.sources["receipts"]
+    expression = parse(str(part.columns["issued_at"].expression))
+    assert expression.headers == ("Purchase Date",)
+    assert inspection.dates.newest[1] == date(2024, 2, 1)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for macro in reader_macros(Dialect()):
+            connection.execute(macro)
+        sql = expression.sql({"purchase date": "c1"}).value
+        found = [
+            connection.execute(f"SELECT STRFTIME({sql}, '%Y-%m-%d %H:%M') FROM (SELECT ? AS c1)", [text]).fetchone()
+            for text in ("Jan 31, 2024 12:01:00 AM", "Feb 1, 2024 9:00:00 PM", "Mai 1, 2024 9:00:00 PM")
+        ]
+    assert found == [("2024-01-31 00:01",), ("2024-02-01 21:00",), (None,)]
+
+
+def test_customers_are_told_by_their_email_and_never_by_the_number_of_their_order(tmp_path):
+    (tmp_path / "grid.csv").write_text(GRID, encoding="utf-8")
+    draft = yaml.safe_load(mapping_draft([inspect_file(tmp_path / "grid.csv")]))
+    assert draft["sources"]["receipts"][0]["columns"]["customer_id"] == {"id_of_email": "Customer Email"}
+    (people,) = draft["sources"]["crm_customers"]
+    assert people["group_by"] == ["Customer Email"]
+    assert people["columns"]["customer_id"] == {"id_of_email": "Customer Email"}
+
+
+def test_money_that_is_read_nowhere_is_a_doubt(tmp_path):
+    (tmp_path / "grid.csv").write_text(GRID, encoding="utf-8")
+    draft = mapping_draft([inspect_file(tmp_path / "grid.csv")])
+    assert '# ambiguous: "Total Refunded" is read nowhere. It looks like what was paid back' in draft
+    assert '# ambiguous: "Shipping" is read nowhere. It looks like what was paid for shipping' in draft
+
+
+HISTORY = """Date,Receipt Number,Line Type,Quantity,Total,Tax 15%,Status,Sku
+2024-01-31 10:00:00,1001,Sale,2,23.00,3.00,CLOSED,
+2024-01-31 10:00:00,1001,Sale Line,2,23.00,3.00,CLOSED,TEE
+2024-01-31 10:00:00,1001,Payment,,23.00,,CLOSED,
+2024-02-01 10:00:00,1002,Sale,1,11.50,1.50,VOIDED,
+2024-02-01 10:00:00,1002,Sale Line,1,11.50,1.50,VOIDED,TEE
+2024-02-01 10:00:00,1002,Payment,,11.50,,VOIDED,
+"""
+
+
+def test_a_column_that_says_what_kind_a_row_is_is_a_doubt(tmp_path):
+    (tmp_path / "history.csv").write_text(HISTORY, encoding="utf-8")
+    draft = mapping_draft([inspect_file(tmp_path / "history.csv")])
+    kinds = '"Payment", "Sale", "Sale Line"'
+    assert f'# ambiguous: rows of an order differ in "Line Type" ({kinds}): do all count?' in draft
+    assert 'tax_amount: {column: "Tax 15%"' in draft
+
+
+PEDIDOS = """Número do Pedido;E-mail;Data;Desconto;Valor do Frete;Total;Valor do Produto;Quantidade Comprada;SKU
+1;a@example.com;31/01/2024 09:30:00;2,00;5,00;23,00;10,00;1;A
+1;a@example.com;;;;;10,00;1;B
+2;b@example.com;01/02/2024 09:30:00;1,00;0,00;1.299,00;1.300,00;1;A
+3;b@example.com;02/02/2024 09:30:00;0,00;0,00;30,00;10,00;1;A
+3;b@example.com;;;;;10,00;2;B
+"""
+
+
+def test_an_orders_discount_is_none_of_its_lines(tmp_path):
+    (tmp_path / "pedidos.csv").write_text(PEDIDOS, encoding="latin-1")
+    draft = yaml.safe_load(mapping_draft([inspect_file(tmp_path / "pedidos.csv")]))
+    (receipts,), (lines,) = draft["sources"]["receipts"], draft["sources"]["receipt_lines"]
+    assert receipts["columns"]["discount_amount"] == {"column": "Desconto"}
+    assert "discount_amount" not in lines["columns"]
 
 
 def test_texts_that_are_known_are_mapped_and_the_others_left_to_be_rejected(tmp_path):

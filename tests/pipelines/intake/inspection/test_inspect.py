@@ -311,3 +311,11 @@ def test_a_value_cannot_write_to_the_terminal(tmp_path):
 def test_the_last_day_of_each_column_of_dates_is_known(tmp_path):
     found = found_in(tmp_path, "id,at,due\n1,31/12/2023 10:00,01/01/2025\n2,02/01/2024 9:00,\n")
     assert found.dates.newest == {1: date(2024, 1, 2), 2: date(2025, 1, 1)}
+
+
+@pytest.mark.parametrize("header", ["CPF / CNPJ", "GSTIN/UIN", "PESEL", "BEDIENER_NAME", "スタッフ名"])
+def test_numbers_of_taxpayers_and_names_of_staff_are_personal(tmp_path, header):
+    text = f"Order ID,{header},Total\n" + "".join(f"{n},111.444.777-3{n},5.00\n" for n in range(9))
+    found = found_in(tmp_path, text)
+    assert found.masked == {1}
+    assert "111.444" not in "\n".join(lines(found))

@@ -166,4 +166,4 @@ def test_woocommerce_orders_with_tax_rounding_and_coupons(retailer: Retailer) ->
         ("SPRING", "1001", "2.52"),
         ("WELCOME", "1001", "0.67"),
     ]
-    assert retailer.rejected(night, "receipts") == [("orders.csv", 10, "operation_unreadable")]  # a status of their own
+    assert retailer.rejected(night, "receipts") == [("orders.csv", 10, "operation_not_mapped")]  # a status of their own

@@ -144,6 +144,42 @@ def test_columns_that_came_or_went_since_the_last_night_are_named(retailer):
     assert "receipts: columns are new since 2025-06-29: discount_amount." in words
 
 
+OWN = """feeds:
+  orders: {files: ["orders*.csv"]}
+sources:
+  receipts:
+  - feed: orders
+    columns:
+      receipt_id: {column: "Order"}
+      issued_at: {column: "Day"}
+      operation: OPERATION
+      total_amount: {column: "Total"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "meaning"),
+    [
+        (
+            '{column: "Status", values: {paid: sale}}',
+            "receipts, 1 row: operation has a text that `values` in mapping.yaml does not list (operation_not_mapped).",
+        ),
+        (
+            '{column: "Status"}',
+            "receipts, 2 rows: operation is none of sale, return, void; say by `values` in mapping.yaml what each text "
+            "means (operation_unknown_value).",
+        ),
+    ],
+)
+def test_a_text_that_the_mapping_does_not_know_is_sent_to_its_values(retailer, operation, meaning):
+    retailer.home.mkdir()
+    (retailer.home / "mapping.yaml").write_text(OWN.replace("OPERATION", operation))
+    folder = retailer.home / "landing" / NIGHT
+    folder.mkdir(parents=True)
+    (folder / "orders.csv").write_text("Order,Day,Status,Total\n1,2025-06-29,paid,5.00\n2,2025-06-30,lent,6.00\n")
+    assert meaning in said(check(retailer))
+
+
 def test_a_home_with_a_mapping_is_checked_through_it(retailer):
     retailer.home.mkdir()
     (retailer.home / "mapping.yaml").write_text(SHOP)
