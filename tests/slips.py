@@ -219,6 +219,10 @@ OF_ROWS: Slips = {
         "receipts: expectation amounts_in_other_units is not met: the typical amount (geometric mean) is 5,",
     ),
     "cents_on_receipts_alone": (with_column(RECEIPTS, AMOUNT, cents), "seems to be in cents"),
+    "registered_in_future": (
+        with_column(CRM, "registered_at", lambda _: "2031-01-01"),
+        "30 of 30 rows are dated after the night, up to 2031-01-01",
+    ),
     "full_load_cut": (with_lines(PRODUCTS, lambda lines: lines[:6]), "5 rows were loaded from products.csv"),
     "other_days_lines": (with_bytes(LINES, lambda _: sales("2025-05-01")[1]), "80 of 80 lines have no receipt"),
     "another_currency": (
@@ -309,6 +313,32 @@ NAMED: Slips = {
         with_text(CRM, "email,phone", "phone,email"),
         "30 of 30 values of phone are no usable address",
     ),
+    "customers_lost": (with_column(RECEIPTS, "customer_id", lambda _: ""), "no row has a value of customer_id; 100%"),
+    "one_customer": (
+        with_column(RECEIPTS, "customer_id", lambda _: "0007"),
+        "40 values of customer_id are one and the",
+    ),
+    "pieces_in_thousands": (with_column(LINES, "quantity", lambda v: f"{v}000"), "it was 1.414 on 2025-06-30"),
+    "pieces_below_zero": (with_column(LINES, "quantity", lambda v: f"-{v}"), "80 of 80 values of quantity are below 0"),
+    "numbers_anew_each_day": (
+        both(*(with_text(file, f"{NIGHT}/", f"{HISTORY}/") for file in (RECEIPTS, LINES))),
+        "40 of 40 have the receipt_id of a receipt of another day",
+    ),
+    "none_is_new": (of_days(HISTORY), "all 40 came before; none is new"),
+    "days_of_another_zone": (
+        with_column(RECEIPTS, "issued_at", lambda v: f"{v[:10]}T00:00:00-03:00"),
+        "all 40 are at 03:00:00 in UTC",
+    ),
+    "zeros_lost_in_customers": (
+        with_column(CRM, "customer_id", lambda v: v.lstrip("0") or "0"),
+        "30 of 30 values of email that came before have another customer_id",
+    ),
+    "names_of_others": (with_column(CRM, "name", lambda v: f"{v}0"), "name is another one for 30 of 30 rows"),
+    "one_address": (
+        with_column(CRM, "phone", lambda _: "+4915123456789"),
+        "all 30 values of phone are one and the same",
+    ),
+    "shops_renamed": (with_column(RECEIPTS, "store_id", lambda v: f"shop {v}"), "no value of store_id came before"),
     "a_file_of_nobody": (lambda files: files.update({"weather.csv": b"day\n"}), "not read: weather.csv"),
 }
 
@@ -317,7 +347,7 @@ HARMLESS: dict[str, Change] = {
     "as_ever": lambda _: None,
     "phones_with_marks, words_for_nothing, byte_order_mark, names_in_capitals": both(
         with_column(CRM, "phone", lambda v: f"+49 (1512) {v[7:10]}-{v[10:]}"),
-        with_column(RECEIPTS, "store_id", lambda _: "NULL"),
+        with_lines(RECEIPTS, lambda lines: [line.replace(",s1,", ",NULL,") for line in lines[:9]] + lines[9:]),
         with_bytes(RECEIPTS, lambda d: b"\xef\xbb\xbf" + d[:60].upper() + d[60:]),
         renamed(RECEIPTS, "Receipts.CSV"),
     ),

@@ -25,7 +25,7 @@ from pipelines.intake.mapping.presets import Form, Preset, fitting_presets, rewr
 from pipelines.ops.business_date import read_date
 from pipelines.settings import Settings
 from pipelines.store.files import path_beside, write_atomically
-from pipelines.store.home import lake_folder, landing_folder, mapping_path, night_folders
+from pipelines.store.home import lake_folder, landing_folder, mapping_path, night_folders, settings_path
 
 DRAFT = "draft"  # said in the place of a preset's name: begin with what the files look like
 
@@ -46,7 +46,7 @@ def check_is_new(settings: Settings) -> None:
         LoyaltyError: it has settings, a mapping or nights; nothing of them is ever replaced.
     """
     home = settings.home
-    for path in (home / "settings.env", mapping_path(home), lake_folder(home)):
+    for path in (settings_path(home), mapping_path(home), lake_folder(home)):
         if path.exists() or path.is_symlink():
             raise LoyaltyError(
                 f"{path} is there already: {home} is a home in use, and nothing was written. Change its files by hand, "
@@ -241,7 +241,7 @@ def write_home(
                 made.append(parent)
         made.extend(_copied(path, target) for path, target in copied.items())
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path, text in ((mapping_path(settings.home), mapping), (settings.home / "settings.env", lines)):
+        for path, text in ((mapping_path(settings.home), mapping), (settings_path(settings.home), lines)):
             write_atomically(path, text.encode())
             made.append(path)
     except OSError as error:

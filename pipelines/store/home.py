@@ -19,6 +19,11 @@ def lake_folder(home: Path) -> Path:
     return home / "lake"
 
 
+def settings_path(home: Path) -> Path:
+    """The settings of a home, as pipelines.settings reads them."""
+    return home / "settings.env"
+
+
 def mapping_path(home: Path) -> Path:
     """The file that says how sources are made of the retailer's own files; there need be none."""
     return home / "mapping.yaml"

@@ -144,13 +144,14 @@ def _column(table: Table, column: ColumnFacts, connection: duckdb.DuckDBPyConnec
     row = connection.execute(
         f"WITH parts AS (SELECT f{column.position} AS v, file_row_number AS n, "
         f"TRY_CAST(SPLIT_PART(TRIM(f{column.position}), {literal(separator)}, 1) AS INTEGER) AS a, "
-        f"TRY_CAST(SPLIT_PART(TRIM(f{column.position}), {literal(separator)}, 2) AS INTEGER) AS b "
+        f"TRY_CAST(SPLIT_PART(TRIM(f{column.position}), {literal(separator)}, 2) AS INTEGER) AS b, "
+        f"TRY_CAST(LEFT(SPLIT_PART(TRIM(f{column.position}), {literal(separator)}, 3), 2) AS INTEGER) AS c "
         f"FROM {table.scan} WHERE f{column.position} IS NOT NULL) "
         "SELECT COUNT_IF(a > 12 AND a <= 31), MIN(n) FILTER (a > 12 AND a <= 31), "
         "ARG_MIN(v, n) FILTER (a > 12 AND a <= 31), COUNT_IF(b > 12 AND b <= 31), MIN(n) FILTER (b > 12 AND b <= 31), "
         "ARG_MIN(v, n) FILTER (b > 12 AND b <= 31), COUNT_IF(a <= 12 AND b <= 12), "
         "ARG_MIN(v, n) FILTER (a <= 12 AND b <= 12 AND a <> b), COUNT(DISTINCT a), COUNT(DISTINCT b), "
-        "COUNT_IF(a > 31) FROM parts"
+        "COUNT_IF(a > 31), COUNT(DISTINCT c) FROM parts"
     ).fetchone()
     assert row is not None
     long_year = first == 4
@@ -164,9 +165,11 @@ def _by_parts(
     table: Table, column: ColumnFacts, separator: str, row: tuple[int, ...], *, short_years: bool, half_days: bool
 ) -> ColumnDates:
     """The order of dates that don't begin with the year, by which part is ever above 12."""
-    days_a, at_a, value_a, days_b, at_b, value_b, both, both_value, different_a, different_b, _ = row
+    days_a, at_a, value_a, days_b, at_b, value_b, both, both_value, different_a, different_b, _, different_c = row
     both_text = None if both_value is None else str(both_value)
     common = {"both": both, "both_value": both_text, "short_years": short_years, "half_days": half_days}
+    if short_years and days_a and different_c > different_a:
+        common["contradiction"] = f"{said(value_a)} may begin with the year, as its end varies more"
     if days_a and days_b:
         order: Order = "day_first" if days_a >= days_b else "month_first"
         against = f"{said(value_a)} has the day first, {said(value_b)} the month"

@@ -117,7 +117,7 @@ def encoding_of(scan: Bytes) -> Encoding:
     if scan.is_ascii:
         return Encoding("utf-8", "plain ASCII, which most encodings read alike")
     if scan.is_utf8:
-        return Encoding("utf-8", "all of it is valid UTF-8")
+        return Encoding("utf-8", "all of it is valid UTF-8", doubt=_twice(scan.foreign.decode("utf-8", "replace")))
     if scan.damaged_share < 0.1:
         return Encoding(
             "utf-8",
@@ -125,6 +125,23 @@ def encoding_of(scan: Bytes) -> Encoding:
             doubt="a few lines are no UTF-8: they are damaged, or of another system",
         )
     return _by_words(scan.foreign)
+
+
+def _twice(text: str) -> str | None:
+    """What is odd about words that a program took for windows-1252, which they were not, and wrote anew as UTF-8."""
+    words = [word for word in dict.fromkeys(_words(text)) if not word.isascii() and "\ufffd" not in word]
+    wrong = [word for word in words if (was := _decoded(_bytes(word), "utf-8")) and was != word]
+    if not wrong or len(wrong) < 0.3 * len(words):
+        return None
+    letters = re.sub(r"[\x00-\x7f]", "", wrong[0])
+    return f"the encoding was taken for another one before: {said(letters)} should be {said(_bytes(letters).decode())}"
+
+
+def _bytes(word: str) -> bytes:
+    try:
+        return word.encode("cp1252")
+    except UnicodeEncodeError:
+        return b""
 
 
 def _by_words(sample: bytes) -> Encoding:

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ _HEAD = 1 << 18  # bytes of the beginning that the layout is read from
 _SAMPLE = 1 << 18  # bytes of lines with other than ASCII, from all over the file
 _PER_BLOCK = 40  # such lines of a block
 _LINE = 400  # bytes before and after the first of them
-_OTHER_LINE = re.compile(rb"[^\r\n]{0,%d}[\x80-\xff][^\r\n]{0,%d}" % (_LINE, _LINE))
+_OTHER = re.compile(rb"[\x80-\xff]")
 
 Kind = Literal["text", "json", "workbook", "parquet"]
 
@@ -46,6 +47,7 @@ class Bytes:
 
     `size` is that of the text. `foreign` holds lines with bytes beyond ASCII from all over the file. `is_utf8` is true
     of ASCII too. `nuls` counts NUL bytes, `damaged_share` is the share of the foreign lines that are no UTF-8.
+    `mixed_line_ends`: some lines end as Windows writes them, and others not; a break within a value counts as well.
     """
 
     size: int
@@ -56,6 +58,7 @@ class Bytes:
     nuls: int
     damaged_share: float
     carriage_returns_alone: bool
+    mixed_line_ends: bool
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,13 @@ def blocks(path: Path, *, packed: bool) -> Iterator[bytes]:
 
 def _scan(path: Path, *, packed: bool) -> Bytes:
     head, foreign = bytearray(), bytearray()
-    size = nuls = lines = damaged = 0
-    returns = feeds = False
+    size = nuls = lines = damaged = returns = feeds = 0
     is_ascii, is_utf8 = True, True
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     for block in blocks(path, packed=packed):
         size += len(block)
         nuls += block.count(0)
-        returns, feeds = returns or b"\r" in block, feeds or b"\n" in block
+        returns, feeds = returns + block.count(b"\r"), feeds + block.count(b"\n")
         if len(head) < _HEAD:
             head += block[: _HEAD - len(head)]
         if is_utf8 and not (is_ascii and block.isascii()):
@@ -136,12 +138,12 @@ def _scan(path: Path, *, packed: bool) -> Bytes:
             continue
         is_ascii = False
         if len(foreign) < _SAMPLE:
-            for number, found in enumerate(_OTHER_LINE.finditer(block)):
-                if number == _PER_BLOCK * 10 or len(foreign) >= _SAMPLE:
+            for line in islice(_other_lines(block), _PER_BLOCK * 10):
+                if len(foreign) >= _SAMPLE:
                     break
-                foreign += found.group() + b"\n"
+                foreign += line + b"\n"
                 lines += 1
-                damaged += not _is_utf8_line(found.group())
+                damaged += not _is_utf8_line(line)
     if is_utf8 and not is_ascii:
         is_utf8 = _decodes(decoder, b"", final=True)
     return Bytes(
@@ -152,8 +154,21 @@ def _scan(path: Path, *, packed: bool) -> Bytes:
         is_utf8=is_utf8,
         nuls=nuls,
         damaged_share=damaged / lines if lines else 0.0,
-        carriage_returns_alone=returns and not feeds,
+        carriage_returns_alone=returns > 0 and not feeds,
+        mixed_line_ends=returns > 0 and feeds > 0 and returns != feeds,
     )
+
+
+def _other_lines(block: bytes) -> Iterator[bytes]:
+    """The lines with other than ASCII; of a long one what is near such a byte."""
+    at = 0
+    while found := _OTHER.search(block, at):
+        first = found.start()
+        low, high = max(at, first - _LINE), min(len(block), first + _LINE)
+        begin = max(low, *(block.rfind(mark, low, first) + 1 for mark in (b"\n", b"\r")))
+        ends = (block.find(mark, first, high) for mark in (b"\n", b"\r"))
+        at = min((end for end in ends if end >= 0), default=high)
+        yield block[begin:at]
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:

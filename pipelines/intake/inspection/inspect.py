@@ -22,6 +22,7 @@ from pipelines.intake.inspection.order_columns import in_words as order_in_words
 from pipelines.intake.inspection.profile import ColumnFacts, profile
 from pipelines.intake.inspection.samples import samples
 from pipelines.intake.inspection.table import Table, json_table, parquet_table, text_table
+from pipelines.intake.inspection.unreadable import unreadable
 from pipelines.intake.inspection.workbook import workbook_table
 
 _MEMORY = "1GB"
@@ -105,7 +106,9 @@ def _inspect(form: Form, table: Table, connection: duckdb.DuckDBPyConnection) ->
         *marks.doubts,
         *dates.doubts,
         *currency.doubts,
+        *unreadable(table, (main, *others) if main else (), marks, dates, masked, connection),
         *filter(None, [row_doubt]),
+        *_unfit(main),
         *_of_orders(table, main, others, orders),
         *odd_rows(table, columns, connection),
         *_names(table.names),
@@ -127,6 +130,21 @@ def _inspect(form: Form, table: Table, connection: duckdb.DuckDBPyConnection) ->
         orders=orders,
         doubts=tuple(doubts),
     )
+
+
+def _unfit(main: SourceMatch | None) -> list[str]:
+    """The columns that are called as one that is missing, and whose values are none."""
+    if main is None:
+        return []
+    found = []
+    types = {ours.name: ours.type for ours in main.contract.columns}
+    for name, column in main.unfit:
+        is_date = types[name] in ("DATE", "TIMESTAMP WITH TIME ZONE")
+        why = "are no dates that can be read" if is_date else "do not fit"
+        if is_date and column.kind in ("integer", "number"):
+            why += ", but numbers, as a workbook keeps dates"
+        found.append(f"{said(column.name)} is called as {main.name}.{name} would be, but its values {why}")
+    return found
 
 
 def _orders(table: Table, main: SourceMatch | None, connection: duckdb.DuckDBPyConnection) -> OrderColumns:

@@ -17,6 +17,7 @@ from pipelines.intake.inspection.looks import is_data, is_empty, said
 DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x1f", ":")
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "blank", "\x1f": "unit separator", ":": "colon"}
 _ROWS = 400  # records of the beginning that are looked at
+_OTHER_FIELDS = re.compile(r"[;|\t^]")  # within a name, they are what parts the fields: the mark tried is another
 _NEAR = 0.85  # a delimiter that fits nearly as well as the best is named, too
 
 
@@ -116,7 +117,7 @@ def header_index(rows: Sequence[Sequence[str]]) -> tuple[int, int, bool]:
 
 def looks_like_header(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     names = [cell.strip() for cell in row if cell.strip()]
-    if not names or any(is_data(name) for name in names):
+    if not names or any(is_data(part) for name in names for part in _OTHER_FIELDS.split(name)):
         return False
     return len({*names}) >= 0.7 * len(names) and not any(list(row) == list(other) for other in below[:1])
 

@@ -30,12 +30,16 @@ class Match:
 
 @dataclass(frozen=True)
 class SourceMatch:
-    """What a file has of a source: the columns found by our names, the required ones missing, and how well it fits."""
+    """What a file has of a source: the columns found by our names, the required ones missing, and how well it fits.
+
+    `unfit` are missing columns with one of the file's that is called so, and whose values are no dates or numbers.
+    """
 
     contract: Contract
     matches: Mapping[str, Match]
     missing: tuple[str, ...]
     score: float
+    unfit: tuple[tuple[str, ColumnFacts], ...] = ()
 
     @property
     def name(self) -> str:
@@ -73,7 +77,15 @@ def _match(contract: Contract, columns: Sequence[ColumnFacts], stem: str) -> Sou
         )
         matches[ours.name] = Match(ours, theirs, score, by, others, note if has_values else None)
     missing = tuple(column.name for column in contract.columns if column.required and column.name not in matches)
-    return SourceMatch(contract, matches, missing, _strength(contract, matches, missing, stem))
+    called = ((name, _called(contract, name, columns, taken)) for name in missing)
+    unfit = tuple((name, column) for name, column in called if column is not None)
+    return SourceMatch(contract, matches, missing, _strength(contract, matches, missing, stem), unfit)
+
+
+def _called(contract: Contract, name: str, columns: Sequence[ColumnFacts], taken: set[int]) -> ColumnFacts | None:
+    """The column that a header names as one of ours, where its values are none."""
+    free = (column for column in columns if column.position not in taken and column.kind != "empty")
+    return next((column for column in free if header_score(column.name, contract.name, name) >= 0.85), None)
 
 
 def _is_of_line(ours: Column, theirs: ColumnFacts) -> bool:

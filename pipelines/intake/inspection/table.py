@@ -1,6 +1,7 @@
 """Any file as one table of text in a temporary Parquet file, its columns f0, f1, … by position: what is looked at."""
 
 import codecs
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -265,18 +266,17 @@ def _as_utf8(form: Form, encoding: Encoding, folder: Path) -> tuple[Path, list[s
         BadDataError: the gzip file is damaged.
     """
     assert form.scan is not None
-    is_plain = encoding.name in ("utf-8", "utf-8-sig") and not form.scan.carriage_returns_alone and not form.scan.nuls
+    odd_ends = form.scan.carriage_returns_alone or form.scan.mixed_line_ends  # DuckDB takes one kind of them
+    is_plain = encoding.name in ("utf-8", "utf-8-sig") and not odd_ends and not form.scan.nuls
     if is_plain and (not form.packed or form.path.suffix.lower() == ".gz"):
         return form.path, []
     target = folder / "utf8.txt"
     unread = 0
-    decoder = codecs.getincrementaldecoder(encoding.name)("replace")
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding.name)("replace"), translate=True)
     with target.open("wb") as out:
         for block in blocks(form.path, packed=form.packed):
             text = decoder.decode(block)
             unread += text.count("\ufffd")
-            if form.scan.carriage_returns_alone:
-                text = text.replace("\r", "\n")
             out.write(text.encode("utf-8", "replace"))
         out.write(decoder.decode(b"", True).encode("utf-8", "replace"))
     target.chmod(0o600)

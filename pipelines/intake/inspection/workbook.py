@@ -1,6 +1,7 @@
 """A sheet of a workbook as a table of text."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _HEAD = 200
 
 
 def workbook_table(form: Form, folder: Path) -> Table:
-    """The first sheet of a workbook that has rows, as a table of text; the others are named.
+    """The first sheet of a workbook that is no title page, as a table of text; the others are named.
 
     Raises:
         BadDataError: it is protected by a password, damaged, or no workbook.
@@ -37,14 +38,13 @@ def _table(book: calamine.CalamineWorkbook, form: Form, folder: Path) -> Table:
     filled = [(sheet, visible) for sheet, visible in opened if sheet.height > 0]
     if not filled:
         raise BadDataError(f"{form.path}: all sheets of the workbook are empty")
-    sheet = next((sheet for sheet, visible in filled if visible and sheet.height > 1), filled[0][0])
+    sheet = _main_sheet(filled)
     head = [_texts(row)[0] for row in _rows(sheet, _HEAD)]
     start, width, is_header = header_index([_without_end(row) for row in head])
     if not width:
         raise BadDataError(f"{form.path}: sheet {sheet.name!r} has no row with cells")
     has_header = is_header or not any(is_data(cell) for cell in head[start])
     header = head[start][:width] if has_header else [f"column {n + 1}" for n in range(width)]
-    offset = sheet.start[0] if sheet.start else 0
     above = start + (1 if has_header else 0)
     target = folder / "rows.parquet"
     rows, natives, wider = _write(sheet, above, width, target)
@@ -55,8 +55,8 @@ def _table(book: calamine.CalamineWorkbook, form: Form, folder: Path) -> Table:
         )
     if not has_header:
         doubts.append("the first row is no header: it has numbers, dates or addresses; columns are called by number")
-    if start + offset:
-        doubts.append(f"{start + offset} row{'s' * (start + offset != 1)} above the header")
+    if start:
+        doubts.append(f"{start} row{'s' * (start != 1)} above the header")
     if wider:
         doubts.append(f"{wider} rows have cells beyond the header's last column")
     return Table(
@@ -66,13 +66,20 @@ def _table(book: calamine.CalamineWorkbook, form: Form, folder: Path) -> Table:
         rows,
         natives,
         sheet=sheet.name,
-        header_row=start + offset + 1 if has_header else 0,
+        header_row=start + 1 if has_header else 0,
         doubts=tuple(doubts),
     )
 
 
+def _main_sheet(filled: Sequence[tuple[calamine.CalamineSheet, bool]]) -> calamine.CalamineSheet:
+    """The first visible sheet that is no title page: with rows below its first, and not tiny beside the largest."""
+    cells = [sheet.height * sheet.width if visible and sheet.height > 1 else 0 for sheet, visible in filled]
+    return next(sheet for (sheet, _), count in zip(filled, cells, strict=True) if count >= max(cells) / 10)
+
+
 def _rows(sheet: calamine.CalamineSheet, limit: int | None = None) -> Iterator[Sequence[Any]]:
-    yield from sheet.to_python(skip_empty_area=True, nrows=limit) if limit else sheet.iter_rows()
+    """A sheet's rows from its first on, the empty ones too."""
+    yield from islice(sheet.iter_rows(), limit)
 
 
 def _without_end(row: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from shlex import quote
 from pipelines.contracts import sources
 from pipelines.intake.batch_validation import how_to_accept, in_words
 from pipelines.ops.check.changes import changes
+from pipelines.ops.check.earlier import keys_of_others, unlike_before
 from pipelines.ops.check.reading import Reading, read_landing
 from pipelines.ops.check.receipts import Day, days_of, gap_words, oddities_of_days, unknown_references, whole_amounts
 from pipelines.ops.check.rejected import BrokenRule, broken_rules, repeated_words, unusable_addresses
@@ -97,6 +98,8 @@ def _oddities(reading: Reading, days: list[Day]) -> Iterator[str]:
     yield from whole_amounts(reading)
     yield from unknown_references(reading)
     yield from changes(reading)
+    yield from unlike_before(reading)
+    yield from keys_of_others(reading)
 
 
 def _sources(reading: Reading) -> Iterator[str]:

@@ -165,15 +165,14 @@ def stopped(retailer) -> None:
 
 
 def test_rows_rejected_of_other_sources_are_shown_of_a_night_that_was_stopped_while_it_read(retailer, capsys):
-    retailer.deliver(FIRST, crm_customers="customer_id\nc1\n", receipts=f"{RECEIPTS}\nr1,{FIRST}T12:00:00,?")
+    retailer.deliver(FIRST, stores="shop\n1\n", receipts=f"{RECEIPTS}\nr1,{FIRST}T12:00:00,?")
     nightly.open_night(day(FIRST), "run")
-    with pytest.raises(BadDataError, match="registered_at is missing"):
-        nightly.make("crm_customers", day(FIRST), "run")
-    nightly.make("receipts", day(FIRST), "run")  # Airflow goes on with what does not wait for the failed task
+    with pytest.raises(BadDataError, match="store_id is missing"):
+        nightly.make_layer("staging", day(FIRST), "run")
     for _ in range(2):
         print_rejected(retailer.settings, day(FIRST), None, 20)
         assert capsys.readouterr().out.splitlines() == [
-            f"Night {FIRST} was stopped at crm_customers; these rows were rejected until then.",
+            f"Night {FIRST} was stopped at stores; these rows were rejected until then.",
             f'receipts  receipts.csv  row 1  total_amount_unreadable  ["r1", "{FIRST}T12:00:00", "?"]',
         ]
         retailer.deliver(SECOND)

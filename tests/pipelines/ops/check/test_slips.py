@@ -26,6 +26,7 @@ STOPPED = (
     ("swapped_ids", "a_comma_within_a_name"),
     ("swapped_money_and_shop",),
     ("next_month",),
+    ("registered_in_future",),
     ("cents",),
     ("cents_on_receipts_alone", "a_new_column"),
     ("other_days_lines", "unknown_words"),
@@ -45,6 +46,10 @@ GOES_ON = (
     ("sales_below_zero", "leading_zeros_lost"),
     ("no_money", "lines_missing"),
     ("receipts_of_some_lines_missing",),
+    ("customers_lost", "pieces_in_thousands", "zeros_lost_in_customers", "shops_renamed"),
+    ("one_customer", "pieces_below_zero", "names_of_others"),
+    ("numbers_anew_each_day", "one_address"),
+    ("none_is_new", "days_of_another_zone"),
 )
 SLIPS = OF_ROWS | NAMED
 
