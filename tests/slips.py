@@ -322,7 +322,7 @@ NAMED: Slips = {
     "pieces_below_zero": (with_column(LINES, "quantity", lambda v: f"-{v}"), "80 of 80 values of quantity are below 0"),
     "numbers_anew_each_day": (
         both(*(with_text(file, f"{NIGHT}/", f"{HISTORY}/") for file in (RECEIPTS, LINES))),
-        "40 of 40 have the receipt_id of a receipt of another day",
+        "40 of 40 receipts have the receipt_id of a receipt of another day",
     ),
     "none_is_new": (of_days(HISTORY), "all 40 came before; none is new"),
     "days_of_another_zone": (

@@ -32,6 +32,7 @@ FIGURES = frozenset(
         "long_ago_share",
         "lost_amount_share",
         "null_drift",
+        "other_day_share",
         "receipts_without_lines_share",
         "rejected_share",
         "repeated_share",

@@ -34,6 +34,7 @@ from pipelines.intake.control_totals import read_control_totals
 from pipelines.intake.deliveries import names_read
 from pipelines.intake.landing import unread_files
 from pipelines.intake.lost_money import lost_money
+from pipelines.intake.replaced import replaced_of_other_days
 from pipelines.intake.unmatched import PAIRED, unmatched_rows
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder, quality_folder
@@ -137,6 +138,7 @@ def judge_batches(
             figures[name] |= lost_money(contract, night, engine, rejected_by)
             figures[name] |= full_load_figures(contract, state, night, engine)
             figures[name] |= repeated_batch(contract, state, night)
+            figures[name] |= replaced_of_other_days(contract, night, engine)
             figures[name] |= unread_figure(state, [file for file in unread if file.source == name])
     return Judged(_outcome(figures, night, settings, docs), figures, profiles, history)
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.contracts import Column, Contract, sources
 from pipelines.engines.sql import identifier
 from pipelines.intake.batch_profile import tonight_rows
-from pipelines.intake.staging_contracts import address_columns, business_dates, event_time, staging_contracts
+from pipelines.intake.staging_contracts import address_columns, event_time, staging_contracts
 from pipelines.ops.check.reading import Reading
 
 _FEW = 20  # values; fewer tell nothing
@@ -131,7 +131,7 @@ def keys_of_others(reading: Reading) -> Iterator[str]:
     yield from _times_of_another_zone(reading)
     if reading.night.previous is None:
         return
-    yield from _receipts_of_other_days(reading)
+    yield from _none_is_new(reading)
     for source, column in (("receipts", "store_id"), ("receipt_lines", "product_id")):
         yield from _ids_never_seen(reading, source, column)
     for name in _THINGS:
@@ -183,26 +183,18 @@ def _ids_never_seen(reading: Reading, source: str, column: str) -> Iterator[str]
         yield f"{source}: no value of {column} came before. See whether ids are written as ever."
 
 
-def _receipts_of_other_days(reading: Reading) -> Iterator[str]:
-    """Receipts whose number an earlier night had on another day; a night without one new receipt."""
+def _none_is_new(reading: Reading) -> Iterator[str]:
+    """A night without one new receipt."""
     contract = staging_contracts(sources()["receipts"])[0]
-    day = next(name for name, time in business_dates(contract).items() if time == event_time(contract))
     rows = reading.rows("receipts")
-    columns = [column for column in contract.columns if column.name in ("receipt_id", day)]
+    columns = [column for column in contract.columns if column.name == "receipt_id"]
     before = _before(reading, "receipts", columns) if rows else None
     if before is None:
         return
-    ((count, known, other),) = reading.engine.rows(
-        f"SELECT COUNT(*), COUNT(old.receipt_id), COUNT_IF(old.{day} <> new.{day}) FROM {rows} AS new LEFT JOIN "
-        f"(SELECT receipt_id, MAX({day}) AS {day} FROM ({before}) SEMI JOIN (SELECT receipt_id FROM {rows}) "
-        f"USING (receipt_id) GROUP BY receipt_id) AS old USING (receipt_id)"
+    ((count, known),) = reading.engine.rows(
+        f"SELECT COUNT(*), COUNT_IF(receipt_id IN (SELECT receipt_id FROM ({before}))) FROM {rows}"
     )
-    if known >= _FEW and other > _RARE * count:
-        yield (
-            f"receipts: {other:,} of {count:,} have the receipt_id of a receipt of another day, and take its place. "
-            "See whether numbers begin anew each day or in each store: then receipt_id needs both."
-        )
-    elif count >= _FEW and known == count:
+    if count >= _FEW and known == count:
         yield f"receipts: all {count:,} came before; none is new. See whether this is an earlier night's export."
 
 

@@ -27,6 +27,7 @@ STOPPED = (
     ("swapped_money_and_shop",),
     ("next_month",),
     ("registered_in_future",),
+    ("numbers_anew_each_day",),
     ("cents",),
     ("cents_on_receipts_alone", "a_new_column"),
     ("other_days_lines", "unknown_words"),
@@ -48,7 +49,7 @@ GOES_ON = (
     ("receipts_of_some_lines_missing",),
     ("customers_lost", "pieces_in_thousands", "zeros_lost_in_customers", "shops_renamed"),
     ("one_customer", "pieces_below_zero", "names_of_others"),
-    ("numbers_anew_each_day", "one_address"),
+    ("one_address",),
     ("none_is_new", "days_of_another_zone"),
 )
 SLIPS = OF_ROWS | NAMED
