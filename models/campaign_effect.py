@@ -34,6 +34,7 @@ _TYPES = {
     "segment": "string",
     "treated_customers": "int64",
     "control_customers": "int64",
+    "pending_customers": "int64",
     "control_buyers": "int64",
     "expected_control_buyers": "float64",
     "treated_mean": "float64",
@@ -206,7 +207,9 @@ def _effect_row(
         enough = expected >= MIN_BUYERS
         method, estimate = "randomised", mean_difference(treated_sample, control_sample) if enough else _UNKNOWN
     cost = _number(next(iter(arms.values()))["cost_amount"])
-    has_profit = method == "randomised" and metric == _MARGIN and is_complete
+    pending = sum(int(arm["pending_customers"]) for arm in arms.values())
+    # The cost is of all customers, so profit and ROI wait for them.
+    has_profit = method == "randomised" and metric == _MARGIN and is_complete and not pending
     profit, *bounds = (
         value * treated_sample.n if has_profit else math.nan for value in (estimate.effect, estimate.low, estimate.high)
     )
@@ -217,6 +220,7 @@ def _effect_row(
         "segment": segment,
         "treated_customers": treated_sample.n,
         "control_customers": control_sample.n,
+        "pending_customers": pending,
         "control_buyers": _count(control, "buyers"),
         "expected_control_buyers": expected,
         "treated_mean": treated_sample.mean,
@@ -240,8 +244,9 @@ def _expected(arms: dict[str, dict[Hashable, Any]]) -> float:
     """Control customers who buy in the window if they do as both arms did before it; NaN where that is unknown."""
     if "control" not in arms:
         return math.nan
-    before = sum(_number(arm["pre_value_sum"]) for arm in arms.values())
-    return float(arms["control"]["customers"] * before / sum(arm["customers"] for arm in arms.values()))
+    customers = sum(arm["customers"] for arm in arms.values())
+    before = sum(_number(arm["pre_value_sum"]) for arm in arms.values() if arm["customers"])
+    return float(arms["control"]["customers"] * before / customers) if customers else math.nan
 
 
 def _verdict(metric: Hashable, estimate: Estimate, method: str, is_complete: bool, expected: float) -> str:

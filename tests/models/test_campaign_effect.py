@@ -10,9 +10,10 @@ from scipy import stats
 from models.campaign_effect import Sample, campaign_effects, mean_difference, pearson_quantile, rate_difference
 
 COLUMNS = [
-    "campaign_id", "metric", "segment", "treated_customers", "control_customers", "control_buyers",
-    "expected_control_buyers", "treated_mean", "control_mean", "effect", "ci_low", "ci_high", "window_days",
-    "is_complete", "method", "cost_amount", "incremental_profit", "roi", "roi_low", "roi_high", "verdict",
+    "campaign_id", "metric", "segment", "treated_customers", "control_customers", "pending_customers",
+    "control_buyers", "expected_control_buyers", "treated_mean", "control_mean", "effect", "ci_low", "ci_high",
+    "window_days", "is_complete", "method", "cost_amount", "incremental_profit", "roi", "roi_low", "roi_high",
+    "verdict",
 ]  # fmt: skip
 
 
@@ -31,6 +32,7 @@ def outcome(
         "segment": "all",
         "metric": metric,
         "customers": len(x),
+        "pending_customers": 0,
         "buyers": sum(value > 0 for value in x) if buyers is None else buyers,
         "value_sum": sum(x),
         "value_sum_of_squares": sum(value * value for value in x),
@@ -138,6 +140,7 @@ def test_exact_row_of_a_randomised_campaign() -> None:
             "segment": "all",
             "treated_customers": 100,
             "control_customers": 50,
+            "pending_customers": 0,
             "control_buyers": 50,
             "expected_control_buyers": 50.0,
             "treated_mean": 3.0,
@@ -216,6 +219,28 @@ def test_an_unfinished_campaign_gets_no_verdict() -> None:
     )
     assert (row["is_complete"], row["verdict"]) == (False, "not finished yet")
     assert row["effect"] == 9.5
+
+
+def test_while_customers_are_pending_there_is_an_effect_and_no_profit_as_the_cost_is_theirs_too() -> None:
+    row = effect(
+        outcome("treated", "margin_per_customer", [2] * 50 + [4] * 50, cost_amount=10, pending_customers=7),
+        outcome("control", "margin_per_customer", [1] * 25 + [3] * 25, cost_amount=10, pending_customers=1),
+    )
+    assert (row["effect"], row["pending_customers"], row["verdict"]) == (1.0, 8, "sells more")
+    assert all(pd.isna(row[name]) for name in ("incremental_profit", "roi", "roi_low", "roi_high"))
+
+
+def test_before_any_window_is_over_nothing_is_known() -> None:
+    none = {"customers": 0, "buyers": 0, "pending_customers": 9, "is_complete": False}
+    unknown = dict.fromkeys(["value_sum", "value_sum_of_squares", "value_sum_of_cubes", "pre_value_sum", "product_sum"])
+    rows = [
+        outcome(arm, metric, [1, 2], **none, **unknown)
+        for metric in ("buyer_rate", "orders_per_customer")
+        for arm in ("treated", "control")
+    ]
+    for row in campaign_effects(pd.DataFrame(rows)).to_dict("records"):
+        assert (row["pending_customers"], row["verdict"]) == (18, "not finished yet")
+        assert all(pd.isna(row[name]) for name in ("effect", "ci_low", "treated_mean", "control_mean"))
 
 
 def test_before_and_after_is_a_change_without_interval_profit_and_roi() -> None:
