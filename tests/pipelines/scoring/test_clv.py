@@ -120,7 +120,7 @@ def test_artefact_says_what_it_was_fitted_on_and_with(retailer, shop):
     assert json.loads(rows["spend"][-1])["reason"] == f"shrunken mean: {NO_FIT}"  # all customers spend alike, by chance
 
 
-def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer, shop, tmp_path):
+def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer, shop):
     retailer.deliver("2017-12-09", receipts=receipts({"new": [300, 330], "c5": [333]}))
     later = load(retailer, "2017-12-09")
     fingerprints = [retailer.rows(night, "clv_model", "component, data_fingerprint") for night in (shop, later)]
@@ -134,8 +134,8 @@ def test_an_old_night_scored_with_its_own_artefact_gives_the_same_bytes(retailer
         engine.register_arrow("forecast", scored["clv_forecast"])
         for name, rows in (("customer_clv", scored["customer_clv"]), ("clv_forecast", "SELECT * FROM forecast")):
             columns = ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in contract_of(name).columns)
-            engine.write_file(f"SELECT {columns} FROM ({rows})", tmp_path / f"{name}.parquet")
-            assert (tmp_path / f"{name}.parquet").read_bytes() == shop.lake.path(before[name].path).read_bytes()
+            engine.write_file(f"SELECT {columns} FROM ({rows})", retailer.home / f"{name}.parquet")
+            assert (retailer.home / f"{name}.parquet").read_bytes() == shop.lake.path(before[name].path).read_bytes()
 
 
 def test_a_night_loaded_again_is_the_same_whatever_the_size_of_batches(retailer, shop, monkeypatch):

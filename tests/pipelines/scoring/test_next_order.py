@@ -35,7 +35,7 @@ def test_regular_customers_get_a_date_after_the_night(regulars):
         assert method == "own_rhythm"
 
 
-def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_bytes(regulars, tmp_path):
+def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_bytes(regulars):
     shop, night = regulars
     manifest = night.lake.manifest(NIGHT)
     with DuckDBEngine(night, shop.settings) as engine:
@@ -46,9 +46,9 @@ def test_next_orders_scored_again_with_the_nights_own_artefact_are_the_same_byte
         rows = {"customer_next_order": made["customer_next_order"], "next_order_drift": "SELECT * FROM drift"}
         for name, select in rows.items():
             columns = ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in contract_of(name).columns)
-            engine.write_file(f"SELECT {columns} FROM ({select})", tmp_path / name)
+            engine.write_file(f"SELECT {columns} FROM ({select})", night.lake.home / name)
             (before,) = manifest.tables[name].data_files
-            assert (tmp_path / name).read_bytes() == night.lake.path(before.path).read_bytes()
+            assert (night.lake.home / name).read_bytes() == night.lake.path(before.path).read_bytes()
 
 
 def test_the_model_is_fitted_on_the_3000_customers_with_the_lowest_md5(made_up: Shop):
