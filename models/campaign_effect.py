@@ -1,7 +1,7 @@
 """What campaigns caused: treated against a randomised control group, per customer as assigned, with 95 % intervals.
 
 Sources: Newcombe 1998, method 10 (difference of shares, from Wilson's intervals). The interval of a difference of means
-turns over a test, see mean_difference; its errors have the skewness of a Pearson III, as Hall 1992 corrects for.
+turns over a test whose statistic has the quantiles of a Pearson III, see mean_difference.
 """
 
 import math

@@ -395,7 +395,7 @@ def tables() -> dict[str, Table]:
 
 @cache
 def tables_by_task() -> dict[Layer, tuple[str, ...]]:
-    """Names of the tables that each task of the night makes, in order: those of a layer, and their splits with them.
+    """Names of the tables that each task of the night makes, in order: those of a layer. Splits come of what they read.
 
     A table that reads one of a later layer is made there: every task needs only the tasks before it.
     """

@@ -180,9 +180,22 @@ def campaign_effects() -> Iterator[tuple]:
             scaled = (10.2 * factor, (10.2 - effect) * factor, effect * factor, low * factor, high * factor)
             rois = (end * treated / 600 - 1 for end in (effect, low, high))
             money = (600.0, effect * treated, *rois) if metric == "margin_per_customer" else (None,) * 5
-            yield (campaign, metric, "all", treated, control, *scaled, 28, done, method, *money, verdict)
+            yield (
+                campaign,
+                metric,
+                "all",
+                treated,
+                control,
+                *scaled,
+                28,
+                done,
+                method,
+                *money,
+                verdict,
+                0 if done else 61,
+            )
     figures = (0.2, 0.1, 0.1, 0.02, 0.18)
-    yield ("birthday", "buyer_rate", "online", 300, 30, *figures, 28, True, "randomised", *(None,) * 5, "yes")
+    yield ("birthday", "buyer_rate", "online", 300, 30, *figures, 28, True, "randomised", *(None,) * 5, "yes", 0)
 
 
 def list_tables(people: Sequence[Person]) -> Tables:
@@ -298,7 +311,7 @@ def hostile_night() -> Tables:
     for table in ("promo_performance", "promotion_performance"):
         tables[table] = [(name, 5, 4, 1, 90 - i, 9, None, None, None, None) for i, name in enumerate(HOSTILE)]
     effect = (90, 10, 2.0, 1.0, 1.0, 0.5, 1.5, 28, True, HOSTILE[0], None, None, None, None, None, HOSTILE[1])
-    tables["campaign_effect"] = [(name, "margin_per_customer", "all", *effect) for name in HOSTILE]
+    tables["campaign_effect"] = [(name, "margin_per_customer", "all", *effect, 0) for name in HOSTILE]
     tables["campaign_list"] = [(name, HOSTILE[0], "c1") for name in HOSTILE]
     tables["campaign_assignment"] = [(name, HOSTILE[0], "c1", "treated", None, NIGHT, "export") for name in HOSTILE]
     tables["customer_segment"] = [(f"c{i}", name) for i, name in enumerate(HOSTILE)]

@@ -84,16 +84,7 @@ def init(
     _print_written(settings, written, night, notes)
     load_settings.cache_clear()  # they are in the home's settings.env now
     goes_on = not faults and landing_goes_on(settings_of(settings.home), night)
-    print("\nNext:")
-    if chosen is not None:
-        print(f"  - Read in the first lines of mapping.yaml how {chosen.title} is treated: refunds, shipping, tax ...")
-    else:
-        print("  - Settle what mapping.yaml says is ambiguous or missing.")
-    for fault in faults:
-        print(f"  - Mend {fault}")
-    if not goes_on:
-        print(f"  - loyalty check --date {night} --home {settings.home}")
-    print(f"  - loyalty run --date {night} --home {settings.home}")
+    _print_next(settings, night, chosen, faults, goes_on=bool(goes_on))
 
 
 def is_terminal() -> bool:
@@ -217,6 +208,21 @@ def _print_written(settings: Settings, written: Sequence[Path], night: date, not
     print(f"Files go into a folder for each night; these are the night {night}.")
     for note in notes:
         print(f"  note: {note}")
+
+
+def _print_next(
+    settings: Settings, night: date, chosen: "Preset | None", faults: Sequence[object], *, goes_on: bool
+) -> None:
+    print("\nNext:")
+    if chosen is not None:
+        print(f"  - Read in the first lines of mapping.yaml how {chosen.title} is treated: refunds, shipping, tax ...")
+    else:
+        print("  - Settle what mapping.yaml says is ambiguous or missing.")
+    for fault in faults:
+        print(f"  - Mend {fault}")
+    if not goes_on:
+        print(f"  - loyalty check --date {night} --home {settings.home}")
+    print(f"  - loyalty run --date {night} --home {settings.home}")
 
 
 def add_init(app: typer.Typer) -> None:

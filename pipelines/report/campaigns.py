@@ -191,7 +191,7 @@ def _effect_table(
             (
                 name_of(row["campaign"]),
                 METRICS[row["metric"]],
-                f"{number(row['treated_customers'])} / {number(row['control_customers'])}",
+                f"{number(row['treated_customers'])} / {number(row['control_customers'])}" + _pending(row),
                 f"{show(row['treated_mean'])} / {show(row['control_mean'])}",
                 signed(show, row["effect"]),
                 f"{show(row['ci_low'])} to {show(row['ci_high'])}" if row["ci_low"] is not None else NONE,
@@ -205,6 +205,11 @@ def _effect_table(
         one_figure = [(cell[0], *cell[2:]) for cell in cells]
         return Table(caption, ("Campaign", *columns), "tnnnnttt", one_figure, note)
     return Table(caption, ("Campaign", "Figure", *columns), "ttnnnnttt", cells, folded=folded)
+
+
+def _pending(row: Row) -> str:
+    """How many customers are in no figure yet, as their window is still open."""
+    return f", {number(row['pending_customers'])} pending" if row["pending_customers"] else ""
 
 
 def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:

@@ -31,6 +31,8 @@ def test_campaign_effects_carry_interval_method_and_verdict(full_page: str) -> N
     assert ("winback-2025-01", "EUR 600", "EUR 3,780", "+530% (20% to 1,040%)") in rows
     others = ("10.20% / 8.10%", "+2.10%", "0.40% to 3.80%", "positive: keep", "28 days, closed", "randomised")
     assert ("winback-2025-01", "share who bought", "1,800 / 200", *others) in rows
+    reminder = next(row for row in rows if row[0] == "points-reminder" and len(row) > 4)
+    assert reminder[1] == "700 / 80, 61 pending"
     words = Page(full_page).sections["campaigns"]
     assert (
         "Of 3 finished campaigns with a control group, 1 raised margin per customer beyond chance, 1 lowered it"

@@ -132,6 +132,7 @@ def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: P
                 "randomised",
                 *(None,) * 5,
                 "too small to say",
+                1,
             )
         ],
     }
