@@ -40,6 +40,7 @@ bench-year: $(VENV)/.run
 CAMPAIGNS ?= 4000
 verify: $(VENV)/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m effect_coverage $(CAMPAIGNS)
+	PYTHONPATH=.:tests $(BIN)/python -m looks_coverage $(CAMPAIGNS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -238,8 +238,9 @@ _PYTHON = (
         "campaign_effect",
         "marts",
         "python",
-        ("campaign_outcome",),
+        ("campaign_outcome", "campaign_overlap", "campaign_reach", "campaign_top"),
         function="pipelines.scoring.campaign_effect:campaign_effect",
+        queries=("fits/campaign_arm",),
     ),
     Table("backtest", "marts", "python", function="pipelines.tables.quality:backtest"),
     Table("backtest_quality", "marts", "split", ("backtest",)),
@@ -253,7 +254,7 @@ _PYTHON = (
         "segments",
         "python",
         (
-            "campaign_members",
+            "campaign_member",
             "campaigns",
             "contact",
             "crm_customers_personal",
@@ -265,13 +266,14 @@ _PYTHON = (
             "customer_segment_history",
             "suppressed_channel",
         ),
-        ("campaign_assignment", "campaign_delivery", "campaign_list", "crm_customers_personal"),
+        ("campaign_assignment", "campaign_delivery", "campaign_list", "crm_customers_personal", "own_campaign"),
         function="pipelines.campaigns.night:campaign_list",
     ),
     Table("campaign_assignment", "segments", "split", ("campaign_list",)),
     Table("campaign_exclusion", "segments", "split", ("campaign_list",)),
     Table("campaign_delivery", "segments", "split", ("campaign_list",)),
     Table("campaign_hold", "segments", "split", ("campaign_list",)),
+    Table("own_campaign", "segments", "split", ("campaign_list",)),
 )
 
 

@@ -42,11 +42,11 @@ CREATE TABLE suppressed_channel (customer_id VARCHAR, channel VARCHAR);
 CREATE TABLE contact (customer_id VARCHAR, campaign_id VARCHAR, channel VARCHAR, sent_date DATE);
 CREATE TABLE customer_360 (customer_id VARCHAR, favourite_category VARCHAR, points_balance DECIMAL(18,2),
     region VARCHAR, last_order_date DATE);
-CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE, window_days BIGINT);
-CREATE TABLE campaign_members (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
+CREATE TABLE campaigns (campaign_id VARCHAR, starts_on DATE, window_days BIGINT, control_share DOUBLE);
+CREATE TABLE campaign_member (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
     assigned_at TIMESTAMPTZ, assigned_date DATE, landing_date DATE);
 CREATE TABLE history.campaign_assignment (campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR,
-    assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, source VARCHAR);
+    assigned_at TIMESTAMPTZ, assigned_date DATE, window_days BIGINT, control_share DOUBLE, source VARCHAR);
 CREATE TABLE history.campaign_delivery (campaign_id VARCHAR, channel VARCHAR, list_date DATE);
 CREATE TABLE history.campaign_list (campaign_id VARCHAR, channel VARCHAR, target VARCHAR, customer_id VARCHAR);
 CREATE TABLE history.crm_customers_personal (customer_id VARCHAR, email_normal VARCHAR, phone_normal VARCHAR,

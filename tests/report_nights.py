@@ -168,12 +168,12 @@ def promo_tables() -> Tables:
 def campaign_effects() -> Iterator[tuple]:
     """Three metrics of six campaigns, ROI with the margin alone; and one figure of a single segment."""
     effects = (
-        ("programme", 4200, 430, 1.45, 0.12, 2.78, True, "randomised", "positive: keep"),
-        ("winback-2025-01", 1800, 200, 2.10, 0.40, 3.80, True, "randomised", "positive: keep"),
-        ("birthday", 940, 110, 0.35, -0.90, 1.60, True, "randomised", "no effect shown: test longer"),
-        ("newsletter-feb", 2600, 300, -0.80, -1.45, -0.15, True, "randomised", "negative: stop"),
-        ("points-reminder", 700, 80, 0.90, -1.10, 2.90, False, "randomised", "window open: wait"),
-        ("catalogue", 5100, 5100, 0.60, -0.20, 1.40, True, "before_after", "no effect shown"),
+        ("programme", 4200, 430, 1.45, 0.12, 2.78, True, "randomised", "pays"),
+        ("winback-2025-01", 1800, 200, 2.10, 0.40, 3.80, True, "randomised", "pays"),
+        ("birthday", 940, 110, 0.35, -0.90, 1.60, True, "randomised", "can't tell: between -0.90 and 1.60"),
+        ("newsletter-feb", 2600, 300, -0.80, -1.45, -0.15, True, "randomised", "sells less"),
+        ("points-reminder", 700, 80, 0.90, -1.10, 2.90, False, "randomised", "running"),
+        ("catalogue", 5100, 5100, 0.60, -0.20, 1.40, True, "before_after", "before and after only: no evidence"),
     )
     for campaign, treated, control, effect, low, high, done, method, verdict in effects:
         for metric, factor in (("margin_per_customer", 1.0), ("revenue_per_customer", 3.1), ("buyer_rate", 0.01)):
@@ -191,11 +191,34 @@ def campaign_effects() -> Iterator[tuple]:
                 done,
                 method,
                 *money,
-                verdict,
+                verdict if metric == "margin_per_customer" else None,
                 0 if done else 61,
+                "treated",
+                "before" if method == "before_after" else "control",
+                metric == "margin_per_customer",
+                None,
+                600.0 / treated,
             )
     figures = (0.2, 0.1, 0.1, 0.02, 0.18)
-    yield ("birthday", "buyer_rate", "online", 300, 30, *figures, 28, True, "randomised", *(None,) * 5, "yes", 0)
+    yield (
+        "birthday",
+        "buyer_rate",
+        "online",
+        300,
+        30,
+        *figures,
+        28,
+        True,
+        "randomised",
+        *(None,) * 5,
+        "yes",
+        0,
+        "treated",
+        "control",
+        False,
+        None,
+        None,
+    )
 
 
 def list_tables(people: Sequence[Person]) -> Tables:
@@ -311,7 +334,9 @@ def hostile_night() -> Tables:
     for table in ("promo_performance", "promotion_performance"):
         tables[table] = [(name, 5, 4, 1, 90 - i, 9, None, None, None, None) for i, name in enumerate(HOSTILE)]
     effect = (90, 10, 2.0, 1.0, 1.0, 0.5, 1.5, 28, True, HOSTILE[0], None, None, None, None, None, HOSTILE[1])
-    tables["campaign_effect"] = [(name, "margin_per_customer", "all", *effect, 0) for name in HOSTILE]
+    tables["campaign_effect"] = [
+        (name, "margin_per_customer", "all", *effect, 0, name, name, True, 0.5, 1.0) for name in HOSTILE
+    ]
     tables["campaign_list"] = [(name, HOSTILE[0], "c1") for name in HOSTILE]
     tables["campaign_assignment"] = [(name, HOSTILE[0], "c1", "treated", None, NIGHT, "export") for name in HOSTILE]
     tables["customer_segment"] = [(f"c{i}", name) for i, name in enumerate(HOSTILE)]

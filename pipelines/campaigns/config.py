@@ -120,6 +120,7 @@ class Campaign(BaseModel):
     ends_on: Day | None = None
     window_days: Days
     control_share: Share = Field(ge=0, le=0.9)
+    primary_metric: Literal["margin", "revenue"] | None = None
     mode: Mode | None = None
     repeat: Repeat = "never"
     use_channels: Literal["first", "best", "all"] = "first"

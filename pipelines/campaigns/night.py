@@ -5,11 +5,13 @@ from datetime import date
 
 import pyarrow as pa
 
+from pipelines.campaigns.config import Campaign
 from pipelines.campaigns.config_file import CampaignFile, read_campaign_file
 from pipelines.campaigns.delivery import Made, make_deliveries
 from pipelines.campaigns.holds import calendar_of, hold_reasons, same_day_before
 from pipelines.campaigns.selection import Change, campaign_lists, settle
 from pipelines.campaigns.sent import give_sent
+from pipelines.catalog import query
 from pipelines.contracts import table_contract
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.settings import Settings
@@ -31,6 +33,17 @@ _DELIVERY = pa.schema(
         ("listed_count", pa.int64()),
         ("removed_count", pa.int64()),
         ("held_reason", pa.string()),
+    ]
+)
+_OWN_CAMPAIGN = pa.schema(
+    [
+        ("campaign_id", pa.string()),
+        ("name", pa.string()),
+        ("starts_on", pa.date32()),
+        ("ends_on", pa.date32()),
+        ("window_days", pa.int64()),
+        ("control_share", pa.float64()),
+        ("primary_metric", pa.string()),
     ]
 )
 # Reasons of holding back, by campaign; None stands for the whole file.
@@ -64,6 +77,7 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
         "campaign_exclusion": "SELECT campaign_id, channel, customer_id, reason, decided_by FROM list_left_out",
         "campaign_assignment": "SELECT * FROM list_assignment",
         "campaign_delivery": _deliveries(engine, made, night.run_date),
+        "own_campaign": _own_campaigns(engine, file.campaigns.campaigns),
         "campaign_hold": pa.Table.from_pylist(
             [{"campaign_id": name, "reason": reason} for name, reasons in holds.items() for reason in reasons],
             schema=_HOLD,
@@ -163,12 +177,26 @@ def _deliveries(engine: DuckDBEngine, made: Sequence[Made], run_date: date) -> p
     return pa.concat_tables([earlier.cast(_DELIVERY), pa.Table.from_pylist(rows, schema=_DELIVERY)])
 
 
+def _own_campaigns(engine: DuckDBEngine, campaigns: Sequence[Campaign]) -> pa.Table:
+    """The campaign file's campaigns, and those that are gone from it as they last were.
+
+    The metric that a campaign is judged by stands once somebody was assigned to it: nobody chooses it by the outcome.
+    """
+    rows = [{name: getattr(campaign, name) for name in _OWN_CAMPAIGN.names[1:]} for campaign in campaigns]
+    for row, campaign in zip(rows, campaigns, strict=True):
+        row["campaign_id"] = campaign.id
+    engine.connection.register("incoming", pa.Table.from_pylist(rows, schema=_OWN_CAMPAIGN))
+    found = engine.connection.execute(query("lists/own_campaign")).to_arrow_table()
+    engine.connection.unregister("incoming")
+    return found.cast(_OWN_CAMPAIGN)
+
+
 def _without_delivery(engine: DuckDBEngine, night: Night) -> dict[str, str | pa.Table]:
     """What the night recorded when it was current; if it never was: no lists, and the assignments known by then."""
-    names = ("campaign_list", "campaign_exclusion", "campaign_assignment", "campaign_delivery", "campaign_hold")
+    history = ("campaign_assignment", "campaign_delivery", "own_campaign")
+    names = ("campaign_list", "campaign_exclusion", "campaign_hold", *history)
     if night.run_date in night.lake.nights():
         tables = night.lake.manifest(night.run_date).tables
         return {name: engine.select_of(tables.get(name, TableState()), table_contract(name)) for name in names}
     empty = {name: engine.select_of(TableState(), table_contract(name)) for name in names}
-    history = ("campaign_assignment", "campaign_delivery")
     return empty | {name: f"SELECT * FROM history.{name}" for name in history}

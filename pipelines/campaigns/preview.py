@@ -301,7 +301,7 @@ def _smallest_effect(engine: DuckDBEngine, campaign: Campaign, published: date) 
             GROUP BY customer_id HAVING SUM(order_count) > 0
         )
         SELECT
-            COUNT(*) FILTER (assigned.arm = 'treated'),
+            COUNT(*) FILTER (assigned.arm <> 'control'),
             COUNT(*) FILTER (assigned.arm = 'control'),
             COUNT(buyer.customer_id),
             (SELECT MIN(business_date) FROM customer_day)

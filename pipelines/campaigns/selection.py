@@ -47,6 +47,7 @@ _CHANNEL = pa.schema(
         ("blocks_from", pa.date32()),
         ("control_below", pa.string()),
         ("window_days", pa.int64()),
+        ("control_share", pa.float64()),
     ]
 )
 _SEGMENT = pa.schema(
@@ -124,9 +125,9 @@ def campaign_lists(
 
     Args:
         con: has customer_segment, customer_segment_history, customer, customer_channel, customer_identity, contact,
-            suppressed_channel, crm_customers_personal, campaign_members, campaigns (the extracts, as known tonight) and
-            history.campaign_assignment and history.campaign_delivery; and of the deliveries that were sent last (see
-            campaigns.sent): list_sent, list_last_sent, list_delivered_assignment and list_eligible_before.
+            suppressed_channel, crm_customers_personal, campaign_member, campaigns (of the extracts, as known tonight)
+            and history.campaign_assignment and history.campaign_delivery; and of the deliveries that were sent last
+            (see campaigns.sent): list_sent, list_last_sent, list_delivered_assignment and list_eligible_before.
         campaigns: from read_campaigns.
         settings: control_salt, name_order, timezone.
         run_date: the business date.
@@ -220,6 +221,7 @@ def _channels(running: list[Campaign], run_date: date) -> list[dict[str, object]
                     "blocks_from": _blocks_from(campaign, run_date),
                     "control_below": _hash_below(campaign.control_share),
                     "window_days": campaign.window_days,
+                    "control_share": campaign.control_share,
                 }
             )
     return channels

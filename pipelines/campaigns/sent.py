@@ -20,7 +20,7 @@ MEMBERS = (
 )
 ASSIGNMENTS = (
     "campaign_id VARCHAR, customer_id VARCHAR, channel VARCHAR, arm VARCHAR, assigned_at TIMESTAMP WITH TIME ZONE, "
-    "assigned_date DATE, window_days BIGINT, source VARCHAR"
+    "assigned_date DATE, window_days BIGINT, control_share DOUBLE, source VARCHAR"
 )
 ELIGIBLE = "campaign_id VARCHAR, channel VARCHAR, customer_id VARCHAR"
 

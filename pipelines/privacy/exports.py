@@ -175,7 +175,7 @@ def _as_waiting(
     own = {column.header: column.source for column in file.target.columns}
     fields = {header: MergeField(column=source) for header, source in identifiers.items() if own.get(header) != source}
     channel, addresses = file.channel["channel"], [name for name in identifiers if identifiers[name] != "customer_id"]
-    is_on_it = f"arm = 'treated' AND COALESCE(sent_date = {literal(f'{delivery.note.run_date}')}, TRUE)"
+    is_on_it = f"arm <> 'control' AND COALESCE(sent_date = {literal(f'{delivery.note.run_date}')}, TRUE)"
     content = ListFile(file.target, file.campaign_id, channel, "list", fields)
     with duckdb.connect() as con:
         register_file_functions(con)

@@ -36,7 +36,7 @@ def write_removals_of(person: Person, lake: Lake, settings: Settings, folder: Pa
                 con.execute(f"INSERT INTO history.{name} BY NAME SELECT {_columns(con, name, rows)} FROM {rows}")
         give_sent(con, sent, latest.run_date if latest and is_upgraded else None)
         is_theirs = f"customer_id IN {in_list(person.ids)}"
-        give_entries(con, "list_removal", f"{is_theirs} AND arm = 'treated'")
+        give_entries(con, "list_removal", f"{is_theirs} AND arm <> 'control'")
         give_entries(con, "list_entry", f"NOT {is_theirs}")
         for name in ("customer", "customer_identity", "customer_360"):
             give_no_rows(con, name)

@@ -30,6 +30,14 @@ METRICS = {
     "buyer_rate": "share who bought",
 }
 MONEY_METRICS = ("margin_per_customer", "revenue_per_customer")
+# Verdicts that say something, and which way; the others show nothing either way.
+DIRECTIONS = {
+    "pays": "up",
+    "sells more, not shown to pay": "up",
+    "does not pay": "down",
+    "sells less": "down",
+    "assignment damaged": None,
+}
 
 _PROMO = """
 SELECT {key} AS "{heading}", redemptions AS "Used", customers AS "Customers", new_customers AS "New",
@@ -102,46 +110,49 @@ def _method_note(methods: Iterable[str]) -> str:
 
 
 def campaigns(warehouse: Warehouse) -> Section:
-    rows = warehouse.rows(
-        "SELECT *, CASE campaign_id WHEN 'programme' THEN 'Whole programme' ELSE campaign_id END AS campaign"
-        " FROM campaign_effect WHERE segment = 'all' ORDER BY campaign_id <> 'programme', campaign_id, metric"
-    )
-    metric = _main_metric(rows)
-    main = [row for row in rows if row["metric"] == metric]
+    rows = [
+        row | {"campaign": _label(row), "direction": DIRECTIONS.get(f"{row['verdict']}")}
+        for row in warehouse.rows(
+            "SELECT * FROM campaign_effect WHERE segment = 'all'"
+            " ORDER BY campaign_id <> 'programme', campaign_id, arm, compared_with, metric"
+        )
+    ]
+    judged = [row for row in rows if row["is_primary"]]
     # A before/after change includes season and everything else. It stands in the table, but not in the chart.
-    drawn = [row for row in main if _has_interval(row) and row["method"] != "before_after"]
-    done = [row for row in drawn if row["is_complete"] and row["campaign_id"] != "programme"]
-    section = Section(takeaways=[_campaign_words(drawn, done, metric)])
+    randomised = [row for row in judged if row["method"] != "before_after"]
+    done = [row for row in randomised if row["is_complete"] and row["campaign_id"] != "programme"]
+    section = Section(takeaways=[_campaign_words(randomised, done)])
     if done:
-        up = sum(row["ci_low"] > 0 for row in done)
-        label = f"Finished campaigns with control that raised {METRICS[metric]}"
+        up = sum(row["direction"] == "up" for row in done)
+        label = "Finished campaigns with control that are shown to sell more"
         section.tiles.append(Tile(label, f"{number(up)} of {number(len(done))}", section.takeaways[0]))
-    if drawn:
-        section.charts.append(_effect_chart(warehouse, drawn, metric))
-    if not all(row["is_complete"] for row in drawn):
+    for metric in MONEY_METRICS:
+        if drawn := [row for row in randomised if row["metric"] == metric and _has_interval(row)]:
+            section.charts.append(_effect_chart(warehouse, drawn, metric))
+    if any(not row["is_complete"] for row in randomised):
         words = "Hollow dots are campaigns whose window is still open: early figures mislead."
         section.takeaways.append(words)
     single = warehouse.one("SELECT COUNT(*) AS rows FROM campaign_effect WHERE segment <> 'all'")["rows"]
     if single:
         section.takeaways.append(f"campaign_effect also holds {counted(single, 'figure')} for single segments.")
-    if main:
-        note = _method_note(row["method"] for row in main)
-        section.tables.append(_effect_table(warehouse, f"Effect on {METRICS[metric]}", main, note))
-    money = [row for row in rows if any(row[c] is not None for c in ("cost_amount", "incremental_profit", "roi"))]
+    if judged:
+        note = _method_note(row["method"] for row in judged)
+        section.tables.append(_effect_table(warehouse, "What each campaign is judged by", judged, note))
+    money = [row for row in rows if row["metric"] == "margin_per_customer" and row["cost_amount"] is not None]
     if money:
         section.tables.append(_roi_table(warehouse, money))
-    rest = [row for row in rows if row["metric"] != metric]
+    rest = [row for row in rows if not row["is_primary"]]
     if rest:
-        caption = "Effect on other figures" if main else "Effects without an interval"
-        section.tables.append(_effect_table(warehouse, caption, rest, folded=bool(main)))
+        section.tables.append(_effect_table(warehouse, "Effect on other figures, without a verdict", rest, folded=True))
     return section
 
 
-def _main_metric(rows: Sequence[Row]) -> str:
-    """The metric with an interval for most campaigns, margin before revenue before orders before buyers; '' if none."""
-    counts = {m: sum(row["metric"] == m and _has_interval(row) for row in rows) for m in METRICS}
-    best = max(METRICS, key=lambda metric: counts[metric])  # the first of equals
-    return best if counts[best] else ""
+def _label(row: Row) -> str:
+    """The campaign, with its offer and what that is compared with where there are several."""
+    name = "Whole programme" if row["campaign_id"] == "programme" else row["campaign_id"]
+    if row["arm"] == "treated" and row["compared_with"] in ("control", "before"):
+        return f"{name}"
+    return f"{name}: {row['arm']} against {row['compared_with']}"
 
 
 def _has_interval(row: Row) -> bool:
@@ -154,36 +165,49 @@ def _show(warehouse: Warehouse, metric: str) -> Show:
     return partial(percent, decimals=2) if metric == "buyer_rate" else partial(number, decimals=3)
 
 
-def _campaign_words(drawn: Sequence[Row], done: Sequence[Row], metric: str) -> str:
-    if not drawn:
-        return "No campaign has a control group and an effect with an interval yet: it is not known what campaigns add."
+def _campaign_words(randomised: Sequence[Row], done: Sequence[Row]) -> str:
+    if not randomised:
+        return "No campaign has a control group yet: it is not known what campaigns add."
     if not done:
-        return f"No campaign's window has closed yet; {counted(len(drawn), 'effect')} so far, none final."
-    up, down = sum(row["ci_low"] > 0 for row in done), sum(row["ci_high"] < 0 for row in done)
-    return (
-        f"Of {counted(len(done), 'finished campaign')} with a control group, {number(up)} raised {METRICS[metric]}"
-        f" beyond chance, {number(down)} lowered it, and for {number(len(done) - up - down)} the interval includes"
-        " zero: no effect is shown either way."
-    )
+        return f"No campaign's window has closed yet; {counted(len(randomised), 'campaign')} so far, none final."
+    counts = {words: sum(row["verdict"] == words for row in done) for words in DIRECTIONS}
+    said = [f"{number(count)} {words}" for words, count in counts.items() if count]
+    left = len(done) - sum(counts.values())
+    if left:
+        said.append(f"{number(left)} with nothing shown either way")
+    return f"{counted(len(done), 'finished campaign')} with a control group: {'; '.join(said)}."
 
 
 def _effect_chart(warehouse: Warehouse, drawn: Sequence[Row], metric: str) -> Chart:
-    best, show = max(drawn, key=lambda row: (row["ci_low"], row["campaign"])), _show(warehouse, metric)
-    words = (
+    title = f"Effect on {METRICS[metric]}, {warehouse.currency}"
+    rows = drawn[: DRAWN + 2]
+    words = _best_words(warehouse, drawn, metric)
+    return chart(f"effects-{metric}", title, words, 0.9 + 0.42 * len(rows), draw_effects, rows, compact)
+
+
+def _best_words(warehouse: Warehouse, drawn: Sequence[Row], metric: str) -> str:
+    """The campaign whose effect is likely largest, among those that are shown to sell more."""
+    up = [row for row in drawn if row["direction"] == "up"]
+    if not up:
+        return f"No campaign is shown to raise {METRICS[metric]}."
+    best, show = max(up, key=_likely), _show(warehouse, metric)
+    return (
         f"{name_of(best['campaign'])}: {METRICS[metric]} {signed(show, best['effect'])} against control (95% interval"
         f" {show(best['ci_low'])} to {show(best['ci_high'])}), {number(best['treated_customers'])} treated and"
         f" {number(best['control_customers'])} control customers."
     )
-    rows = drawn[: DRAWN + 2]
-    title = f"Effect on {METRICS[metric]}" + (f", {warehouse.currency}" if metric in MONEY_METRICS else "")
-    axis = percent if metric == "buyer_rate" else compact
-    return chart("effects", title, words, 0.9 + 0.42 * len(rows), draw_effects, rows, axis)
+
+
+def _likely(row: Row) -> tuple[float, str]:
+    """What to rank by: the largest of many raw effects is large by luck, too."""
+    value = row["effect"] if row["shrunken_effect"] is None else row["shrunken_effect"]
+    return float(value), f"{row['campaign']}"
 
 
 def _effect_table(
     warehouse: Warehouse, caption: str, rows: Sequence[Row], note: str = "", folded: bool = False
 ) -> Table:
-    """Effects on one figure; without a note on several figures, with a column that names them."""
+    """Effects with the figure that each is on."""
     cells = []
     for row in rows:
         show = _show(warehouse, row["metric"])
@@ -195,16 +219,13 @@ def _effect_table(
                 f"{show(row['treated_mean'])} / {show(row['control_mean'])}",
                 signed(show, row["effect"]),
                 f"{show(row['ci_low'])} to {show(row['ci_high'])}" if row["ci_low"] is not None else NONE,
-                name_of(row["verdict"]),
+                NONE if row["verdict"] is None else name_of(row["verdict"]),
                 f"{number(row['window_days'])} days, {'closed' if row['is_complete'] else 'open'}",
                 name_of(row["method"]),
             )
         )
     columns = ("Treated / control", "Mean of each", "Effect", "95% interval", "Verdict", "Window", "How it is known")
-    if note:
-        one_figure = [(cell[0], *cell[2:]) for cell in cells]
-        return Table(caption, ("Campaign", *columns), "tnnnnttt", one_figure, note)
-    return Table(caption, ("Campaign", "Figure", *columns), "ttnnnnttt", cells, folded=folded)
+    return Table(caption, ("Campaign", "Figure", *columns), "ttnnnnttt", cells, note, folded=folded)
 
 
 def _pending(row: Row) -> str:
@@ -213,19 +234,20 @@ def _pending(row: Row) -> str:
 
 
 def _roi_table(warehouse: Warehouse, rows: Sequence[Row]) -> Table:
-    """Cost, profit and ROI, one row a campaign: each of its metrics repeats them."""
-    cells: dict[tuple[str, ...], None] = {}
+    """Cost, profit and ROI, one row a campaign and offer."""
+    cells = []
     for row in rows:
-        roi, (low, high) = (
+        roi, low, high = (
             signed(whole_percent, row["roi"]),
-            (whole_percent(row[end]) for end in ("roi_low", "roi_high")),
+            whole_percent(row["roi_low"]),
+            whole_percent(row["roi_high"]),
         )
         known = roi if NONE in (roi, low, high) else f"{roi} ({low} to {high})"
-        money = warehouse.money(row["cost_amount"]), warehouse.money(row["incremental_profit"])
-        cells[name_of(row["campaign"]), *money, known] = None
-    headings = ("Campaign", "Cost", "Extra profit", "ROI (95% interval)")
+        money = warehouse.money(row["cost_amount"]), warehouse.cents(row["break_even_effect"])
+        cells.append((name_of(row["campaign"]), *money, warehouse.money(row["incremental_profit"]), known))
+    headings = ("Campaign", "Cost", "Break-even effect", "Extra profit", "ROI (95% interval)")
     note = (
-        "ROI = (extra profit less cost) / cost; unknown without cost or margin, without a comparison group, and while"
-        " the window is open."
+        "The break-even effect is the cost per treated customer. ROI = (extra profit less cost) / cost; unknown without"
+        " margin or a comparison group, while the window is open, and if the assignment is damaged."
     )
-    return Table("What campaigns cost and earned", headings, "tnnn", list(cells), note)
+    return Table("What campaigns cost and earned", headings, "tnnnn", cells, note)

@@ -307,7 +307,7 @@ def draw_effects(axes: Any, rows: Sequence[Row], show: Show) -> None:
     """A forest plot: effect with its 95 % interval; hollow while the campaign's window is open."""
     for i, row in enumerate(rows):
         low, high, effect = row["ci_low"], row["ci_high"], row["effect"]
-        color = BLUE if low > 0 else ORANGE if high < 0 else MUTED
+        color = {"up": BLUE, "down": ORANGE}.get(row["direction"], MUTED)
         axes.plot([low, high], [i, i], color=color, linewidth=2.2, solid_capstyle="butt")
         face = color if row["is_complete"] else "white"
         axes.plot(effect, i, "o", color=face, markeredgecolor=color, markeredgewidth=1.6, markersize=7)

@@ -15,9 +15,9 @@ WITH customer AS (
 )
 SELECT campaign_id AS "Campaign", channel AS "Channel",
     COUNT(*) FILTER (arm IS NULL) AS "On tonight's list",
-    COUNT(*) FILTER (arm = 'treated' AND is_new) AS "New tonight: treated",
+    COUNT(*) FILTER (arm <> 'control' AND is_new) AS "New tonight: treated",
     COUNT(*) FILTER (arm = 'control' AND is_new) AS "New tonight: control",
-    COUNT(*) FILTER (arm = 'treated') AS "Treated so far",
+    COUNT(*) FILTER (arm <> 'control') AS "Treated so far",
     COUNT(*) FILTER (arm = 'control') AS "Control so far",
     ratio("Control so far", COUNT(arm)) AS "Control share"
 FROM customer

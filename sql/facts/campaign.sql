@@ -7,5 +7,6 @@ SELECT
     starts_on,
     ends_on,
     window_days,
-    cost_amount
+    cost_amount,
+    control_share
 FROM campaigns

@@ -23,6 +23,11 @@ daily AS (  -- narrow types, because many rows have to be sorted
         CAST(SUM(CASE WHEN NOT is_return THEN r.revenue ELSE 0 END) AS DECIMAL(18, 2)) AS sale_revenue,
         CAST(MAX(taken_back.revenue) AS DECIMAL(18, 2)) AS taken_back_revenue,
         CAST(CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS DECIMAL(18, 2)) AS gross_margin,
+        CAST(SUM(r.uncosted_revenue) AS DECIMAL(18, 2)) AS uncosted_revenue,
+        CAST(
+            CASE WHEN COUNT(gross_margin) < COUNT(*) THEN SUM(COALESCE(gross_margin, costed_margin)) END
+            AS DECIMAL(18, 2)
+        ) AS costed_margin,
         CAST(SUM(CASE WHEN NOT is_return THEN discount_amount END) AS DECIMAL(18, 2)) AS discount_amount,
         CAST(SUM(CASE WHEN NOT is_return THEN points_spent END) AS DECIMAL(18, 3)) AS points_spent,
         CAST(SUM(CASE WHEN NOT is_return THEN points_earned END) AS DECIMAL(18, 3)) AS points_earned,
@@ -49,6 +54,8 @@ SELECT
     sale_revenue,
     GREATEST(sale_revenue - COALESCE(taken_back_revenue, 0), 0) AS net_spend,
     gross_margin,
+    uncosted_revenue,
+    costed_margin,
     discount_amount,
     points_spent,
     points_earned,

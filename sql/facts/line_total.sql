@@ -31,6 +31,9 @@ summed AS (
         COUNT(CASE WHEN amount < 0 AND quantity > 0 THEN 1 END) AS unsigned_quantity_count,
         SUM(amount) AS amount,
         SUM(quantity) AS quantity,
+        SUM(CASE WHEN product_id IS NOT NULL OR amount > 0 THEN ABS(amount) END) AS goods_amount,
+        SUM(CASE WHEN cost_amount IS NULL AND (product_id IS NOT NULL OR amount > 0) THEN ABS(amount) END)
+            AS uncosted_amount,
         SUM(CASE WHEN original_line_number IS NOT NULL THEN amount ELSE 0 END) AS returned_amount,
         SUM(CASE WHEN is_negative THEN -ABS(cost_amount) ELSE ABS(cost_amount) END) AS cost_amount,
         SUM(CASE WHEN amount = 0 AND quantity > 0 THEN ABS(cost_amount) END) AS free_cost_amount,
@@ -54,6 +57,7 @@ SELECT
         WHEN amount < 0 THEN no_quantity_count + returned_discount_count
         ELSE no_quantity_count
     END AS without_cost_count,
+    CAST(CAST(uncosted_amount AS DOUBLE) / NULLIF(goods_amount, 0) AS DECIMAL(9, 6)) AS uncosted_share,
     negative_line_count > 0 AND negative_line_count < line_count AS is_mixed,
     unsigned_quantity_count > 0 AND amount < 0 AS has_unsigned_quantities,
     CAST(amount AS DECIMAL(38, 2)) AS amount,

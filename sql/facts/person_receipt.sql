@@ -12,6 +12,8 @@ SELECT
     f.revenue,
     f.tax_amount,
     f.gross_margin,
+    f.uncosted_revenue,
+    f.costed_margin,
     f.discount_amount,
     f.points_amount,
     f.points_spent,

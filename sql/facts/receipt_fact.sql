@@ -14,6 +14,10 @@ joined AS (  -- tills write returns as positive or as negative amounts, on the r
         l.line_count,
         l.offer_line_count > 0 AS has_offer,
         l.without_cost_count = COALESCE(g.without_cost_count, 0) AS is_cost_known,
+        CASE
+            WHEN l.without_cost_count = COALESCE(g.without_cost_count, 0) THEN 0
+            ELSE COALESCE(l.uncosted_share, 1)
+        END AS uncosted_share,
         l.is_mixed,
         COALESCE(r.is_return AND (l.direction > 0 OR (l.direction = 0 AND r.operation = 'return')), FALSE)
             AS has_turned_lines,
@@ -78,6 +82,15 @@ SELECT
         CASE WHEN s.is_cost_known THEN s.revenue - s.goods_cost END
         - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END AS DECIMAL(18, 2)
     ) AS gross_margin,
+    CAST(s.revenue * s.uncosted_share AS DECIMAL(18, 2)) AS uncosted_revenue,
+    CASE
+        WHEN NOT COALESCE(s.is_cost_known, FALSE)
+            THEN CAST(
+                (
+                    s.revenue - CASE WHEN n.amounts_include_tax THEN COALESCE(s.signed_tax, 0) ELSE 0 END
+                ) * (1 - s.uncosted_share) - COALESCE(s.goods_cost, 0) AS DECIMAL(18, 2)
+            )
+    END AS costed_margin,
     CAST(s.signed_gift_card_amount AS DECIMAL(18, 2)) AS gift_card_amount,
     CAST(
         CASE

@@ -9,6 +9,7 @@ SELECT
     assigned_at,
     assigned_date,
     window_days,
+    control_share,
     source
 FROM list_earlier_assignment
 UNION ALL
@@ -20,6 +21,7 @@ SELECT
     entered.assigned_at,
     entered.assigned_date,
     entered.window_days,
+    entered.control_share,
     entered.source
 FROM list_new_assignment AS entered
 LEFT JOIN list_held AS held ON entered.campaign_id = held.campaign_id

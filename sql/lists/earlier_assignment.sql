@@ -28,6 +28,7 @@ SELECT
     known.assigned_at,
     known.assigned_date,
     known.window_days,
+    known.control_share,
     known.source
 FROM known
 ANTI JOIN list_merged_account AS merged_account ON known.customer_id = merged_account.account_id
@@ -40,5 +41,6 @@ SELECT
     assigned_at,
     assigned_date,
     window_days,
+    control_share,
     source
 FROM list_merged_assignment

@@ -4,12 +4,13 @@ SELECT
     member.campaign_id,
     member.customer_id,
     member.channel,
-    COALESCE(member.arm, 'treated') AS arm,
+    member.arm,
     COALESCE(member.assigned_at, day_start.starts_at) AS assigned_at,
     COALESCE(member.assigned_date, campaign.starts_on, member.landing_date) AS assigned_date,
     campaign.window_days,
+    campaign.control_share,
     'extract' AS source
-FROM campaign_members AS member
+FROM campaign_member AS member
 LEFT JOIN campaigns AS campaign ON member.campaign_id = campaign.campaign_id
 LEFT JOIN list_day_start AS day_start ON COALESCE(campaign.starts_on, member.landing_date) = day_start.start_date
 CROSS JOIN list_setting

@@ -29,7 +29,7 @@ SELECT
     found.list_number,
     found.customer_id,
     MAX(found.sent_date) AS sent_date,
-    COUNT(CASE WHEN found.arm = 'treated' THEN 1 END) = 0 AS is_control
+    COUNT(CASE WHEN found.arm <> 'control' THEN 1 END) = 0 AS is_control
 FROM found
 INNER JOIN list_channel AS channel ON found.list_number = channel.list_number
 LEFT JOIN list_entered AS entered

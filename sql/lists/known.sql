@@ -33,11 +33,11 @@ SELECT
     decision.customer_id,
     decision.arm,
     CASE WHEN channel.is_sending THEN list_setting.run_date END AS sent_date,
-    CASE WHEN decision.arm = 'treated' THEN decision.email END AS email,
-    CASE WHEN decision.arm = 'treated' THEN decision.phone END AS phone,
-    CASE WHEN decision.arm = 'treated' THEN decision.push_token END AS push_token,
-    CASE WHEN decision.arm = 'treated' THEN decision.messenger_id END AS messenger_id
+    CASE WHEN decision.arm <> 'control' THEN decision.email END AS email,
+    CASE WHEN decision.arm <> 'control' THEN decision.phone END AS phone,
+    CASE WHEN decision.arm <> 'control' THEN decision.push_token END AS push_token,
+    CASE WHEN decision.arm <> 'control' THEN decision.messenger_id END AS messenger_id
 FROM list_decision AS decision
 INNER JOIN list_channel AS channel ON decision.list_number = channel.list_number
 CROSS JOIN list_setting
-WHERE decision.is_turn AND (channel.is_sending OR decision.arm = 'treated')
+WHERE decision.is_turn AND (channel.is_sending OR decision.arm <> 'control')

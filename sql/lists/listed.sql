@@ -17,4 +17,4 @@ SELECT
 FROM list_sent AS sent
 INNER JOIN list_setting ON sent.sent_date = list_setting.run_date
 LEFT JOIN list_merged_account AS merged_account ON sent.customer_id = merged_account.account_id
-WHERE sent.mode = 'send' AND sent.arm = 'treated'
+WHERE sent.mode = 'send' AND sent.arm <> 'control'

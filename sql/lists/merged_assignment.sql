@@ -21,6 +21,7 @@ ordered AS (
         known.assigned_at,
         known.assigned_date,
         known.window_days,
+        known.control_share,
         known.source,
         RANK() OVER (
             PARTITION BY known.campaign_id, merged_account.person_id
@@ -38,6 +39,7 @@ SELECT
     assigned_at,
     assigned_date,
     window_days,
+    control_share,
     source
 FROM ordered
 WHERE assignment_rank = 1

@@ -20,6 +20,7 @@ SELECT
     list_setting.assigned_at,
     list_setting.run_date AS assigned_date,
     channel.window_days,
+    channel.control_share,
     'export' AS source
 FROM entered
 INNER JOIN list_channel AS channel ON entered.list_number = channel.list_number

@@ -18,6 +18,7 @@ recorded AS (
         known.assigned_at,
         known.assigned_date,
         known.window_days,
+        known.control_share,
         known.source
     FROM history.campaign_assignment AS known
     CROSS JOIN list_setting
@@ -40,6 +41,7 @@ SELECT
     recorded.assigned_at,
     recorded.assigned_date,
     recorded.window_days,
+    recorded.control_share,
     recorded.source
 FROM recorded
 ANTI JOIN list_delivered_assignment AS delivered
@@ -53,5 +55,6 @@ SELECT
     assigned_at,
     assigned_date,
     window_days,
+    control_share,
     source
 FROM list_delivered_assignment

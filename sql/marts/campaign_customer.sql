@@ -1,19 +1,20 @@
 -- Customers assigned to campaigns (extracts and own exports), with their arm and the days of the outcome.
--- Grain: campaign and customer. A person whose merged accounts were put into both arms is left out.
+-- Grain: campaign and customer. Of a person's several accounts the first that was assigned says the arm.
 WITH assignment AS (
     SELECT
-        campaign_members.campaign_id,
-        campaign_members.customer_id,
-        COALESCE(campaign_members.arm, 'treated') AS arm,
-        COALESCE(campaign_members.assigned_date, campaigns.starts_on) AS assigned_date,
+        campaign_member.campaign_id,
+        campaign_member.customer_id,
+        campaign_member.arm,
+        COALESCE(campaign_member.assigned_date, campaigns.starts_on) AS assigned_date,
         CASE
-            WHEN campaign_members.assigned_at <> CAST(campaign_members.assigned_date AS TIMESTAMP WITH TIME ZONE)
-                THEN campaign_members.assigned_at
+            WHEN campaign_member.assigned_at <> CAST(campaign_member.assigned_date AS TIMESTAMP WITH TIME ZONE)
+                THEN campaign_member.assigned_at
         END AS assigned_at,
         FALSE AS is_own,
-        campaigns.window_days
-    FROM campaign_members
-    LEFT JOIN campaigns ON campaign_members.campaign_id = campaigns.campaign_id
+        campaigns.window_days,
+        campaigns.control_share
+    FROM campaign_member
+    LEFT JOIN campaigns ON campaign_member.campaign_id = campaigns.campaign_id
     UNION ALL
     SELECT
         campaign_id,
@@ -22,7 +23,8 @@ WITH assignment AS (
         assigned_date,
         CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS assigned_at,
         TRUE AS is_own,
-        window_days
+        window_days,
+        control_share
     FROM history.campaign_assignment
     WHERE source = 'export'
 ),
@@ -32,7 +34,8 @@ WITH assignment AS (
 counted AS (
     SELECT
         assignment.*,
-        CASE WHEN is_own OR assigned_at IS NOT NULL THEN assigned_date + 1 ELSE assigned_date END AS counts_from
+        CASE WHEN is_own OR assigned_at IS NOT NULL THEN assigned_date + 1 ELSE assigned_date END AS counts_from,
+        CASE WHEN is_own THEN 1 ELSE 2 END AS preference
     FROM assignment
 ),
 
@@ -40,15 +43,18 @@ person AS (
     SELECT
         counted.campaign_id,
         COALESCE(customer_identity.customer_id, counted.customer_id) AS customer_id,
-        MIN(counted.arm) AS arm,
-        MIN(counted.assigned_date) AS assigned_date,
-        MIN(counted.assigned_at) AS assigned_at,
-        MIN(counted.counts_from) AS counts_from,
-        MIN(counted.window_days) AS window_days
+        counted.arm,
+        counted.assigned_date,
+        counted.assigned_at,
+        counted.counts_from,
+        counted.window_days,
+        counted.control_share,
+        RANK() OVER (
+            PARTITION BY counted.campaign_id, COALESCE(customer_identity.customer_id, counted.customer_id)
+            ORDER BY counted.preference, counted.counts_from, counted.customer_id
+        ) AS assignment_rank
     FROM counted
     LEFT JOIN customer_identity ON counted.customer_id = customer_identity.source_customer_id
-    GROUP BY counted.campaign_id, COALESCE(customer_identity.customer_id, counted.customer_id)
-    HAVING MIN(counted.arm) = MAX(counted.arm)
 )
 
 -- The window ends window_days after the assignment, else on the campaign's last day, else 30 days after the assignment.
@@ -56,8 +62,9 @@ SELECT
     person.campaign_id,
     person.customer_id,
     person.arm,
+    person.control_share,
     person.assigned_date,
-    CASE WHEN person.counts_from > person.assigned_date THEN person.assigned_at END AS assigned_at,
+    person.assigned_at,
     person.counts_from,
     CASE
         WHEN person.window_days IS NOT NULL THEN person.assigned_date + CAST(person.window_days AS INTEGER)
@@ -67,4 +74,4 @@ SELECT
 FROM person
 CROSS JOIN night
 LEFT JOIN campaigns ON person.campaign_id = campaigns.campaign_id
-WHERE person.assigned_date <= night.run_date
+WHERE person.assigned_date <= night.run_date AND person.assignment_rank = 1

@@ -1,87 +1,107 @@
--- Exact sums over a campaign's assigned customers whose own window is over, from which campaign_effect is computed.
--- Grain: campaign, arm, segment ('all': everyone) and metric. A sum is NULL if one customer's value is unknown.
-WITH measured AS (
+-- Exact sums over a campaign's customers whose own window is over, from which campaign_effect is computed.
+-- Grain: campaign, metric, segment at the assignment ('all': everyone), arm and stratum. The letters of the sums are
+-- explained in campaign_cell.
+WITH rolled AS (
     SELECT
-        outcome.campaign_id,
-        outcome.arm,
-        metric.metric,
-        outcome.window_days,
-        outcome.window_end_date <= night.run_date AS is_over,
-        CASE WHEN outcome.order_count > 0 THEN 1 ELSE 0 END AS buyer,
-        CASE metric.metric
-            WHEN 'buyer_rate' THEN CAST(SIGN(outcome.order_count) AS DECIMAL(18, 2))
-            WHEN 'orders_per_customer' THEN CAST(outcome.order_count AS DECIMAL(18, 2))
-            WHEN 'revenue_per_customer' THEN outcome.revenue
-            WHEN 'margin_per_customer' THEN outcome.gross_margin
-        END AS metric_value,
-        CASE metric.metric
-            WHEN 'buyer_rate' THEN CAST(SIGN(outcome.pre_order_count) AS DECIMAL(18, 2))
-            WHEN 'orders_per_customer' THEN CAST(outcome.pre_order_count AS DECIMAL(18, 2))
-            WHEN 'revenue_per_customer' THEN outcome.pre_revenue
-            WHEN 'margin_per_customer' THEN outcome.pre_gross_margin
-        END AS pre_value
-    FROM campaign_customer_outcome AS outcome
-    CROSS JOIN night
-    CROSS JOIN (
-        VALUES ('buyer_rate'), ('orders_per_customer'), ('revenue_per_customer'), ('margin_per_customer')
-    ) AS metric (metric)
-),
-
--- A sum of decimals is the same in whatever order; cubes have too many digits for one, so each is rounded.
-bounded AS (
-    SELECT
-        measured.*,
-        CAST(GREATEST(LEAST(metric_value, 10000000000), -10000000000) AS DOUBLE) AS bounded_value
-    FROM measured
-),
-
-valued AS (
-    SELECT
-        bounded.*,
-        CAST(bounded_value * bounded_value * bounded_value AS DECIMAL(38, 4)) AS metric_cube
-    FROM bounded
+        cell.*,
+        families.segment_family,
+        CASE
+            WHEN families.segment_family = 'all' THEN 'all'
+            WHEN families.segment_family = 'rfm_segment' THEN cell.rfm_segment
+            ELSE CONCAT('clv_tier:', cell.clv_tier)
+        END AS segment
+    FROM campaign_cell AS cell
+    CROSS JOIN (VALUES ('all'), ('rfm_segment'), ('clv_tier')) AS families (segment_family)
 ),
 
 summed AS (
     SELECT
         campaign_id,
-        arm,
         metric,
-        COUNT(*) FILTER (WHERE is_over) AS customers,
-        COUNT(*) FILTER (WHERE NOT is_over) AS pending_customers,
-        COALESCE(SUM(buyer) FILTER (WHERE is_over), 0) AS buyers,
-        COUNT(*) FILTER (WHERE is_over AND metric_value IS NULL) = 0 AS is_known,
-        COUNT(*) FILTER (WHERE is_over AND pre_value IS NULL) = 0 AS is_pre_known,
-        SUM(metric_value) FILTER (WHERE is_over) AS value_sum,
-        SUM(metric_value * metric_value) FILTER (WHERE is_over) AS value_sum_of_squares,
-        SUM(metric_cube) FILTER (WHERE is_over) AS value_sum_of_cubes,
-        SUM(pre_value) FILTER (WHERE is_over) AS pre_value_sum,
-        SUM(pre_value * pre_value) FILTER (WHERE is_over) AS pre_value_sum_of_squares,
-        SUM(metric_value * pre_value) FILTER (WHERE is_over) AS product_sum,
-        MAX(window_days) AS window_days
-    FROM valued
-    GROUP BY campaign_id, arm, metric
+        segment_family,
+        segment,
+        arm,
+        stratum,
+        MIN(control_share) AS control_share,
+        MAX(window_days) AS window_days,
+        CAST(SUM(customers) AS BIGINT) AS customers,
+        CAST(SUM(pending_customers) AS BIGINT) AS pending_customers,
+        CAST(SUM(buyers) AS BIGINT) AS buyers,
+        CAST(SUM(pre_window_count) AS BIGINT) AS pre_window_count,
+        CAST(SUM(pre_bought_window_count) AS BIGINT) AS pre_bought_window_count,
+        CAST(SUM(without_before) AS BIGINT) AS without_before,
+        CAST(SUM(before_sum) AS DECIMAL(38, 2)) AS before_sum,
+        CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
+        CAST(SUM(uncosted_revenue) AS DECIMAL(38, 2)) AS uncosted_revenue,
+        CAST(SUM(pre_revenue) AS DECIMAL(38, 2)) AS pre_revenue,
+        CAST(SUM(pre_uncosted_revenue) AS DECIMAL(38, 2)) AS pre_uncosted_revenue,
+        CAST(SUM(sum_v) AS DECIMAL(38, 4)) AS sum_v,
+        CAST(SUM(sum_p) AS DECIMAL(38, 4)) AS sum_p,
+        CAST(SUM(sum_t) AS DECIMAL(38, 4)) AS sum_t,
+        CAST(SUM(sum_vv) AS DECIMAL(38, 4)) AS sum_vv,
+        CAST(SUM(sum_vp) AS DECIMAL(38, 4)) AS sum_vp,
+        CAST(SUM(sum_vt) AS DECIMAL(38, 4)) AS sum_vt,
+        CAST(SUM(sum_pp) AS DECIMAL(38, 4)) AS sum_pp,
+        CAST(SUM(sum_pt) AS DECIMAL(38, 4)) AS sum_pt,
+        CAST(SUM(sum_tt) AS DECIMAL(38, 4)) AS sum_tt,
+        CAST(SUM(sum_vvv) AS DECIMAL(38, 4)) AS sum_vvv,
+        CAST(SUM(sum_vvp) AS DECIMAL(38, 4)) AS sum_vvp,
+        CAST(SUM(sum_vvt) AS DECIMAL(38, 4)) AS sum_vvt,
+        CAST(SUM(sum_vpp) AS DECIMAL(38, 4)) AS sum_vpp,
+        CAST(SUM(sum_vpt) AS DECIMAL(38, 4)) AS sum_vpt,
+        CAST(SUM(sum_vtt) AS DECIMAL(38, 4)) AS sum_vtt,
+        CAST(SUM(sum_ppp) AS DECIMAL(38, 4)) AS sum_ppp,
+        CAST(SUM(sum_ppt) AS DECIMAL(38, 4)) AS sum_ppt,
+        CAST(SUM(sum_ptt) AS DECIMAL(38, 4)) AS sum_ptt,
+        CAST(SUM(sum_ttt) AS DECIMAL(38, 4)) AS sum_ttt
+    FROM rolled
+    GROUP BY campaign_id, metric, segment_family, segment, arm, stratum
 )
 
 SELECT
     summed.campaign_id,
-    summed.arm,
-    'all' AS segment,
     summed.metric,
+    summed.segment_family,
+    summed.segment,
+    summed.arm,
+    summed.stratum,
+    summed.control_share,
+    summed.window_days,
     summed.customers,
     summed.pending_customers,
-    CAST(summed.buyers AS BIGINT) AS buyers,
-    CAST(CASE WHEN summed.is_known THEN summed.value_sum END AS DECIMAL(38, 2)) AS value_sum,
-    CAST(CASE WHEN summed.is_known THEN summed.value_sum_of_squares END AS DECIMAL(38, 4)) AS value_sum_of_squares,
-    CAST(CASE WHEN summed.is_known THEN summed.value_sum_of_cubes END AS DECIMAL(38, 4)) AS value_sum_of_cubes,
-    CAST(CASE WHEN summed.is_pre_known THEN summed.pre_value_sum END AS DECIMAL(38, 2)) AS pre_value_sum,
-    CAST(CASE WHEN summed.is_pre_known THEN summed.pre_value_sum_of_squares END AS DECIMAL(38, 4))
-        AS pre_value_sum_of_squares,
-    CAST(CASE WHEN summed.is_known AND summed.is_pre_known THEN summed.product_sum END AS DECIMAL(38, 4))
-        AS product_sum,
-    summed.window_days,
-    summed.pending_customers = 0 OR (campaigns.ends_on IS NULL AND summed.customers > 0) AS is_complete,
+    summed.buyers,
+    summed.pre_window_count,
+    summed.pre_bought_window_count,
+    CASE WHEN summed.without_before = 0 THEN summed.before_sum END AS before_sum,
+    summed.revenue,
+    summed.uncosted_revenue,
+    summed.pre_revenue,
+    summed.pre_uncosted_revenue,
+    summed.sum_v,
+    summed.sum_p,
+    summed.sum_t,
+    summed.sum_vv,
+    summed.sum_vp,
+    summed.sum_vt,
+    summed.sum_pp,
+    summed.sum_pt,
+    summed.sum_tt,
+    summed.sum_vvv,
+    summed.sum_vvp,
+    summed.sum_vvt,
+    summed.sum_vpp,
+    summed.sum_vpt,
+    summed.sum_vtt,
+    summed.sum_ppp,
+    summed.sum_ppt,
+    summed.sum_ptt,
+    summed.sum_ttt,
+    summed.pending_customers = 0 AND COALESCE(own.ends_on <= night.run_date, TRUE) AS is_over,
+    COALESCE(campaigns.ends_on, own.ends_on) IS NOT NULL AS has_end,
+    own.primary_metric,
     campaign_cost.cost_amount
 FROM summed
+CROSS JOIN night
 LEFT JOIN campaign_cost ON summed.campaign_id = campaign_cost.campaign_id
 LEFT JOIN campaigns ON summed.campaign_id = campaigns.campaign_id
+LEFT JOIN history.own_campaign AS own ON summed.campaign_id = own.campaign_id

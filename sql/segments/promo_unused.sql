@@ -7,7 +7,7 @@ WITH sent AS (
     UNION
     SELECT customer_id
     FROM campaign_customer
-    WHERE arm = 'treated' AND campaign_id IN (SELECT promo_codes.campaign_id FROM promo_codes)
+    WHERE arm <> 'control' AND campaign_id IN (SELECT promo_codes.campaign_id FROM promo_codes)
 ),
 
 record AS (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.campaign_effect import rate_difference
+from models.campaign.difference import rate_difference
 from models.detectable_effect import detectable_difference
 
 
@@ -33,8 +33,10 @@ def test_the_interval_that_campaign_effects_have_shows_it_as_often():
     difference = detectable_difference(base_rate, treated, control)
     random = np.random.default_rng(7)
     x, y = random.binomial(treated, base_rate + difference, 2_000), random.binomial(control, base_rate, 2_000)
-    shown = [rate_difference(int(a), treated, int(b), control).low > 0 for a, b in zip(x, y, strict=True)]
-    assert np.mean(shown) == pytest.approx(0.8, abs=0.03)
+    sizes = (np.full((2_000, 1), float(n)) for n in (treated, control))
+    of_treated, of_control = zip((x[:, None], y[:, None]), sizes, strict=True)
+    _, low, _ = rate_difference(*of_treated, *of_control, np.ones((2_000, 1)))
+    assert np.mean(low > 0) == pytest.approx(0.8, abs=0.03)
 
 
 @pytest.mark.parametrize(("base_rate", "share", "ratio"), [(0.6, 0.7, 1), (0.1, 0.12, 4), (0.3, 0.31, 0.5)])

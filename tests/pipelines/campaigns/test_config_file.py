@@ -84,7 +84,8 @@ def test_a_file_without_a_fault_is_its_campaigns():
             "priority: 1",
             "priority: 1\n  colour: red",
             "line 6, campaign win_back, colour: 'colour' is no field. There are: channels, control_share, ends_on, "
-            "exclude, id, mode, name, needs_approval, priority, repeat, segment, starts_on, use_channels, window_days",
+            "exclude, id, mode, name, needs_approval, primary_metric, priority, repeat, segment, starts_on, "
+            "use_channels, window_days",
         ),
         (
             "priority: 1",

@@ -30,12 +30,12 @@ def upgraded(shop: CampaignShop) -> CampaignShop:
             ('win_back', 'email', 'unisender', 'ann'), ('win_back', 'email', 'unisender', 'bob'),
             ('seen', 'ads', 'meta', 'ann'), ('seen', 'ads', 'meta', 'bob');
         INSERT INTO history.campaign_assignment VALUES
-            ('win_back', 'ann', 'email', 'treated', '2025-03-09', '2025-03-09', 30, 'export'),
-            ('win_back', 'bob', 'email', 'treated', '2025-03-01', '2025-03-01', 30, 'export'),
-            ('win_back', 'zoe', 'email', 'treated', '2025-01-01', '2025-01-01', 30, 'export'),
-            ('win_back', 'carl', 'email', 'control', '2025-03-01', '2025-03-01', 30, 'export'),
-            ('seen', 'ann', 'ads', 'treated', '2025-03-01', '2025-03-01', 30, 'export'),
-            ('seen', 'bob', 'ads', 'treated', '2025-03-01', '2025-03-01', 30, 'export')""")
+            ('win_back', 'ann', 'email', 'treated', '2025-03-09', '2025-03-09', 30, NULL, 'export'),
+            ('win_back', 'bob', 'email', 'treated', '2025-03-01', '2025-03-01', 30, NULL, 'export'),
+            ('win_back', 'zoe', 'email', 'treated', '2025-01-01', '2025-01-01', 30, NULL, 'export'),
+            ('win_back', 'carl', 'email', 'control', '2025-03-01', '2025-03-01', 30, NULL, 'export'),
+            ('seen', 'ann', 'ads', 'treated', '2025-03-01', '2025-03-01', 30, NULL, 'export'),
+            ('seen', 'bob', 'ads', 'treated', '2025-03-01', '2025-03-01', 30, NULL, 'export')""")
     return shop
 
 

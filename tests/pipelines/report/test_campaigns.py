@@ -27,17 +27,16 @@ def test_the_funnel_leads_from_the_segments_to_the_list(full_page: str) -> None:
 def test_campaign_effects_carry_interval_method_and_verdict(full_page: str) -> None:
     rows = Page(full_page).rows
     means = ("EUR 10.20 / EUR 8.10", "+EUR 2.10", "EUR 0.40 to EUR 3.80")
-    assert ("winback-2025-01", "1,800 / 200", *means, "positive: keep", "28 days, closed", "randomised") in rows
-    assert ("winback-2025-01", "EUR 600", "EUR 3,780", "+530% (20% to 1,040%)") in rows
-    others = ("10.20% / 8.10%", "+2.10%", "0.40% to 3.80%", "positive: keep", "28 days, closed", "randomised")
+    figure = ("winback-2025-01", "margin per customer", "1,800 / 200")
+    assert (*figure, *means, "pays", "28 days, closed", "randomised") in rows
+    assert ("winback-2025-01", "EUR 600", "EUR 0.33", "EUR 3,780", "+530% (20% to 1,040%)") in rows
+    others = ("10.20% / 8.10%", "+2.10%", "0.40% to 3.80%", "–", "28 days, closed", "randomised")
     assert ("winback-2025-01", "share who bought", "1,800 / 200", *others) in rows
-    reminder = next(row for row in rows if row[0] == "points-reminder" and len(row) > 4)
-    assert reminder[1] == "700 / 80, 61 pending"
+    reminder = next(row for row in rows if row[:2] == ("points-reminder", "margin per customer"))
+    assert reminder[2] == "700 / 80, 61 pending"
     words = Page(full_page).sections["campaigns"]
-    assert (
-        "Of 3 finished campaigns with a control group, 1 raised margin per customer beyond chance, 1 lowered it"
-        in words
-    )
+    assert "3 finished campaigns with a control group: 1 pays; 1 sells less; 1 with nothing shown either way." in words
+    assert "winback-2025-01: margin per customer +EUR 2.10 against control" in words
 
 
 def test_before_after_is_called_no_proof(full_page: str) -> None:

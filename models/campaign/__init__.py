@@ -1,0 +1,1 @@
+"""What campaigns caused: the treated against a randomised control group, per customer as assigned."""

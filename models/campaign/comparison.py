@@ -1,0 +1,85 @@
+"""Which arms of which campaigns are compared, and where their sums stand in campaign_outcome."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.campaign.randomisation import CONTROL
+
+# What a campaign without a control group is compared with: the same customers, in as many days right before.
+BEFORE = "before"
+
+_KEYS = ["campaign_id", "metric", "segment"]
+
+
+class Comparison(NamedTuple):
+    """Two arms of a campaign, by one metric, in one segment.
+
+    Attributes:
+        campaign_id: Campaign.
+        metric: Metric.
+        segment: Segment, 'all' for everyone.
+        family: Segments of a family do not overlap.
+        arm: Treated, or an offer.
+        compared_with: control, another offer, or BEFORE.
+        group_set: Number of the campaign, metric and segment.
+    """
+
+    campaign_id: str
+    metric: str
+    segment: str
+    family: str
+    arm: str
+    compared_with: str
+    group_set: int
+
+
+class Comparisons(NamedTuple):
+    """All comparisons, and where their arms stand: comparisons x strata of rows of campaign_outcome; -1: none."""
+
+    rows: list[Comparison]
+    treated: npt.NDArray[np.intp]
+    control: npt.NDArray[np.intp]
+    sets: npt.NDArray[np.intp]
+
+
+def find_comparisons(outcomes: pd.DataFrame) -> Comparisons:
+    """Every offer with control and with each other; without control and another offer, with what was before.
+
+    Args:
+        outcomes: campaign_outcome, in any order, with row numbers as index.
+    """
+    rows: list[Comparison] = []
+    places: list[tuple[list[int], list[int]]] = []
+    sets = np.zeros(len(outcomes), np.intp)
+    found = outcomes.groupby(_KEYS, sort=True).indices
+    columns = {name: outcomes[name].to_numpy() for name in ("arm", "stratum", "segment_family")}
+    for number, ((campaign_id, metric, segment), indices) in enumerate(found.items()):
+        sets[indices] = number
+        at: dict[str, dict[str, int]] = {}
+        for index in indices:
+            at.setdefault(columns["arm"][index], {})[columns["stratum"][index]] = int(index)
+        strata = sorted({stratum for arm in at.values() for stratum in arm})
+        family = columns["segment_family"][indices[0]]
+        for arm, other in _pairs(at):
+            rows.append(Comparison(campaign_id, metric, segment, family, arm, other, number))
+            places.append(tuple([at.get(name, {}).get(stratum, -1) for stratum in strata] for name in (arm, other)))
+    width = max((len(treated) for treated, _ in places), default=0)
+    treated, control = (
+        np.array([row[side] + [-1] * (width - len(row[side])) for row in places], np.intp).reshape(len(rows), width)
+        for side in (0, 1)
+    )
+    return Comparisons(rows, treated, control, sets)
+
+
+def _pairs(arms: dict[str, dict[str, int]]) -> Iterator[tuple[str, str]]:
+    offers = sorted(set(arms) - {CONTROL})
+    if CONTROL in arms:
+        yield from ((offer, CONTROL) for offer in offers or ["treated"])
+    yield from combinations(offers, 2)
+    if CONTROL not in arms and len(offers) == 1:
+        yield offers[0], BEFORE
