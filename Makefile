@@ -41,6 +41,7 @@ CAMPAIGNS ?= 4000
 verify: $(VENV)/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m effect_coverage $(CAMPAIGNS)
 	PYTHONPATH=.:tests $(BIN)/python -m looks_coverage $(CAMPAIGNS)
+	PYTHONPATH=.:tests $(BIN)/python -m power_coverage $(CAMPAIGNS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

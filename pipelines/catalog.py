@@ -274,6 +274,22 @@ _PYTHON = (
     Table("campaign_delivery", "segments", "split", ("campaign_list",)),
     Table("campaign_hold", "segments", "split", ("campaign_list",)),
     Table("own_campaign", "segments", "split", ("campaign_list",)),
+    Table(
+        "campaign_power",
+        "segments",
+        "python",
+        (
+            "campaigns",
+            "contact",
+            "crm_customers_personal",
+            "customer",
+            "customer_day",
+            "customer_segment",
+            "customer_segment_history",
+            "suppressed_channel",
+        ),
+        function="pipelines.campaigns.power:campaign_power",
+    ),
 )
 
 

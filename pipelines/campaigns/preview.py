@@ -129,7 +129,7 @@ def preview(settings: Settings, campaign_id: str | None = None) -> Preview:
     if published is None or published not in lake.nights():
         raise LoyaltyError(f"no night is published in {settings.home}; `loyalty run --date D` runs one")
     file = read_campaign_file(settings.campaigns)
-    asked = _asked(file, campaign_id)
+    asked = asked_campaigns(file, campaign_id)
     run_date = published + timedelta(1)
     running = [campaign for campaign in asked if campaign.runs_on(run_date)]
     lacking = missing(file, gone_campaigns(file, sent_last(lake))) if campaign_id is None else {}
@@ -147,7 +147,7 @@ def preview(settings: Settings, campaign_id: str | None = None) -> Preview:
     )
 
 
-def _asked(file: CampaignFile, campaign_id: str | None) -> list[Campaign]:
+def asked_campaigns(file: CampaignFile, campaign_id: str | None) -> list[Campaign]:
     """The campaigns that were asked for; faults of others are no matter."""
     whole = [fault for fault in file.faults if fault.campaign_id is None]
     if faults := whole or [fault for fault in file.faults if fault.campaign_id == campaign_id]:
@@ -166,7 +166,7 @@ def _campaigns(
     engine: DuckDBEngine, night: CommittedNight, settings: Settings, file: CampaignFile, running: Collection[Campaign]
 ) -> tuple[CampaignPreview, ...]:
     run_date = night.run_date + timedelta(1)
-    _give_tables(engine, night, settings, run_date, file.campaigns.campaigns)
+    give_tables(engine, night, settings, run_date, file.campaigns.campaigns)
     sent = sent_last(night.lake)
     is_upgrade = "campaign_delivery" not in night.tables()
     give_sent(engine.connection, [*sent.values()], night.run_date if is_upgrade else None)
@@ -188,7 +188,7 @@ def _campaigns(
     )
 
 
-def _give_tables(
+def give_tables(
     engine: DuckDBEngine, night: CommittedNight, settings: Settings, run_date: date, campaigns: Collection[Campaign]
 ) -> None:
     """Register what a night's step campaign_list reads, as it would be if nothing new came in."""

@@ -134,7 +134,7 @@ def campaign_lists(
         at_fault: ids of campaigns that have no list because of a fault; none of them is in `campaigns`.
     """
     _give_parameters(con, campaigns, settings, run_date)
-    _give(con, "fault", [{"campaign_id": name} for name in sorted(at_fault)], _CAMPAIGN)
+    make_table(con, "fault", [{"campaign_id": name} for name in sorted(at_fault)], _CAMPAIGN)
     _make_lists(con, settings.timezone)
     changes = con.execute(f"{query('lists/change')} ORDER BY ALL").fetchall()
     return Lists(
@@ -153,13 +153,39 @@ def settle(con: duckdb.DuckDBPyConnection, held: Collection[str]) -> None:
     campaign_list and campaign_exclusion; and list_kept, who stays on the last lists of the held ones and who must
     leave.
     """
-    _give(con, "held", [{"campaign_id": name} for name in sorted(held)], _CAMPAIGN)
+    make_table(con, "held", [{"campaign_id": name} for name in sorted(held)], _CAMPAIGN)
     for step in ("assignment", "listed", "left_out"):
         con.execute(f"CREATE OR REPLACE TEMP VIEW list_{step} AS {query(f'lists/{step}')}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE list_kept AS {query('lists/kept')}")
 
 
-def _give(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, object]], schema: pa.Schema) -> None:
+def usable_customers(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, settings: Settings, run_date: date) -> None:
+    """Whom campaigns could write to if each began on a day, whether or not it runs on it: list_usable in `con`.
+
+    Args:
+        con: has customer, customer_segment, suppressed_channel and crm_customers_personal.
+        campaigns: of the campaign file.
+        settings: control_salt, name_order, timezone.
+        run_date: the day.
+    """
+    begun = [each.model_copy(update={"starts_on": None, "ends_on": None}) for each in campaigns.campaigns]
+    _give_parameters(con, campaigns.model_copy(update={"campaigns": begun}), settings, run_date)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE list_earlier_assignment (campaign_id VARCHAR, customer_id VARCHAR, arm VARCHAR)"
+    )
+    for step in ("excluded", "member"):
+        make_step(con, step)
+    con.execute("UPDATE list_member SET arm = 'treated'")  # so that no arm is drawn: it does not matter here
+    for step in ("candidate", "same_address", "usable"):
+        make_step(con, step)
+
+
+def make_step(con: duckdb.DuckDBPyConnection, step: str) -> None:
+    """Make the table list_<step> by sql/lists/<step>.sql."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE list_{step} AS {query(f'lists/{step}')}")
+
+
+def make_table(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, object]], schema: pa.Schema) -> None:
     """Make the small table list_<name>."""
     con.register("incoming", pa.Table.from_pylist(rows, schema=schema))
     con.execute(f"CREATE OR REPLACE TEMP TABLE list_{name} AS FROM incoming")
@@ -177,21 +203,21 @@ def _give_parameters(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setti
         "cap_contacts": cap.contacts if cap else None,
         "cap_from": run_date - timedelta(cap.days - 1) if cap else None,
         "kept_from": run_date - timedelta(MAXIMUM_CAP_DAYS - 1),
-        "global_control_below": _hash_below(campaigns.global_control_share),
+        "global_control_below": hash_below(campaigns.global_control_share),
         "drawn_in": f"{run_date.year}",
         "name_order": settings.name_order,
     }
-    _give(con, "channel", _channels(running, run_date), _CHANNEL)
-    _give(con, "segment", [row for number, c in enumerate(running) for row in _segments(number, c)], _SEGMENT)
+    make_table(con, "channel", _channels(running, run_date), _CHANNEL)
+    make_table(con, "segment", [row for number, c in enumerate(running) for row in _segments(number, c)], _SEGMENT)
     excluded: list[dict[str, object]] = [
         {"campaign_number": number, "segment": name} for number, c in enumerate(running) for name in c.exclude
     ]
-    _give(con, "excluded_segment", excluded, _EXCLUDE)
-    _give(con, "setting", [setting], _SETTING)
-    _give(con, "reason", [{"reason": name, "reason_number": n} for n, name in enumerate(REASONS)], _REASON)
+    make_table(con, "excluded_segment", excluded, _EXCLUDE)
+    make_table(con, "setting", [setting], _SETTING)
+    make_table(con, "reason", [{"reason": name, "reason_number": n} for n, name in enumerate(REASONS)], _REASON)
 
 
-def _hash_below(share: float) -> str:
+def hash_below(share: float) -> str:
     """Customers are control whose hash's leading 12 hex digits are below this; '' draws nobody."""
     return f"{round(share * 16**12):012x}" if share else ""
 
@@ -219,7 +245,7 @@ def _channels(running: list[Campaign], run_date: date) -> list[dict[str, object]
                     "use_channels": campaign.use_channels if is_sending else "all",
                     "is_choice": is_sending and len(sending) > 1 and campaign.use_channels != "all",
                     "blocks_from": _blocks_from(campaign, run_date),
-                    "control_below": _hash_below(campaign.control_share),
+                    "control_below": hash_below(campaign.control_share),
                     "window_days": campaign.window_days,
                     "control_share": campaign.control_share,
                 }
@@ -250,7 +276,7 @@ def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
     """
 
     def table(step: str) -> None:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE list_{step} AS {query(f'lists/{step}')}")
+        make_step(con, step)
 
     def view(step: str) -> None:
         con.execute(f"CREATE OR REPLACE TEMP VIEW list_{step} AS {query(f'lists/{step}')}")

@@ -69,10 +69,31 @@ def preview(
     except (LoyaltyError, OSError) as error:
         raise fail(error) from None
     except duckdb.Error as error:
-        kind = type(error).__name__
-        why = f"{error}" if kind in _SHOWABLE else kind
-        raise fail(LoyaltyError(f"the lists can't be worked out: {why}. If a night runs, try again later")) from None
+        raise fail(_unreadable("the lists", error)) from None
     print("\n".join(preview_lines(found)))
+
+
+def plan(campaign: _Campaign, home: Home = None) -> None:
+    """Show what a campaign could find if it began with the next night: customers, smallest effect, days, break-even."""
+    settings = settings_of(home)
+    import duckdb
+
+    from pipelines.campaigns.plan import plan as plan_campaign
+    from pipelines.ops.plan_lines import plan_lines
+
+    try:
+        found = plan_campaign(settings, campaign)
+    except (LoyaltyError, OSError) as error:
+        raise fail(error) from None
+    except duckdb.Error as error:
+        raise fail(_unreadable("the plan", error)) from None
+    print("\n".join(plan_lines(found, settings.currency)))
+
+
+def _unreadable(what: str, error: Exception) -> LoyaltyError:
+    kind = type(error).__name__
+    why = f"{error}" if kind in _SHOWABLE else kind
+    return LoyaltyError(f"{what} can't be worked out: {why}. If a night runs, try again later")
 
 
 def print_held(settings: Settings) -> None:
@@ -91,5 +112,5 @@ def print_held(settings: Settings) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Make the functions commands of the command line."""
-    for command in (hold, release, preview):
+    for command in (hold, release, preview, plan):
         app.command()(command)

@@ -32,6 +32,7 @@ WITHOUT_VALUES = {
     "campaign_hold": "no list waits for a person",
     "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
     "campaign_delivery.held_reason": "no list waits for a person",
+    "campaign_power.needed_control_share": "its campaigns are too small to show a tenth more with any control share",
     **{
         f"{table}.{column}": "no effect is worked out by code: those who redeem choose to"
         for table in ("promo_performance", "promotion_performance")

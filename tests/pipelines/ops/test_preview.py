@@ -294,7 +294,7 @@ def test_an_error_shows_no_value_of_a_customer(loyalty, monkeypatch):
     def fails(*_):
         raise duckdb.ConversionException("Could not convert string 'secret1@example.org' to INT64")
 
-    monkeypatch.setattr(previews, "_give_tables", fails)
+    monkeypatch.setattr(previews, "give_tables", fails)
     done = loyalty("--campaign", "hello")
     assert done.exit_code == 1
     assert "secret1" not in done.output

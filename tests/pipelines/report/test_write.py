@@ -131,8 +131,13 @@ def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: P
                 False,
                 "randomised",
                 *(None,) * 5,
-                "too small to say",
+                "too few to tell",
                 1,
+                "treated",
+                "control",
+                True,
+                None,
+                None,
             )
         ],
     }
@@ -141,8 +146,8 @@ def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: P
     assert "no earlier days to compare with" in sections["trends"]
     assert "All CLV together is not above zero" in sections["clv"]
     assert "first time tonight, so nobody has moved yet" in sections["segments"]
-    assert "too small to say" in sections["campaigns"]
-    assert "No campaign has a control group and an effect with an interval yet" in sections["campaigns"]
+    assert "too few to tell" in sections["campaigns"]
+    assert "No campaign's window has closed yet; 1 campaign so far, none final." in sections["campaigns"]
 
 
 def test_amounts_are_in_the_nights_currency(tmp_path: Path) -> None:
