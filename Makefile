@@ -36,12 +36,17 @@ bench-year: $(VENV)/.run
 	rm -rf build/year
 	$(BIN)/python -m pipelines.ops.bench_year $(YEAR_FLAGS)
 
-# How often intervals hold what they say, in simulations: writes docs/COVERAGE.md. CAMPAIGNS=400 is quicker.
+# How often intervals hold what they say, in simulations: writes docs/COVERAGE.md.
+# CAMPAIGNS=400 CUSTOMERS=20000 SHOPS=20 is quicker.
 CAMPAIGNS ?= 4000
+CUSTOMERS ?= 100000
+SHOPS ?= 200
 verify: $(VENV)/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m effect_coverage $(CAMPAIGNS)
 	PYTHONPATH=.:tests $(BIN)/python -m looks_coverage $(CAMPAIGNS)
 	PYTHONPATH=.:tests $(BIN)/python -m power_coverage $(CAMPAIGNS)
+	PYTHONPATH=.:tests $(BIN)/python -m clv_coverage $(CUSTOMERS)
+	PYTHONPATH=.:tests $(BIN)/python -m skill_coverage $(SHOPS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

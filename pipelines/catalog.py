@@ -134,6 +134,7 @@ _PYTHON = (
         function="pipelines.scoring.clv:customer_clv",
         queries=("fits/scored_pattern",),
     ),
+    Table("customer_clv_horizon", "scores", "split", ("customer_clv",)),
     Table("clv_forecast", "scores", "split", ("customer_clv",)),
     Table("clv_drift", "scores", "split", ("customer_clv",)),
     Table(

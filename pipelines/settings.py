@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 import phonenumbers
 from dotenv.parser import parse_stream
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import AliasChoices, Field, computed_field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from pipelines.errors import LoyaltyError
 
@@ -27,6 +27,7 @@ _SAID_ONCE = {
 }
 # What Airflow expands in a path of its configuration, or takes for a part of its database's address.
 NOT_IN_HOMES = "$?"
+MAX_HORIZON = 36_500  # days
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -48,7 +49,10 @@ class Settings(BaseSettings):
     active_days: int = Field(90, ge=1)
     churn_lead_days: int = Field(0, ge=0)
     churn_horizon_days: int = Field(90, ge=1)
-    clv_horizon_days: int = Field(365, ge=1)
+    # LOYALTY_CLV_HORIZON_DAYS: one number of days, or several with commas, the main one first.
+    clv_horizons: Annotated[tuple[int, ...], NoDecode] = Field(
+        (365,), validation_alias=AliasChoices(f"{PREFIX}CLV_HORIZON_DAYS", "clv_horizon_days")
+    )
     buying_model: Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"] = "best"
     fit_days: int = Field(7, ge=1)
     discount_rate: float = Field(0.10, ge=0, lt=10)
@@ -79,6 +83,34 @@ class Settings(BaseSettings):
         if value == "":
             raise ValueError("is empty; give a path, or leave the setting out")
         return value
+
+    @field_validator("clv_horizons", mode="before")
+    @classmethod
+    def _days_with_commas(cls, value: object) -> tuple[int, ...]:
+        given = value if isinstance(value, list | tuple) else f"{value}".strip().strip("[]").split(",")
+        texts = [f"{item}".strip() for item in given]
+        wrong = [text for text in texts if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_HORIZON)]
+        if wrong or not texts:
+            named = " and ".join(repr(text) for text in wrong) or "nothing"
+            raise ValueError(
+                f"{named} is no whole number of days from 1 to {MAX_HORIZON}; write one number, or several with "
+                "commas, the main one first, like 365,90,730"
+            )
+        days = tuple(int(text) for text in texts)
+        if twice := sorted({day for day in days if days.count(day) > 1}):
+            raise ValueError(f"{', '.join(map(str, twice))} is there twice; leave one of them")
+        return days
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def clv_horizon_days(self) -> int:
+        """The main horizon of CLV: the first."""
+        return self.clv_horizons[0]
+
+    @property
+    def other_clv_horizons(self) -> tuple[int, ...]:
+        """The horizons of customer_clv_horizon, in days."""
+        return self.clv_horizons[1:]
 
     @field_validator("timezone")
     @classmethod
@@ -200,7 +232,8 @@ def _check_names(names: Iterable[str], where: str) -> None:
     Raises:
         LoyaltyError: there is such a name; the message has the one most like it.
     """
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    named = {"clv_horizons": "clv_horizon_days"}
+    known = [f"{PREFIX}{named.get(name, name).upper()}" for name in Settings.model_fields]
     for name in sorted(set(names) - set(known)):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else "The README lists all settings."

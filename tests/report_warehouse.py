@@ -25,6 +25,7 @@ COLUMNS = {
     " monetary_score rfm_segment",
     "customer_clv": "customer_id frequency recency_days age_days p_alive expected_purchases"
     " expected_purchase_day_value clv clv_low clv_high clv_tier clv_basis horizon_days",
+    "customer_clv_horizon": "customer_id horizon_days expected_purchases clv",
     "customer_churn": "customer_id is_active p_churn churn_tier method horizon_days reason_1 reason_2 reason_3",
     "customer_growth": "customer_id horizon_days spend_last p_spend_more method headroom headroom_category"
     " headroom_category_amount",

@@ -44,7 +44,7 @@ def test_one_receipt_of_one_customer_who_is_not_in_the_crm(retailer):
     assert notes["growth", "method"].startswith("none: at the earlier of two dates with a known outcome 0 of 0 ")
     assert notes["growth", "categories_with_capacity"].startswith("headroom is NULL: no category has 30 households")
     assert notes["next_order", "customers"].startswith("no model of the next order: 0 of 1 customers bought again")
-    assert notes["next_order", "coverage"] == "0 intervals of 180 days ago can be judged; 100 are needed"
+    assert notes["next_order", "coverage"] == "0 intervals of 28 days ago can be judged; 100 are needed"
     assert notes["channel", "method"].startswith("observational: no best channel: 0 contacts were delivered")
     assert notes["clv", "customers"].startswith("no forecast of purchases: ")
     assert notes["churn", "method"].startswith("none: no churn forecast: ")

@@ -41,8 +41,15 @@ def compare_with_champion(
 
 
 def champion_scores(champion: ChurnModel | None, holdout: Sample, threads: int | None) -> Floats | None:
-    """The champion's scores of the held-out customers; None if there is none, or it can't score them any more."""
-    if champion is None or not set(champion.holdout_scorer.features) <= set(holdout.table.column_names):
+    """The champion's scores of the held-out customers; None if there is none, or it can't score them any more.
+
+    None of a base rate too: it holds no forecast back, as a forecast without skill gives way to it anyway.
+    """
+    if (
+        champion is None
+        or champion.method == "base_rate"
+        or not set(champion.holdout_scorer.features) <= set(holdout.table.column_names)
+    ):
         return None
     return seasonal_scores(champion.holdout_scorer, holdout.table, threads)
 
@@ -66,7 +73,7 @@ def best_method(
 
 
 def champion_state(champion: ChurnModel | None, winner: Method, scorers: Mapping[Method, Scorer]) -> ChampionState:
-    """The state after this fit; a published method that can't be fitted any more gives way at once."""
-    if champion is None or champion.champion_state.published not in scorers:
+    """The state after this fit; a base rate and a method that can't be fitted any more give way at once."""
+    if champion is None or champion.method == "base_rate" or champion.champion_state.published not in scorers:
         return ChampionState(winner)
     return champion.champion_state.after(winner)

@@ -7,6 +7,8 @@ long ago need no forecast. models.churn.challenge has the rule of who wins.
 
 The winning recipe is then fitted again with the last cut-off, so that the published model knows the latest outcomes. A
 forecast is moved to its season (models.churn.season), that of the holdout by what was known at the last cut-off.
+
+If what is to be published has no skill on the holdout (models.evaluation.skill), the base rate is published instead.
 """
 
 import hashlib
@@ -40,7 +42,10 @@ from models.evaluation.challenge import ChallengerResult
 from models.evaluation.compare import LossDifference
 from models.evaluation.drift import fixed_bins
 from models.evaluation.probability import calibration_by_decile, measures, no_deciles
+from models.evaluation.skill import probability_skill
 from models.types import Booleans, Floats, QualityRow, Rows
+
+WITHOUT_SKILL = ", and tiers, reasons and the segment high_churn_risk are empty"
 
 _LIBRARIES = ("lifetimes", "numpy", "pyarrow", "scikit-learn", "skops")
 
@@ -127,20 +132,27 @@ def fit_churn(
     if isinstance(split, str):
         return _unchanged(champion, split)
     contest = _contest(split, champion, outcomes, seed, threads)
+    recipe: Method
     churned, scores = split.holdout.churned, contest.predicted[contest.state.published]
     old_scores = champion_scores(champion, split.holdout, threads)
     result = None if old_scores is None else compare_with_champion(scores, old_scores, churned, seed)
-    if champion is not None and old_scores is not None and result is not None and result.is_refused:
-        kept_state = replace(champion.champion_state, published=champion.method)
-        model, scores = replace(champion, champion_state=kept_state), old_scores
-        end = "the last model was better and stays"
+    kept = champion if result is not None and result.is_refused else None
+    if kept is not None and old_scores is not None:
+        scores = old_scores
+    skill = probability_skill(churned, scores, tried=len(contest.predicted))
+    if not skill.is_beyond_chance:
+        recipe, kept, end = "base_rate", None, "no method has skill, so everybody gets the base rate"
+        scores = seasonal_scores(contest.scorers["base_rate"], split.holdout.table, threads)
+    elif kept is not None:
+        kept = replace(kept, champion_state=replace(kept.champion_state, published=kept.method))
+        recipe, end = kept.method, "the last model was better and stays"
     else:
-        model = _refitted(contest, split.whole, seed, buying, definition, threads)
-        end = "published is the same recipe, learnt with that date too"
+        recipe, end = contest.state.published, "published is the same recipe, learnt with that date too"
+    model = kept or _refitted(contest, recipe, split.whole, seed, buying, definition, threads)
     days = ", ".join(str(day) for day in split.training_dates)
     note = f"learnt at {days}, judged at {dates[-1]} on {len(churned)} active ones; {end}"
     quality = [*_model_rows(model), *_quality(churned, scores)]
-    diagnostics = _fit_diagnostics(contest, churned, result)
+    diagnostics = [*_fit_diagnostics(contest, churned, result), *skill.quality(WITHOUT_SKILL)]
     return ChurnFit(model, quality, diagnostics, calibration_by_decile(churned, scores), note)
 
 
@@ -198,8 +210,8 @@ class _Contest:
         features: of boosting.
         leaks: features that were left out.
         season: of tonight's forecast.
-        scorers: by method.
-        predicted: by method, probabilities of the holdout.
+        scorers: by method, and of the base rate.
+        predicted: by method that competes, probabilities of the holdout.
         winner: of this fit.
         against_baseline: boosting's squared error less that of the better baseline, None if one of them is missing.
         state: after this fit.
@@ -224,9 +236,10 @@ def _contest(
     now = outcomes.season(outcomes.night, [*dates, last]) if outcomes else Season()
     methods = possible_methods(names, split.training, split.last)
     scorers = {
-        method: replace(fit_method(method, split.training, names, seed), shift=at_holdout.shift) for method in methods
+        method: replace(fit_method(method, split.training, names, seed), shift=at_holdout.shift)
+        for method in ("base_rate", *methods)
     }
-    predicted = {method: seasonal_scores(scorer, split.holdout.table, threads) for method, scorer in scorers.items()}
+    predicted = {method: seasonal_scores(scorers[method], split.holdout.table, threads) for method in methods}
     winner, against_baseline = best_method(split.holdout.churned, predicted, seed)
     state = champion_state(champion, winner, scorers)
     return _Contest(names, leaks, now, scorers, predicted, winner, against_baseline, state)
@@ -234,6 +247,7 @@ def _contest(
 
 def _refitted(
     contest: _Contest,
+    method: Method,
     whole: Sample,
     seed: int,
     buying: ClvParameters | None,
@@ -241,7 +255,7 @@ def _refitted(
     threads: int | None,
 ) -> ChurnModel:
     """The recipe to be published, fitted again with the last cut-off, with its reasons and the bins of its drift."""
-    method, holdout_scorer = contest.state.published, contest.scorers[contest.state.published]
+    holdout_scorer = contest.scorers[method]
     scorer = replace(fit_method(method, whole, contest.features, seed), shift=contest.season.shift)
     dates = _dates(whole)
     last = whole.of(dates[-1])
@@ -293,12 +307,13 @@ def _quality(churned: Booleans, predicted: Floats) -> list[QualityRow]:
 
 
 def _model_rows(model: ChurnModel) -> list[QualityRow]:
+    has_reasons = model.method != "base_rate"
     explained = "share of the variance of the log-odds of churn that the effects behind the reasons account for"
     shift = model.published.shift
     return [
         ("season_shift", shift, "added to the log-odds of churn for the time of the year; 0: none is known to matter"),
         ("training_rows", float(model.training["rows"]), "customers times cut-offs that the published model knows"),
-        ("reasons_explain", round(model.effects.explained, 6), explained),
+        *([("reasons_explain", round(model.effects.explained, 6), explained)] if has_reasons else []),
     ]
 
 

@@ -33,7 +33,9 @@ def move_to_season(p_churn: Floats, shift: float) -> Floats:
 
 
 def fit_method(method: Method, sample: Sample, features: tuple[str, ...], seed: int) -> Scorer:
-    """A scorer without a season; features: those of boosting, a baseline has its own."""
+    """A scorer without a season; features: those of boosting, the others have their own."""
+    if method == "base_rate":
+        return base_rate_scorer(sample)
     if method in BASELINES:
         return Scorer((method,), _curve(sample, method))
     return Scorer(features, _trees(sample, features, seed))
@@ -74,6 +76,14 @@ def _curve(sample: Sample, name: str) -> Curve:
     points = np.unique(np.quantile(x, np.linspace(0, 1, 512)))
     scale = _clipped_log_odds if name == "p_alive" else np.asarray
     return Curve(_numbers(points), _numbers(fit_logistic(scale(x[active]), churned[active]).probability(scale(points))))
+
+
+def base_rate_scorer(sample: Sample) -> Scorer:
+    """The share that churned: one of the active, and one of those who are not (the active's, if there are none)."""
+    churned, active = sample.churned, sample.active
+    of_active = float(churned[active].mean())
+    of_others = of_active if active.all() else float(churned[~active].mean())
+    return Scorer(("is_active",), Curve((0.0, 1.0), (of_others, of_active)))
 
 
 def _clipped_log_odds(p: Floats) -> Floats:

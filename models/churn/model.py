@@ -9,8 +9,8 @@ from models.churn.reasons import Effects
 from models.clv.parameters import ClvParameters
 from models.evaluation.drift import Bins
 
-# The simplest first: of equals it wins.
-Method = Literal["days_since_last_order", "p_alive", "gradient_boosting"]
+# The simplest first: of equals it wins. base_rate competes with nobody: it is what is left without skill.
+Method = Literal["base_rate", "days_since_last_order", "p_alive", "gradient_boosting"]
 
 
 BASELINES: tuple[Method, ...] = ("days_since_last_order", "p_alive")
@@ -57,7 +57,7 @@ class ChurnModel:
     """What scores a night, and what comparisons, reasons and drift of later nights need.
 
     Attributes:
-        method: which of the three.
+        method: which of the three; base_rate: none of them has skill, and all active customers get one probability.
         published: fitted on all cut-offs; gives the probabilities.
         holdout_scorer: the same recipe fitted without the last cut-off; what a later fit is compared with.
         buying: parameters of p_alive as of the night of the fit, None if it is not used.

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.churn.methods import move_to_season, unadjusted_scores
-from models.churn.model import ChurnModel
+from models.churn.model import ChurnModel, Method
 from models.churn.reasons import reasons
 from models.clv.parameters import ClvParameters
 from models.clv.score import alive_probability
@@ -50,19 +50,25 @@ def score_churn(model: ChurnModel | None, features: Rows, threads: int | None = 
 
 
 def churn_reasons(model: ChurnModel | None, features: Rows) -> list[pa.Array]:
-    """The three reasons that raise the risk most, an array each, in words; NULL where there is none, or no model."""
+    """The three reasons that raise the risk most, an array each, in words; NULL where there is none, or no model.
+
+    A base rate has none: it is the same for all.
+    """
     table = as_table(features)
-    if model is None:
+    if model is None or model.method == "base_rate":
         return [pa.nulls(len(table), pa.string())] * 3
     return reasons(model.effects, with_model_features(model, table))
 
 
-def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike) -> list[str | None]:
+def churn_tier(p_churn: npt.ArrayLike, is_active: npt.ArrayLike, method: Method | None = None) -> list[str | None]:
     """One tier per customer: high from .6, medium from .3, low below.
 
     The bounds are absolute, as the probabilities are calibrated: a tier means the same every night, and a night on
-    which many are at risk shows it. None for customers who are not active or have no probability.
+    which many are at risk shows it. None for customers who are not active or have no probability, and for
+    all of them if the method is the base rate, which says nothing of who they are.
     """
+    if method == "base_rate":
+        return [None] * np.size(p_churn)
     p = np.asarray(p_churn, dtype=float)
     active = np.asarray(is_active, dtype=bool)
     tiers = np.array([*(name for _, name in TIERS), None], dtype=object)

@@ -122,7 +122,7 @@ def _pareto_outlook(parameters: ClvParameters, x: Integers, age: Floats, days: F
     mean = pareto_mean(parameters, x, age, days)
     twice = base**2 * (boxcox1p(last / base, 2 - leave) - boxcox1p(last / base, 1 - leave))
     pairs = 2 * rate * (rate + 1 / scale) * twice
-    unit = np.minimum(scale, base)
+    unit = 1 / ((shape + 1) / scale + leave / base)
     points, weights = np.polynomial.legendre.leggauss(48)
     span = np.log1p(last / unit)
     grown = np.exp(span * (points + 1) / 2)

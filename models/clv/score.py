@@ -42,9 +42,9 @@ def score_clv(
     the margin is not known). A purchase t days ahead counts (1 + discount_rate)^(-t / 365).
 
     clv_low to clv_high is a 95 % predictive interval of what this one customer brings, with the randomness of leaving,
-    of buying and of spending in it (the uncertainty of the parameters is small beside it, and left out). Where nothing
-    at all is a likely outcome (more than 2.5 %), it starts at 0 and leaves out the highest 5 %; otherwise it leaves out
-    2.5 % on either side. It is widened to hold clv where it would not. It is NULL if spend.unknown_interval says why.
+    of buying and of spending in it (the uncertainty of the parameters is small beside it, and left out). 2.5 % bring
+    less and 2.5 % more. Where nothing at all is a likely outcome (more than 2.5 %), it starts at 0. It is widened to
+    hold clv where it would not. It is NULL if spend.unknown_interval says why.
 
     A row depends on its own values only, so batches of any size and order give the same. Without parameters of buying,
     or for a customer without a purchase day, all is NULL. Without parameters of spend the amounts of money are.

@@ -88,17 +88,18 @@ def no_deciles() -> pd.DataFrame:
 
 
 def measures(happened: Booleans, predicted: Floats) -> list[tuple[str, float, str]]:
-    """(metric, value, note): AUC, Brier score, calibration and lift of one method."""
+    """(metric, value, note): AUC, Brier score, calibration and lift of one method. No slope if all are alike."""
     base_rate = float(happened.mean())
     area, area_error = auc(happened, predicted)
     score, score_error = brier(happened, predicted)
     line = fit_logistic(log_odds(predicted), happened)
+    slope = f"1 is right, below 1 is overconfident; {_error(line.slope_error)}"
     shift_error = float(np.sqrt((predicted * (1 - predicted)).sum())) / len(happened)
     top = happened[decile(predicted) == 1]
     rows = [
         ("auc", area, _error(area_error)),
         ("brier", score, _error(score_error)),
-        ("calibration_slope", line.slope, f"1 is right, below 1 is overconfident; {_error(line.slope_error)}"),
+        *([("calibration_slope", line.slope, slope)] if np.ptp(predicted) > 0 else []),
         (
             "calibration_in_the_large",
             base_rate - float(predicted.mean()),

@@ -6,7 +6,10 @@ import pyarrow as pa
 from models.columns import floats
 from models.types import Floats
 
-DRIFT_COLUMNS = ("days_between_purchases", "days_since_last_purchase", "p_order_again", "next_order_days")
+# Of the forecast; the others are what it is made from.
+PUBLISHED = ("p_order_again", "next_order_days")
+
+DRIFT_COLUMNS = ("days_between_purchases", "days_since_last_purchase", *PUBLISHED)
 
 
 def drift_columns(customers: pa.Table, scored: pa.Table, active_days: int) -> dict[str, Floats]:

@@ -1,11 +1,15 @@
-"""The holdout: how good the dates were that a fit of some time ago would have named."""
+"""The holdout: how good the dates were that a fit of some time ago would have named, and whether they had skill."""
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from models.columns import floats
-from models.next_order.parameters import COVERAGE
+from models.evaluation.challenge import MIN_BUYERS
+from models.evaluation.skill import Skill, rank_p_value
+from models.next_order.parameters import COVERAGE, NextOrderParameters
+from models.next_order.score import interval_probability
 from models.types import QualityRow
 
 MIN_ENDED = 100
@@ -56,3 +60,30 @@ def evaluate_next_order(forecast: pa.Table, next_days: npt.ArrayLike, follow_up_
             "orders after their date, of those that came; .5 is right, as days are whole somewhat less",
         ),
     ]
+
+
+def next_order_skill(
+    customers: pd.DataFrame, parameters: NextOrderParameters | None, follow_up_days: int
+) -> Skill | None:
+    """Whether a forecast made follow_up_days ago told who comes sooner; None: that can't be judged.
+
+    The forecast is the mean probability of an order within 1, 2, 4, … days, up to all of them. Its ranks are held
+    against those of the days that customers took; who did not come is last. How far off dates are, the rows of
+    evaluate_next_order say.
+
+    Args:
+        customers: grain customer: frequency, recency_days and age_days then, and next_days since (NaN: none yet).
+        parameters: as fitted then; None: refused.
+        follow_up_days: days from then to tonight.
+    """
+    taken = customers["next_days"].to_numpy(dtype=float)
+    if parameters is None or follow_up_days < 1 or np.isfinite(taken).sum() < MIN_BUYERS:
+        return None
+    within = np.unique(np.append(2.0 ** np.arange(np.floor(np.log2(follow_up_days)) + 1), follow_up_days))
+    history = customers[["frequency", "recency_days", "age_days"]]
+    windows = (history.assign(low_days=1.0, high_days=days) for days in within)
+    forecasts = [
+        interval_probability(pa.Table.from_pandas(window, preserve_index=False), parameters) for window in windows
+    ]
+    soon = np.mean(forecasts, axis=0)
+    return Skill(rank_p_value(-np.nan_to_num(taken, nan=np.inf), soon), None, 1, len(taken))

@@ -27,13 +27,22 @@ LOG_ODDS = np.linspace(16.0, -28.0, 353)
 
 @dataclass(frozen=True)
 class NextOrderParameters:
-    """How a population buys and leaves; alpha in days, the rest without a unit."""
+    """How a population buys and leaves; alpha in days, the rest without a unit.
+
+    base_rate: p_order_again of everybody, as the forecast has shown no skill; None: it has.
+    """
 
     k: float
     r: float
     alpha: float
     a: float
     b: float
+    base_rate: float | None = None
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the model is made of, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "base_rate"}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -46,10 +55,10 @@ class NextOrderParameters:
             ValueError: a parameter is not a positive number.
         """
         parameters = cls(**json.loads(text))
-        if not all(np.isfinite(value) and value > 0 for value in asdict(parameters).values()):
+        if not all(np.isfinite(value) and value > 0 for value in parameters.values.values()):
             raise ValueError(f"not a set of parameters: {parameters}")
         return parameters
 
     def quality(self) -> list[QualityRow]:
         """(metric, value, note) for model_quality."""
-        return [(name, value, "parameter of MBG/CNBD-k") for name, value in asdict(self).items()]
+        return [(name, value, "parameter of MBG/CNBD-k") for name, value in self.values.items()]

@@ -37,8 +37,9 @@ def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None
     history who still buys stays away for longer than the customer has by now. low_days, next_days (median) and
     high_days: given that there is one, it comes on or before each with 10, 50 and 90 %; ten years at the most. They are
     NULL, and reason says why, for no_purchase (all was returned), no_model, presumed_gone, and far_off. method is
-    own_rhythm, or population for customers who bought on one day only. A row depends on its own values only, so batches
-    give the same.
+    own_rhythm, or population for customers who bought on one day only. Without skill (parameters.base_rate) all get
+    one p_order_again, nobody gets a date, and method and reason say so (base_rate, no_skill). A row depends on its own
+    values only, so batches give the same.
 
     Args:
         customers: customer_id, frequency, recency_days, age_days (NULL for customers without a purchase day).
@@ -50,15 +51,20 @@ def score_next_order(customers: pa.Table, parameters: NextOrderParameters | None
     if parameters is not None:
         outlook = _outlook(parameters, x[bought], recency[bought], (age - recency)[bought])
         p_again[bought], longer[bought], days[:, bought] = outlook
+    is_base_rate = parameters is not None and parameters.base_rate is not None
+    if parameters is not None and parameters.base_rate is not None:
+        p_again[bought] = parameters.base_rate
     far_off = days[1] >= FURTHEST_DAYS
-    has_date = (p_again >= PRESUMED_GONE) & ~far_off
+    has_date = (p_again >= PRESUMED_GONE) & ~far_off & (not is_base_rate)
     days[:, ~has_date] = np.nan
     reason = np.select(
-        [~bought, np.isnan(p_again), p_again < PRESUMED_GONE, far_off],
-        ["no_purchase", "no_model", "presumed_gone", "far_off"],
+        [~bought, np.isnan(p_again), np.full(len(x), is_base_rate), p_again < PRESUMED_GONE, far_off],
+        ["no_purchase", "no_model", "no_skill", "presumed_gone", "far_off"],
         default="",
     )
     method = np.where(has_date, np.where(x > 0, "own_rhythm", "population"), "")
+    if is_base_rate:
+        method = np.where(bought, "base_rate", "")
     low, middle, high = (pa.array(row, pa.float64(), from_pandas=True).cast(pa.int64()) for row in days)
     return pa.table(
         {

@@ -3,8 +3,9 @@
 A logistic regression on how the last horizon compares with the customer's usual spend, how long they have been silent
 and how much is known of them; boosted trees were no better, and slower. It is fitted at an earlier cut-off and measured
 at a later one, as it will be used, beside two baselines: the comparison with the usual spend alone, and the same
-probability for all. The best of the three there is published, fitted again at the later cut-off, unless the champion
-was better there beyond chance.
+probability for all. The better of the first two there is published, fitted again at the later cut-off, unless the
+champion was better there beyond chance. If what is to be published has no skill there (models.evaluation.skill), it is
+the same probability for all.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from models.evaluation.drift import fixed_bins
 from models.evaluation.probability import auc, brier, fit_logistic, log_odds
+from models.evaluation.skill import probability_skill
 from models.spend_growth.artefact import METHODS, Method, Regression, SpendGrowthModel
 from models.spend_growth.challenge import compare_with_champion
 from models.spend_growth.drift import drift_columns
@@ -26,6 +28,8 @@ from models.spend_growth.score import probability
 from models.types import Booleans, Floats, QualityRow
 
 MIN_OF_EACH_CLASS = 50
+
+PERSONAL: tuple[Method, ...] = ("spend_against_usual", "logistic")
 
 
 @dataclass(frozen=True)
@@ -70,21 +74,30 @@ def fit_spend_growth(
             return _unchanged(champion, name, labels)
     scorers = {method: _fitted(method, train, trained_more, horizon_days) for method in METHODS}
     predicted = {method: probability(scorer, test, horizon_days) for method, scorer in scorers.items()}
-    best = min(METHODS, key=lambda method: brier(more, predicted[method])[0])  # of equals the simplest
+    best = min(PERSONAL, key=lambda method: brier(more, predicted[method])[0])  # of equals the simplest
+    scores, kept = predicted[best], None
     comparison: list[QualityRow] = []
-    if champion is not None:
+    # A base rate holds no forecast back, as one without skill gives way to it anyway.
+    if champion is not None and champion.method != "base_rate":
         champion_scores = probability(champion.holdout_scorer, test, horizon_days)
-        result = compare_with_champion(predicted[best], champion_scores, more)
+        result = compare_with_champion(scores, champion_scores, more)
         comparison = result.quality
         if result.is_refused:
-            note = f"{champion.method}: the last growth model predicts better than the new one and stays"
-            return SpendGrowthFit(champion, _quality(note, comparison, more, champion_scores, predicted))
+            kept, scores = champion, champion_scores
+    skill = probability_skill(more, scores, tried=len(PERSONAL))
+    rows = [*comparison, *skill.quality()]
+    if kept is not None and skill.is_beyond_chance:
+        note = f"{kept.method}: the last growth model predicts better than the new one and stays"
+        return SpendGrowthFit(kept, _quality(note, rows, more, scores, predicted))
+    note = f"{best}: the lower Brier score of two, one cut-off ahead; p_spend_more is from it"
+    if not skill.is_beyond_chance:
+        note = f"base_rate: {best} tells customers apart no better than chance, so p_spend_more is the same for all"
+        best = "base_rate"
     published = _fitted(best, test, more, horizon_days)
     columns = drift_columns(test, probability(published, test, horizon_days))
     bins = {name: fixed_bins(values) for name, values in columns.items()}
     model = SpendGrowthModel(best, horizon_days, published, scorers[best], bins, definition)
-    note = f"{best}: the lowest Brier score of three, one cut-off ahead; p_spend_more is from it"
-    return SpendGrowthFit(model, _quality(note, comparison, more, predicted[best], predicted))
+    return SpendGrowthFit(model, _quality(note, rows, more, predicted[best], predicted))
 
 
 def _spent_more(customers: pd.DataFrame) -> Booleans:
@@ -119,12 +132,13 @@ def _published_rows(more: Booleans, p: Floats) -> list[QualityRow]:
     line = fit_logistic(log_odds(p), more)
     (area, area_error), (score, score_error) = auc(more, p), brier(more, p)
     shift = "actual less predicted share; cut-offs drift"
+    slope = f"1 is right; standard error {line.slope_error:.4f}"
     rows: list[QualityRow] = [
         ("customers", float(len(more)), "at the later cut-off"),
         ("base_rate", base_rate, "share of them that spent more"),
         ("auc", area, f"of what is published; standard error {area_error:.4f}"),
         ("brier", score, f"of what is published; standard error {score_error:.4f}"),
-        ("calibration_slope", line.slope, f"1 is right; standard error {line.slope_error:.4f}"),
+        *([("calibration_slope", line.slope, slope)] if np.ptp(p) > 0 else []),
         ("calibration_in_the_large", base_rate - float(p.mean()), shift),
     ]
     return [(name, round(value, 6) if value is not None else None, note) for name, value, note in rows]

@@ -88,7 +88,7 @@ def forecast_outcomes(
     engine.rows("DELETE FROM clv_model WHERE component = 'margin_rate'")
     for window in origin.windows:
         register_outcome_window(origin.as_of, 0, window, engine)
-        undiscounted = settings.model_copy(update={"clv_horizon_days": window, "discount_rate": 0.0})
+        undiscounted = settings.model_copy(update={"clv_horizons": (window,), "discount_rate": 0.0})
         scores = clv.customer_clv(engine, PastNight(base.lake, origin.as_of, base.token), undiscounted)
         put("purchase_forecast", scores["customer_clv"], engine)
         put("purchases", query("backtests/purchases"), engine)

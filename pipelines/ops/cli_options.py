@@ -10,7 +10,7 @@ import typer
 
 from pipelines.errors import LoyaltyError
 from pipelines.ops.business_date import read_date
-from pipelines.settings import Settings, checked_home, load_settings
+from pipelines.settings import PREFIX, Settings, checked_home, load_settings
 
 
 def _home(text: str) -> Path:
@@ -49,8 +49,8 @@ def settings_of(home: Path | None, *, makes_home: bool = False) -> Settings:
         settings = load_settings()
     except ValidationError as error:
         for problem in error.errors():
-            name = f"LOYALTY_{'_'.join(str(part) for part in problem['loc'])}".upper()
-            print(f"Error: setting {name}: {problem['msg']}", file=sys.stderr)
+            name = "_".join(str(part) for part in problem["loc"]).upper().removeprefix(PREFIX)
+            print(f"Error: setting {PREFIX}{name}: {problem['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
     except LoyaltyError as error:
         raise fail(error, 2) from None

@@ -20,9 +20,12 @@ from pipelines.store.rows import small_rows
 
 # Metrics of each model that are reported when their note says alarm. The drift of single inputs stays in model_quality.
 _ALARMS = {
-    "churn": ("new_model_refused", "model_age_days", "psi_score"),
-    "growth": ("new_model_refused", "model_age_days", "psi_score"),
-    "next_order": ("new_model_refused", "model_age_days", "psi_p_order_again", "psi_next_order_days"),
+    "churn": ("skill_p_value", "new_model_refused", "model_age_days", "psi_score"),
+    "growth": ("skill_p_value", "new_model_refused", "model_age_days", "psi_score"),
+    "next_order": (
+        *("skill_p_value", "new_model_refused", "model_age_days"),
+        *("psi_p_order_again", "psi_next_order_days"),
+    ),
     "clv": (
         *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days"),
         *("psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
@@ -174,7 +177,7 @@ def _expectation_warnings(lake: Lake, manifest: Manifest) -> list[str]:
 
 
 def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:
-    """Challengers that were refused, champions that have grown old, and scores that drifted far."""
+    """Forecasts without skill, refused challengers, champions that have grown old, and scores that drifted far."""
     rows = [row for name in tables()["model_fit"].inputs for row in _rows(name, lake, manifest)]
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"

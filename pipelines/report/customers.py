@@ -45,6 +45,14 @@ GROUP BY clv_tier
 ORDER BY "CLV" DESC, "Tier"
 """
 
+_OTHER_HORIZONS = """
+SELECT horizon_days AS days, SUM(exact(clv)) AS clv, SUM(exact(expected_purchases)) AS purchases
+FROM customer_clv_horizon
+GROUP BY horizon_days
+HAVING COUNT(clv) > 0
+ORDER BY horizon_days
+"""
+
 _CALIBRATION = """
 SELECT decile AS "Decile", customers AS "Customers", predicted AS "Predicted", actual AS "Actual"
 FROM churn_calibration
@@ -180,7 +188,13 @@ def clv(warehouse: Warehouse) -> Section:
         f"{warehouse.money(base['clv'])} are expected of {counted(base['valued'], 'customer')} in the next"
         f" {number(base['days'])} days, counted on {name_of(base['basis'], 30)}."
     )
-    section = Section(takeaways=[words, *_total_words(warehouse), *_spend_words(warehouse)], tables=[tiers])
+    others = [
+        f"In {number(row['days'])} days it is {warehouse.money(row['clv'])}"
+        f" on {number(row['purchases'])} purchase days."
+        for row in warehouse.rows(_OTHER_HORIZONS)
+    ]
+    takeaways = [words, *others, *_total_words(warehouse), *_spend_words(warehouse)]
+    section = Section(takeaways=takeaways, tables=[tiers])
     if base["clv"] > 0:
         points = warehouse.rows(_CONCENTRATION)
         if base["valued"] >= 10:
@@ -252,7 +266,8 @@ def wilson(share: float, size: int) -> tuple[float, float]:
 def churn(warehouse: Warehouse) -> Section:
     base = warehouse.one(
         "SELECT COUNT(*) AS active, COUNT(p_churn) AS scored, SUM(exact(p_churn)) AS leavers,"
-        " MAX(horizon_days) AS days, COUNT(*) FILTER (churn_tier = 'high') AS high FROM customer_churn WHERE is_active"
+        " MAX(horizon_days) AS days, COUNT(*) FILTER (churn_tier = 'high') AS high,"
+        " COUNT(*) FILTER (method = 'base_rate') AS alike FROM customer_churn WHERE is_active"
     )
     section = Section()
     if base["scored"]:
@@ -264,6 +279,9 @@ def churn(warehouse: Warehouse) -> Section:
         section.tiles.append(Tile("Active customers expected to leave", number(base["leavers"]), words))
     else:
         words = f"{counted(base['active'], 'active customer')}, but no churn probability for any tonight."
+    if base["alike"]:
+        section.takeaways = [words, _no_skill_words(warehouse)]
+        return section
     section.takeaways = [words, *_quality_words(warehouse)]
     deciles = warehouse.rows(_CALIBRATION)
     if deciles:
@@ -287,6 +305,13 @@ def churn(warehouse: Warehouse) -> Section:
     if base["scored"]:
         _add_reasons(section, warehouse, base["high"])
     return section
+
+
+def _no_skill_words(warehouse: Warehouse) -> str:
+    """Why all active customers have the same probability."""
+    notes = warehouse.rows("SELECT note FROM model_quality WHERE model = 'churn' AND metric = 'skill_p_value'")
+    why = "".join(f": {row['note'].removeprefix('alarm; ')}" for row in notes)
+    return f"Who of them will leave cannot be told{why}."
 
 
 def _add_reasons(section: Section, warehouse: Warehouse, at_risk: int) -> None:

@@ -13,6 +13,7 @@ WHY_NO_DATE = {
     "presumed_gone": "more likely gone than not",
     "no_purchase": "returned everything they had bought",
     "no_model": "their purchase cadence is not known yet",
+    "no_skill": "without a forecast that tells better than chance who comes sooner",
     "far_off": "due in more than ten years, if at all",
 }
 
@@ -20,7 +21,8 @@ WHY_NO_DATE = {
 _BY_SEGMENT = """
 SELECT COALESCE(rfm_segment, 'none') AS segment, COUNT(*) AS customers, MAX(horizon_days) AS days,
     COUNT(p_spend_more) AS scored, SUM(exact(p_spend_more)) AS more, SUM(spend_last) AS spent,
-    COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room, SUM(headroom) AS room
+    COUNT(headroom) AS compared, COUNT(*) FILTER (headroom > 0) AS with_room, SUM(headroom) AS room,
+    COUNT(*) FILTER (method = 'base_rate') AS alike
 FROM customer_growth LEFT JOIN customer_rfm USING (customer_id)
 GROUP BY rfm_segment
 ORDER BY more / scored DESC NULLS LAST, segment
@@ -74,16 +76,17 @@ def _add_propensity(section: Section, warehouse: Warehouse, quality: dict[tuple[
         )
         section.tiles.append(Tile("Customers expected to spend more", number(more), words))
         auc = quality.get(("growth", "auc"))
-        if auc and auc["value"] is not None:
+        if any(row["alike"] for row in segments):
+            words += f" Who of them cannot be told{_why(quality, 'growth', 'skill_p_value')}."
+        elif auc and auc["value"] is not None:
             words += (
                 " Given one customer who then spent more and one who did not, the model ranks the first higher"
                 f" {percent(auc['value'], 0)} of the time (AUC {number(auc['value'], 3)}; chance is 0.5)."
             )
         section.takeaways.append(words)
     else:
-        section.takeaways.append(
-            f"{whom}, but no probability to spend more for any{_why(quality, 'growth', 'method')}."
-        )
+        why = _why(quality, "growth", "method")
+        section.takeaways.append(f"{whom}, but no probability to spend more for any{why}.")
     if compared:
         with_room, room = (sum(row[key] or 0 for row in segments) for key in ("with_room", "room"))
         section.takeaways.append(
@@ -142,7 +145,9 @@ def _add_due(section: Section, warehouse: Warehouse, quality: dict[tuple[str, st
     rows = warehouse.rows(_DUE, night=warehouse.run_date, weeks=WEEKS)
     dated = [row for row in rows if row["week"] is not None]
     if not dated:
-        section.takeaways.append(f"No customer's next order has a date{_why(quality, 'next_order', 'customers')}.")
+        without_skill = any(row["reason"] == "no_skill" for row in rows)
+        metric = "skill_p_value" if without_skill else "customers"
+        section.takeaways.append(f"No customer's next order has a date{_why(quality, 'next_order', metric)}.")
         return
     soon, month = (_due_within(dated, weeks) for weeks in (1, 4))
     words = (
@@ -188,4 +193,4 @@ def _every_week(dated: Sequence[Row]) -> list[Row]:
 def _why(quality: dict[tuple[str, str], Row], model: str, metric: str) -> str:
     """The note of a model's metric, after a colon; nothing if there is none."""
     row = quality.get((model, metric))
-    return f": {row['note']}" if row and row["note"] else ""
+    return f": {row['note'].removeprefix('alarm; ')}" if row and row["note"] else ""

@@ -28,7 +28,7 @@ from pipelines.report.words import day, name_of
 TOPICS = (
     Topic(trends, "How business is going", "kpi_daily"),
     Topic(rfm, "Who buys: recency, frequency, money", "customer_rfm"),
-    Topic(clv, "What customers will be worth", "customer_clv"),
+    Topic(clv, "What customers will be worth", "customer_clv customer_clv_horizon"),
     Topic(churn, "Who may leave, and can the forecast be trusted", "customer_churn churn_calibration model_quality"),
     Topic(
         growth,

@@ -173,13 +173,13 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
 def _scored(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
     """Rows of customer_churn, and the scores before they were moved to the season."""
     p_churn, unadjusted = score_churn(model, batch, settings.threads)
-    active = batch["is_active"]
+    active, method = batch["is_active"], model.method if model else None
     columns = {
         "customer_id": batch["customer_id"],
         "is_active": active,
         "p_churn": pa.array(p_churn, pa.float64(), from_pandas=True),
-        "churn_tier": pa.array(churn_tier(p_churn, active.to_numpy()), pa.string()),
-        "method": pa.repeat(pa.scalar(model.method if model else None, pa.string()), len(batch)),
+        "churn_tier": pa.array(churn_tier(p_churn, active.to_numpy(), method), pa.string()),
+        "method": pa.repeat(pa.scalar(method, pa.string()), len(batch)),
         **{f"reason_{n}": words for n, words in enumerate(churn_reasons(model, batch), 1)},
         "horizon_days": pa.repeat(pa.scalar(settings.churn_horizon_days, pa.int64()), len(batch)),
     }

@@ -64,6 +64,17 @@ _TARGET_SET_BY = ("buying_model", "amounts_include_tax", "gift_card_categories")
 # Settings that the bins for drift rest on, beside the parameters.
 _BINS_SET_BY = ("active_days", "clv_horizon_days")
 
+# The columns of customer_clv_horizon.
+HORIZON = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("horizon_days", pa.int64()),
+        ("expected_purchases", pa.float64()),
+        *((name, pa.float64()) for name in ("clv", "clv_low", "clv_high")),
+        ("clv_basis", pa.string()),
+    ]
+)
+
 _Components = dict[str, dict[str, Any]]
 _Outcomes = Callable[[int], pd.DataFrame]
 
@@ -212,7 +223,6 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         score_clv,
         parameters=buying,
         spend=spend,
-        horizon_days=settings.clv_horizon_days,
         discount_rate=settings.discount_rate,
         margin_rate=rate,
     )
@@ -222,7 +232,7 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         shoppers = batch.filter(batch["is_shopper"])
         if buying:
             totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
-        rows = score(batch)
+        rows = score(batch, horizon_days=settings.clv_horizon_days)
         if all_bins:
             columns = drift_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
             for column, kept in all_bins.items():
@@ -230,14 +240,26 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
         return rows
 
     engine.map_batches("scored_clv", scored, query("fits/scored_pattern"), BATCH_ROWS)
+    other_horizons: pa.Table | str = HORIZON.empty_table()
+    if settings.other_clv_horizons:
+        others = partial(_at_horizons, score=score, horizons=settings.other_clv_horizons)
+        engine.map_batches("scored_clv_horizon", others, query("fits/scored_pattern"), BATCH_ROWS)
+        other_horizons = "SELECT * FROM scored_clv_horizon ORDER BY customer_id, horizon_days"
     total = reduce(operator.add, totals) if totals else None
     learnt_through = model["buying"]["trained_through"] if "buying" in model else night.run_date
     forecast = _forecast(buying, total, engine, night.run_date, settings)
     return {
         "customer_clv": _with_tiers(engine),
+        "customer_clv_horizon": other_horizons,
         "clv_forecast": quality_rows("clv", forecast, learnt_through),
         "clv_drift": _drift(model, bins, counts, night.run_date),
     }
+
+
+def _at_horizons(batch: pa.Table, score: Callable[..., pa.Table], horizons: tuple[int, ...]) -> pa.Table:
+    """Rows of customer_clv_horizon: what score makes of a batch of customers, by the same fit, at each horizon."""
+    scored = [score(batch, horizon_days=days).select(HORIZON.names) for days in horizons]
+    return pa.concat_tables(scored)
 
 
 def _with_tiers(engine: DuckDBEngine) -> str:

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import bin_counts
+from models.evaluation.skill import Skill
 from models.next_order.challenge import DIFFERENCE_METRIC, compare_with_champion
-from models.next_order.drift import DRIFT_COLUMNS, drift_columns
+from models.next_order.drift import DRIFT_COLUMNS, PUBLISHED, drift_columns
 from models.next_order.fit import NextOrderFit, fit_next_order, regularity
-from models.next_order.holdout import evaluate_next_order
+from models.next_order.holdout import evaluate_next_order, next_order_skill
 from models.next_order.parameters import NextOrderParameters
 from models.next_order.score import score_next_order
 from models.types import QualityRow
@@ -63,11 +64,13 @@ def next_order_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Ta
     fitted_on = last_fit_day(engine, "next_order_fit")
     if champion and (kept := kept_fit("next_order_fit", fitted_on, engine, night, settings)):
         return kept
-    tonight, follow_up = night.run_date, 2 * settings.churn_horizon_days
+    tonight = night.run_date
     sample_customers(engine)
+    follow_up = _follow_up_days(engine, tonight, settings)
     earlier, patterns = _fit_as_of(engine, tonight - timedelta(follow_up), settings)
     forecast = score_next_order(pa.Table.from_pandas(patterns, preserve_index=False), earlier.parameters)
-    rows = evaluate_next_order(forecast, patterns["next_days"], follow_up)
+    skill = next_order_skill(patterns, earlier.parameters, follow_up)
+    rows = [*evaluate_next_order(forecast, patterns["next_days"], follow_up), *_skill_rows(skill, follow_up)]
     fit, patterns = _fit_as_of(engine, tonight, settings, earlier.parameters)
     model = champion if champion and has_target(champion, settings, _TARGET_SET_BY) else None
     if fit.parameters is not None:
@@ -77,6 +80,8 @@ def next_order_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Ta
             model = _fitted(fit.parameters, patterns, engine, night, settings)
     elif model:
         fit = replace(fit, note=f"{fit.note}; the last model stays")
+    if model and (skill or model is not champion):
+        model = model | {"parameters": _with_base_rate(model["parameters"], skill, patterns)}
     quality = [quality_rows("next_order", [*fit.quality(), *rows], tonight)]
     if model:
         parameters = NextOrderParameters.from_json(model["parameters"]).quality()
@@ -85,6 +90,30 @@ def next_order_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Ta
         "next_order_fit": pa.concat_tables(quality),
         "next_order_model": pa.Table.from_pylist([model] if model else [], schema=ARTEFACT),
     }
+
+
+def _follow_up_days(engine: DuckDBEngine, tonight: date, settings: Settings) -> int:
+    """How long ago the forecast was made that is judged: two horizons or, of a short history, half of it or 28 days."""
+    first_day: date | None = engine.rows("SELECT MIN(business_date) FROM customer_day")[0][0]
+    half = (tonight - (first_day or tonight)).days // 2
+    return min(2 * settings.churn_horizon_days, max(half, COMPARED_DAYS))
+
+
+def _skill_rows(skill: Skill | None, follow_up_days: int) -> list[QualityRow]:
+    """Rows of next_order_fit on the skill."""
+    if skill is not None:
+        return skill.quality(", and nobody a date of their next order")
+    note = f"too few customers bought before and in the last {follow_up_days} days to judge a forecast by"
+    return [("skill_p_value", None, f"{note}, so everybody gets the base rate")]
+
+
+def _with_base_rate(parameters: str, skill: Skill | None, patterns: pd.DataFrame) -> str:
+    """The parameters, with the base rate if the forecast has shown no skill: the mean p_order_again of tonight."""
+    model = replace(NextOrderParameters.from_json(parameters), base_rate=None)
+    if skill is None or not skill.is_beyond_chance:
+        forecast = score_next_order(pa.Table.from_pandas(patterns, preserve_index=False), model)
+        model = replace(model, base_rate=pc.mean(forecast["p_order_again"]).as_py())
+    return model.to_json()
 
 
 def _fit_as_of(
@@ -157,6 +186,7 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
     model = model_components(engine, "next_order_model", with_date=True).get(COMPONENT)
     parameters = NextOrderParameters.from_json(model["parameters"]) if model else None
+    has_base_rate = parameters is not None and parameters.base_rate is not None
     bins = kept_bins(model, settings, _BINS_SET_BY) if model else {}
     counts = {name: np.zeros(len(kept.shares), np.int64) for name, kept in bins.items()}
 
@@ -164,7 +194,11 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
         rows = score_next_order(batch, parameters)
         if bins:
             shoppers, forecasts = batch.filter(batch["is_shopper"]), rows.filter(batch["is_shopper"])
-            for name, values in drift_columns(shoppers, forecasts, settings.active_days).items():
+            columns = drift_columns(shoppers, forecasts, settings.active_days)
+            # A base rate hides the forecasts: their bins were made without it.
+            for name in PUBLISHED if has_base_rate else ():
+                del columns[name]
+            for name, values in columns.items():
                 counts[name] += bin_counts(bins[name], values)
         return _dated(rows, night.run_date)
 

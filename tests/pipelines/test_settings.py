@@ -112,3 +112,39 @@ def test_before_a_first_night_what_can_not_change_later_has_to_be_said(home):
 def test_a_setting_that_is_said_may_be_the_default(home, monkeypatch):
     monkeypatch.setenv("LOYALTY_PHONE_REGION", "US")
     check_is_said(settings_of(home, "LOYALTY_CURRENCY=USD\nLOYALTY_TIMEZONE=UTC"))
+
+
+@pytest.mark.parametrize(
+    ("text", "horizons"),
+    [("730", (730,)), ("90,365,730", (90, 365, 730)), ("365, 90", (365, 90)), ("[90, 365]", (90, 365))],
+)
+def test_clv_has_one_horizon_or_several_the_main_one_first(home, text, horizons):
+    settings = settings_of(home, f"LOYALTY_CLV_HORIZON_DAYS={text}\n")
+    assert settings.clv_horizons == horizons
+    assert settings.clv_horizon_days == settings.model_dump()["clv_horizon_days"] == horizons[0]
+    assert settings.other_clv_horizons == horizons[1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("0", "'0' is no whole number of days from 1 to 36500"),
+        ("365,-90", "'-90' is no whole number"),
+        ("90,365,90", "90 is there twice; leave one of them"),
+        ("a year", "'a year' is no whole number"),
+        ("1.5", "'1.5' is no whole number"),
+        ("90,,365", "'' is no whole number"),
+        ("", "'' is no whole number"),
+    ],
+)
+def test_a_horizon_of_clv_that_is_none_is_refused_by_name(home, text, fault):
+    with pytest.raises(ValidationError, match=f"LOYALTY_CLV_HORIZON_DAYS\n.*{fault}"):
+        settings_of(home, f"LOYALTY_CLV_HORIZON_DAYS={text}\n")
+
+
+def test_horizons_can_stand_in_the_environment(home, monkeypatch):
+    monkeypatch.setenv("LOYALTY_CLV_HORIZON_DAYS", "90,365")
+    assert settings_of(home, "").clv_horizons == (90, 365)
+    monkeypatch.delenv("LOYALTY_CLV_HORIZON_DAYS")
+    assert Settings(_env_file=None).clv_horizons == (365,)
+    assert Settings(_env_file=None, clv_horizon_days=90).clv_horizon_days == 90

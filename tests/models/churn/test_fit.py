@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from churn_customers import START, fitted, quality
 
+from models.churn.artefact import from_artefact, to_artefact
 from models.churn.fit import fit_churn
 from models.churn.model import BASELINES
-from models.churn.score import score_churn
+from models.churn.score import churn_reasons, churn_tier, score_churn
 
 MEASURES = ("auc", "brier", "calibration_slope", "calibration_in_the_large", "top_decile_lift")
 
@@ -107,3 +108,37 @@ def test_baselines_are_learnt_on_the_earlier_active_and_judged_on_the_later(isot
     assert found["auc_p_alive"] == found["auc_days_since_last_order"]
     assert found["brier_p_alive"] == pytest.approx(0.24, abs=1e-6)
     assert found["base_rate"] == 0.4
+
+
+def without_skill(features: pd.DataFrame) -> pd.DataFrame:
+    """The same customers, but who left is drawn by lot, a third of the active and half of the others."""
+    draw = np.random.default_rng(5).random(len(features))
+    return features.assign(has_churned=draw < np.where(features["is_active"], 1 / 3, 1 / 2))
+
+
+def test_without_skill_the_base_rate_is_published_without_tiers_and_reasons(features):
+    drawn = without_skill(features)
+    fit = fitted(drawn)
+    assert fit.method == "base_rate"
+    p, _ = score_churn(fit.model, drawn)
+    rates = drawn.groupby("is_active")["has_churned"].mean()
+    assert p == pytest.approx(drawn["is_active"].map(rates), abs=1e-6)
+    assert churn_tier(p, drawn["is_active"], fit.method) == [None] * len(drawn)
+    assert [reason.null_count for reason in churn_reasons(fit.model, drawn)] == [len(drawn)] * 3
+    note = next(note for metric, _, note in fit.fit_diagnostics if metric == "skill_p_value")
+    assert note.startswith("alarm; the forecast has no skill, so everybody gets the base rate, and tiers, reasons")
+    assert "calibration_slope" not in quality(fit)
+    assert quality(fit)["auc"] == 0.5
+    assert from_artefact(*to_artefact(fit.model)) == fit.model
+
+
+def test_a_base_rate_gives_way_to_the_first_forecast_with_skill_and_comes_back_without(fit, features):
+    base = fitted(without_skill(features)).model
+    assert fitted(features, base).method == fit.method
+    assert fitted(without_skill(features), fit.model).method == "base_rate"
+
+
+def test_forecast_with_skill_says_so(fit):
+    note = next(note for metric, _, note in fit.fit_diagnostics if metric == "skill_p_value")
+    assert note.startswith("chance of ranking")
+    assert quality(fit)["skill_brier_improvement"] > 0

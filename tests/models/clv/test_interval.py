@@ -4,44 +4,62 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from clv_coverage import WORLDS, missed, scored_world
 from clv_customers import BUYING, SPEND, Spending, customers, mean_value, simulated
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import betainc
 from scipy.stats import nbinom
 
 from models.clv.credibility import shrunken_spend
 from models.clv.fit import fit_clv
+from models.clv.interval import Prospects, revenue_interval
+from models.clv.outlook import futures
 from models.clv.parameters import ClvParameters, SpendMoments, SpendParameters
+from models.clv.reached import purchase_days
 from models.clv.score import score_clv
-from models.clv.spend import fit_spend
 from models.clv.total import forecast_total
 
 
-@pytest.mark.parametrize(
-    ("buying", "spend"),
-    [
-        (ClvParameters("mbg/nbd", 0.525, 43.0, 0.89, 1.6), SpendParameters(6.25, 3.74, 15.44)),
-        (ClvParameters("mbg/nbd", 0.9, 12.0, 0.3, 6.0), SpendParameters(1.2, 2.5, 30.0)),
-        (ClvParameters("mbg/nbd", 3.0, 90.0, 2.0, 20.0), SpendParameters(60.0, 5.0, 10.0)),
-        (ClvParameters("bg/nbd", 0.6, 30.0, 0.8, 3.0), SpendParameters(6.25, 3.74, 15.44)),
-        (ClvParameters("pareto/nbd", 1.2, 28.0, 0.9, 250.0), SpendParameters(2.0, 4.0, 60.0)),
-    ],
-    ids=["mostly one-time buyers", "loyal, spend varies", "patient, steady spend", "bg/nbd", "pareto/nbd"],
-)
-def test_interval_holds_what_95_percent_of_customers_really_bring(buying, spend):
-    rows, brought = simulated(buying, spend, 20_000, 365, 0.1, seed=1)
-    fit, money = fit_clv(rows, model=buying.model), fit_spend(mean_value(rows))
-    scored = score_clv(rows, fit.parameters, money.parameters, 365, 0.1, None).to_pandas()
-    held = (brought >= scored["clv_low"] - 0.005) & (brought <= scored["clv_high"] + 0.005)
-    assert 0.94 < held.mean() < 0.97
-    # The loyal, where nothing at all is no likely outcome, are held as well, and on both sides.
-    loyal = scored["clv_low"] > 0
-    if loyal.sum() > 1000:
-        assert 0.93 < held[loyal].mean() < 0.98
-        assert (brought < scored["clv_low"] - 0.005)[loyal].mean() > 0.01
-    assert (scored["clv_low"] <= scored["clv"]).all()
-    assert (scored["clv"] <= scored["clv_high"]).all()
-    assert scored["clv"].sum() == pytest.approx(brought.sum(), rel=0.06)
+@pytest.mark.parametrize(("buying", "spend"), WORLDS.values(), ids=WORLDS)
+def test_interval_leaves_out_what_2_5_percent_of_customers_bring_on_either_side(buying, spend):
+    found = missed(*scored_world(buying, spend, 20_000, 365, seed=1))
+    for who in ("all", "best", "loyal"):
+        below, above, customers = found[who]
+        error = (0.025 * 0.975 / max(customers, 1)) ** 0.5
+        assert below < 0.025 + 4 * error, who
+        assert above < 0.025 + 4 * error, who
+    # Who surely buys has no mass at zero, so that neither end is cautious.
+    below, above, customers = found["loyal"]
+    if customers > 1000:
+        assert min(below, above) > 0.025 - 4 * (0.025 * 0.975 / customers) ** 0.5
+    assert found["all"][1] > 0.012
+
+
+def test_ends_leave_out_2_5_percent_of_the_exact_distribution():
+    random = np.random.default_rng(3)
+    for model, leaving in (("mbg/nbd", (0.5, 8.0)), ("bg/nbd", (0.5, 8.0)), ("pareto/nbd", (0.7, 300.0))):
+        parameters, spend = ClvParameters(model, 0.9, 15.0, *leaving), SpendParameters(2.0, 3.0, 40.0)
+        age = random.integers(20, 900, 80).astype(float)
+        frequency = np.minimum(random.poisson(random.gamma(0.9, 1 / 15, 80) * age), age).astype(float)
+        p_alive = random.choice([1.0, 0.99, 0.6, 0.2], 80)
+        future, cell = futures(parameters, frequency, age, 365, 0.0)
+        customers = Prospects(parameters, spend, future, cell, p_alive, np.ones(80), 365, 0.0)
+        low, high = revenue_interval(customers)
+        bought = purchase_days(parameters, future, cell, 365)
+        days = np.arange(1, 1200)
+        share = -np.diff([bought.reached(np.full(80, float(n))) for n in np.append(days, 1200)], axis=0).T
+
+        def less(amount, spend=spend, frequency=frequency, days=days, share=share, p_alive=p_alive):
+            """Probability of bringing less, by the sum over all numbers of purchase days."""
+            own = spend.mean_shape(frequency)[:, None]
+            ratio = amount[:, None] * spend.p / (own - 1)
+            return 1 - p_alive * (share * (1 - betainc(spend.p * days, own, ratio / (1 + ratio)))).sum(axis=1)
+
+        assert (low > 0).sum() > 8
+        assert less(low)[low > 0] == pytest.approx(0.025, abs=0.004)
+        assert less(high)[high > 0] == pytest.approx(0.975, abs=0.002)
+        assert ((high > 0) == (customers.any_purchase > 0.025)).all()
 
 
 def tickets(rng: np.random.Generator, count: int) -> Spending:
@@ -89,8 +107,8 @@ def test_interval_holds_where_spend_is_none_of_gamma_gamma(buying, population, r
     scored = score_clv(rows, fit_clv(rows, model=buying.model).parameters, spend, 365, rate, None).to_pandas()
     below, above = brought < scored["clv_low"] - 0.005, brought > scored["clv_high"] + 0.005
     loyal = scored["clv_low"] > 0
-    assert 0.945 < 1 - (below | above).mean() < 0.985
-    assert above[~loyal].mean() < 0.055
+    assert 0.945 < 1 - (below | above).mean() < 0.99
+    assert above[~loyal].mean() < 0.035
     if loyal.sum() > 1000:
         assert below[loyal].mean() < 0.035
         assert above[loyal].mean() < 0.035

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from next_order_customers import customers
 
-from models.next_order.holdout import MIN_ENDED, evaluate_next_order
+from models.next_order.holdout import MIN_ENDED, evaluate_next_order, next_order_skill
 from models.next_order.score import score_next_order
 
 
@@ -37,3 +37,18 @@ def test_too_few_to_judge_is_said_and_nothing_measured():
     [(metric, value, note)] = evaluate_next_order(forecast, [4.0], 180)
     assert (metric, value) == ("coverage", None)
     assert note == "0 intervals of 180 days ago can be judged; 100 are needed"
+
+
+def test_skill_is_seen_where_customers_differ_and_not_where_their_days_are_drawn_by_lot(simulated, fit):
+    patterns, _, following = simulated
+    own = patterns.assign(next_days=np.where(following <= 150, following, np.nan))
+    assert next_order_skill(own, fit.parameters, 150).p_value < 1e-6
+    drawn = own.assign(next_days=np.random.default_rng(1).permutation(own["next_days"]))
+    assert next_order_skill(drawn, fit.parameters, 150).p_value > 0.025
+
+
+def test_skill_that_cannot_be_judged_is_none(simulated, fit):
+    patterns, _, _ = simulated
+    nobody = patterns.assign(next_days=np.nan)
+    assert next_order_skill(nobody, fit.parameters, 150) is None
+    assert next_order_skill(patterns.assign(next_days=5.0), None, 150) is None

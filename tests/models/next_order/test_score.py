@@ -1,5 +1,7 @@
 """The next order: intervals that hold what they promise, and no date where none is honest."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -162,3 +164,17 @@ def test_as_many_order_within_their_interval_as_were_to(simulated, fit):
 def test_without_a_purchase_there_is_no_probability_of_an_interval():
     known = with_intervals(customers((None, None, None), (3, 30, 35)), POPULATION)
     assert np.isnan(interval_probability(known, POPULATION)).tolist() == [True, False]
+
+
+def test_without_skill_all_get_the_base_rate_and_nobody_a_date():
+    rows = score_next_order(
+        customers((20, 60, 61), (0, 0, 1), (None, None, None)), replace(POPULATION, base_rate=0.7)
+    ).to_pylist()
+    assert [row["p_order_again"] for row in rows] == [0.7, 0.7, None]
+    assert [row["method"] for row in rows] == ["base_rate", "base_rate", None]
+    assert [row["reason"] for row in rows] == ["no_skill", "no_skill", "no_purchase"]
+    assert {row[name] for row in rows for name in ("low_days", "next_days", "high_days")} == {None}
+    # How late somebody is against their own rhythm is no forecast.
+    assert (
+        rows[0]["p_longer_gap"] == score_next_order(customers((20, 60, 61)), POPULATION).to_pylist()[0]["p_longer_gap"]
+    )

@@ -62,3 +62,16 @@ def test_too_few_of_either_outcome_is_refused_with_the_reason(rows, which):
     assert (metric, value) == ("method", None)
     assert note.startswith(f"none: at the {which} of two dates with a known outcome ")
     assert np.isnan(score_spend_growth(fit.model, test)).all()
+
+
+def test_without_skill_everybody_gets_the_base_rate_and_the_note_says_so():
+    random = np.random.default_rng(4)
+    frames = [spends(1500, seed) for seed in (1, 2)]
+    frames = [f.assign(spend_next=f["spend_last"] + random.choice([-1.0, 1.0], len(f))) for f in frames]
+    frames = [f[f["spend_last"] > 1] for f in frames]
+    fit = fit_spend_growth(*frames, HORIZON)
+    assert fit.model.method == "base_rate"
+    assert np.unique(score_spend_growth(fit.model, frames[1])).size == 1
+    notes = {metric: note for metric, _, note in fit.quality}
+    assert notes["method"].startswith("base_rate: ")
+    assert notes["skill_p_value"].startswith("alarm; the forecast has no skill")

@@ -30,6 +30,7 @@ WITHOUT_VALUES = {
     "backtest_quality": "a backtest is a command of its own",
     "feed_quality": "its extracts have the sources' own names: there is no mapping",
     "campaign_hold": "no list waits for a person",
+    "customer_clv_horizon": "its settings name one horizon",
     "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
     "campaign_delivery.held_reason": "no list waits for a person",
     "campaign_power.needed_control_share": "its campaigns are too small to show a tenth more with any control share",

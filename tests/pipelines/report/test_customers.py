@@ -25,6 +25,15 @@ def test_expected_purchases_of_all_customers_stand_beside_what_the_model_missed(
     assert "missed the purchases of that part by a factor of 1.36 more than chance explains" in words
 
 
+def test_other_horizons_of_clv_are_said_beside_the_main_one(tmp_path: Path) -> None:
+    tables = {
+        "customer_clv": [("c1", 1, 1, 9, 0.9, 1.0, 9.0, 50.0, 0.0, 90.0, "gold", "revenue", 365)],
+        "customer_clv_horizon": [("c1", 730, 2.0, 80.0), ("c1", 90, 0.4, 15.0), ("c2", 90, 1.6, 25.0)],
+    }
+    words = Page(written(tmp_path, tables)).sections["clv"]
+    assert "In 90 days it is EUR 40 on 2 purchase days.\nIn 730 days it is EUR 80 on 2 purchase days." in words
+
+
 def test_another_model_of_spend_than_the_usual_is_said_with_its_reason(full_page: str) -> None:
     words = (
         "Spend on a day is not forecast by the usual model (Gamma-Gamma): all customers spend the same on a purchase"
@@ -76,3 +85,16 @@ def test_movement_counts_who_entered_and_left_in_28_days(tmp_path: Path) -> None
 def test_wilson_interval_of_ten_in_a_hundred() -> None:
     low, high = wilson(0.1, 100)
     assert (round(low, 4), round(high, 4)) == (0.0552, 0.1744)
+
+
+def test_without_skill_the_page_says_why_all_have_one_probability(tmp_path: Path) -> None:
+    note = "alarm; the forecast has no skill, so everybody gets the base rate"
+    tables = {
+        "customer_churn": [(f"c{i}", True, 0.25, None, "base_rate", 90, None, None, None) for i in range(4)],
+        "churn_calibration": [(1, 400, 0.25, 0.24)],
+        "model_quality": [("churn", "skill_p_value", 0.4, note, NIGHT)],
+    }
+    words = Page(written(tmp_path, tables)).sections["churn"]
+    assert "Of 4 active customers about 1 (25.0%) are expected not to buy in the next 90 days." in words
+    assert "Who of them will leave cannot be told: the forecast has no skill, so everybody gets the base rate." in words
+    assert "Risk" not in words

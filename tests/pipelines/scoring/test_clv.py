@@ -211,3 +211,39 @@ def test_a_setting_that_is_no_model_is_refused(monkeypatch):
     with pytest.raises(ValueError, match="buying_model"):
         load_settings()
     load_settings.cache_clear()
+
+
+def at_horizons(retailer, night, monkeypatch, days: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """customer_clv and customer_clv_horizon of a night, scored again with other horizons, by its own model."""
+    monkeypatch.setenv("LOYALTY_CLV_HORIZON_DAYS", days)
+    load_settings.cache_clear()
+    manifest, settings = night.lake.manifest(night.run_date), load_settings()
+    with DuckDBEngine(night, settings) as engine:
+        for name in tables()["customer_clv"].inputs:
+            engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
+        made = score.customer_clv(engine, night, settings)
+        engine.register_arrow("none", score.HORIZON.empty_table())
+        others = made["customer_clv_horizon"]
+        select = others if isinstance(others, str) else "SELECT * FROM none"
+        return engine.arrow(made["customer_clv"]).to_pandas(), engine.arrow(select).to_pandas()
+
+
+def test_other_horizons_come_from_the_same_fit_and_are_as_if_each_were_the_main_one(retailer, shop, monkeypatch):
+    main, others = at_horizons(retailer, shop, monkeypatch, "365,90,730")
+    assert set(main["horizon_days"]) == {365}
+    assert sorted(set(others["horizon_days"])) == [90, 730]
+    assert not others.duplicated(["customer_id", "horizon_days"]).any()
+    assert len(others) == 2 * len(main)
+    for days in (90, 730):
+        alone, nothing = at_horizons(retailer, shop, monkeypatch, f"{days}")
+        assert nothing.empty
+        columns = list(others.columns)
+        of_days = others[others["horizon_days"] == days].reset_index(drop=True)
+        pd.testing.assert_frame_equal(of_days, alone[columns].sort_values("customer_id").reset_index(drop=True))
+    by_customer = others.pivot(index="customer_id", columns="horizon_days", values="clv")
+    assert (by_customer[90] <= main.set_index("customer_id")["clv"]).all()
+    assert (main.set_index("customer_id")["clv"] <= by_customer[730]).all()
+
+
+def test_one_horizon_has_no_row_of_another(retailer, shop):
+    assert retailer.rows(shop, "customer_clv_horizon", "COUNT(*)") == [(0,)]

@@ -282,8 +282,10 @@ def test_a_home_holds_its_second_week_against_the_first(retailer, monkeypatch):
     ages = [dict(retailer.rows(night, "next_order_drift", "metric, value"))["model_age_days"] for night in nights]
     assert ages == [0.0, 0.0, 36.0]
     warned = [model_warnings(night.lake, night.lake.manifest(night.run_date)) for night in nights]
-    assert warned[:2] == [[], []]
-    assert [words.split(":")[0] for words in warned[2]] == [
+    # Of 60 customers the first night cannot tell beyond chance who comes sooner.
+    assert ["skill_p_value" in words for words in warned[0]] == [True]
+    assert warned[1] == []
+    assert [words.split(":")[0] for words in warned[2] if "skill_p_value" not in words] == [
         "model next_order, model_age_days 36",
         "model next_order, new_model_refused 1",
     ]
