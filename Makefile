@@ -36,17 +36,19 @@ bench-year: $(VENV)/.run
 	rm -rf build/year
 	$(BIN)/python -m pipelines.ops.bench_year $(YEAR_FLAGS)
 
-# How often intervals hold what they say, in simulations: writes docs/COVERAGE.md.
-# CAMPAIGNS=400 CUSTOMERS=20000 SHOPS=20 is quicker.
+# How often intervals hold what they say, in simulations: writes docs/COVERAGE.md. Hours; CAMPAIGNS=400 CUSTOMERS=20000
+# SHOPS=10 is quicker.
 CAMPAIGNS ?= 4000
 CUSTOMERS ?= 100000
-SHOPS ?= 200
+SHOPS ?= 40
+VERIFY := PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m
 verify: $(VENV)/.dev
-	PYTHONPATH=.:tests $(BIN)/python -m effect_coverage $(CAMPAIGNS)
-	PYTHONPATH=.:tests $(BIN)/python -m looks_coverage $(CAMPAIGNS)
-	PYTHONPATH=.:tests $(BIN)/python -m power_coverage $(CAMPAIGNS)
-	PYTHONPATH=.:tests $(BIN)/python -m clv_coverage $(CUSTOMERS)
-	PYTHONPATH=.:tests $(BIN)/python -m skill_coverage $(SHOPS)
+	$(VERIFY) effect_coverage $(CAMPAIGNS)
+	$(VERIFY) looks_coverage $(CAMPAIGNS)
+	$(VERIFY) power_coverage $(CAMPAIGNS)
+	$(VERIFY) clv_coverage $(CUSTOMERS)
+	$(VERIFY) skill_coverage $(SHOPS)
+	$(VERIFY) forecast_coverage $(SHOPS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ Run by `make verify`, with the number of customers a row.
 """
 
 import sys
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -59,7 +58,7 @@ def missed(scored: pd.DataFrame, brought: np.ndarray) -> dict[str, tuple[float, 
 def table(customers: int) -> str:
     """The table as Markdown."""
     lines = [
-        f"Measured on {date.today()}: {customers:,} customers a row, seed {SEED}, parameters fitted on them. No",
+        f"{customers:,} customers a row, seed {SEED}, parameters fitted on them. No",
         "interval is NULL. Where more than 2.5 % bring nothing, clv_low is 0 and nobody brings less.",
         "",
         "| shop | model | horizon, days | all: below | above | best tenth: below | above | clv_low above 0: customers "

@@ -266,6 +266,10 @@ def backtest_tables() -> Tables:
     return tables
 
 
+TOO_SHORT = "under 13 months of history, season and trend can't be told apart"
+YOUNG = "young customers buy unlike earlier ones: fitted apart"
+
+
 def model_quality() -> list[tuple]:
     return [
         ("churn", "auc", 0.8134, None, NIGHT - timedelta(days=90)),
@@ -286,6 +290,11 @@ def model_quality() -> list[tuple]:
         ("clv", "forecast_purchases_low", 900.2, "lower end", NIGHT),
         ("clv", "forecast_purchases_high", 1600.9, "upper end", NIGHT),
         ("clv", "held_out_error", 0.31, "on the log scale", NIGHT),
+        ("clv", "total_method", None, f"the model of buying alone: in 182 days, {TOO_SHORT}", NIGHT),
+        ("clv", "young_ratio", 0.4512, f"alarm; actual / expected repeats; by earlier cohorts; {YOUNG}", NIGHT),
+        ("clv", "forecast_clv_low", 9000.4, "lower end", NIGHT),
+        ("clv", "forecast_clv_high", 16000.6, "upper end", NIGHT),
+        ("clv", "forecast_clv_ten_largest_share", 0.214, "by ten customers", NIGHT),
         ("clv", "spend_frequency_correlation", 0.0831, None, NIGHT),
         ("margin", "gross_margin", None, "gross_margin is unknown: no receipt line has a cost_amount.", NIGHT),
     ]

@@ -125,7 +125,7 @@ def published_share(forecast: str, customers: int, strength: float, shops: int) 
 def table(shops: int) -> str:
     """The table as Markdown."""
     lines = [
-        f"Measured on {date.today()}: {shops:,} simulated shops a row, seed {SEED}. Of the next order it is said by",
+        f"{shops:,} simulated shops a row, seed {SEED}. Of the next order it is said by",
         "how much customers' rates differ (standard deviation of their logarithms); without that nobody leaves either.",
         "",
         "| forecast | customers | AUC of who knows all that history tells | shops with forecasts of single customers |",

@@ -56,18 +56,21 @@ def find_comparisons(outcomes: pd.DataFrame) -> Comparisons:
     rows: list[Comparison] = []
     places: list[tuple[list[int], list[int]]] = []
     sets = np.zeros(len(outcomes), np.intp)
-    found = outcomes.groupby(_KEYS, sort=True).indices
-    columns = {name: outcomes[name].to_numpy() for name in ("arm", "stratum", "segment_family")}
-    for number, ((campaign_id, metric, segment), indices) in enumerate(found.items()):
+    columns = {name: outcomes[name].to_numpy() for name in (*_KEYS, "arm", "stratum", "segment_family")}
+    for number, indices in enumerate(outcomes.groupby(_KEYS, sort=True).indices.values()):
         sets[indices] = number
         at: dict[str, dict[str, int]] = {}
         for index in indices:
             at.setdefault(columns["arm"][index], {})[columns["stratum"][index]] = int(index)
         strata = sorted({stratum for arm in at.values() for stratum in arm})
-        family = columns["segment_family"][indices[0]]
+        keys = (f"{columns[name][indices[0]]}" for name in (*_KEYS, "segment_family"))
+        campaign_id, metric, segment, family = keys
         for arm, other in _pairs(at):
             rows.append(Comparison(campaign_id, metric, segment, family, arm, other, number))
-            places.append(tuple([at.get(name, {}).get(stratum, -1) for stratum in strata] for name in (arm, other)))
+            treated_at, control_at = (
+                [at.get(name, {}).get(stratum, -1) for stratum in strata] for name in (arm, other)
+            )
+            places.append((treated_at, control_at))
     width = max((len(treated) for treated, _ in places), default=0)
     treated, control = (
         np.array([row[side] + [-1] * (width - len(row[side])) for row in places], np.intp).reshape(len(rows), width)

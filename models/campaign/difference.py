@@ -5,17 +5,17 @@ The interval of a difference of means turns over a test whose statistic has the 
 MeanDifference.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import elementwise
 from scipy.special import gammainc, gammaincc, gammaincinv
 from scipy.stats import norm
 
-from models.types import Floats
+from models.types import Booleans, Floats, Indices
 
 COVERAGE = 0.95
 
@@ -52,12 +52,12 @@ class Arm:
         second, third = (_column([np.mean(d**power) for d in deviations]) for power in (2, 3))
         return cls(_column([len(v) for v in values]), mean, second, third, mean)
 
-    def take(self, rows: Floats) -> Self:
+    def take(self, rows: Indices) -> Self:
         """The arm of some of the comparisons."""
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def _column(values: list[float] | list[int]) -> Floats:
+def _column(values: Sequence[float | np.floating[Any]]) -> Floats:
     return np.asarray(values, float)[:, None]
 
 
@@ -78,19 +78,19 @@ class MeanDifference:
     control: Arm
 
     @cached_property
-    def compared(self) -> Floats:
+    def compared(self) -> Booleans:
         """Whether a stratum has customers in both arms; the others enter nothing."""
-        return (self.treated.n > 0) & (self.control.n > 0)
+        return np.asarray((self.treated.n > 0) & (self.control.n > 0))
 
     @cached_property
     def weights(self) -> Floats:
         """Comparisons x strata, summing to 1; NaN where nothing can be compared."""
         counted = np.where(self.compared, self.treated.n, 0.0)
         total = counted.sum(axis=1, keepdims=True)
-        return counted / np.where(total > 0, total, np.nan)
+        return np.asarray(counted / np.where(total > 0, total, np.nan))
 
     def _sum(self, values: Floats) -> Floats:
-        return np.where(self.weights > 0, values, 0.0).sum(axis=1) + 0 * self.weights.sum(axis=1)
+        return np.asarray(np.where(self.weights > 0, values, 0.0).sum(axis=1) + 0 * self.weights.sum(axis=1))
 
     @cached_property
     def effect(self) -> Floats:
@@ -114,7 +114,7 @@ class MeanDifference:
         error, skewness = self._error_and_skewness(delta)
         with np.errstate(divide="ignore", invalid="ignore"):
             below, above = pearson_tails((self.effect - delta) / error, skewness)
-        return np.minimum(2 * np.minimum(below, above), 1.0)
+        return np.asarray(np.minimum(2 * np.minimum(below, above), 1.0))
 
     def _error_and_skewness(self, delta: Floats) -> tuple[Floats, Floats]:
         t, c, w = self.treated, self.control, self.weights
@@ -137,12 +137,12 @@ class MeanDifference:
         effect = self.effect
         step = side * self.standard_error(effect)
 
-        def excess(rows: Floats) -> Callable[[Floats], Floats]:
+        def excess(rows: Indices) -> Callable[[Floats], Floats]:
             part = MeanDifference(self.treated.take(rows), self.control.take(rows))
 
             def of(delta: Floats) -> Floats:
                 error, skewness = part._error_and_skewness(delta)
-                return (part.effect - delta) / error - pearson_quantile(share[rows], skewness)
+                return np.asarray((part.effect - delta) / error - pearson_quantile(share[rows], skewness))
 
             return of
 
@@ -160,12 +160,14 @@ class MeanDifference:
         return found
 
 
-def _roots(excess: Callable[[Floats], Callable[[Floats], Floats]], rows: Floats, start: Floats, end: Floats) -> Floats:
+def _roots(
+    excess: Callable[[Indices], Callable[[Floats], Floats]], rows: Indices, start: Floats, end: Floats
+) -> Floats:
     """Where each row's function crosses 0 between start and end."""
 
     def of(delta: Floats, row: Floats) -> Floats:
         index = np.asarray(row, int)
-        return excess(index.ravel())(np.asarray(delta, float).ravel()).reshape(np.shape(delta))
+        return np.asarray(excess(index.ravel())(np.asarray(delta, float).ravel()).reshape(np.shape(delta)))
 
     low, high = np.minimum(start, end), np.maximum(start, end)
     tolerances = {"xrtol": 1e-10, "xatol": 0.0, "fatol": 1e-9, "frtol": 0.0}
@@ -179,11 +181,8 @@ def pearson_quantile(share: Floats | float, skewness: Floats | float) -> Floats:
     some = np.where(np.abs(skewness) < _HARDLY_SKEWED, 1.0, skewness)
     shape = 4 / some**2
     gamma = gammaincinv(shape, np.where(some > 0, share, 1 - share))
-    return np.where(
-        np.abs(skewness) < _HARDLY_SKEWED,
-        z + skewness * (z**2 - 1) / 6,
-        np.sign(some) * (gamma - shape) / np.sqrt(shape),
-    )
+    skewed = np.sign(some) * (gamma - shape) / np.sqrt(shape)
+    return np.asarray(np.where(np.abs(skewness) < _HARDLY_SKEWED, z + skewness * (z**2 - 1) / 6, skewed))
 
 
 def pearson_tails(value: Floats, skewness: Floats) -> tuple[Floats, Floats]:
@@ -221,7 +220,7 @@ def rate_difference(
         )
 
         def added(values: Floats) -> Floats:
-            return np.where(weights > 0, values, 0).sum(axis=1) + 0 * weights.sum(axis=1)
+            return np.asarray(np.where(weights > 0, values, 0).sum(axis=1) + 0 * weights.sum(axis=1))
 
         effect = added(weights * (p - q))
         low = effect - np.sqrt(added(weights**2 * ((p - p_low) ** 2 + (q_high - q) ** 2)))

@@ -150,7 +150,7 @@ def _expected_buyers(outcomes: pd.DataFrame, t: Indices, c: Indices, both: Boole
     with np.errstate(divide="ignore", invalid="ignore"):
         overall = (bought.sum(axis=1) / windows.sum(axis=1))[:, None]
         rates = np.where(windows > 0, bought / windows, overall)
-    return np.where(both, _at(outcomes["customers"], c) * rates, 0).sum(axis=1) + 0 * overall[:, 0]
+    return np.asarray(np.where(both, _at(outcomes["customers"], c) * rates, 0).sum(axis=1) + 0 * overall[:, 0])
 
 
 def _campaigns(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -210,7 +210,11 @@ def _give_differences(table: pd.DataFrame, outcomes: pd.DataFrame, found: Compar
     low, high = difference.interval()
     effect = difference.effect
     rate = rate_difference(
-        *(_at(outcomes[name], places) for places in (t, c) for name in ("buyers", "customers")), plain.weights
+        _at(outcomes["buyers"], t),
+        _at(outcomes["customers"], t),
+        _at(outcomes["buyers"], c),
+        _at(outcomes["customers"], c),
+        plain.weights,
     )
     both = zip(rate, (effect, low, high), strict=True)
     effect, low, high = (np.where(is_rate, of_rate, of_mean) for of_rate, of_mean in both)
@@ -232,7 +236,7 @@ def _pooled(difference: MeanDifference, side: int) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         plain = (arm.n * arm.level).sum(axis=1) / arm.n.sum(axis=1)
     weighed = np.where(difference.weights > 0, difference.weights * arm.level, 0).sum(axis=1)
-    return np.where(np.isnan(difference.weights).all(axis=1), plain, weighed)
+    return np.asarray(np.where(np.isnan(difference.weights).all(axis=1), plain, weighed))
 
 
 def _change(outcomes: pd.DataFrame, t: Indices) -> Floats:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from models.campaign.power import detectable_lift, needed_customers, spread_of
-from models.campaign.verdict import MIN_BUYERS
 from models.detectable_effect import detectable_difference
 
 Floats = npt.NDArray[np.float64]
@@ -19,6 +18,8 @@ CONTROL_SHARES = (0.1, 0.2, 0.3, 0.5)
 # What one would like to find: so much of the mean, or what pays for the campaign if that is more.
 WANTED_LIFT = 0.1
 _MOST_DAYS = 730
+# Expected control buyers that a plan asks for; a night judges from fewer on, as chance may leave some out.
+PLANNED_BUYERS = 30
 _MARGIN = "margin_per_customer"
 _TOO_FEW = "so few customers can show no effect"
 
@@ -83,7 +84,7 @@ def _row(planned: Planned, metric: str) -> dict[str, Any]:
     wanted = float(np.fmax(min(WANTED_LIFT * mean, most), break_even))
     needed = days = least_share = None
     if lift_at and share > 0:
-        least = math.ceil(MIN_BUYERS / (share * buyers))
+        least = math.ceil(PLANNED_BUYERS / (share * buyers))
         needed = needed_customers(lambda n: lift_at(n, share), wanted / mean, least, customers)
         days = _days(planned, needed, reasons)
     if lift_at:
@@ -120,8 +121,8 @@ def _why_no_effect(planned: Planned, metric: str, mean: float, buyers: float) ->
     if math.isnan(mean):
         return "margin unknown" if metric == _MARGIN else "what they buy is unknown"
     expected = planned.customers * planned.control_share * buyers
-    if expected < MIN_BUYERS:
-        return f"too few buyers: {expected:.0f} are expected in the control group, {MIN_BUYERS} are needed"
+    if expected < PLANNED_BUYERS:
+        return f"too few buyers: {expected:.0f} are expected in the control group, {PLANNED_BUYERS} are needed"
     return "" if mean > 0 else "they bring nothing to compare with"
 
 
@@ -131,7 +132,7 @@ def _lift_at(metric: str, values: Floats, buyers: float) -> Callable[[int, float
 
     def lift_at(customers: int, share: float) -> float:
         control = round(customers * share)
-        if control * buyers < MIN_BUYERS - 0.5:
+        if control * buyers < PLANNED_BUYERS - 0.5:
             return math.nan
         if spread is not None:
             return detectable_lift(spread, customers, share)

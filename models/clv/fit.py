@@ -23,7 +23,7 @@ from models.clv.buying import (
     too_little,
     without_warnings,
 )
-from models.clv.holdout import HoldoutPeriod, holdout_error, holdout_fits, nearest_models
+from models.clv.holdout import HoldoutPeriod, PastForecast, holdout_error, holdout_fits, nearest_models, past_forecast
 from models.clv.parameters import BuyingModel, ClvParameters, Method
 from models.types import Floats, QualityRow
 
@@ -54,6 +54,7 @@ class ClvFit:
         gradient_norm: of the mean log-likelihood of a customer by the logarithms of the parameters; 0 at its maximum.
         compared: log_likelihood of each model that was fitted, most likely first.
         held_out: forecast / actual purchase days in the holdout, of each model that was fitted before it.
+        past: the forecast of the holdout by the model in use.
     """
 
     model: BuyingModel
@@ -67,6 +68,7 @@ class ClvFit:
     gradient_norm: float | None = None
     compared: tuple[tuple[BuyingModel, float], ...] = ()
     held_out: tuple[tuple[BuyingModel, float], ...] = ()
+    past: PastForecast | None = None
 
     def quality(self) -> list[QualityRow]:
         """(metric, value, note) for model_quality, but for those of the parameters."""
@@ -130,7 +132,8 @@ def fit_clv(
         for penaliser in PENALISERS:
             fit = _fitted(patterns, columns, model, penaliser, horizon_days, holdout)
             if fit is not None:
-                more = {"gradient_norm": fit.gradient_norm, "compared": fit.compared, "held_out": fit.held_out}
+                more: dict[str, Any] = {"gradient_norm": fit.gradient_norm, "past": fit.past}
+                more |= {"compared": fit.compared, "held_out": fit.held_out}
                 return result("penalised" if penaliser else "fitted", fit.parameters, fit.note, **more)
         problem = "the fit did not converge, with and without a penaliser"
     if last_good is not None:
@@ -147,6 +150,7 @@ class _Fitted:
     gradient_norm: float
     compared: tuple[tuple[BuyingModel, float], ...]
     held_out: tuple[tuple[BuyingModel, float], ...]
+    past: PastForecast | None
 
 
 def _fitted(
@@ -186,7 +190,8 @@ def _fitted(
         if holdout is not None and held_out:
             note += f", and no other forecasts the last {holdout.days} days better than {' and '.join(nearest)}"
     ratios = tuple((name, forecast.ratio) for name, forecast in held_out.items())
-    return _Fitted(parameters, note, norm, ranks, ratios)
+    past = past_forecast(holdout, held_out[parameters.model]) if holdout and parameters.model in held_out else None
+    return _Fitted(parameters, note, norm, ranks, ratios, past)
 
 
 def _most_credible(compared: list[tuple[float, ClvParameters]], candidates: tuple[BuyingModel, ...]) -> ClvParameters:

@@ -37,6 +37,38 @@ class HoldoutFit:
     ratio: float
 
 
+@dataclass(frozen=True)
+class PastForecast:
+    """The forecast of the holdout by the model in use.
+
+    Attributes:
+        weeks: length of the holdout.
+        ratio: forecast / actual purchases.
+        path: expected purchases from its beginning to the end of each part.
+        variance: of the forecast if the parameters were known, as a share of its square.
+    """
+
+    weeks: int
+    ratio: float
+    path: tuple[float, ...]
+    variance: float
+
+
+PARTS = 3
+
+
+def part_ends(weeks: int) -> list[int]:
+    """Weeks from the holdout's beginning to the end of each of its three parts."""
+    return [round(weeks * part / PARTS) for part in range(1, PARTS + 1)]
+
+
+def past_forecast(holdout: HoldoutPeriod, fit: HoldoutFit) -> PastForecast:
+    """A model's forecast of the holdout, part by part."""
+    rows, weeks = _patterns(holdout), holdout.days // 7
+    path = tuple(forecast_total(rows, fit.parameters, 7 * end).purchases for end in part_ends(weeks))
+    return PastForecast(weeks, fit.ratio, path, float(fit.total.variance[0]) / fit.total.purchases**2)
+
+
 def holdout_fits(
     holdout: HoldoutPeriod, models: tuple[BuyingModel, ...], penaliser: float
 ) -> dict[BuyingModel, HoldoutFit]:

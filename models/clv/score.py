@@ -115,6 +115,13 @@ def _scores(
     return scores | {"clv_low": np.fmin(low, clv), "clv_high": np.fmax(high, clv)}
 
 
+def scaled_scores(scored: pa.Table, factor: Floats) -> pa.Table:
+    """What score_clv made, with purchases times a factor by customer, so that they add up to another total."""
+    name = "expected_purchases"
+    column = _rounded(floats(scored[name]) * factor, DIGITS[name])
+    return scored.set_column(scored.schema.get_field_index(name), name, column)
+
+
 def tier_bounds(clv: npt.ArrayLike) -> dict[str, float]:
     """The clv from which each tier but bronze begins, by the share of customers whose clv is strictly lower.
 

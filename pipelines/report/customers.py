@@ -221,10 +221,10 @@ def clv(warehouse: Warehouse) -> Section:
 
 def _total_words(warehouse: Warehouse) -> list[str]:
     """Purchases expected of all customers together, and how far such a forecast missed the last part of the history."""
-    quality = {
-        row["metric"]: row["value"]
-        for row in warehouse.rows("SELECT metric, value FROM model_quality WHERE model = 'clv' ORDER BY metric")
-    }
+    rows = warehouse.rows("SELECT metric, value, note FROM model_quality WHERE model = 'clv' ORDER BY metric")
+    quality = {row["metric"]: row["value"] for row in rows}
+    notes = {row["metric"]: row["note"] or "" for row in rows}
+    method = notes.get("total_method", "")
     total, low, high = (quality.get(f"forecast_purchases{end}") for end in ("", "_low", "_high"))
     words = []
     if low is not None:
@@ -232,7 +232,19 @@ def _total_words(warehouse: Warehouse) -> list[str]:
             f"Together they are expected to buy on {number(total)} days,"
             f" with 95% certainty on {number(low)} to {number(high)}."
         )
-    if error := quality.get("held_out_error"):
+    money_low, money_high, share = (quality.get(f"forecast_clv_{end}") for end in ("low", "high", "ten_largest_share"))
+    if money_low is not None and money_high is not None:
+        held = f"; the ten largest customers hold {percent(share)} of it" if share is not None else ""
+        words.append(
+            f"Their CLV together lies with 95% certainty between {warehouse.money(money_low)} and"
+            f" {warehouse.money(money_high)}{held}."
+        )
+    if method:
+        words.append(f"The total is forecast by {method}.")
+    if "unlike earlier ones" in notes.get("young_ratio", ""):
+        ratio = number(quality["young_ratio"] or 0.0, 2)
+        words.append(f"{notes['young_ratio'].rpartition('; ')[2].capitalize()}; they buy {ratio} times as often.")
+    if (error := quality.get("held_out_error")) and not method.startswith("the regression"):
         words.append(
             "Fitted without the last part of the history, the model missed the purchases of that part by a factor of"
             f" {number(math.exp(error), 2)} more than chance explains: it knows nothing of seasons, growth or closures."

@@ -13,6 +13,8 @@ from models.churn.fit import fit_churn
 from models.churn.model import ChurnModel
 from models.churn.score import churn_reasons, churn_tier, score_churn, with_p_alive
 from models.churn.season import Outcomes
+from models.churn.young import METHOD, young_churn
+from models.clv.cohort import YOUNG_DAYS
 from models.clv.fit import fit_clv
 from models.clv.parameters import ClvParameters
 from models.evaluation.drift import bin_counts, drift_rows
@@ -28,6 +30,7 @@ from pipelines.scoring.fitting import (
     kept_fit,
     last_fit_day,
     model_age,
+    model_components,
     quality_rows,
     values_of,
 )
@@ -151,6 +154,7 @@ def _outcomes_by_date(engine: DuckDBEngine, run_date: date, gap: timedelta, sett
 def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> dict[str, pa.Table | str]:
     """Grain: customer with an order in the last year. The probability to buy no more within the horizon, and why."""
     model = _model(engine, "churn_model")
+    young = _young(engine, night.run_date, settings)
     counts = {name: np.zeros(len(bins.shares), np.int64) for name, bins in model.bins.items()} if model else {}
 
     def scored(batch: pa.Table) -> pa.Table:
@@ -159,7 +163,7 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
         if model:
             for name, values in drift_columns(model, customers, unadjusted).items():
                 counts[name] += bin_counts(model.bins[name], values)
-        return rows
+        return _with_young(rows, customers, young, settings) if model and young else rows
 
     engine.map_batches("scored_churn", scored, "SELECT * FROM customer_features ORDER BY customer_id", BATCH_ROWS)
     drift = _drift(model, counts, night.run_date, settings) if model else []
@@ -168,6 +172,32 @@ def customer_churn(engine: DuckDBEngine, night: Night, settings: Settings) -> di
         "customer_churn": "SELECT * FROM scored_churn",
         "churn_drift": quality_rows("churn", drift, learnt_through),
     }
+
+
+def _young(engine: DuckDBEngine, run_date: date, settings: Settings) -> tuple[ClvParameters, int] | None:
+    """How the young buy, and the age in days under which customers are young; None: they have no fit of their own.
+
+    With a lead the model of buying does not say what is asked.
+    """
+    row = model_components(engine, "clv_model").get("young")
+    if row is None or settings.churn_lead_days:
+        return None
+    return ClvParameters.from_json(row["parameters"]), YOUNG_DAYS + (run_date - row["trained_through"]).days
+
+
+def _with_young(rows: pa.Table, customers: pa.Table, young: tuple[ClvParameters, int], settings: Settings) -> pa.Table:
+    """Rows of customer_churn, those of the young by their own model; it gives no reasons."""
+    buying, below = young
+    is_young = pc.less(customers["days_since_first_order"], below)
+    own = young_churn(customers, buying, settings.churn_horizon_days)
+    p_churn = np.where(is_young.to_numpy(), own, rows["p_churn"].to_numpy())
+    columns: dict[str, pa.Array] = {
+        "p_churn": pa.array(p_churn, pa.float64(), from_pandas=True),
+        "churn_tier": pa.array(churn_tier(p_churn, rows["is_active"].to_numpy()), pa.string()),
+        "method": pc.if_else(is_young, METHOD, rows["method"]),
+        **{f"reason_{n}": pc.if_else(is_young, pa.scalar(None, pa.string()), rows[f"reason_{n}"]) for n in (1, 2, 3)},
+    }
+    return pa.table({name: columns.get(name, rows[name]) for name in rows.column_names})
 
 
 def _scored(model: ChurnModel | None, batch: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:

@@ -1,30 +1,41 @@
 """CLV: its models of buying and spend are fitted weekly, and value every customer and their total every night."""
 
 import json
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
-from functools import cache, partial, reduce
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.clv.challenge import compare_with_champion, difference_metric
+from models.clv.cohort import YOUNG_DAYS
 from models.clv.drift import DRIFT_COLUMNS, drift_columns
-from models.clv.fit import ClvFit, fit_clv
+from models.clv.fit import ClvFit
 from models.clv.holdout import HoldoutPeriod
 from models.clv.parameters import ClvParameters, Method, Spend, spend_from_json
-from models.clv.score import score_clv, tier_bounds
+from models.clv.population import fit_population
+from models.clv.score import scaled_scores, score_clv, tier_bounds
+from models.clv.season import MIN_SEASON_DAYS
 from models.clv.spend import SpendFit, fit_spend
-from models.clv.total import TotalForecast, forecast_total
+from models.clv.weeks import WEEK, EntryWeeks
 from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import Bins, bin_counts
 from models.types import QualityRow
 from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.scoring.clv_total import (
+    MIN_PAST_DAYS,
+    NightMoney,
+    buying_parameters,
+    forecast_rows,
+    night_money,
+    night_total,
+)
 from pipelines.scoring.fitting import (
     ARTEFACT,
     BATCH_ROWS,
@@ -51,9 +62,6 @@ from pipelines.store.lake import Night
 
 # If the cost of less of net revenue is known, a margin rate would stand for too little; CLV is then on revenue.
 MINIMUM_KNOWN_COST = 0.5
-
-# A shorter holdout, of less than four weeks, says too little of how models forecast.
-MIN_PAST_DAYS = 28
 
 # Champion and challenger are compared, and bins for drift made, on at most so many customers.
 COMPARED_CUSTOMERS = 20_000
@@ -91,11 +99,13 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     _sample_shoppers(engine)
     outcomes = cache(partial(_outcomes, engine, night.run_date, settings))
     last_buying, last_spend, _ = _parameters(champion)
-    holdout = _holdout(outcomes, first_day, night.run_date, settings)
-    buying = fit_clv(patterns, last_buying, settings.buying_model, settings.clv_horizon_days, holdout)
-    spend = fit_spend(spends, last_spend)
+    engine.materialise("largest_customer", query("fits/largest_customer"))
+    weeks = EntryWeeks.from_rows(engine.arrow(query("fits/entry_week")).to_pandas())
+    holdout = partial(_holdout, outcomes, first_day, night.run_date, settings)
+    population = fit_population(patterns, weeks, holdout, last_buying, settings.buying_model, settings.clv_horizon_days)
+    buying, spend = population.buying, fit_spend(spends, last_spend)
     rate, known = _margin_rate(engine)
-    rows: list[QualityRow] = [*buying.quality(), *spend.quality()]
+    rows: list[QualityRow] = [*population.quality(), *spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
 
     def fitted(component: str, parameters: str, data: npt.NDArray[np.float64]) -> dict[str, Any]:
@@ -112,11 +122,20 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     for name, fit, data in fits:
         if fit.parameters is None:
             continue
-        result = _compared(fit.parameters, champion.get(name), outcomes, night, settings) if fit.converged else None
+        past = partial(_older, outcomes) if name == "buying" and population.young else outcomes
+        result = _compared(fit.parameters, champion.get(name), past, night, settings) if fit.converged else None
         is_new = result is not None and not result.is_refused
         rows += result.quality if result else []
         model[name] = fitted(name, fit.parameters.to_json(), data.to_numpy(float)) if is_new else champion[name]
         methods[name] = fit.method if is_new else "last_good"
+    if methods.get("buying") == "last_good":  # what goes with its parameters stays, too
+        model |= {name: champion[name] for name in ("total", "money", "young") if name in champion}
+    elif "buying" in model:
+        model["total"] = fitted("total", population.total.to_json(), weeks.purchases)
+        if population.money is not None:
+            model["money"] = fitted("money", population.money.to_json(), weeks.spend)
+        if population.young is not None:
+            model["young"] = fitted("young", population.young.to_json(), patterns.to_numpy(float))
     _add_bins(model, engine, night, settings)
     return {
         "clv_fit": pa.concat_tables([quality_rows("clv", rows, night.run_date), *_parameter_rows(model, methods)]),
@@ -152,15 +171,28 @@ def _outcomes(engine: DuckDBEngine, tonight: date, settings: Settings, days: int
     return found
 
 
-def _holdout(outcomes: _Outcomes, first_day: date | None, run_date: date, settings: Settings) -> HoldoutPeriod | None:
+def _older(outcomes: _Outcomes, days: int, young_days: int = YOUNG_DAYS) -> pd.DataFrame:
+    """Outcomes, less those of customers who at the night are younger than young_days."""
+    customers = outcomes(days)
+    return customers[customers["age_days"] + days >= young_days]
+
+
+def _holdout(
+    outcomes: _Outcomes, first_day: date | None, run_date: date, settings: Settings, young_days: int = 0
+) -> HoldoutPeriod | None:
     """The last third of the history, or the last horizon if that is shorter, and what was known before it.
 
-    None if that is too short, or nobody bought in it.
+    It has whole weeks and, if possible, 13 months before it, to learn season and trend from. None if that is too
+    short, or nobody bought in it.
     """
-    days = min((run_date - (first_day or run_date)).days // 3, settings.clv_horizon_days)
+    history = (run_date - (first_day or run_date)).days
+    days = min(history // 3, settings.clv_horizon_days)
+    if history - MIN_SEASON_DAYS >= MIN_PAST_DAYS:
+        days = min(days, history - MIN_SEASON_DAYS)
+    days -= days % WEEK
     if days < MIN_PAST_DAYS:
         return None
-    customers = outcomes(days)
+    customers = _older(outcomes, days, young_days)
     purchases = float(customers["purchase_days"].sum())
     return HoldoutPeriod(customers[["frequency", "recency_days", "age_days"]], days, purchases) if purchases else None
 
@@ -195,13 +227,37 @@ def _compared(
 
 def _add_bins(model: _Components, engine: DuckDBEngine, night: Night, settings: Settings) -> None:
     """Give the components that were fitted tonight the bins of what is watched, over tonight's shoppers."""
-    buying, spend, _ = _parameters(model)
     shoppers = engine.arrow("SELECT * FROM shopper ORDER BY customer_id")
-    scored = score_clv(shoppers, buying, spend, settings.clv_horizon_days, 0.0, None)
+    scored = _scored(shoppers, model, YOUNG_DAYS, settings)
     columns = drift_columns(shoppers, scored, settings.active_days)
     for name, watched in DRIFT_COLUMNS.items():
         if name in model and model[name]["trained_through"] == night.run_date:
             model[name]["bins"] = bins_json({column: columns[column] for column in watched}, settings, _BINS_SET_BY)
+
+
+def _scored(
+    batch: pa.Table, model: _Components, young_below: int, settings: Settings, horizon_days: int | None = None
+) -> pa.Table:
+    """What score_clv makes of a batch: the young, by age, by the parameters that are theirs, where there are some."""
+    buying, spend, rate = _parameters(model)
+    score = partial(
+        score_clv,
+        spend=spend,
+        horizon_days=horizon_days or settings.clv_horizon_days,
+        discount_rate=settings.discount_rate,
+        margin_rate=rate,
+    )
+    rows = score(batch, buying)
+    young = buying_parameters(model, "young")
+    if young is None:
+        return rows
+    is_young = _is_young(batch, young_below)
+    of_young = score(batch, young)
+    return pa.table({name: pc.if_else(is_young, of_young[name], rows[name]) for name in rows.column_names})
+
+
+def _is_young(batch: pa.Table, young_below: int) -> pa.ChunkedArray:
+    return pc.fill_null(pc.less(batch["age_days"], young_below), fill_value=False)
 
 
 def _parameter_rows(model: _Components, methods: Mapping[str, Method]) -> Iterator[pa.Table]:
@@ -215,39 +271,36 @@ def _parameter_rows(model: _Components, methods: Mapping[str, Method]) -> Iterat
 def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. What the customer is expected to bring in the horizon; and all together."""
     model = model_components(engine, "clv_model")
-    buying, spend, rate = _parameters(model)
     bins = {name: kept_bins(model[name], settings, _BINS_SET_BY) for name in DRIFT_COLUMNS if name in model}
     all_bins = {column: kept for by_column in bins.values() for column, kept in by_column.items()}
     counts = {column: np.zeros(len(kept.shares), np.int64) for column, kept in all_bins.items()}
-    score = partial(
-        score_clv,
-        parameters=buying,
-        spend=spend,
-        discount_rate=settings.discount_rate,
-        margin_rate=rate,
-    )
-    totals: list[TotalForecast] = []
+    total = night_total(model, engine, night.run_date, settings)
+    young_below = total.young_below if total else 0
 
     def scored(batch: pa.Table) -> pa.Table:
-        shoppers = batch.filter(batch["is_shopper"])
-        if buying:
-            totals.append(forecast_total(shoppers, buying, settings.clv_horizon_days))
-        rows = score(batch, horizon_days=settings.clv_horizon_days)
+        rows = _scored(batch, model, young_below, settings)
         if all_bins:
+            shoppers = batch.filter(batch["is_shopper"])
             columns = drift_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
             for column, kept in all_bins.items():
                 counts[column] += bin_counts(kept, columns[column])
-        return rows
+        if total is None:
+            return rows
+        factors = np.full(len(rows), total.published.factor)
+        if total.young is not None:
+            factors[_is_young(batch, young_below).to_numpy()] = total.young.factor
+        return scaled_scores(rows, factors)
 
     engine.map_batches("scored_clv", scored, query("fits/scored_pattern"), BATCH_ROWS)
+    money = night_money(total, model, engine, night.run_date, settings)
+    engine.materialise("valued_clv", _valued(money))
     other_horizons: pa.Table | str = HORIZON.empty_table()
     if settings.other_clv_horizons:
-        others = partial(_at_horizons, score=score, horizons=settings.other_clv_horizons)
+        others = partial(_at_other_horizons, model=model, young_below=young_below, settings=settings)
         engine.map_batches("scored_clv_horizon", others, query("fits/scored_pattern"), BATCH_ROWS)
         other_horizons = "SELECT * FROM scored_clv_horizon ORDER BY customer_id, horizon_days"
-    total = reduce(operator.add, totals) if totals else None
     learnt_through = model["buying"]["trained_through"] if "buying" in model else night.run_date
-    forecast = _forecast(buying, total, engine, night.run_date, settings)
+    forecast = forecast_rows(total, money, model, engine, night.run_date, settings)
     return {
         "customer_clv": _with_tiers(engine),
         "customer_clv_horizon": other_horizons,
@@ -256,44 +309,32 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     }
 
 
-def _at_horizons(batch: pa.Table, score: Callable[..., pa.Table], horizons: tuple[int, ...]) -> pa.Table:
-    """Rows of customer_clv_horizon: what score makes of a batch of customers, by the same fit, at each horizon."""
-    scored = [score(batch, horizon_days=days).select(HORIZON.names) for days in horizons]
+def _at_other_horizons(batch: pa.Table, model: _Components, young_below: int, settings: Settings) -> pa.Table:
+    """Rows of customer_clv_horizon: a batch of customers by the same fit, at each of the other horizons."""
+    scored = [
+        _scored(batch, model, young_below, settings, days).select(HORIZON.names) for days in settings.other_clv_horizons
+    ]
     return pa.concat_tables(scored)
 
 
+def _valued(money: NightMoney | None) -> str:
+    """A SELECT of scored_clv whose values add up to the money that is published; the largest have their own factor."""
+    if money is None:
+        return "SELECT * FROM scored_clv"
+    others, largest = (f"CAST('{value!r}' AS DOUBLE)" for value in (money.factor, money.largest_factor))
+    factor = f"CASE WHEN l.customer_id IS NULL THEN {others} ELSE {largest} END"
+    scaled = ", ".join(f"ROUND(c.{name} * {factor}, 2) AS {name}" for name in ("clv", "clv_low", "clv_high"))
+    return (
+        f"SELECT c.* REPLACE ({scaled}) FROM scored_clv AS c"
+        " LEFT JOIN largest_customer AS l ON c.customer_id = l.customer_id ORDER BY c.customer_id"
+    )
+
+
 def _with_tiers(engine: DuckDBEngine) -> str:
-    """A SELECT of scored_clv with each customer's tier."""
-    bounds = tier_bounds(engine.arrow("SELECT clv FROM scored_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
+    """A SELECT of valued_clv with each customer's tier."""
+    bounds = tier_bounds(engine.arrow("SELECT clv FROM valued_clv WHERE clv IS NOT NULL")["clv"].to_numpy())
     tiers = " ".join(f"WHEN clv >= CAST('{bound!r}' AS DOUBLE) THEN '{tier}'" for tier, bound in bounds.items())
-    return f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier FROM scored_clv"
-
-
-def _forecast(
-    buying: ClvParameters | None, total: TotalForecast | None, engine: DuckDBEngine, run_date: date, settings: Settings
-) -> list[QualityRow]:
-    """Rows of clv_forecast: what all customers together are expected to do."""
-    if buying is None or total is None:
-        return [("forecast_purchases", None, "no forecast of purchases: metric customers says why")]
-    sum_of_clv = f"SELECT CAST(SUM(CAST(clv AS DECIMAL(38, 2))) AS DOUBLE) FROM scored_clv WHERE {SHOPPER}"
-    clv: float | None = engine.rows(sum_of_clv)[0][0]
-    longest_age = f"SELECT MAX(age_days) FROM customer_purchase_pattern WHERE {SHOPPER}"
-    history_days: int = engine.rows(longest_age)[0][0] or 0
-    horizon = f"in the {settings.clv_horizon_days} days after {run_date}"
-    found = total.interval(buying) if history_days >= MIN_PAST_DAYS else None
-    low, high = (round(end, 6) for end in found) if found else (None, None)
-    interval = "of the 95 % predictive interval: of buying, leaving, parameters and model, and with its held_out_error"
-    if history_days < MIN_PAST_DAYS:
-        interval = f"unknown: a history of {history_days} days is too short, less than {MIN_PAST_DAYS}"
-    elif low is None:
-        interval = "unknown: the parameters came without their uncertainty"
-    money = "discounted, the sum of clv" if clv is not None else "no forecast of spend: spend_customers says why"
-    return [
-        ("forecast_purchases", round(total.purchases, 6), f"purchase days of {total.customers:,} customers {horizon}"),
-        ("forecast_purchases_low", low, f"lower end {interval}"),
-        ("forecast_purchases_high", high, f"upper end {interval}"),
-        ("forecast_clv", clv, f"{money}; {horizon}"),
-    ]
+    return f"SELECT *, CASE WHEN clv IS NULL THEN NULL {tiers} ELSE 'bronze' END AS clv_tier FROM valued_clv"
 
 
 def _drift(

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.clv.cohort import YOUNG_DAYS
 from models.evaluation.challenge import ChallengerResult, no_comparison
 from models.evaluation.drift import bin_counts
 from models.evaluation.skill import Skill
@@ -46,7 +47,7 @@ from pipelines.scoring.sampling import sample_customers
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 
-COMPONENT = "next_order"
+COMPONENT, YOUNG = "next_order", "young"
 
 # Settings that define which purchases are forecast; only models of the same are compared, or stay.
 _TARGET_SET_BY = ("amounts_include_tax", "gift_card_categories")
@@ -82,13 +83,14 @@ def next_order_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Ta
         fit = replace(fit, note=f"{fit.note}; the last model stays")
     if model and (skill or model is not champion):
         model = model | {"parameters": _with_base_rate(model["parameters"], skill, patterns)}
+    young = _young(fit, patterns, engine, night, settings) if model else None
     quality = [quality_rows("next_order", [*fit.quality(), *rows], tonight)]
     if model:
         parameters = NextOrderParameters.from_json(model["parameters"]).quality()
         quality.append(quality_rows("next_order", parameters, model["trained_through"]))
     return {
         "next_order_fit": pa.concat_tables(quality),
-        "next_order_model": pa.Table.from_pylist([model] if model else [], schema=ARTEFACT),
+        "next_order_model": pa.Table.from_pylist([row for row in (model, young) if row], schema=ARTEFACT),
     }
 
 
@@ -114,6 +116,17 @@ def _with_base_rate(parameters: str, skill: Skill | None, patterns: pd.DataFrame
         forecast = score_next_order(pa.Table.from_pandas(patterns, preserve_index=False), model)
         model = replace(model, base_rate=pc.mean(forecast["p_order_again"]).as_py())
     return model.to_json()
+
+
+def _young(
+    fit: NextOrderFit, patterns: pd.DataFrame, engine: DuckDBEngine, night: Night, settings: Settings
+) -> dict[str, Any] | None:
+    """The row of next_order_model of the young, where CLV found that they buy unlike earlier customers."""
+    if fit.parameters is None or YOUNG not in model_components(engine, "clv_model"):
+        return None
+    own = patterns[patterns["age_days"] < YOUNG_DAYS]
+    found = fit_next_order(own, fit.parameters.k, fit.parameters).parameters
+    return None if found is None else _fitted(found, own, engine, night, settings) | {"component": YOUNG}
 
 
 def _fit_as_of(
@@ -184,7 +197,8 @@ def _bins(engine: DuckDBEngine, tonight: date, parameters: NextOrderParameters, 
 
 def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:
     """Grain: customer with an order. When the next purchase day is due, with an interval."""
-    model = model_components(engine, "next_order_model", with_date=True).get(COMPONENT)
+    components = model_components(engine, "next_order_model", with_date=True)
+    model, young = components.get(COMPONENT), components.get(YOUNG)
     parameters = NextOrderParameters.from_json(model["parameters"]) if model else None
     has_base_rate = parameters is not None and parameters.base_rate is not None
     bins = kept_bins(model, settings, _BINS_SET_BY) if model else {}
@@ -192,6 +206,11 @@ def customer_next_order(engine: DuckDBEngine, night: Night, settings: Settings) 
 
     def scored(batch: pa.Table) -> pa.Table:
         rows = score_next_order(batch, parameters)
+        if young and not has_base_rate:
+            below = YOUNG_DAYS + (night.run_date - young["trained_through"]).days
+            own = score_next_order(batch, NextOrderParameters.from_json(young["parameters"]))
+            is_young = pc.fill_null(pc.less(batch["age_days"], below), fill_value=False)
+            rows = pa.table({name: pc.if_else(is_young, own[name], rows[name]) for name in rows.column_names})
         if bins:
             shoppers, forecasts = batch.filter(batch["is_shopper"]), rows.filter(batch["is_shopper"])
             columns = drift_columns(shoppers, forecasts, settings.active_days)

@@ -23,6 +23,15 @@ def test_expected_purchases_of_all_customers_stand_beside_what_the_model_missed(
     words = Page(full_page).sections["clv"]
     assert "Together they are expected to buy on 1,234 days, with 95% certainty on 900 to 1,601." in words
     assert "missed the purchases of that part by a factor of 1.36 more than chance explains" in words
+    assert (
+        "The total is forecast by the model of buying alone: in 182 days, under 13 months of history, season and trend "
+        "can't be told apart." in words
+    )
+    assert "Young customers buy unlike earlier ones: fitted apart; they buy 0.45 times as often." in words
+    assert (
+        "Their CLV together lies with 95% certainty between EUR 9,000 and EUR 16,001; the ten largest customers hold "
+        "21.4% of it." in words
+    )
 
 
 def test_other_horizons_of_clv_are_said_beside_the_main_one(tmp_path: Path) -> None:

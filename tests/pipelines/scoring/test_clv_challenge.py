@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Retailer, needed
 
+from models.clv import population
 from models.clv.parameters import SpendMoments, SpendParameters
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.publishing.night_warnings import model_warnings
@@ -95,17 +96,19 @@ def test_a_new_model_that_is_not_worse_is_published(retailer, first, second):
     assert not {"new_model_refused", "spend_new_model_refused"} & found.keys()
     assert {through for _, _, through in found.values()} == {day(SECOND)}
     rows = [retailer.rows(night, "clv_model", "component, trained_through") for night in (first, second)]
-    assert rows == [[(component, day(night)) for component in ("buying", "spend")] for night in (FIRST, SECOND)]
+    assert rows == [
+        [(component, day(night)) for component in ("buying", "money", "spend", "total")] for night in (FIRST, SECOND)
+    ]
 
 
 def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer, first, second, monkeypatch):
-    fit = score.fit_clv
+    fit = population.fit_clv
 
     def too_much(*args):
         made = fit(*args)
         return replace(made, parameters=replace(made.parameters, r=20 * made.parameters.r))
 
-    monkeypatch.setattr("pipelines.scoring.clv.fit_clv", too_much)
+    monkeypatch.setattr("models.clv.population.fit_clv", too_much)
     night = deliver_and_load(retailer, "2017-11-15")
     found, before = metrics(retailer, night), metrics(retailer, second)
     assert found["deviance_less_last_model"][0] > 0
