@@ -32,7 +32,7 @@ SMALL_DIFFERENCE = 0.15
 
 # What young customers do in a year is unlike what a model makes of their first weeks by this standard deviation (log
 # scale): those weeks don't show how many of them are of the kind that stays.
-YOUNG_SPREAD = 0.5
+YOUNG_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
