@@ -100,7 +100,7 @@ def campaign_effects(outcomes: pd.DataFrame, by_arm: pd.DataFrame | None = None)
     """
     if outcomes.empty:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
-    outcomes = outcomes.reset_index(drop=True)
+    outcomes = _told_apart(outcomes).reset_index(drop=True)
     found = find_comparisons(outcomes)
     table = _described(outcomes, found)
     difference = _give_differences(table, outcomes, found)
@@ -110,6 +110,12 @@ def campaign_effects(outcomes: pd.DataFrame, by_arm: pd.DataFrame | None = None)
     _give_details(table, by_arm)
     table["verdict"] = _verdicts(table, difference)
     return table[list(_TYPES)].astype(_TYPES)
+
+
+def _told_apart(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Without families of one segment, which is everyone: before segments were recorded all are in the unknown one."""
+    segments = outcomes.groupby(["campaign_id", "segment_family"])["segment"].transform("nunique")
+    return outcomes[(outcomes["segment"] == "all") | (segments > 1)]
 
 
 def _described(outcomes: pd.DataFrame, found: Comparisons) -> pd.DataFrame:

@@ -168,19 +168,11 @@ def _mean_spend(weeks: EntryWeeks) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Largest:
-    """The ten largest customers together.
-
-    Attributes:
-        purchases: expected.
-        money: expected, discounted.
-        variance: of that money.
-        room: how far above it the money can be: nobody leaves, and buying and spending are high by chance (97.5 %).
-    """
+    """The ten largest customers together: expected purchases, discounted money, and the variance of that money."""
 
     purchases: float
     money: float
     variance: float
-    room: float
 
 
 def forecast_largest(
@@ -196,7 +188,7 @@ def forecast_largest(
         discount_rate: a year.
     """
     if not len(customers):
-        return Largest(0.0, 0.0, 0.0, 0.0)
+        return Largest(0.0, 0.0, 0.0)
     x, recency, age, revenue = (
         customers[name].to_numpy(float) for name in ("frequency", "recency_days", "age_days", "repeat_revenue")
     )
@@ -207,12 +199,8 @@ def forecast_largest(
     value = expected_spend(spend, x, revenue)
     discount = future.discounted[cell] / np.maximum(future.mean[cell], 1e-300)
     money = days * value * discount
-    each = value * discount
-    spread = (variance + days * spend.day_variation) * each**2
-    staying = alive * (parameters.r + x) / (parameters.alpha + age) * horizon_days
-    noise = (staying * (1 + spend.day_variation) * each**2).sum()
-    room = max(float((staying * each).sum() - money.sum()), 0.0) + Z * float(np.sqrt(noise))
-    return Largest(float(days.sum()), float(money.sum()), float(spread.sum()), room)
+    spread = (variance + days * spend.day_variation) * (value * discount) ** 2
+    return Largest(float(days.sum()), float(money.sum()), float(spread.sum()))
 
 
 class Purchases(Protocol):
@@ -273,8 +261,7 @@ def publish_money(
     for end, sign in enumerate((-1, 1)):
         of_purchases = moved * (older.interval[end] / older.expected - 1) if older.expected else 0.0
         of_young = each * (young.interval[end] - young.expected) if young and young.interval else 0.0
-        alone = Z * np.sqrt(largest.variance)
-        alone = min(alone, largest.room) if sign > 0 else alone
-        far = float(np.linalg.norm([of_purchases, of_young, Z * rest * np.sqrt(spread), alone]))
-        ends.append(float(expected * np.exp(sign * far / expected)))
+        own_share = Z * np.sqrt(rest**2 * spread + largest.variance)
+        far = float(np.linalg.norm([of_purchases, of_young, own_share]))
+        ends.append(float(expected * np.exp(sign * min(far / expected, 50.0))))
     return PublishedTotal(expected, (ends[0], ends[1]), of_largest / largest.money if largest.money else 1.0)

@@ -1,7 +1,7 @@
 -- Sums over a campaign's customers by what may tell them apart, from which campaign_outcome is added up: of their value
 -- v in the window, the same p in the pre-period, and their tenure t in days, with their squares, cubes and products.
 -- Grain: campaign, metric, arm, stratum (who were assigned with the same share of control) and segments at the
--- assignment. Customers whose own window is over alone are in the sums.
+-- assignment. Customers whose own window is over alone are in the sums; revenue of the pre-period is everybody's.
 WITH measured AS (  -- a sum of decimals is the same in whatever order; cubes have too many digits, so each is rounded
     SELECT
         campaign_value.*,
@@ -51,8 +51,8 @@ SELECT
     CAST(SUM(before_value) FILTER (WHERE is_over) AS DECIMAL(38, 2)) AS before_sum,
     CAST(SUM(revenue) FILTER (WHERE is_over) AS DECIMAL(38, 2)) AS revenue,
     CAST(SUM(uncosted_revenue) FILTER (WHERE is_over) AS DECIMAL(38, 2)) AS uncosted_revenue,
-    CAST(SUM(pre_revenue) FILTER (WHERE is_over) AS DECIMAL(38, 2)) AS pre_revenue,
-    CAST(SUM(pre_uncosted_revenue) FILTER (WHERE is_over) AS DECIMAL(38, 2)) AS pre_uncosted_revenue,
+    CAST(SUM(pre_revenue) AS DECIMAL(38, 2)) AS pre_revenue,
+    CAST(SUM(pre_uncosted_revenue) AS DECIMAL(38, 2)) AS pre_uncosted_revenue,
     CAST(SUM(metric_value) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_v,
     CAST(SUM(pre_value) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_p,
     CAST(SUM(tenure_days) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_t,

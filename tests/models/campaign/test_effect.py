@@ -244,12 +244,18 @@ def segment_rows(means: list[float], n: int = 400, metric: str = MARGIN) -> list
 
 def test_a_segments_verdict_goes_by_holm_among_its_family() -> None:
     everyone = arms(MARGIN, [10, 12] * 200, [10, 12] * 200)
-    alone = effects(*everyone, *segment_rows([10.9]))
+    alone = effects(*everyone, *segment_rows([10.9, 10.0]))
     many = effects(*everyone, *segment_rows([10.9] + [10.0] * 11))
     of_first = [found[(found["segment"] == "s00") & (found["metric"] == MARGIN)].iloc[0] for found in (alone, many)]
     assert of_first[0]["ci_low"] == of_first[1]["ci_low"] > 0
     assert of_first[0]["verdict"] == "sells more, not shown to pay"
     assert of_first[1]["verdict"].startswith("can't tell: between -")
+
+
+def test_a_family_of_one_segment_is_left_out() -> None:
+    everyone = arms(MARGIN, [10, 12] * 200, [10, 12] * 200)
+    assert set(effects(*everyone, *segment_rows([10.9]))["segment"]) == {"all"}
+    assert set(effects(*everyone, *segment_rows([10.9, 10.0]))["segment"]) == {"all", "s00", "s01"}
 
 
 def test_shrunken_effects_of_segments_lie_nearer_to_each_other_and_need_three() -> None:
@@ -291,12 +297,13 @@ def test_sums_of_large_amounts_lose_nothing() -> None:
 def test_campaigns_and_segments_are_kept_apart() -> None:
     rows = [
         outcome(arm, ORDERS, [n], campaign_id=campaign_id, segment=segment)
-        for n, (campaign_id, segment) in enumerate([("d", "all"), ("c", "new"), ("c", "all")])
+        for n, (campaign_id, segment) in enumerate([("d", "all"), ("c", "new"), ("c", "all"), ("c", "lost")])
         for arm in ("treated", "control")
     ]
     found = effects(*rows)
     assert found[found["metric"] == ORDERS][["campaign_id", "segment", "treated_mean"]].values.tolist() == [
         ["c", "all", 2.0],
+        ["c", "lost", 3.0],
         ["c", "new", 1.0],
         ["d", "all", 0.0],
     ]

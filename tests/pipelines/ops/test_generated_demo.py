@@ -74,12 +74,12 @@ def planted() -> Truth:
 
 
 PLANTED = {
-    "double_points": "sells more",
-    "gold_call": "sells more",
-    "tea_magazine": "no measurable effect",
-    "spring_code": "no measurable effect",
-    "summer_news": "not finished yet",
-    "autumn_catalogue": "before and after only: no evidence of an effect",
+    "double_points": "pays",
+    "gold_call": "sells more, not shown to pay",
+    "tea_magazine": "can't tell",
+    "spring_code": "can't tell",
+    "summer_news": "running",
+    "autumn_catalogue": "before and after only",
 }
 
 
@@ -119,7 +119,9 @@ def test_the_spare_card_of_a_till_is_no_shopper(con):
 
 def test_what_campaigns_truly_did_lies_within_the_intervals(con, planted):
     found = rows(
-        con, "SELECT campaign_id, metric, treated_customers, ci_low, ci_high FROM campaign_effect WHERE is_complete"
+        con,
+        """SELECT campaign_id, metric, treated_customers, ci_low, ci_high FROM campaign_effect
+        WHERE is_complete AND segment = 'all'""",
     )
     published = {(campaign, metric): figures for campaign, metric, *figures in found}
     for campaign, effect in planted.effects.items():
@@ -136,9 +138,11 @@ def test_what_campaigns_truly_did_lies_within_the_intervals(con, planted):
 
 
 def test_campaigns_get_the_verdict_that_they_deserve(con):
-    verdicts = dict(rows(con, "SELECT campaign_id, verdict FROM campaign_effect WHERE metric = 'orders_per_customer'"))
+    judged = "SELECT campaign_id, verdict FROM campaign_effect WHERE is_primary AND segment = 'all'"
+    verdicts = {campaign: verdict.split(":")[0] for campaign, verdict in rows(con, judged)}
     assert {campaign: verdicts[campaign] for campaign in PLANTED} == PLANTED
-    roi = dict(rows(con, "SELECT campaign_id, roi FROM campaign_effect WHERE metric = 'margin_per_customer'"))
+    by_margin = "SELECT campaign_id, roi FROM campaign_effect WHERE metric = 'margin_per_customer' AND segment = 'all'"
+    roi = dict(rows(con, by_margin))
     assert roi["double_points"] > 0 > roi["gold_call"]
     assert roi["summer_news"] is None
     assert roi["autumn_catalogue"] is None
