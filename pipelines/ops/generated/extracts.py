@@ -179,7 +179,9 @@ WHERE month < getvariable('night')
 ORDER BY month;
 
 CREATE VIEW extract_campaigns AS
-SELECT campaign_id, name, starts_on, ends_on, window_days, channel, money(cost) AS cost_amount
+SELECT
+    campaign_id, name, starts_on, ends_on, window_days, channel, money(cost) AS cost_amount,
+    CAST(control_share AS DECIMAL(9, 4)) / 10000 AS control_share
 FROM planted_campaign ORDER BY planted_campaign.starts_on;
 
 CREATE VIEW extract_campaign_members AS
