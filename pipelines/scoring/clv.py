@@ -31,6 +31,7 @@ from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring.clv_total import (
     MIN_PAST_DAYS,
     NightMoney,
+    NightTotal,
     buying_parameters,
     forecast_rows,
     night_money,
@@ -235,15 +236,13 @@ def _add_bins(model: _Components, engine: DuckDBEngine, night: Night, settings: 
             model[name]["bins"] = bins_json({column: columns[column] for column in watched}, settings, _BINS_SET_BY)
 
 
-def _scored(
-    batch: pa.Table, model: _Components, young_below: int, settings: Settings, horizon_days: int | None = None
-) -> pa.Table:
+def _scored(batch: pa.Table, model: _Components, young_below: int, settings: Settings) -> pa.Table:
     """What score_clv makes of a batch: the young, by age, by the parameters that are theirs, where there are some."""
     buying, spend, rate = _parameters(model)
     score = partial(
         score_clv,
         spend=spend,
-        horizon_days=horizon_days or settings.clv_horizon_days,
+        horizon_days=settings.clv_horizon_days,
         discount_rate=settings.discount_rate,
         margin_rate=rate,
     )
@@ -274,31 +273,15 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     bins = {name: kept_bins(model[name], settings, _BINS_SET_BY) for name in DRIFT_COLUMNS if name in model}
     all_bins = {column: kept for by_column in bins.values() for column, kept in by_column.items()}
     counts = {column: np.zeros(len(kept.shares), np.int64) for column, kept in all_bins.items()}
-    total = night_total(model, engine, night.run_date, settings)
-    young_below = total.young_below if total else 0
 
-    def scored(batch: pa.Table) -> pa.Table:
-        rows = _scored(batch, model, young_below, settings)
-        if all_bins:
-            shoppers = batch.filter(batch["is_shopper"])
-            columns = drift_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
-            for column, kept in all_bins.items():
-                counts[column] += bin_counts(kept, columns[column])
-        if total is None:
-            return rows
-        factors = np.full(len(rows), total.published.factor)
-        if total.young is not None:
-            factors[_is_young(batch, young_below).to_numpy()] = total.young.factor
-        return scaled_scores(rows, factors)
+    def watched(batch: pa.Table, rows: pa.Table) -> None:
+        shoppers = batch.filter(batch["is_shopper"])
+        columns = drift_columns(shoppers, rows.filter(batch["is_shopper"]), settings.active_days)
+        for column, kept in all_bins.items():
+            counts[column] += bin_counts(kept, columns[column])
 
-    engine.map_batches("scored_clv", scored, query("fits/scored_pattern"), BATCH_ROWS)
-    money = night_money(total, model, engine, night.run_date, settings)
-    engine.materialise("valued_clv", _valued(money))
-    other_horizons: pa.Table | str = HORIZON.empty_table()
-    if settings.other_clv_horizons:
-        others = partial(_at_other_horizons, model=model, young_below=young_below, settings=settings)
-        engine.map_batches("scored_clv_horizon", others, query("fits/scored_pattern"), BATCH_ROWS)
-        other_horizons = "SELECT * FROM scored_clv_horizon ORDER BY customer_id, horizon_days"
+    other_horizons = _at_other_horizons(engine, model, night, settings)
+    total, money = _value(engine, model, night, settings, watched if all_bins else None)
     learnt_through = model["buying"]["trained_through"] if "buying" in model else night.run_date
     forecast = forecast_rows(total, money, model, engine, night.run_date, settings)
     return {
@@ -309,12 +292,41 @@ def customer_clv(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapp
     }
 
 
-def _at_other_horizons(batch: pa.Table, model: _Components, young_below: int, settings: Settings) -> pa.Table:
-    """Rows of customer_clv_horizon: a batch of customers by the same fit, at each of the other horizons."""
-    scored = [
-        _scored(batch, model, young_below, settings, days).select(HORIZON.names) for days in settings.other_clv_horizons
-    ]
-    return pa.concat_tables(scored)
+def _value(
+    engine: DuckDBEngine,
+    model: _Components,
+    night: Night,
+    settings: Settings,
+    watched: Callable[[pa.Table, pa.Table], None] | None = None,
+) -> tuple[NightTotal | None, NightMoney | None]:
+    """Make valued_clv, customers' values in the main horizon, whose sums are the totals; `watched` sees each batch."""
+    total = night_total(model, engine, night.run_date, settings)
+    young_below = total.young_below if total else 0
+
+    def scored(batch: pa.Table) -> pa.Table:
+        rows = _scored(batch, model, young_below, settings)
+        if watched:
+            watched(batch, rows)
+        if total is None:
+            return rows
+        factors = np.full(len(rows), total.published.factor)
+        if total.young is not None:
+            factors[_is_young(batch, young_below).to_numpy()] = total.young.factor
+        return scaled_scores(rows, factors)
+
+    engine.map_batches("scored_clv", scored, query("fits/scored_pattern"), BATCH_ROWS)
+    money = night_money(total, model, engine, night.run_date, settings)
+    engine.materialise("valued_clv", _valued(money))
+    return total, money
+
+
+def _at_other_horizons(engine: DuckDBEngine, model: _Components, night: Night, settings: Settings) -> pa.Table | str:
+    """customer_clv_horizon: each of the other horizons by the same fit, as if it were the main one."""
+    for days in settings.other_clv_horizons:
+        _value(engine, model, night, settings.model_copy(update={"clv_horizons": (days,)}))
+        engine.materialise(f"clv_of_{days}_days", f"SELECT {', '.join(HORIZON.names)} FROM valued_clv")
+    parts = [f"SELECT * FROM clv_of_{days}_days" for days in settings.other_clv_horizons]
+    return f"{' UNION ALL '.join(parts)} ORDER BY customer_id, horizon_days" if parts else HORIZON.empty_table()
 
 
 def _valued(money: NightMoney | None) -> str:

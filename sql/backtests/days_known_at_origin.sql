@@ -22,6 +22,8 @@ SELECT
     d.sale_revenue,
     CAST(GREATEST(d.sale_revenue - COALESCE(t.revenue, 0), 0) AS DECIMAL(18, 2)) AS net_spend,
     d.gross_margin,
+    d.uncosted_revenue,
+    d.costed_margin,
     d.discount_amount,
     d.points_spent,
     d.points_earned,

@@ -13,6 +13,8 @@ SELECT
     d.sale_revenue,
     d.net_spend,
     d.gross_margin,
+    d.uncosted_revenue,
+    d.costed_margin,
     d.discount_amount,
     d.points_spent,
     d.points_earned,

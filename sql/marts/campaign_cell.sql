@@ -2,7 +2,7 @@
 -- v in the window, the same p in the pre-period, and their tenure t in days, with their squares, cubes and products.
 -- Grain: campaign, metric, arm, stratum (who were assigned with the same share of control) and segments at the
 -- assignment. Customers whose own window is over alone are in the sums; revenue of the pre-period is everybody's.
-WITH measured AS (  -- a sum of decimals is the same in whatever order; cubes have too many digits, so each is rounded
+WITH measured AS (  -- a sum of decimals is the same in whatever order; cubes may have too many digits, so each is rounded
     SELECT
         campaign_value.*,
         CAST(GREATEST(LEAST(metric_value, 10000000000), -10000000000) AS DOUBLE) AS v,
@@ -20,16 +20,16 @@ multiplied AS (
         CAST(p * p AS DECIMAL(38, 4)) AS pp,
         CAST(p * t AS DECIMAL(38, 4)) AS pt,
         CAST(t * t AS DECIMAL(38, 4)) AS tt,
-        CAST(v * v * v AS DECIMAL(38, 4)) AS vvv,
-        CAST(v * v * p AS DECIMAL(38, 4)) AS vvp,
-        CAST(v * v * t AS DECIMAL(38, 4)) AS vvt,
-        CAST(v * p * p AS DECIMAL(38, 4)) AS vpp,
-        CAST(v * p * t AS DECIMAL(38, 4)) AS vpt,
-        CAST(v * t * t AS DECIMAL(38, 4)) AS vtt,
-        CAST(p * p * p AS DECIMAL(38, 4)) AS ppp,
-        CAST(p * p * t AS DECIMAL(38, 4)) AS ppt,
-        CAST(p * t * t AS DECIMAL(38, 4)) AS ptt,
-        CAST(t * t * t AS DECIMAL(38, 4)) AS ttt
+        CAST(v * v * v AS DECIMAL(38, 6)) AS vvv,
+        CAST(v * v * p AS DECIMAL(38, 6)) AS vvp,
+        CAST(v * v * t AS DECIMAL(38, 6)) AS vvt,
+        CAST(v * p * p AS DECIMAL(38, 6)) AS vpp,
+        CAST(v * p * t AS DECIMAL(38, 6)) AS vpt,
+        CAST(v * t * t AS DECIMAL(38, 6)) AS vtt,
+        CAST(p * p * p AS DECIMAL(38, 6)) AS ppp,
+        CAST(p * p * t AS DECIMAL(38, 6)) AS ppt,
+        CAST(p * t * t AS DECIMAL(38, 6)) AS ptt,
+        CAST(t * t * t AS DECIMAL(38, 6)) AS ttt
     FROM measured
 )
 
@@ -62,15 +62,15 @@ SELECT
     CAST(SUM(pp) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_pp,
     CAST(SUM(pt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_pt,
     CAST(SUM(tt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_tt,
-    CAST(SUM(vvv) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_vvv,
-    CAST(SUM(vvp) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_vvp,
-    CAST(SUM(vvt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_vvt,
-    CAST(SUM(vpp) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_vpp,
-    CAST(SUM(vpt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_vpt,
-    CAST(SUM(vtt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_vtt,
-    CAST(SUM(ppp) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_ppp,
-    CAST(SUM(ppt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_ppt,
-    CAST(SUM(ptt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_ptt,
-    CAST(SUM(ttt) FILTER (WHERE is_over) AS DECIMAL(38, 4)) AS sum_ttt
+    CAST(SUM(vvv) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_vvv,
+    CAST(SUM(vvp) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_vvp,
+    CAST(SUM(vvt) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_vvt,
+    CAST(SUM(vpp) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_vpp,
+    CAST(SUM(vpt) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_vpt,
+    CAST(SUM(vtt) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_vtt,
+    CAST(SUM(ppp) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_ppp,
+    CAST(SUM(ppt) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_ppt,
+    CAST(SUM(ptt) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_ptt,
+    CAST(SUM(ttt) FILTER (WHERE is_over) AS DECIMAL(38, 6)) AS sum_ttt
 FROM multiplied
 GROUP BY campaign_id, metric, arm, stratum, rfm_segment, clv_tier

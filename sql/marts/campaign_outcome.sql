@@ -44,16 +44,16 @@ summed AS (
         CAST(SUM(sum_pp) AS DECIMAL(38, 4)) AS sum_pp,
         CAST(SUM(sum_pt) AS DECIMAL(38, 4)) AS sum_pt,
         CAST(SUM(sum_tt) AS DECIMAL(38, 4)) AS sum_tt,
-        CAST(SUM(sum_vvv) AS DECIMAL(38, 4)) AS sum_vvv,
-        CAST(SUM(sum_vvp) AS DECIMAL(38, 4)) AS sum_vvp,
-        CAST(SUM(sum_vvt) AS DECIMAL(38, 4)) AS sum_vvt,
-        CAST(SUM(sum_vpp) AS DECIMAL(38, 4)) AS sum_vpp,
-        CAST(SUM(sum_vpt) AS DECIMAL(38, 4)) AS sum_vpt,
-        CAST(SUM(sum_vtt) AS DECIMAL(38, 4)) AS sum_vtt,
-        CAST(SUM(sum_ppp) AS DECIMAL(38, 4)) AS sum_ppp,
-        CAST(SUM(sum_ppt) AS DECIMAL(38, 4)) AS sum_ppt,
-        CAST(SUM(sum_ptt) AS DECIMAL(38, 4)) AS sum_ptt,
-        CAST(SUM(sum_ttt) AS DECIMAL(38, 4)) AS sum_ttt
+        CAST(SUM(sum_vvv) AS DECIMAL(38, 6)) AS sum_vvv,
+        CAST(SUM(sum_vvp) AS DECIMAL(38, 6)) AS sum_vvp,
+        CAST(SUM(sum_vvt) AS DECIMAL(38, 6)) AS sum_vvt,
+        CAST(SUM(sum_vpp) AS DECIMAL(38, 6)) AS sum_vpp,
+        CAST(SUM(sum_vpt) AS DECIMAL(38, 6)) AS sum_vpt,
+        CAST(SUM(sum_vtt) AS DECIMAL(38, 6)) AS sum_vtt,
+        CAST(SUM(sum_ppp) AS DECIMAL(38, 6)) AS sum_ppp,
+        CAST(SUM(sum_ppt) AS DECIMAL(38, 6)) AS sum_ppt,
+        CAST(SUM(sum_ptt) AS DECIMAL(38, 6)) AS sum_ptt,
+        CAST(SUM(sum_ttt) AS DECIMAL(38, 6)) AS sum_ttt
     FROM rolled
     GROUP BY campaign_id, metric, segment_family, segment, arm, stratum
 )
