@@ -2,7 +2,7 @@
 -- v in the window, the same p in the pre-period, and their tenure t in days, with their squares, cubes and products.
 -- Grain: campaign, metric, arm, stratum (who were assigned with the same share of control) and segments at the
 -- assignment. Customers whose own window is over alone are in the sums; revenue of the pre-period is everybody's.
-WITH measured AS (  -- a sum of decimals is the same in whatever order; cubes may have too many digits, so each is rounded
+WITH measured AS (  -- a sum of decimals is the same in any order; cubes may have too many digits, so each is rounded
     SELECT
         campaign_value.*,
         CAST(GREATEST(LEAST(metric_value, 10000000000), -10000000000) AS DOUBLE) AS v,

@@ -36,12 +36,12 @@ def test_a_segment_of_a_hundred_or_more_loses_less_than_a_twentieth_in_a_night(f
 
 
 def test_nobody_is_told_by_the_night_before_what_they_are():
-    """Of all tables that customer_rfm rests on, only the weekly fit and holders of cards know earlier nights."""
+    """Of all tables that customer_rfm rests on, only the weekly fits and holders of cards know earlier nights."""
     waiting, seen = ["customer_rfm"], set()
     while waiting:
         seen.add(name := waiting.pop())
         waiting += set(tables()[name].inputs) - seen
-    assert {name for name in seen if tables()[name].history} == {"next_order_fit", "card_move"}
+    assert {name for name in seen if tables()[name].history} == {"clv_fit", "next_order_fit", "card_move"}
 
 
 def test_who_stops_is_soon_out_of_champions_and_loyal(tmp_path):
