@@ -280,10 +280,10 @@ def _give_running(table: pd.DataFrame, difference: MeanDifference) -> None:
 
 
 def _give_shrunken(table: pd.DataFrame) -> None:
-    """Effects to rank by: of segments among their family, of whole campaigns among each other; complete ones alone."""
+    """Effects to rank by, of complete primary rows: segments among their family, whole campaigns among each other."""
     for column in ("shrunken_effect", "shrunken_low", "shrunken_high"):
         table[column] = np.nan
-    usable = table["is_complete"].astype(bool) & table["ci_low"].notna() & (table["metric"] != _BUYERS)
+    usable = table["is_complete"].astype(bool) & table["ci_low"].notna() & table["is_primary"]
     rows = table[usable & (table["compared_with"] == CONTROL)]
     within = rows["campaign_id"] + "\0" + rows["segment_family"] + "\0" + rows["arm"]
     keys = [rows["metric"], within.where(rows["segment"] != "all", "")]
