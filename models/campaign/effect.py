@@ -297,7 +297,8 @@ def _give_profit(table: pd.DataFrame) -> None:
     """Profit and ROI, in rows of margin for everyone, once no window is open that the cost belongs to."""
     is_margin = (table["metric"] == _MARGIN) & (table["segment"] == "all") & (table["compared_with"] == CONTROL)
     is_done = table["is_complete"].astype(bool) & (table["is_endless"].astype(bool) | (table["pending_customers"] == 0))
-    table["break_even_effect"] = table["break_even_effect"].where(table["metric"] == _MARGIN)
+    pays_by_it = (table["metric"] == _MARGIN) & (table["compared_with"] == CONTROL)
+    table["break_even_effect"] = table["break_even_effect"].where(pays_by_it)
     effect = table["effect"].where(is_margin & is_done)
     table["incremental_profit"] = effect * table["treated_customers"]
     break_even = table["break_even_effect"].where(table["break_even_effect"] > 0)

@@ -120,7 +120,8 @@ def campaigns(warehouse: Warehouse) -> Section:
     judged = [row for row in rows if row["is_primary"]]
     # A before/after change includes season and everything else. It stands in the table, but not in the chart.
     randomised = [row for row in judged if row["method"] != "before_after"]
-    done = [row for row in randomised if row["is_complete"] and row["campaign_id"] != "programme"]
+    against_control = [row for row in randomised if row["compared_with"] == "control"]
+    done = [row for row in against_control if row["is_complete"] and row["campaign_id"] != "programme"]
     section = Section(takeaways=[_campaign_words(randomised, done)])
     if done:
         up = sum(row["direction"] == "up" for row in done)

@@ -232,6 +232,16 @@ def test_offers_are_compared_with_control_and_with_each_other_and_share_one_chan
     assert found["is_primary"].sum() == 0  # by margin, of which nothing differs
 
 
+def test_no_offer_pays_against_another_as_the_cost_is_against_control() -> None:
+    found = effects(
+        *(outcome(name, MARGIN, v, cost_amount=6) for name, v in (("a", HIGH), ("b", LOW), ("control", LOW)))
+    )
+    judged = found[found["is_primary"]].set_index(["arm", "compared_with"])
+    assert judged["verdict"][("a", "control")] == "pays"
+    assert judged["verdict"][("a", "b")] == "sells more, not shown to pay"
+    assert pd.isna(judged["break_even_effect"][("a", "b")])
+
+
 def segment_rows(means: list[float], n: int = 400, metric: str = MARGIN) -> list[dict[str, Any]]:
     """Segments whose treated customers spend so much in the mean, control ones 10; the standard error is .35."""
     rows = []
