@@ -9,13 +9,11 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from coverage_page import write_measured
 
 from models.campaign.difference import MeanDifference
 from models.campaign.moments import LEAST_CONTROLS, LEAST_EXPLAINED, Moments, Slopes, arms
-
-Floats = npt.NDArray[np.float64]
+from models.types import Floats
 
 CONTROL_BUYERS, TREATED_SHARES, LOG_SDS, LIFTS = (30, 50, 100, 250, 1000), (0.5, 0.8, 0.9), (0.6, 1.3), (0.0, 0.2)
 SPARSE = 0.12  # purchases a customer in the window, as of most campaigns

@@ -10,15 +10,13 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from coverage_page import write_measured
 from scipy import stats
 
 from models.campaign.difference import Arm, MeanDifference
 from models.campaign.many_looks import LEVEL, always_valid, holm
 from models.campaign.shrunken import shrunken
-
-Floats = npt.NDArray[np.float64]
+from models.types import Floats
 
 SEED = 20261130
 UNITS, SPREADS, RATIOS = (4, 6, 12, 20), (0.0, 1.0, 3.0), (1.0, 4.0)

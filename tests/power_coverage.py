@@ -11,15 +11,14 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from coverage_page import write_measured
 from effect_coverage import DENSE, SPARSE
 
 from models.campaign.difference import Arm, MeanDifference, rate_difference
 from models.campaign.power import detectable_lift, spread_of
 from models.detectable_effect import detectable_difference
+from models.types import Floats
 
-Floats = npt.NDArray[np.float64]
 Amounts = Callable[[np.random.Generator, int], Floats]
 
 SEED = 20261130

@@ -10,7 +10,7 @@ from models.campaign.difference import COVERAGE, MeanDifference, rate_difference
 from models.campaign.many_looks import LEVEL, always_valid, holm
 from models.campaign.moments import LEAST_CONTROLS, LEAST_EXPLAINED, Moments, Slopes, arms
 from models.campaign.randomisation import CONTROL, UNKNOWN, randomisations
-from models.campaign.shrunken import shrunken
+from models.campaign.shrunken import RAW_WIDTH, shrunken
 from models.campaign.verdict import MIN_BUYERS, Evidence, verdict
 from models.types import Booleans, Floats, Indices
 
@@ -288,7 +288,7 @@ def _give_shrunken(table: pd.DataFrame) -> None:
     within = rows["campaign_id"] + "\0" + rows["segment_family"] + "\0" + rows["arm"]
     keys = [rows["metric"], within.where(rows["segment"] != "all", "")]
     for _, unit in rows.groupby(keys):
-        error = (unit["ci_high"] - unit["ci_low"]) / (2 * 1.959964)
+        error = (unit["ci_high"] - unit["ci_low"]) / (2 * RAW_WIDTH)
         found = shrunken(unit["effect"].to_numpy(float), error.to_numpy(float))
         table.loc[unit.index, ["shrunken_effect", "shrunken_low", "shrunken_high"]] = np.column_stack(found)
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.campaign.power import detectable_lift, needed_customers, spread_of
 from models.detectable_effect import detectable_difference
-
-Floats = npt.NDArray[np.float64]
+from models.types import Floats
 
 METRICS = ("buyer_rate", "orders_per_customer", "revenue_per_customer", "margin_per_customer")
 CONTROL_SHARES = (0.1, 0.2, 0.3, 0.5)

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from models.campaign.difference import COVERAGE, pearson_quantile
-
-Floats = npt.NDArray[np.float64]
+from models.types import Floats
 
 POWER = 0.8
 # Nobody expects more of a campaign than that customers buy four times as often.
@@ -27,7 +26,7 @@ _SINGLE, _GROUPS = 30, 40
 _HALVINGS = 16
 _GUESSES, _CLOSE = 8, 0.03
 _SKEWNESSES = np.linspace(-8, 8, 641)
-_CRITICAL = np.array([pearson_quantile((1 + COVERAGE) / 2, float(skewness)) for skewness in _SKEWNESSES])
+_CRITICAL = pearson_quantile((1 + COVERAGE) / 2, _SKEWNESSES)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-Floats = npt.NDArray[np.float64]
+from models.campaign.difference import COVERAGE
+from models.types import Floats
 
-COVERAGE = 0.95
 # With fewer there is nothing to learn from how far effects lie from each other.
 MIN_UNITS = 3
-_RAW_WIDTH = 1.959963984540054
+# Standard errors from an effect to an end of its 95 % interval.
+RAW_WIDTH = 1.959963984540054
 # Of the prior of τ, in median standard errors: wide enough to let effects lie apart that do.
 _SCALE = 4
 _GRID = 200
@@ -79,7 +80,7 @@ def _mixture(raw: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
     deviations = np.sqrt(own * error**2 + (1 - own) ** 2 * common_variance)
     value = (weight * means).sum(axis=0)
     low, high = (_quantiles(share, weight, means, deviations) for share in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
-    return value, *_cut(low, high, 2 * _RAW_WIDTH * error)
+    return value, *_cut(low, high, 2 * RAW_WIDTH * error)
 
 
 def _quantiles(share: float, weight: Floats, means: Floats, deviations: Floats) -> Floats:

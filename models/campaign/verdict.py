@@ -29,13 +29,13 @@ class Evidence(NamedTuple):
     break_even: float
 
 
-def verdict(evidence: Evidence, least_buyers: float = MIN_BUYERS) -> str:
+def verdict(evidence: Evidence) -> str:
     """The first that holds, from `assignment damaged` to `can't tell`; bounds in the metric's unit, to the cent."""
     if evidence.is_damaged:
         return "assignment damaged"
     if evidence.is_running:
         return "running"
-    if not evidence.expected_control_buyers >= least_buyers:
+    if not evidence.expected_control_buyers >= MIN_BUYERS:
         return "too few to tell"
     if np.isnan(evidence.low) or np.isnan(evidence.high):
         return "can't tell: margin unknown"
