@@ -37,10 +37,11 @@ bench-year: $(VENV)/.run
 	$(BIN)/python -m pipelines.ops.bench_year $(YEAR_FLAGS)
 
 # How often intervals hold what they say, in simulations: writes docs/COVERAGE.md. Hours; CAMPAIGNS=400 CUSTOMERS=20000
-# SHOPS=10 is quicker.
+# SHOPS=10 MONEY_SHOPS=10 is quicker.
 CAMPAIGNS ?= 4000
 CUSTOMERS ?= 100000
 SHOPS ?= 40
+MONEY_SHOPS ?= 400
 VERIFY := PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m
 verify: $(VENV)/.dev
 	$(VERIFY) effect_coverage $(CAMPAIGNS)
@@ -48,7 +49,7 @@ verify: $(VENV)/.dev
 	$(VERIFY) power_coverage $(CAMPAIGNS)
 	$(VERIFY) clv_coverage $(CUSTOMERS)
 	$(VERIFY) skill_coverage $(SHOPS)
-	$(VERIFY) forecast_coverage $(SHOPS)
+	$(VERIFY) forecast_coverage $(SHOPS) $(MONEY_SHOPS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

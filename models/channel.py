@@ -7,6 +7,9 @@ then move it (a beta-binomial). Without the first step a frequent buyer's only c
 
 Opens and clicks are weaker signs. One without a purchase counts as a share of a purchase: the share that forecasts the
 customers' purchases on other channels best. Probabilities are of buying after a delivery, not because of it.
+
+What is learnt from the earlier contacts is held against the last ones (models.channel_skill). Where customers do not
+prefer channels as forecast beyond chance, or nobody can tell, everybody gets what all do on the channel: base_rate.
 """
 
 from dataclasses import dataclass, replace
@@ -17,9 +20,11 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import betaln, gammaln
 
+from models.channel_skill import preference_p_value
+from models.evaluation.skill import Skill
 from models.types import Booleans, Floats, Integers, QualityRow
 
-Method = Literal["explored", "observational"]
+Method = Literal["explored", "observational", "base_rate"]
 
 CHANNELS = ("ads", "call", "email", "messenger", "push", "sms")
 MIN_DELIVERED = 100
@@ -37,7 +42,8 @@ class ChannelModel:
     """What is known of channels before a customer's own contacts.
 
     Attributes:
-        method: whether channels were drawn at random (explored) or not.
+        method: whether channels were drawn at random (explored) or not; base_rate: everybody gets base_rates.
+        base_rates: of all customers, by channel in use.
         rates: grain segment and channel: segment, channel, delivered_count, purchase_count, p_purchase (shrunk).
         sign_rates: by channel, the share of contacts without a purchase that were clicked; and that were opened only.
         sign_weights: the shares of a purchase as which a click without one counts, and an open.
@@ -46,6 +52,7 @@ class ChannelModel:
     """
 
     method: Method
+    base_rates: dict[str, float]
     rates: pd.DataFrame
     sign_rates: tuple[dict[str, float], dict[str, float]]
     sign_weights: tuple[float, float]
@@ -69,13 +76,13 @@ def fit_channel(counts: pd.DataFrame, responses: pd.DataFrame) -> ChannelFit:
             clicked_count, purchase_count, opened_purchase_count (opened but not clicked), clicked_purchase_count, and
             of contacts on a channel that was chosen with a known probability logged_count, logged_weight (the sum of
             1 / probability) and logged_purchase_weight (of those with a purchase).
-        responses: grain customer and channel, sorted: customer_id and the same, without the logged ones; all channels
-            of a random part of the customers. They show how much customers differ.
+        responses: grain customer, channel and is_recent, sorted: customer_id and the same; all channels of a random
+            part of the customers. They show how much customers differ, and with the recent contacts held back, whether
+            they prefer channels as forecast.
     """
     total = counts.groupby("channel", sort=True)["delivered_count"].sum()
-    used = total.index[total >= MIN_DELIVERED]
-    sums = counts[counts["channel"].isin(used)]
-    if sums.empty:
+    model = learn_channels(counts, responses)
+    if model is None:
         note = (
             f"observational: no best channel: {int(total.sum())} contacts were delivered in the last year and their 7 "
             f"days are over; {MIN_DELIVERED} on a channel are needed. Choices are even among channels with consent"
@@ -83,27 +90,74 @@ def fit_channel(counts: pd.DataFrame, responses: pd.DataFrame) -> ChannelFit:
         return ChannelFit(
             None, [("method", None, note), ("delivered_contacts", float(total.sum()), "of the last year")]
         )
-    logged = sums.groupby("channel")["logged_count"].sum()
-    method: Method = "explored" if len(used) > 1 and (logged >= MIN_LOGGED).all() else "observational"
-    plain = ChannelModel(method, _segment_rates(sums, method), _sign_rates(sums), (0.0, 0.0), 1.0, 1.0)
-    rows = responses[responses["channel"].isin(used)]
-    model = _with_sign_weights(_with_concentrations(plain, rows), rows)
+    sums = counts[counts["channel"].isin(list(model.base_rates))]
+    skill = _skill(responses)
+    if not skill.is_beyond_chance:
+        model = replace(model, method="base_rate")
+    return ChannelFit(
+        model, [(name, None if v is None else round(v, 6), note) for name, v, note in _quality(model, sums, skill)]
+    )
+
+
+def _quality(model: ChannelModel, sums: pd.DataFrame, skill: Skill) -> list[QualityRow]:
     why = {
         "explored": "segments' rates weigh each contact by 1 / the logged probability that its channel was chosen",
         "observational": "who was reached on which channel was not left to chance, so part of a difference between "
         f"channels may be one between their customers; from {MIN_LOGGED} logged choices on each channel it is explored",
+        "base_rate": "customers were not seen to prefer channels as forecast, so everybody gets what all do on each",
     }
-    quality: list[QualityRow] = [
-        ("method", None, f"{method}: {why[method]}"),
-        ("delivered_contacts", float(sums["delivered_count"].sum()), f"of the last year, on {', '.join(used)}"),
-        ("logged_contacts", float(logged.sum()), "of them, on the channel that was chosen, with its probability"),
+    return [
+        ("method", None, f"{model.method}: {why[model.method]}"),
+        *skill.quality(),
+        (
+            "delivered_contacts",
+            float(sums["delivered_count"].sum()),
+            f"of the last year, on {', '.join(model.base_rates)}",
+        ),
+        (
+            "logged_contacts",
+            float(sums["logged_count"].sum()),
+            "of them, on the channel that was chosen, with its probability",
+        ),
         ("purchase_rate", _rate(sums), "share of delivered contacts with a purchase within 7 days, causal or not"),
         ("open_weight", model.sign_weights[1], "of a purchase, for which an open without click or purchase counts"),
         ("click_weight", model.sign_weights[0], "of a purchase, for which a click without a purchase counts"),
         ("customer_concentration", model.customer_concentration, "contacts that the expectation of a customer weighs"),
         ("ratio_concentration", model.ratio_concentration, "expected purchases that a customer's overall level weighs"),
     ]
-    return ChannelFit(model, [(name, None if v is None else round(v, 6), note) for name, v, note in quality])
+
+
+def learn_channels(counts: pd.DataFrame, responses: pd.DataFrame) -> ChannelModel | None:
+    """The model of channels with enough contacts, whether it has skill or not; None if none has. See fit_channel."""
+    total = counts.groupby("channel", sort=True)["delivered_count"].sum()
+    used = total.index[total >= MIN_DELIVERED]
+    if used.empty:
+        return None
+    sums = counts[counts["channel"].isin(used)]
+    logged = sums.groupby("channel")["logged_count"].sum()
+    method: Method = "explored" if len(used) > 1 and (logged >= MIN_LOGGED).all() else "observational"
+    base, rates = _segment_rates(sums, method)
+    plain = ChannelModel(method, base, rates, _sign_rates(sums), (0.0, 0.0), 1.0, 1.0)
+    rows = responses[responses["channel"].isin(used)].drop(columns="is_recent")
+    rows = rows.groupby(["customer_id", "segment", "channel"], as_index=False).sum()
+    return _with_sign_weights(_with_concentrations(plain, rows), rows)
+
+
+def _skill(responses: pd.DataFrame) -> Skill:
+    """Whether customers did after their recent contacts what the earlier ones foretell of them."""
+    earlier, recent = (responses[responses["is_recent"] == value] for value in (False, True))
+    counts = earlier.drop(columns=["customer_id", "is_recent"]).groupby(["segment", "channel"], as_index=False).sum()
+    model = learn_channels(counts, earlier)
+    if model is None or recent.empty:
+        return Skill(1.0, None, 1, 0)
+    segments = recent.drop_duplicates("customer_id").set_index("customer_id")["segment"]
+    base = pd.Series(model.base_rates).reindex(list(CHANNELS)).to_numpy(dtype=float)
+    forecast = score_channel(model, segments, earlier).to_numpy(dtype=float)
+    known = np.isfinite(base)
+    preference = np.log(np.maximum(forecast[:, known], 1e-6) / np.maximum(base[known], 1e-6))
+    delivered, bought = (_wide(recent, column)[:, known] for column in ("delivered_count", "purchase_count"))
+    p_value, customers = preference_p_value(preference, delivered, bought)
+    return Skill(p_value, None, 1, customers)
 
 
 def score_channel(model: ChannelModel | None, segments: pd.Series, responses: pd.DataFrame) -> pd.DataFrame:
@@ -117,6 +171,10 @@ def score_channel(model: ChannelModel | None, segments: pd.Series, responses: pd
     p = pd.DataFrame(np.nan, index=segments.index, columns=list(CHANNELS))
     if model is None:
         return p
+    if model.method == "base_rate":
+        for channel, rate in model.base_rates.items():
+            p[channel] = rate
+        return p.round(6)
     expected = _expected(model, segments)
     p[:] = expected
     own = responses[responses["customer_id"].isin(segments.index) & responses["channel"].isin(model.rates["channel"])]
@@ -206,8 +264,8 @@ def _sign_rates(sums: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]
     return clicked, opened
 
 
-def _segment_rates(sums: pd.DataFrame, method: Method) -> pd.DataFrame:
-    """Grain: segment and channel in use, every pair. Rates shrunk towards channel x level of the segment."""
+def _segment_rates(sums: pd.DataFrame, method: Method) -> tuple[dict[str, float], pd.DataFrame]:
+    """Rates of all by channel; and grain segment and channel in use, every pair, shrunk towards channel x level."""
     columns = ["delivered_count", "purchase_count", "logged_count", "logged_weight", "logged_purchase_weight"]
     pairs = pd.MultiIndex.from_product(
         [sorted(sums["segment"].unique()), sorted(sums["channel"].unique())], names=["segment", "channel"]
@@ -224,7 +282,8 @@ def _segment_rates(sums: pd.DataFrame, method: Method) -> pd.DataFrame:
     expected = np.clip(rate * level.reindex(pairs.get_level_values("segment")).to_numpy(), 1e-6, HIGHEST_RATE)
     weight = _concentration(n.to_numpy(), s.to_numpy(), expected)
     counts["p_purchase"] = ((s + weight * expected) / (n + weight)).round(6)
-    return counts[["delivered_count", "purchase_count", "p_purchase"]].reset_index()
+    base = {str(channel): float(value) for channel, value in by_channel.items()}
+    return base, counts[["delivered_count", "purchase_count", "p_purchase"]].reset_index()
 
 
 def _with_concentrations(model: ChannelModel, rows: pd.DataFrame) -> ChannelModel:
@@ -278,8 +337,7 @@ def _beta_binomial_loss(m: float, n: Floats, s: Floats, expected: Floats) -> flo
 def _expected(model: ChannelModel, segments: pd.Series) -> Floats:
     """Customer x CHANNELS: the segment's rates; of a segment in which nobody was contacted, all customers'."""
     rates = model.rates.pivot(index="segment", columns="channel", values="p_purchase").reindex(columns=list(CHANNELS))
-    total = model.rates.groupby("channel")[["delivered_count", "purchase_count"]].sum()
-    of_all = (total["purchase_count"] / total["delivered_count"]).reindex(list(CHANNELS))
+    of_all = pd.Series(model.base_rates).reindex(list(CHANNELS))
     number = rates.index.get_indexer(pd.Index(segments))  # -1, the last row, for a segment without contacts
     return np.vstack([rates.to_numpy(dtype=float), of_all.to_numpy(dtype=float)])[number]
 

@@ -1,6 +1,6 @@
 """How often the published total holds what then came, in made-up shops: a table of docs/COVERAGE.md.
 
-Run by `make verify`, with the number of shops a row.
+Run by `make verify`, with the number of shops a row; of money more.
 """
 
 import sys
@@ -33,6 +33,7 @@ SHOPS = {
 }
 
 
+MONEY_SEED = 3_000_000
 MONEY_SHOPS = {
     "drift": "prices rise by 25 % a year",
     "frequency": "who buys often spends less on a day",
@@ -197,16 +198,21 @@ def table(shops: int, customers: int = 3000) -> str:
             f"above {row.above:.1%}, below {row.below:.1%}, median width {row.width:.2f} of it, forecast / came "
             f"{row.ratio:.2f}.",
         ]
-    lines += [
-        "",
-        "Money, in three more shops:",
+    return "\n".join(lines)
+
+
+def money_table(shops: int, customers: int = 3000) -> str:
+    """The table of money as Markdown; its shops have seeds of their own."""
+    seeds = range(MONEY_SEED, MONEY_SEED + shops)
+    lines = [
+        f"{shops:,} shops a row, of {customers:,} customers, seeds from {MONEY_SEED:,} on.",
         "",
         "| shop | with an interval | held | interval above what came | below it | median width / total "
         "| median forecast / came |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, words in MONEY_SHOPS.items():
-        shop_of = (simulated_shop(name, seed, customers) for seed in range(shops))
+        shop_of = (simulated_shop(name, seed, customers) for seed in seeds)
         row = coverage([(one.expected, one.interval, came) for one, came in map(money, shop_of)])
         lines.append(
             f"| {words} | {row.known:.1%} | {row.held:.1%} | {row.above:.1%} | {row.below:.1%} | {row.width:.2f} "
@@ -222,3 +228,4 @@ def money(shop: SimulatedShop) -> tuple[PublishedTotal, float]:
 
 if __name__ == "__main__":
     write_measured("forecasts", [table(int(sys.argv[1]))])
+    write_measured("money", [money_table(int(sys.argv[2]))])

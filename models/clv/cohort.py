@@ -33,6 +33,8 @@ SMALL_DIFFERENCE = 0.15
 # What young customers do in a year is unlike what a model makes of their first weeks by this standard deviation (log
 # scale): those weeks don't show how many of them are of the kind that stays.
 YOUNG_SPREAD = 0.3
+UNLIKE = "young customers buy unlike earlier ones"
+TOO_FEW = "too few of them came back to be fitted apart"
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,28 @@ class YoungCohort:
         ratio = (self.actual + 0.5) / (self.expected + 0.5)
         return self.chance < MAX_CHANCE and abs(float(np.log(ratio))) > SMALL_DIFFERENCE
 
-    def quality(self, fitted_apart: bool) -> list[QualityRow]:
-        """(metric, value, note) for model_quality; fitted_apart: whether the young have a fit of their own."""
+    def why_unknown(self, fitted_apart: bool, is_last_model: bool) -> str | None:
+        """Why the total can't be said of all customers; None: it can. Arguments as for quality."""
+        if not self.differs or fitted_apart:
+            return None
+        why = "the last model stays, which does not tell them apart" if is_last_model else TOO_FEW
+        return f"{UNLIKE}, and {why}"
+
+    def quality(self, fitted_apart: bool, is_last_model: bool) -> list[QualityRow]:
+        """(metric, value, note) for model_quality.
+
+        Args:
+            fitted_apart: whether the young have a fit of their own in the model that is published.
+            is_last_model: whether that is the last one, as tonight's was refused or failed.
+        """
         who = f"of {self.customers:,} customers who first bought in the last {YOUNG_DAYS} days"
         rows: list[QualityRow] = [("young_repeats", self.actual, f"repeat purchases {who}")]
         if self.expected is None or self.chance is None:
             return [*rows, ("young_ratio", None, "too short a history, or too few young customers to compare")]
         alarm = "alarm; " if self.differs else ""
-        words = f"by earlier cohorts at these ages and older customers on these days; {_verdict(self, fitted_apart)}"
+        of_differing = self.why_unknown(fitted_apart, is_last_model) or f"{UNLIKE}: fitted apart"
+        verdict = of_differing if self.differs else "young customers buy as earlier ones did"
+        words = f"by earlier cohorts at these ages and older customers on these days; {verdict}"
         ratio = self.actual / self.expected if self.expected else None
         return [
             *rows,
@@ -78,14 +94,6 @@ class YoungCohort:
                 f"of such a ratio by chance; {MAX_CHANCE} is the most for a difference",
             ),
         ]
-
-
-def _verdict(young: YoungCohort, fitted_apart: bool) -> str:
-    if not young.differs:
-        return "young customers buy as earlier ones did"
-    if fitted_apart:
-        return "young customers buy unlike earlier ones: fitted apart"
-    return "young customers buy unlike earlier ones, and too few of them came back to be fitted apart"
 
 
 def compare_young(weeks: EntryWeeks) -> YoungCohort:

@@ -72,7 +72,11 @@ class TotalModel:
         rows: list[QualityRow] = [
             (f"total_loss_{method}", round(loss, 6), f"{NAMES[method]}: {note}") for method, loss in self.losses.items()
         ]
-        return [("total_method", None, f"{NAMES[self.method]}{self.reason}"), *rows]
+        days: QualityRow = ("history_days", self.history_days, "from the first purchase to the fit")
+        if self.history_days < MIN_SEASON_DAYS:
+            words = f"the total of the horizon, and its interval, know of neither: in {self._too_short}"
+            days = ("history_days", self.history_days, f"alarm; {words}")
+        return [("total_method", None, f"{NAMES[self.method]}{self.reason}"), days, *rows]
 
     def calendar_factor(self, past_days: int, horizon_days: int) -> float:
         """How much more is bought in the horizon than in the last days, by season and trend; 1 if they are unused.
@@ -84,10 +88,14 @@ class TotalModel:
         return self.season.calendar(1, horizon_days) / self.season.calendar(1 - past_days, past_days)
 
     @property
+    def _too_short(self) -> str:
+        return f"{self.history_days} days, under 13 months of history, season and trend can't be told apart"
+
+    @property
     def reason(self) -> str:
         """Why no season and no trend are in the total, in words that follow the method's name."""
         if self.history_days < MIN_SEASON_DAYS:
-            return f": in {self.history_days} days, under 13 months of history, season and trend can't be told apart"
+            return f": in {self._too_short}"
         return "" if "season" in self.losses else ": no forecast of season and trend could be held against a past"
 
 

@@ -33,9 +33,9 @@ class PopulationFit:
     total: TotalModel
     money: MoneyModel | None
 
-    def quality(self) -> list[QualityRow]:
-        """(metric, value, note) for model_quality, but for those of the parameters."""
-        rows = [*self.buying.quality(), *self.cohort.quality(self.young is not None)]
+    def quality(self, fitted_apart: bool, is_last_model: bool) -> list[QualityRow]:
+        """(metric, value, note) for model_quality, but for those of the parameters; arguments as for the cohort's."""
+        rows = [*self.buying.quality(), *self.cohort.quality(fitted_apart, is_last_model)]
         if self.buying.parameters is None:
             return rows
         return [*rows, *self.total.quality(), *(self.money.quality() if self.money else ())]
@@ -67,7 +67,5 @@ def fit_population(
     buying = fit_clv(patterns, last_good, model, horizon_days, holdout(YOUNG_DAYS if young else 0))
     total = choose(weeks, buying.past)
     money = fit_money(weeks, buying.past, total.method)
-    if cohort.differs and young is None:
-        reason = "young customers buy unlike earlier ones, and too few of them came back to be fitted apart"
-        total = replace(total, why_unknown=reason)
+    total = replace(total, why_unknown=cohort.why_unknown(young is not None, is_last_model=False))
     return PopulationFit(buying, young, cohort, total, money)

@@ -28,7 +28,7 @@ _ALARMS = {
     ),
     "clv": (
         *("new_model_refused", "model_age_days", "spend_new_model_refused", "spend_model_age_days"),
-        *("young_ratio", "psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
+        *("history_days", "young_ratio", "psi_p_alive", "psi_expected_purchases", "psi_expected_purchase_day_value"),
     ),
 }
 

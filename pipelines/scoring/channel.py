@@ -20,9 +20,12 @@ from pipelines.store.lake import Night
 FITTED_REACHED = 100_000
 
 _RESPONSES = """
-    SELECT customer_id, channel, delivered_count, opened_count, clicked_count, purchase_count,
-        opened_purchase_count, clicked_purchase_count
-    FROM response WHERE customer_id BETWEEN $min AND $max ORDER BY customer_id, channel"""
+    SELECT customer_id, channel, CAST(SUM(delivered_count) AS BIGINT) AS delivered_count,
+        CAST(SUM(opened_count) AS BIGINT) AS opened_count, CAST(SUM(clicked_count) AS BIGINT) AS clicked_count,
+        CAST(SUM(purchase_count) AS BIGINT) AS purchase_count,
+        CAST(SUM(opened_purchase_count) AS BIGINT) AS opened_purchase_count,
+        CAST(SUM(clicked_purchase_count) AS BIGINT) AS clicked_purchase_count
+    FROM response WHERE customer_id BETWEEN $min AND $max GROUP BY customer_id, channel ORDER BY customer_id, channel"""
 
 
 def customer_channel(engine: DuckDBEngine, night: Night, settings: Settings) -> Mapping[str, pa.Table | str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
 from typing import Any
@@ -14,11 +15,12 @@ import pyarrow.compute as pc
 
 from models.clv.challenge import compare_with_champion, difference_metric
 from models.clv.cohort import YOUNG_DAYS
+from models.clv.contest import TotalModel
 from models.clv.drift import DRIFT_COLUMNS, drift_columns
 from models.clv.fit import ClvFit
 from models.clv.holdout import HoldoutPeriod
 from models.clv.parameters import ClvParameters, Method, Spend, spend_from_json
-from models.clv.population import fit_population
+from models.clv.population import PopulationFit, fit_population
 from models.clv.score import scaled_scores, score_clv, tier_bounds
 from models.clv.season import MIN_SEASON_DAYS
 from models.clv.spend import SpendFit, fit_spend
@@ -106,7 +108,7 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
     population = fit_population(patterns, weeks, holdout, last_buying, settings.buying_model, settings.clv_horizon_days)
     buying, spend = population.buying, fit_spend(spends, last_spend)
     rate, known = _margin_rate(engine)
-    rows: list[QualityRow] = [*population.quality(), *spend.quality()]
+    rows: list[QualityRow] = [*spend.quality()]
     rows.append(("margin_rate", rate, f"margin / net revenue, where the cost is known ({known:.0%} of net revenue)"))
 
     def fitted(component: str, parameters: str, data: npt.NDArray[np.float64]) -> dict[str, Any]:
@@ -129,19 +131,32 @@ def clv_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> Tables:
         rows += result.quality if result else []
         model[name] = fitted(name, fit.parameters.to_json(), data.to_numpy(float)) if is_new else champion[name]
         methods[name] = fit.method if is_new else "last_good"
-    if methods.get("buying") == "last_good":  # what goes with its parameters stays, too
-        model |= {name: champion[name] for name in ("total", "money", "young") if name in champion}
+    is_last_model = methods.get("buying") == "last_good"
+    if is_last_model:
+        model |= _last_totals(champion, population)
     elif "buying" in model:
-        model["total"] = fitted("total", population.total.to_json(), weeks.purchases)
-        if population.money is not None:
-            model["money"] = fitted("money", population.money.to_json(), weeks.spend)
-        if population.young is not None:
-            model["young"] = fitted("young", population.young.to_json(), patterns.to_numpy(float))
+        parts = (
+            ("total", population.total, weeks.purchases),
+            ("money", population.money, weeks.spend),
+            ("young", population.young, patterns.to_numpy(float)),
+        )
+        model |= {name: fitted(name, part.to_json(), data) for name, part, data in parts if part is not None}
+    rows += population.quality("young" in model, is_last_model)
     _add_bins(model, engine, night, settings)
     return {
         "clv_fit": pa.concat_tables([quality_rows("clv", rows, night.run_date), *_parameter_rows(model, methods)]),
         "clv_model": pa.Table.from_pylist([model[name] for name in sorted(model)], schema=ARTEFACT),
     }
+
+
+def _last_totals(champion: _Components, population: PopulationFit) -> _Components:
+    """What goes with the last parameters of buying; the total is unknown where the young differ, which it knew not."""
+    last: _Components = {name: champion[name] for name in ("total", "money", "young") if name in champion}
+    if "total" in last:
+        why_unknown = population.cohort.why_unknown("young" in last, is_last_model=True)
+        total = replace(TotalModel.from_json(last["total"]["parameters"]), why_unknown=why_unknown)
+        last["total"] |= {"parameters": total.to_json()}
+    return last
 
 
 def _target(settings: Settings) -> str:

@@ -1,5 +1,5 @@
 -- How customers responded to deliveries of the last year: opened, clicked, and bought within 7 days of the delivery.
--- Grain: customer and channel with a delivered contact whose 7 days are over.
+-- Grain: customer, channel, and whether the contact was recent; of delivered contacts whose 7 days are over.
 WITH reached AS (
     SELECT
         c.contact_id,
@@ -9,6 +9,8 @@ WITH reached AS (
         c.delivered_date,
         c.opened_at IS NOT NULL OR c.clicked_at IS NOT NULL AS is_opened,
         c.clicked_at IS NOT NULL AS is_clicked,
+        -- The last third: what the earlier contacts foretell is held against it.
+        DATE_DIFF('day', c.delivered_date, n.run_date) <= 128 AS is_recent,
         CAST(CAST(1 AS DOUBLE) / NULLIF(g.choice_probability, 0) AS DECIMAL(18, 6)) AS weight
     FROM contact AS c
     INNER JOIN night AS n ON DATE_DIFF('day', c.delivered_date, n.run_date) BETWEEN 7 AND 371
@@ -29,6 +31,7 @@ bought AS (
 SELECT
     r.customer_id,
     r.channel,
+    r.is_recent,
     COUNT(*) AS delivered_count,
     COUNT(CASE WHEN r.is_opened THEN 1 END) AS opened_count,
     COUNT(CASE WHEN r.is_clicked THEN 1 END) AS clicked_count,
@@ -41,4 +44,4 @@ SELECT
         AS logged_purchase_weight
 FROM reached AS r
 LEFT JOIN bought AS b ON r.contact_id = b.contact_id
-GROUP BY r.customer_id, r.channel
+GROUP BY r.customer_id, r.channel, r.is_recent

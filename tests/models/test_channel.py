@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.channel import CHANNELS, MIN_DELIVERED, ChannelFit, choose_channel, fit_channel, score_channel
+from models.channel import (
+    CHANNELS,
+    MIN_DELIVERED,
+    ChannelFit,
+    ChannelModel,
+    choose_channel,
+    fit_channel,
+    learn_channels,
+    score_channel,
+)
 
 COUNTS = (
     "delivered_count",
@@ -25,38 +34,60 @@ BASE = {"email": 0.10, "push": 0.08, "sms": 0.18}
 
 def responses(*rows: dict[str, object]) -> pd.DataFrame:
     """Rows with the counts that are not named at 0."""
-    frame = pd.DataFrame([{"segment": "loyal", **dict.fromkeys(COUNTS, 0), **row} for row in rows])
+    frame = pd.DataFrame([{"segment": "loyal", "is_recent": False, **dict.fromkeys(COUNTS, 0), **row} for row in rows])
     return frame.sort_values(["customer_id", "channel"], ignore_index=True)
 
 
 def fitted(frame: pd.DataFrame) -> ChannelFit:
     """The fit on all customers: their sums, and themselves."""
-    return fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), frame)
+    return fit_channel(sums(frame), frame)
 
 
-def population(customers: int, contacts: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Responses of customers who buy more or less and prefer channels, clicks go with both; and the true rates."""
+def learnt(frame: pd.DataFrame) -> ChannelModel:
+    """The model of all customers, whether it has skill or not."""
+    model = learn_channels(sums(frame), frame)
+    assert model is not None
+    return model
+
+
+def sums(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum()
+
+
+def together(frame: pd.DataFrame) -> pd.DataFrame:
+    """Earlier and recent contacts added up, as customers are scored by."""
+    return frame.groupby(["customer_id", "segment", "channel"], as_index=False)[list(COUNTS)].sum()
+
+
+def population(customers: int, contacts: float, seed: int, prefer: float = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Responses of customers who buy more or less and prefer channels, clicks go with both; and the true rates.
+
+    The higher `prefer`, the less customers prefer channels; a third of the contacts is recent.
+    """
     rng = np.random.default_rng(seed)
     ids = np.array([f"c{n:05d}" for n in range(customers)])
     level = rng.gamma(4, 1 / 4, customers)
     parts, truth = [], pd.DataFrame(index=ids, columns=list(BASE), dtype=float)
     for channel, rate in BASE.items():
-        truth[channel] = p = np.clip(rng.beta(8 * rate, 8 * (1 - rate), customers) * level, 0, 0.95)
-        n = rng.poisson(contacts, customers)
-        bought = rng.binomial(n, p)
-        clicked, clicked_bought = rng.binomial(n - bought, np.clip(2 * p, 0, 0.9)), rng.binomial(bought, 0.5)
-        part = pd.DataFrame({"customer_id": ids, "segment": "loyal", "channel": channel, "delivered_count": n})
-        part = part.assign(
-            opened_count=clicked + clicked_bought,
-            clicked_count=clicked + clicked_bought,
-            purchase_count=bought,
-            opened_purchase_count=0,
-            clicked_purchase_count=clicked_bought,
-            logged_count=0,
-            logged_weight=0.0,
-            logged_purchase_weight=0.0,
-        )
-        parts.append(part[part["delivered_count"] > 0])
+        own = rng.beta(prefer * rate, prefer * (1 - rate), customers)
+        truth[channel] = p = np.clip(own * level, 0, 0.95)
+        for is_recent, share in ((False, 2 / 3), (True, 1 / 3)):
+            n = rng.poisson(contacts * share, customers)
+            bought = rng.binomial(n, p)
+            clicked, clicked_bought = rng.binomial(n - bought, np.clip(2 * p, 0, 0.9)), rng.binomial(bought, 0.5)
+            part = pd.DataFrame({"customer_id": ids, "segment": "loyal", "channel": channel, "is_recent": is_recent})
+            part = part.assign(
+                delivered_count=n,
+                opened_count=clicked + clicked_bought,
+                clicked_count=clicked + clicked_bought,
+                purchase_count=bought,
+                opened_purchase_count=0,
+                clicked_purchase_count=clicked_bought,
+                logged_count=0,
+                logged_weight=0.0,
+                logged_purchase_weight=0.0,
+            )
+            parts.append(part[part["delivered_count"] > 0])
     return pd.concat(parts).sort_values(["customer_id", "channel"], ignore_index=True), truth
 
 
@@ -64,7 +95,7 @@ def population(customers: int, contacts: float, seed: int) -> tuple[pd.DataFrame
 def known():
     frame, truth = population(4000, 6, seed=1)
     fit = fitted(frame)
-    scores = score_channel(fit.model, pd.Series("loyal", index=truth.index), frame)
+    scores = score_channel(fit.model, pd.Series("loyal", index=truth.index), together(frame))
     return frame, truth, fit, scores[list(BASE)]
 
 
@@ -92,6 +123,7 @@ def test_probabilities_are_calibrated(known):
 
 def test_shrunk_probabilities_are_nearer_to_the_truth_than_raw_shares(known):
     frame, truth, _, scores = known
+    frame = together(frame)
     few = frame[frame["delivered_count"] <= 3]
     place = truth.index.get_indexer(few["customer_id"]), truth.columns.get_indexer(few["channel"])
     raw = (few["purchase_count"] / few["delivered_count"]).to_numpy()
@@ -136,9 +168,9 @@ def test_many_own_contacts_decide_and_few_do_not(known):
 def test_channels_hardly_used_are_unknown(known):
     frame = known[0]
     few = responses({"customer_id": "x", "channel": "call", "delivered_count": MIN_DELIVERED - 1, "purchase_count": 50})
-    more = fitted(pd.concat([frame, few], ignore_index=True))
-    assert set(more.model.rates["channel"]) == set(BASE)
-    scores = score_channel(more.model, pd.Series("loyal", index=["x"]), few)
+    more = learnt(pd.concat([frame, few], ignore_index=True))
+    assert set(more.rates["channel"]) == set(BASE)
+    scores = score_channel(more, pd.Series("loyal", index=["x"]), few)
     assert scores[["ads", "call", "messenger"]].isna().all(axis=None)
 
 
@@ -158,11 +190,11 @@ def test_a_segment_keeps_its_own_rates_where_it_has_many_contacts_and_an_unknown
         ]
 
     frame = responses(*segment("a", 300, 100), *segment("b", 100, 300), *segment("c", 200, 100))
-    fit = fitted(frame)
-    rates = fit.model.rates.set_index(["segment", "channel"])["p_purchase"]
+    model = learnt(frame)
+    rates = model.rates.set_index(["segment", "channel"])["p_purchase"]
     assert rates["a", "sms"] > rates["a", "push"]
     assert rates["b", "sms"] < rates["b", "push"]
-    assert score_channel(fit.model, pd.Series("elsewhere", index=["z"]), frame).loc["z", "sms"] == pytest.approx(0.2)
+    assert score_channel(model, pd.Series("elsewhere", index=["z"]), frame).loc["z", "sms"] == pytest.approx(0.2)
 
 
 def test_a_segment_that_never_bought_after_a_contact_is_unlikely_to_but_not_certain_not_to():
@@ -178,8 +210,7 @@ def test_a_segment_that_never_bought_after_a_contact_is_unlikely_to_but_not_cert
         for n in range(60)
         for channel, bought in zip(("email", "sms"), purchases, strict=True)
     ]
-    fit = fitted(responses(*rows))
-    rates = fit.model.rates.set_index(["segment", "channel"])["p_purchase"]
+    rates = learnt(responses(*rows)).rates.set_index(["segment", "channel"])["p_purchase"]
     assert 0.001 < rates["lost", "email"] < rates["lost", "sms"] < 0.02
 
 
@@ -201,19 +232,17 @@ def test_with_logged_choices_rates_are_weighed_and_explored():
                     "logged_purchase_weight": bought / p,
                 }
             )
-    weighed = fitted(responses(*rows))
-    raw = fitted(responses(*rows).assign(logged_count=0))
-    assert (weighed.model.method, raw.model.method) == ("explored", "observational")
-    assert raw.model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx({"email": 0.13, "sms": 0.37})
-    assert weighed.model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx(
-        {"email": 0.25, "sms": 0.25}
-    )
+    weighed, raw = learnt(responses(*rows)), learnt(responses(*rows).assign(logged_count=0))
+    assert (weighed.method, raw.method) == ("explored", "observational")
+    for model, expected in ((raw, {"email": 0.13, "sms": 0.37}), (weighed, {"email": 0.25, "sms": 0.25})):
+        assert model.rates.set_index("channel")["p_purchase"].to_dict() == pytest.approx(expected)
+        assert model.base_rates == pytest.approx(expected)
 
 
 def test_rates_are_of_all_customers_though_only_some_tell_how_much_they_differ(known):
     frame, _truth, fit, _scores = known
     some = frame[frame["customer_id"] < "c02000"]
-    part = fit_channel(frame.groupby(["segment", "channel"], as_index=False)[list(COUNTS)].sum(), some)
+    part = fit_channel(sums(frame), some)
     assert part.model.rates.equals(fit.model.rates)
     assert part.model.sign_rates == fit.model.sign_rates
     assert part.model.customer_concentration == pytest.approx(fit.model.customer_concentration, rel=0.5)
@@ -231,10 +260,35 @@ def test_without_contacts_there_is_no_best_channel_and_the_reason_is_said():
 def test_order_of_customers_and_batches_are_without_effect(known):
     frame, truth, fit, scores = known
     segments = pd.Series("loyal", index=truth.index[::-1])
-    backwards = score_channel(fit.model, segments, frame)
+    backwards = score_channel(fit.model, segments, together(frame))
     pd.testing.assert_frame_equal(backwards.loc[truth.index, list(BASE)], scores)
-    part = score_channel(fit.model, pd.Series("loyal", index=truth.index[:100]), frame)
+    part = score_channel(fit.model, pd.Series("loyal", index=truth.index[:100]), together(frame))
     pd.testing.assert_frame_equal(part[list(BASE)], scores.head(100))
+
+
+# Skill
+
+
+def test_where_customers_do_not_prefer_channels_everybody_gets_what_all_do_on_each():
+    frame, truth = population(2000, 6, seed=3, prefer=1e6)
+    fit = fitted(frame)
+    assert fit.model.method == "base_rate"
+    assert next(note for name, _, note in fit.quality if name == "skill_p_value").startswith("alarm; the forecast has")
+    scores = score_channel(fit.model, pd.Series("loyal", index=truth.index), together(frame))
+    assert scores[list(BASE)].drop_duplicates().to_numpy() == pytest.approx(np.array([list(BASE.values())]), abs=0.01)
+    assert scores[["ads", "call", "messenger"]].isna().all(axis=None)
+
+
+def test_preferences_beyond_chance_are_published(known):
+    assert known[2].model.method == "observational"
+    assert of(known[2], "skill_p_value") < 0.001
+
+
+def test_without_later_contacts_or_with_one_channel_nothing_tells(known):
+    frame = known[0]
+    for one in (frame[~frame["is_recent"]], frame[frame["is_recent"]], frame[frame["channel"] == "sms"]):
+        fit = fitted(one)
+        assert (fit.model.method, of(fit, "skill_p_value")) == ("base_rate", 1.0)
 
 
 # The choice

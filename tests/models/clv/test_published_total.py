@@ -40,10 +40,10 @@ def test_under_13_months_of_history_the_plain_model_is_used_and_the_reason_is_sa
     found = forecast(simulated_shop("half_year", 7, 1000))
     assert found.fit.total.method == "plain"
     assert found.fit.total.season is None
-    note = {metric: words for metric, _, words in found.fit.quality()}["total_method"]
-    assert note == (
-        "the model of buying alone: in 182 days, under 13 months of history, season and trend can't be told apart"
-    )
+    notes = {metric: words for metric, _, words in found.fit.quality(fitted_apart=False, is_last_model=False)}
+    short = "in 182 days, under 13 months of history, season and trend can't be told apart"
+    assert notes["total_method"] == f"the model of buying alone: {short}"
+    assert notes["history_days"] == f"alarm; the total of the horizon, and its interval, know of neither: {short}"
     low, high = found.total.interval
     assert low < found.came < high
 
@@ -116,9 +116,17 @@ def test_young_customers_who_buy_as_earlier_ones_are_not_flagged():
     flagged = compare_young(replace(weeks, purchases=poor))
     assert flagged.differs
     assert flagged.actual / flagged.expected == pytest.approx(0.5, abs=0.1)
-    note = {metric: words for metric, _, words in flagged.quality(fitted_apart=True)}["young_ratio"]
-    assert note.startswith("alarm; actual / expected repeats; ")
-    assert note.endswith("young customers buy unlike earlier ones: fitted apart")
+    for fitted_apart, is_last_model, words in (
+        (True, False, ": fitted apart"),
+        (True, True, ": fitted apart"),
+        (False, False, ", and too few of them came back to be fitted apart"),
+        (False, True, ", and the last model stays, which does not tell them apart"),
+    ):
+        note = next(row[2] for row in flagged.quality(fitted_apart, is_last_model) if row[0] == "young_ratio")
+        assert note.startswith("alarm; actual / expected repeats; ")
+        assert note.endswith(f"young customers buy unlike earlier ones{words}")
+        assert (flagged.why_unknown(fitted_apart, is_last_model) is None) == fitted_apart
+    assert found.why_unknown(fitted_apart=False, is_last_model=True) is None
 
 
 def test_a_small_difference_or_one_by_chance_is_no_flag():
@@ -131,7 +139,7 @@ def test_without_an_earlier_cohort_of_the_same_ages_nothing_is_compared():
     found = compare_young(steady(2 * YOUNG_WEEKS - 1))
     assert found.expected is None
     assert not found.differs
-    assert [row[:2] for row in found.quality(fitted_apart=False)][1:] == [("young_ratio", None)]
+    assert [row[:2] for row in found.quality(fitted_apart=False, is_last_model=False)][1:] == [("young_ratio", None)]
 
 
 def test_weeks_of_entry_count_customers_their_waiting_and_what_came_later():

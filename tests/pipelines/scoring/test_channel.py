@@ -48,23 +48,26 @@ def test_choices_are_drawn_by_month_logged_when_used_and_weighed(shop):
     assert counts == {f"c{n}": 1 for n in range(40)}
 
 
-def test_the_best_channel_is_published_for_customers_and_segments(shop):
-    """Each got an e-mail two days before every monthly purchase, and an sms eight days after it."""
+@pytest.mark.parametrize("method", ["observational", "base_rate"])
+def test_the_best_channel_is_published_for_customers_and_segments(shop, method):
+    """Each got an e-mail two days before every monthly purchase, and an sms eight days after it; every third the other
+    way round, or nobody: then customers have no preferences, and all do better on e-mail."""
     contacts = "contact_id,customer_id,channel,sent_at,delivered_at\n"
     for n in range(40):
+        before, after = ("sms", "email") if method == "observational" and n % 3 == 0 else ("email", "sms")
         for month in range(1, 12):
             bought = NIGHT - timedelta(30 * month + n % 7)
-            for channel, day in (("email", bought - timedelta(2)), ("sms", bought + timedelta(8))):
+            for channel, day in ((before, bought - timedelta(2)), (after, bought + timedelta(8))):
                 contacts += f"{channel}{n}-{month},c{n},{channel},{day}T09:00:00,{day}T09:01:00\n"
     shop.deliver(f"{NIGHT + timedelta(1)}", contacts=contacts)
     load(shop, NIGHT)
     night = load(shop, NIGHT + timedelta(1))
-    rows = shop.rows(night, "customer_channel", "best_channel, p_purchase, delivered_count, method, p_sms, p_push")
-    for best, p, count, method, p_sms, p_push in rows:
-        assert (best, count, method, p_push) == ("email", 22, "observational", None)
-        assert p > 0.8 > 0.2 > p_sms
-    best = shop.rows(night, "segment_channel", "channel, is_best")
-    assert set(best) == {("email", True), ("sms", False)}
+    columns = "customer_id, best_channel, p_purchase, delivered_count, method, p_sms, p_email, p_push"
+    for customer, best, p, count, *rest in shop.rows(night, "customer_channel", columns):
+        is_other = method == "observational" and int(customer[1:]) % 3 == 0
+        assert (best, count, rest[0], rest[3]) == ("sms" if is_other else "email", 22, method, None)
+        assert p == max(rest[1:3]) > 0.7 > 0.3 > min(rest[1:3])
+    assert set(shop.rows(night, "segment_channel", "channel, is_best")) == {("email", True), ("sms", False)}
 
 
 def test_draws_are_the_first_digits_of_the_md5():

@@ -9,6 +9,7 @@ import pytest
 from conftest import Retailer, needed
 
 from models.clv import population
+from models.clv.cohort import YoungCohort
 from models.clv.parameters import SpendMoments, SpendParameters
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.publishing.night_warnings import model_warnings
@@ -106,7 +107,8 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
 
     def too_much(*args):
         made = fit(*args)
-        return replace(made, parameters=replace(made.parameters, r=20 * made.parameters.r))
+        much = made.parameters and replace(made.parameters, r=20 * made.parameters.r)
+        return replace(made, parameters=much)
 
     monkeypatch.setattr("models.clv.population.fit_clv", too_much)
     night = deliver_and_load(retailer, "2017-11-15")
@@ -133,9 +135,13 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
     assert drift["spend_model_age_days"][::2] == (0.0, day("2017-11-15"))
     assert {drift[f"psi_{name}"][2] for name in ("p_alive", "days_between_purchases")} == {day(SECOND)}
     warnings = model_warnings(night.lake, night.lake.manifest(night.run_date))
-    assert warnings == ["model clv, new_model_refused 1: the last model of purchases does better and stays"]
+    short, refused = warnings
+    assert short.startswith("model clv, history_days 322: the total of the horizon, and its interval, know of neither")
+    assert refused == "model clv, new_model_refused 1: the last model of purchases does better and stays"
 
-    # More than 35 days after its fit the model is flagged; the comparison is on all days since then.
+    # More than 35 days after its fit the model is flagged; the comparison is on all days since then. Young customers
+    # that the last model does not tell apart leave the total without an interval.
+    monkeypatch.setattr(population, "compare_young", lambda _: YoungCohort(100, 50.0, 100.0, 1e-9))
     night = deliver_and_load(retailer, LATER)
     found = metrics(retailer, night)
     assert "customers bought in the last 42 days: " in found["deviance_less_last_model"][1]
@@ -143,7 +149,15 @@ def test_a_refused_model_leaves_the_last_one_its_numbers_and_their_day(retailer,
     value, note, _ = metrics(retailer, night, "clv_drift")["model_age_days"]
     assert (value, note.startswith("alarm; "), "more than 35 days" in note) == (42.0, True, True)
     warned = [words.split(":")[0] for words in model_warnings(night.lake, night.lake.manifest(night.run_date))]
-    assert warned == ["model clv, model_age_days 42", "model clv, new_model_refused 1"]
+    assert warned == [
+        f"model clv, {metric}"
+        for metric in ("history_days 357", "model_age_days 42", "new_model_refused 1", "young_ratio 0.5")
+    ]
+    why = "young customers buy unlike earlier ones, and the last model stays, which does not tell them apart"
+    assert found["young_ratio"][1].endswith(why)
+    forecast = metrics(retailer, night, "clv_forecast")
+    assert forecast["forecast_purchases"][0] > 0
+    assert forecast["forecast_purchases_low"][:2] == (None, f"lower end unknown: {why}")
 
 
 def test_a_refused_model_of_spend_leaves_the_last_one(retailer, second, monkeypatch):
