@@ -8,6 +8,7 @@ import pandas as pd
 from models.campaign.comparison import BEFORE, Comparisons, find_comparisons
 from models.campaign.difference import COVERAGE, MeanDifference, rate_difference
 from models.campaign.many_looks import LEVEL, always_valid, holm
+from models.campaign.margin import COSTED, covered, is_margin_known
 from models.campaign.moments import LEAST_CONTROLS, LEAST_EXPLAINED, Moments, Slopes, arms
 from models.campaign.randomisation import CONTROL, UNKNOWN, randomisations
 from models.campaign.shrunken import RAW_WIDTH, shrunken
@@ -15,9 +16,6 @@ from models.campaign.verdict import MIN_BUYERS, Evidence, verdict
 from models.types import Booleans, Floats, Indices
 
 _MARGIN, _REVENUE, _BUYERS = "margin_per_customer", "revenue_per_customer", "buyer_rate"
-
-# Margin is known where cost covers so much of revenue in each arm, and nearly as much in both.
-_COSTED, _COSTED_APART = 0.98, 0.01
 
 # A campaign without an end is looked at every night: its interval is narrowest with so many control buyers.
 _BUYERS_AT_END = 250
@@ -172,7 +170,7 @@ def _campaigns(outcomes: pd.DataFrame) -> pd.DataFrame:
         has_some = bool((arms_.groupby("arm")["customers"].sum() > 0).all())
         named = arms_["primary_metric"].iloc[0]
         before, uncosted = (arms_[name].astype(float).sum() for name in ("pre_revenue", "pre_uncosted_revenue"))
-        is_costed = before > 0 and _covered(before, uncosted) >= _COSTED
+        is_costed = before > 0 and covered(before, uncosted) >= COSTED
         is_by_margin = is_costed if pd.isna(named) else named == "margin"
         size_p_value, balance_p_value, is_damaged = drawn.get(str(campaign_id), UNKNOWN)
         rows[campaign_id] = {
@@ -187,13 +185,6 @@ def _campaigns(outcomes: pd.DataFrame) -> pd.DataFrame:
             "is_damaged": is_damaged,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _covered(revenue: Any, uncosted: Any) -> Any:
-    """Share of revenue whose cost is known; 1 without revenue whose cost isn't, 0 if that is all there is."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = 1 - np.abs(uncosted) / np.abs(revenue)
-    return np.where(np.asarray(uncosted) == 0, 1.0, np.where(np.isfinite(share), np.maximum(share, 0), 0.0))
 
 
 def _give_differences(table: pd.DataFrame, outcomes: pd.DataFrame, found: Comparisons) -> MeanDifference:
@@ -257,9 +248,8 @@ def _costed(outcomes: pd.DataFrame, t: Indices, c: Indices) -> dict[str, Any]:
     """Of both arms the share of revenue whose cost is known, and whether margin counts as known."""
     sums = [[_at(outcomes[name], places).sum(axis=1) for places in (t, c)] for name in ("revenue", "uncosted_revenue")]
     (revenue_t, revenue_c), (uncosted_t, uncosted_c) = sums
-    treated, control = _covered(revenue_t, uncosted_t), _covered(revenue_c, uncosted_c)
-    is_known = (np.minimum(treated, control) >= _COSTED) & (np.abs(treated - control) < _COSTED_APART)
-    return {"share": _covered(revenue_t + revenue_c, uncosted_t + uncosted_c), "is_known": is_known}
+    share = covered(revenue_t + revenue_c, uncosted_t + uncosted_c)
+    return {"share": share, "is_known": is_margin_known(revenue_t, revenue_c, uncosted_t, uncosted_c)}
 
 
 def _give_running(table: pd.DataFrame, difference: MeanDifference) -> None:
@@ -372,8 +362,7 @@ def _judged_ends(table: pd.DataFrame, difference: MeanDifference) -> tuple[Float
     coverage = _coverages(table, difference.p_value())
     rows = np.flatnonzero((coverage > COVERAGE) & table["ci_low"].notna().to_numpy() & ~is_looked_at)
     if len(rows):
-        part = MeanDifference(difference.treated.take(rows), difference.control.take(rows))
-        low[rows], high[rows] = part.interval(coverage[rows])
+        low[rows], high[rows] = difference.take(rows).interval(coverage[rows])
     return low, high
 
 
