@@ -241,10 +241,11 @@ _PYTHON = (
         "campaign_effect",
         "marts",
         "python",
-        ("campaign_outcome", "campaign_overlap", "campaign_reach", "campaign_top"),
+        ("campaign_after_outcome", "campaign_outcome", "campaign_overlap", "campaign_reach", "campaign_top"),
         function="pipelines.scoring.campaign_effect:campaign_effect",
         queries=("fits/campaign_arm",),
     ),
+    Table("campaign_pull_forward", "marts", "split", ("campaign_effect",)),
     Table(
         "all_campaigns_effect",
         "marts",
