@@ -45,6 +45,8 @@ MONEY_SHOPS ?= 400
 VERIFY := PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m
 verify: $(VENV)/.dev
 	$(VERIFY) effect_coverage $(CAMPAIGNS)
+	$(VERIFY) after_coverage $(CAMPAIGNS)
+	$(VERIFY) all_campaigns_coverage $(CAMPAIGNS)
 	$(VERIFY) looks_coverage $(CAMPAIGNS)
 	$(VERIFY) power_coverage $(CAMPAIGNS)
 	$(VERIFY) clv_coverage $(CUSTOMERS)

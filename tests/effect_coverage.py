@@ -49,11 +49,11 @@ class Shop(NamedTuple):
             np.full(size, self.rate) if self.alike is None else random.gamma(self.alike, self.rate / self.alike, size)
         )
         tenure = random.integers(1, 730, size)
-        during = self._spend(random, rates * (1 + lift))
-        before = during * 0 if self.alike is None else self._spend(random, rates * PRE_WINDOWS)
+        during = self.spend(random, rates * (1 + lift))
+        before = during * 0 if self.alike is None else self.spend(random, rates * PRE_WINDOWS)
         return np.stack([during, before, tenure], axis=-1).reshape(*shape, 3)
 
-    def _spend(self, random: np.random.Generator, rates: Floats) -> Floats:
+    def spend(self, random: np.random.Generator, rates: Floats) -> Floats:
         orders = random.poisson(rates)
         owners = np.repeat(np.arange(len(rates)), orders)
         return np.bincount(owners, random.lognormal(0, self.log_sd, len(owners)), len(rates))
@@ -86,7 +86,7 @@ def differences(
     """As published, adjusted where that pays, and of the same campaigns without adjusting."""
     random = np.random.default_rng([seed, round(buyers)])
     n_t, n_c = shop.sizes(buyers, treated_share)
-    for count in _batches(campaigns, n_t + n_c):
+    for count in batches(campaigns, n_t + n_c):
         drawn = (moments_of(shop.drawn(random, (count, n), of)) for n, of in ((n_t, lift), (n_c, 0.0)))
         moments = both(*drawn)
         sets = np.tile(np.arange(count), 2)
@@ -99,7 +99,7 @@ def differences(
         )
 
 
-def _batches(campaigns: int, customers: int) -> Iterator[int]:
+def batches(campaigns: int, customers: int) -> Iterator[int]:
     size = max(1, min(campaigns, _AT_ONCE // customers))
     yield from (min(size, campaigns - start) for start in range(0, campaigns, size))
 

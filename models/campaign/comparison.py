@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.campaign.randomisation import CONTROL
+from models.types import Booleans, Floats, Indices
 
 # What a campaign without a control group is compared with: the same customers, in as many days right before.
 BEFORE = "before"
@@ -77,6 +78,24 @@ def find_comparisons(outcomes: pd.DataFrame) -> Comparisons:
         for side in (0, 1)
     )
     return Comparisons(rows, treated, control, sets)
+
+
+def at(column: pd.Series, places: Indices) -> Floats:
+    """Values of a column at comparisons x strata; 0 where nothing stands there or the value is unknown."""
+    values = np.nan_to_num(column.astype(float).to_numpy())
+    return np.where(places >= 0, values[places], 0.0)
+
+
+def expected_buyers(outcomes: pd.DataFrame, t: Indices, c: Indices, both: Booleans) -> Floats:
+    """Control customers who buy in the window if they do as both arms did in the windows before it; NaN if unknown."""
+    windows, bought = (
+        np.where(both, at(outcomes[name], t) + at(outcomes[name], c), 0)
+        for name in ("pre_window_count", "pre_bought_window_count")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        overall = (bought.sum(axis=1) / windows.sum(axis=1))[:, None]
+        rates = np.where(windows > 0, bought / windows, overall)
+    return np.asarray(np.where(both, at(outcomes["customers"], c) * rates, 0).sum(axis=1) + 0 * overall[:, 0])
 
 
 def _pairs(arms: dict[str, dict[str, int]]) -> Iterator[tuple[str, str]]:

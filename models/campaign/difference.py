@@ -76,6 +76,12 @@ class MeanDifference:
 
     treated: Arm
     control: Arm
+    counts: Floats | None = None  # what each stratum counts for, instead of its treated customers
+
+    def take(self, rows: Indices) -> "MeanDifference":
+        """Some of the comparisons."""
+        counts = None if self.counts is None else self.counts[rows]
+        return MeanDifference(self.treated.take(rows), self.control.take(rows), counts)
 
     @cached_property
     def compared(self) -> Booleans:
@@ -85,7 +91,7 @@ class MeanDifference:
     @cached_property
     def weights(self) -> Floats:
         """Comparisons x strata, summing to 1; NaN where nothing can be compared."""
-        counted = np.where(self.compared, self.treated.n, 0.0)
+        counted = np.where(self.compared, self.treated.n if self.counts is None else self.counts, 0.0)
         total = counted.sum(axis=1, keepdims=True)
         return np.asarray(counted / np.where(total > 0, total, np.nan))
 
@@ -138,7 +144,7 @@ class MeanDifference:
         step = side * self.standard_error(effect)
 
         def excess(rows: Indices) -> Callable[[Floats], Floats]:
-            part = MeanDifference(self.treated.take(rows), self.control.take(rows))
+            part = self.take(rows)
 
             def of(delta: Floats) -> Floats:
                 error, skewness = part._error_and_skewness(delta)

@@ -5,19 +5,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.campaign.comparison import BEFORE, Comparisons, find_comparisons
+from models.campaign.comparison import BEFORE, Comparisons, at, expected_buyers, find_comparisons
 from models.campaign.difference import COVERAGE, MeanDifference, rate_difference
 from models.campaign.many_looks import LEVEL, always_valid, holm
+from models.campaign.margin import COSTED, covered, is_margin_known
 from models.campaign.moments import LEAST_CONTROLS, LEAST_EXPLAINED, Moments, Slopes, arms
 from models.campaign.randomisation import CONTROL, UNKNOWN, randomisations
 from models.campaign.shrunken import RAW_WIDTH, shrunken
 from models.campaign.verdict import MIN_BUYERS, Evidence, verdict
-from models.types import Booleans, Floats, Indices
+from models.types import Floats, Indices
 
 _MARGIN, _REVENUE, _BUYERS = "margin_per_customer", "revenue_per_customer", "buyer_rate"
-
-# Margin is known where cost covers so much of revenue in each arm, and nearly as much in both.
-_COSTED, _COSTED_APART = 0.98, 0.01
 
 # A campaign without an end is looked at every night: its interval is narrowest with so many control buyers.
 _BUYERS_AT_END = 250
@@ -122,41 +120,23 @@ def _described(outcomes: pd.DataFrame, found: Comparisons) -> pd.DataFrame:
     """What is known of each comparison but for its effect."""
     table = pd.DataFrame([row._asdict() for row in found.rows]).rename(columns={"family": "segment_family"})
     t, c = found.treated, found.control
-    both = (_at(outcomes["customers"], t) > 0) & (_at(outcomes["customers"], c) > 0)
+    both = (at(outcomes["customers"], t) > 0) & (at(outcomes["customers"], c) > 0)
     is_before = (table["compared_with"] == BEFORE).to_numpy()
     compared = both | is_before[:, None]
-    customers = _at(outcomes["customers"], t)
+    customers = at(outcomes["customers"], t)
     table["method"] = np.where(is_before, "before_after", "randomised")
     table["treated_customers"] = np.where(compared, customers, 0).sum(axis=1)
     table["uncompared_customers"] = np.where(compared, 0, customers).sum(axis=1)
-    table["control_customers"] = np.where(both, _at(outcomes["customers"], c), 0).sum(axis=1)
-    table["control_buyers"] = np.where(both, _at(outcomes["buyers"], c), 0).sum(axis=1)
-    table["pending_customers"] = (_at(outcomes["pending_customers"], t) + _at(outcomes["pending_customers"], c)).sum(1)
-    table["expected_control_buyers"] = _expected_buyers(outcomes, t, c, both)
+    table["control_customers"] = np.where(both, at(outcomes["customers"], c), 0).sum(axis=1)
+    table["control_buyers"] = np.where(both, at(outcomes["buyers"], c), 0).sum(axis=1)
+    table["pending_customers"] = (at(outcomes["pending_customers"], t) + at(outcomes["pending_customers"], c)).sum(1)
+    table["expected_control_buyers"] = expected_buyers(outcomes, t, c, both)
     campaigns = _campaigns(outcomes)
     columns = ["is_complete", "is_endless", "window_days", "cost_amount", "break_even_effect", "primary_metric"]
     for column in (*columns, "is_damaged", "size_p_value", "balance_p_value"):
         table[column] = table["campaign_id"].map(campaigns[column])
     table["is_primary"] = table["metric"] == table["primary_metric"]
     return table
-
-
-def _at(column: pd.Series, places: Indices) -> Floats:
-    """Values of a column at comparisons x strata; 0 where nothing stands there or the value is unknown."""
-    values = np.nan_to_num(column.astype(float).to_numpy())
-    return np.where(places >= 0, values[places], 0.0)
-
-
-def _expected_buyers(outcomes: pd.DataFrame, t: Indices, c: Indices, both: Booleans) -> Floats:
-    """Control customers who buy in the window if they do as both arms did in the windows before it; NaN if unknown."""
-    windows, bought = (
-        np.where(both, _at(outcomes[name], t) + _at(outcomes[name], c), 0)
-        for name in ("pre_window_count", "pre_bought_window_count")
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        overall = (bought.sum(axis=1) / windows.sum(axis=1))[:, None]
-        rates = np.where(windows > 0, bought / windows, overall)
-    return np.asarray(np.where(both, _at(outcomes["customers"], c) * rates, 0).sum(axis=1) + 0 * overall[:, 0])
 
 
 def _campaigns(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -172,7 +152,7 @@ def _campaigns(outcomes: pd.DataFrame) -> pd.DataFrame:
         has_some = bool((arms_.groupby("arm")["customers"].sum() > 0).all())
         named = arms_["primary_metric"].iloc[0]
         before, uncosted = (arms_[name].astype(float).sum() for name in ("pre_revenue", "pre_uncosted_revenue"))
-        is_costed = before > 0 and _covered(before, uncosted) >= _COSTED
+        is_costed = before > 0 and covered(before, uncosted) >= COSTED
         is_by_margin = is_costed if pd.isna(named) else named == "margin"
         size_p_value, balance_p_value, is_damaged = drawn.get(str(campaign_id), UNKNOWN)
         rows[campaign_id] = {
@@ -187,13 +167,6 @@ def _campaigns(outcomes: pd.DataFrame) -> pd.DataFrame:
             "is_damaged": is_damaged,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _covered(revenue: Any, uncosted: Any) -> Any:
-    """Share of revenue whose cost is known; 1 without revenue whose cost isn't, 0 if that is all there is."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = 1 - np.abs(uncosted) / np.abs(revenue)
-    return np.where(np.asarray(uncosted) == 0, 1.0, np.where(np.isfinite(share), np.maximum(share, 0), 0.0))
 
 
 def _give_differences(table: pd.DataFrame, outcomes: pd.DataFrame, found: Comparisons) -> MeanDifference:
@@ -216,10 +189,10 @@ def _give_differences(table: pd.DataFrame, outcomes: pd.DataFrame, found: Compar
     low, high = difference.interval()
     effect = difference.effect
     rate = rate_difference(
-        _at(outcomes["buyers"], t),
-        _at(outcomes["customers"], t),
-        _at(outcomes["buyers"], c),
-        _at(outcomes["customers"], c),
+        at(outcomes["buyers"], t),
+        at(outcomes["customers"], t),
+        at(outcomes["buyers"], c),
+        at(outcomes["customers"], c),
         plain.weights,
     )
     both = zip(rate, (effect, low, high), strict=True)
@@ -255,11 +228,10 @@ def _change(outcomes: pd.DataFrame, t: Indices) -> Floats:
 
 def _costed(outcomes: pd.DataFrame, t: Indices, c: Indices) -> dict[str, Any]:
     """Of both arms the share of revenue whose cost is known, and whether margin counts as known."""
-    sums = [[_at(outcomes[name], places).sum(axis=1) for places in (t, c)] for name in ("revenue", "uncosted_revenue")]
+    sums = [[at(outcomes[name], places).sum(axis=1) for places in (t, c)] for name in ("revenue", "uncosted_revenue")]
     (revenue_t, revenue_c), (uncosted_t, uncosted_c) = sums
-    treated, control = _covered(revenue_t, uncosted_t), _covered(revenue_c, uncosted_c)
-    is_known = (np.minimum(treated, control) >= _COSTED) & (np.abs(treated - control) < _COSTED_APART)
-    return {"share": _covered(revenue_t + revenue_c, uncosted_t + uncosted_c), "is_known": is_known}
+    share = covered(revenue_t + revenue_c, uncosted_t + uncosted_c)
+    return {"share": share, "is_known": is_margin_known(revenue_t, revenue_c, uncosted_t, uncosted_c)}
 
 
 def _give_running(table: pd.DataFrame, difference: MeanDifference) -> None:
@@ -372,8 +344,7 @@ def _judged_ends(table: pd.DataFrame, difference: MeanDifference) -> tuple[Float
     coverage = _coverages(table, difference.p_value())
     rows = np.flatnonzero((coverage > COVERAGE) & table["ci_low"].notna().to_numpy() & ~is_looked_at)
     if len(rows):
-        part = MeanDifference(difference.treated.take(rows), difference.control.take(rows))
-        low[rows], high[rows] = part.interval(coverage[rows])
+        low[rows], high[rows] = difference.take(rows).interval(coverage[rows])
     return low, high
 
 

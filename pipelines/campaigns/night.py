@@ -8,6 +8,7 @@ import pyarrow as pa
 from pipelines.campaigns.config import Campaign
 from pipelines.campaigns.config_file import CampaignFile, read_campaign_file
 from pipelines.campaigns.delivery import Made, make_deliveries
+from pipelines.campaigns.global_control import global_control_draws
 from pipelines.campaigns.holds import calendar_of, hold_reasons, same_day_before
 from pipelines.campaigns.selection import Change, campaign_lists, settle
 from pipelines.campaigns.sent import give_sent
@@ -78,6 +79,9 @@ def campaign_list(engine: DuckDBEngine, night: Night, settings: Settings) -> dic
         "campaign_assignment": "SELECT * FROM list_assignment",
         "campaign_delivery": _deliveries(engine, made, night.run_date),
         "own_campaign": _own_campaigns(engine, file.campaigns.campaigns),
+        "global_control_draw": global_control_draws(
+            engine, file.campaigns.global_control_share, settings.control_salt, night.run_date
+        ),
         "campaign_hold": pa.Table.from_pylist(
             [{"campaign_id": name, "reason": reason} for name, reasons in holds.items() for reason in reasons],
             schema=_HOLD,
@@ -193,7 +197,7 @@ def _own_campaigns(engine: DuckDBEngine, campaigns: Sequence[Campaign]) -> pa.Ta
 
 def _without_delivery(engine: DuckDBEngine, night: Night) -> dict[str, str | pa.Table]:
     """What the night recorded when it was current; if it never was: no lists, and the assignments known by then."""
-    history = ("campaign_assignment", "campaign_delivery", "own_campaign")
+    history = ("campaign_assignment", "campaign_delivery", "global_control_draw", "own_campaign")
     names = ("campaign_list", "campaign_exclusion", "campaign_hold", *history)
     if night.run_date in night.lake.nights():
         tables = night.lake.manifest(night.run_date).tables

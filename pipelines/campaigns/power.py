@@ -9,10 +9,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from models.campaign.global_control import hash_below
 from models.campaign.plan import METRICS, Planned, plan_rows
 from pipelines.campaigns.config import Campaign, Campaigns
 from pipelines.campaigns.config_file import read_campaign_file
-from pipelines.campaigns.selection import hash_below, make_step, make_table, usable_customers
+from pipelines.campaigns.selection import make_step, make_table, usable_customers
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.settings import Settings
 from pipelines.store.lake import Night

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from models.campaign.global_control import hash_below
 from pipelines.campaigns.config import MAXIMUM_CAP_DAYS, AfterDays, Campaign, Campaigns
 from pipelines.catalog import query
 from pipelines.settings import Settings
@@ -215,11 +216,6 @@ def _give_parameters(con: duckdb.DuckDBPyConnection, campaigns: Campaigns, setti
     make_table(con, "excluded_segment", excluded, _EXCLUDE)
     make_table(con, "setting", [setting], _SETTING)
     make_table(con, "reason", [{"reason": name, "reason_number": n} for n, name in enumerate(REASONS)], _REASON)
-
-
-def hash_below(share: float) -> str:
-    """Customers are control whose hash's leading 12 hex digits are below this; '' draws nobody."""
-    return f"{round(share * 16**12):012x}" if share else ""
 
 
 def _channels(running: list[Campaign], run_date: date) -> list[dict[str, object]]:

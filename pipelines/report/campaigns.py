@@ -150,7 +150,7 @@ def campaigns(warehouse: Warehouse) -> Section:
 
 def _label(row: Row) -> str:
     """The campaign, with its offer and what that is compared with where there are several."""
-    name = "Whole programme" if row["campaign_id"] == "programme" else row["campaign_id"]
+    name = "All campaigns together" if row["campaign_id"] == "programme" else row["campaign_id"]
     if row["arm"] == "treated" and row["compared_with"] in ("control", "before"):
         return f"{name}"
     return f"{name}: {row['arm']} against {row['compared_with']}"

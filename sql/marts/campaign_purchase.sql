@@ -1,10 +1,12 @@
--- What assigned customers bought in the window of a campaign and in the pre-period, by stretches as long as the window.
--- Grain: campaign, customer and place: -1 is the window itself, 0 the stretch right before, 1 the one before that.
+-- What assigned customers bought in the window of a campaign, in the pre-period and in the window after the window, by
+-- stretches as long as the window.
+-- Grain: campaign, customer and place: -2 is the window after the window, -1 the window itself, 0 the stretch right
+-- before, 1 the one before that.
 -- The day of an assignment with a time is in the window from that moment on.
 WITH span AS (  -- so that only these days are read
     SELECT
         MIN(pre_from) AS from_date,
-        MAX(window_end_date) AS to_date
+        MAX(window_end_date + length) AS to_date
     FROM campaign_period
 ),
 
@@ -14,6 +16,7 @@ placed AS (
         a.customer_id,
         a.pre_window_count,
         CASE
+            WHEN d.business_date > a.window_end_date THEN -2
             WHEN d.business_date >= a.counts_from THEN -1
             ELSE FLOOR(
                 CAST(DATE_DIFF('day', d.business_date, a.counts_from) - 1 AS DOUBLE) / NULLIF(a.length, 0)
@@ -29,7 +32,7 @@ placed AS (
         ON
             d.business_date BETWEEN span.from_date AND span.to_date
             AND a.customer_id = d.customer_id
-            AND a.window_end_date >= d.business_date
+            AND a.window_end_date + a.length >= d.business_date
             AND a.pre_from <= d.business_date
     WHERE a.assigned_at IS NULL OR d.business_date <> a.assigned_date
     UNION ALL

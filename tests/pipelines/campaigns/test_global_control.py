@@ -2,11 +2,16 @@
 
 import hashlib
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from campaign_shop import CampaignShop, NightLists, campaign, campaigns_of, is_control, listed, members, reasons
 
 from pipelines.campaigns.config import Campaigns, ContactCap
+from pipelines.campaigns.global_control import global_control_draws
+from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.settings import Settings
+from pipelines.store.lake import Lake
 
 SHARE = 0.3
 CUSTOMERS = [f"c{number}" for number in range(200)]
@@ -97,3 +102,20 @@ def test_the_group_takes_no_contact(shop: CampaignShop) -> None:
     assert {
         customer for name, customer, reason, by in reasons(lists) if (name, reason, by) == ("y", "priority", "x")
     } == (set(CUSTOMERS) - drawn(2025))
+
+
+def test_each_draw_is_recorded_with_the_nights_that_used_it(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, home=tmp_path, threads=1)
+    recorded = (
+        "SELECT '2024' AS drawn_in, 0.3::DOUBLE AS control_share, 'other' AS salt_digest,"
+        " DATE '2024-05-01' AS from_date, DATE '2024-12-31' AS to_date"
+    )
+    with DuckDBEngine(Lake(tmp_path).open_night(date(2025, 3, 1), "case"), settings) as engine:
+        engine.register("history.global_control_draw", recorded)
+        rows = global_control_draws(engine, 0.3, "salt", date(2025, 3, 1)).to_pylist()
+        without = global_control_draws(engine, 0, "salt", date(2025, 3, 1)).to_pylist()
+    assert without == rows[:1]
+    assert [(row["drawn_in"], row["from_date"], row["to_date"]) for row in rows] == [
+        ("2024", date(2024, 5, 1), date(2024, 12, 31)),
+        ("2025", date(2025, 3, 1), date(2025, 3, 1)),
+    ]

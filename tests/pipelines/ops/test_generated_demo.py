@@ -34,6 +34,15 @@ WITHOUT_VALUES = {
     "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
     "campaign_delivery.held_reason": "no list waits for a person",
     "campaign_power.needed_control_share": "its campaigns are too small to show a tenth more with any control share",
+    "all_campaigns_effect.programme_roi": "neither enrolment nor the offer of points was assigned at random",
+    **{
+        f"all_campaigns_effect.{column}": "it has no global control group"
+        for column in (
+            *("expected_control_buyers", "treated_mean", "control_mean", "effect", "ci_low", "ci_high"),
+            *("incremental_amount", "incremental_low", "incremental_high", "verdict"),
+        )
+    },
+    "global_control_draw": "it has no global control group",
     "campaign_effect.running_low": "of what runs no window is over",
     "campaign_effect.running_high": "of what runs no window is over",
     "own_campaign.starts_on": "its campaigns run from the first night",
