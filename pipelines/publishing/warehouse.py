@@ -114,7 +114,7 @@ def _fill(path: Path, night: Night, settings: Settings) -> None:
 def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings: Settings) -> tuple[str, str]:
     """TABLE or VIEW, and the SELECT of what is published."""
     columns = ", ".join(identifier(c.name) for c in contract.published_columns)
-    inner = _view_select(contract.name, night, engine)
+    inner = _view_select(contract.name, night, engine, settings)
     select = f"SELECT {columns}, DATE '{night.run_date}' AS run_date FROM ({inner})"
     if contract.published == "view":
         return "VIEW", select
@@ -124,14 +124,23 @@ def _published(contract: Contract, night: Night, engine: DuckDBEngine, settings:
     return "TABLE", f"{select} ORDER BY {keys}"
 
 
-def _view_select(name: str, night: Night, engine: DuckDBEngine) -> str:
+def _view_select(name: str, night: Night, engine: DuckDBEngine, settings: Settings) -> str:
     """A table's SELECT down to the lake's files; the views of the night that it reads are written out in it."""
     table = tables()[name]
     if not table.is_view:
         return engine.select_of(night.table(name), contract_of(name))
-    inner = ", ".join(f"{identifier(i)} AS ({_view_select(i, night, engine)})" for i in table.inputs)
-    with_night = f"night AS (SELECT DATE '{night.run_date}' AS run_date)"
+    inner = ", ".join(f"{identifier(i)} AS ({_view_select(i, night, engine, settings)})" for i in table.inputs)
+    with_night = f"night AS ({_night_select(night, settings)})"
     return f"WITH {with_night}, {inner}, {identifier(name)} AS ({table.sql}) SELECT * FROM {identifier(name)}"
+
+
+def _night_select(night: Night, settings: Settings) -> str:
+    """The one row of `night` as a SELECT of constants, for views that are read when the night is over."""
+    (row,) = parameters(night.run_date, settings)["night"].to_pylist()
+    return "SELECT " + ", ".join(
+        f"CAST({literal(str(row[column.name]))} AS {column.type}) AS {identifier(column.name)}"
+        for column in contract_of("night").columns
+    )
 
 
 def _comment(kind: str, contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:

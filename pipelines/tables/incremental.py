@@ -19,7 +19,12 @@ from pipelines.tables.write import write_table
 # What tells whose a receipt is. If it changes, the receipts or customers concerned are touched, and no others.
 WHOSE = frozenset({"customer_identity", "loyalty_cards"})
 # Tables that sum up the customer's rows of another incremental table, so that only its rows can touch them.
-_SUMMED = {"customer_totals": "customer_day", "customer_gap": "customer_day", "web_visitor": "web_visit"}
+_SUMMED = {
+    "customer_totals": "customer_day",
+    "customer_gap": "customer_day",
+    "lifecycle_stay": "customer_day",
+    "web_visitor": "web_visit",
+}
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:

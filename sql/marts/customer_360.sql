@@ -14,6 +14,14 @@ open_ticket AS (
     FROM support_ticket
     WHERE is_open
     GROUP BY customer_id
+),
+
+current_stay AS (
+    SELECT
+        customer_id,
+        lifecycle_stage
+    FROM customer_lifecycle
+    WHERE until_date IS NULL
 )
 
 SELECT
@@ -80,6 +88,7 @@ SELECT
     customer_rfm.frequency_score,
     customer_rfm.monetary_score,
     customer_rfm.rfm_segment,
+    lifecycle.lifecycle_stage,
     customer_clv.p_alive,
     customer_clv.expected_purchases,
     customer_clv.clv,
@@ -106,6 +115,7 @@ LEFT JOIN customer_web ON customer.customer_id = customer_web.customer_id
 LEFT JOIN open_ticket ON customer.customer_id = open_ticket.customer_id
 LEFT JOIN customer_survey ON customer.customer_id = customer_survey.customer_id
 LEFT JOIN customer_rfm ON customer.customer_id = customer_rfm.customer_id
+LEFT JOIN current_stay AS lifecycle ON customer.customer_id = lifecycle.customer_id
 LEFT JOIN customer_clv ON customer.customer_id = customer_clv.customer_id
 LEFT JOIN customer_churn ON customer.customer_id = customer_churn.customer_id
 LEFT JOIN customer_growth ON customer.customer_id = customer_growth.customer_id

@@ -23,6 +23,8 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM headroom_fit
     UNION ALL
+    SELECT * FROM concentration_fit
+    UNION ALL
     SELECT * FROM next_order_fit
     UNION ALL
     SELECT * FROM next_order_drift

@@ -31,6 +31,7 @@ COLUMNS = {
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "customer_gap": "customer_id, gap_count, long_gap_days",
+    "lifecycle_stay": "customer_id, lifecycle_stage, from_date, until_date, earlier_stage",
     "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired, next_expiry_date, "
     "next_expiry_points",
     "order_line": "receipt_id, line_number, customer_id, revenue",
