@@ -19,7 +19,12 @@ from pipelines.tables.write import write_table
 # What tells whose a receipt is. If it changes, the receipts or customers concerned are touched, and no others.
 WHOSE = frozenset({"customer_identity", "loyalty_cards"})
 # Tables that sum up the customer's rows of another incremental table, so that only its rows can touch them.
-_SUMMED = {"customer_totals": "customer_day", "customer_gap": "customer_day", "web_visitor": "web_visit"}
+_SUMMED = {
+    "customer_totals": "customer_day",
+    "customer_gap": "customer_day",
+    "customer_start": "customer_day",
+    "web_visitor": "web_visit",
+}
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
@@ -147,6 +152,8 @@ def _touched_receipts(
         for state in inputs.values()
         if (own := state.written_by(night.run_date)) and "receipt_id" in state.key
     ]
+    if "receipts" not in inputs:  # of a table of lines alone, for which no receipt waits
+        return f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects) or 'SELECT NULL AS receipt_id'})"
     waiting = engine.select_of(inputs["receipts"], contract_of("receipts"))
     selects.append(
         f"SELECT receipt_id FROM ({waiting}) "

@@ -39,11 +39,6 @@ WITHOUT_VALUES = {
     "own_campaign.starts_on": "its campaigns run from the first night",
     "own_campaign.ends_on": "its campaigns have no end",
     "own_campaign.primary_metric": "its campaigns are judged by margin as cost is known",
-    **{
-        f"{table}.{column}": "no effect is worked out by code: those who redeem choose to"
-        for table in ("promo_performance", "promotion_performance")
-        for column in ("incremental_profit", "roi", "method")
-    },
 }
 
 # Of all extracts' text. Another retailer has another: if the change is meant, put it here.
