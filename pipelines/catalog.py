@@ -32,6 +32,7 @@ GATE = "batch_expectation"
 INCREMENTAL = {
     "receipt_fact": "receipt_id",
     "receipt_offer": "receipt_id",
+    "line_slip": "business_date",
     "return_link": "customer_id",
     "customer_day": "customer_id",
     "customer_category": "customer_id",
