@@ -31,12 +31,15 @@ GATE = "batch_expectation"
 # says so: pipelines/tables/incremental.py finds what is touched by way of these very tables.
 INCREMENTAL = {
     "receipt_fact": "receipt_id",
+    "receipt_offer": "receipt_id",
+    "line_slip": "business_date",
     "return_link": "customer_id",
     "customer_day": "customer_id",
     "customer_category": "customer_id",
     "customer_totals": "customer_id",
     "customer_gap": "customer_id",
     "lifecycle_stay": "customer_id",
+    "customer_start": "customer_id",
     "customer_points": "customer_id",
     "web_visit": "occurred_date",
     "web_visitor": "customer_id",

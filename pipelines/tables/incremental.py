@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from pipelines.catalog import INCREMENTAL, Table, parsed, tables, views
+from pipelines.contracts import Contract
 from pipelines.engines.base import Engine
 from pipelines.engines.merge import SUPERSEDED_ROWS, compacted
 from pipelines.engines.sql import identifier
@@ -23,6 +24,7 @@ _SUMMED = {
     "customer_totals": "customer_day",
     "customer_gap": "customer_day",
     "lifecycle_stay": "customer_day",
+    "customer_start": "customer_day",
     "web_visitor": "web_visit",
 }
 
@@ -54,10 +56,11 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
     times_read = _times_read(table)
     for name, state in inputs.items():
         contract = contract_of(name)
-        if name == "customer_identity" or all(column.name != key for column in contract.columns):
+        is_touched = _is_touched_sql(key, contract)
+        if not is_touched:
             continue
         columns = ", ".join(map(identifier, columns_read(table, contract)))
-        rows = f"SELECT {columns} FROM ({engine.select_of(state, contract)}) WHERE {key} IN (SELECT {key} FROM touched)"
+        rows = f"SELECT {columns} FROM ({engine.select_of(state, contract)}) WHERE {is_touched}"
         if times_read[name] > 1:
             engine.materialise(name, rows)
         else:
@@ -73,6 +76,18 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         lineage=lineage_of(before, version_of((*_filled(made), *_filled(replaced)))),
         info=earlier.info | {SUPERSEDED_ROWS: earlier.info.get(SUPERSEDED_ROWS, 0) + replaced_rows},
     )
+
+
+def _is_touched_sql(key: str, contract: Contract) -> str:
+    """Which rows of an input tonight touches, as a condition; empty where all of them are read."""
+    names = {column.name for column in contract.columns}
+    if contract.name == "customer_identity":
+        return ""
+    if key in names:
+        return f"{key} IN (SELECT {key} FROM touched)"
+    if key == "business_date" and "receipt_id" in names:  # lines have no date of their own
+        return "receipt_id IN (SELECT receipt_id FROM receipt_of_touched_day)"
+    return ""
 
 
 def _replaced(table: Table, earlier: TableState, engine: Engine) -> tuple[tuple[DataFile, ...], int]:
@@ -152,6 +167,8 @@ def _touched_receipts(
         for state in inputs.values()
         if (own := state.written_by(night.run_date)) and "receipt_id" in state.key
     ]
+    if "receipts" not in inputs:  # of a table of lines alone, for which no receipt waits
+        return f"SELECT DISTINCT receipt_id FROM ({' UNION ALL '.join(selects) or 'SELECT NULL AS receipt_id'})"
     waiting = engine.select_of(inputs["receipts"], contract_of("receipts"))
     selects.append(
         f"SELECT receipt_id FROM ({waiting}) "
@@ -250,8 +267,30 @@ def _touched_days(table: Table, previous: Manifest, inputs: dict[str, TableState
 
     The events of all other days stay unread, so that a night costs the same after years of nights.
     """
-    key = INCREMENTAL[table.name]
     ((name, state),) = inputs.items()
+    return _touched_days_of(name, state, INCREMENTAL[table.name], previous, night, engine)
+
+
+def _touched_sale_days(
+    table: Table, previous: Manifest, inputs: dict[str, TableState], night: Night, engine: Engine
+) -> str:
+    """SQL of the days of the receipts that tonight brought, changed or replaced.
+
+    Also makes table `receipt_of_touched_day` of all receipts of these days, by which their lines are found.
+    """
+    facts, key = inputs["receipt_fact"], INCREMENTAL[table.name]
+    days = _touched_days_of("receipt_fact", facts, key, previous, night, engine)
+    engine.materialise("touched_day", days)
+    receipts = engine.select_of(facts, contract_of("receipt_fact"))
+    engine.materialise(
+        "receipt_of_touched_day",
+        f"SELECT receipt_id FROM ({receipts}) WHERE {key} IN (SELECT {key} FROM touched_day)",
+    )
+    return f"SELECT {key} FROM touched_day"
+
+
+def _touched_days_of(name: str, state: TableState, key: str, previous: Manifest, night: Night, engine: Engine) -> str:
+    """SQL of the days, by column key, of the rows of an input that tonight brought or replaced, or that waited."""
     contract = contract_of(name)
     index = [column for column in contract.columns if column.name in {key, "landing_date", *state.key}]
     selects = [
@@ -270,4 +309,9 @@ def _touched_days(table: Table, previous: Manifest, inputs: dict[str, TableState
 
 
 # What finds the touched ones, by the column that they are known by.
-_TOUCHED = {"receipt_id": _touched_receipts, "customer_id": _touched_customers, "occurred_date": _touched_days}
+_TOUCHED = {
+    "receipt_id": _touched_receipts,
+    "customer_id": _touched_customers,
+    "occurred_date": _touched_days,
+    "business_date": _touched_sale_days,
+}

@@ -31,6 +31,8 @@ summed AS (
         COUNT(CASE WHEN amount < 0 AND quantity > 0 THEN 1 END) AS unsigned_quantity_count,
         SUM(amount) AS amount,
         SUM(quantity) AS quantity,
+        SUM(CASE WHEN amount > 0 THEN amount END) AS sold_amount,
+        SUM(CASE WHEN promotion_id IS NOT NULL THEN amount END) AS offer_amount,
         SUM(CASE WHEN product_id IS NOT NULL OR amount > 0 THEN ABS(amount) END) AS goods_amount,
         SUM(CASE WHEN cost_amount IS NULL AND (product_id IS NOT NULL OR amount > 0) THEN ABS(amount) END)
             AS uncosted_amount,
@@ -61,6 +63,8 @@ SELECT
     negative_line_count > 0 AND negative_line_count < line_count AS is_mixed,
     unsigned_quantity_count > 0 AND amount < 0 AS has_unsigned_quantities,
     CAST(amount AS DECIMAL(38, 2)) AS amount,
+    CAST(COALESCE(sold_amount, 0) AS DECIMAL(18, 2)) AS sold_amount,
+    CAST(COALESCE(offer_amount, 0) AS DECIMAL(18, 2)) AS offer_amount,
     CASE
         WHEN amount <> 0 THEN CAST(amount AS DECIMAL(38, 3))
         WHEN returned_amount <> 0 THEN CAST(returned_amount AS DECIMAL(38, 3))

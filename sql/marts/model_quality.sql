@@ -47,7 +47,7 @@ SELECT
     'promo_performance' AS model,
     'campaigns_with_control' AS metric,
     CAST(control_campaigns AS DOUBLE) AS value,
-    'incremental_profit, roi and method are NULL: without a control group for a code, none is known.' AS note,
+    'incremental_profit and roi are known where such a campaign hands out one promotion alone: promo_effect.' AS note,
     CAST(NULL AS DATE) AS trained_through
 FROM measured
 UNION ALL

@@ -1,5 +1,5 @@
--- Use, revenue and discount of each promotion over all its codes. A receipt counts once for a promotion.
--- Grain: promotion that has promo codes (codes without one are only in promo_performance).
+-- Use, revenue and discount of each promotion: all its promo codes, and goods under it as an offer without a code.
+-- Grain: promotion (a code without one is only in promo_performance). Revenue does not add up over promotions.
 WITH code AS (
     SELECT
         promotion_id,
@@ -12,54 +12,72 @@ WITH code AS (
     GROUP BY promotion_id
 ),
 
-receipt AS (
+used AS (
     SELECT
-        promo_performance.promotion_id,
-        promo_order.receipt_id,
-        MIN(promo_order.customer_id) AS customer_id,
-        MIN(promo_order.revenue) AS revenue,
-        MIN(promo_order.gross_margin) AS gross_margin,
-        SUM(promo_order.discount_amount) AS discount_amount
-    FROM promo_order
-    INNER JOIN promo_performance ON promo_order.promo_code = promo_performance.promo_code
-    WHERE promo_performance.promotion_id IS NOT NULL
-    GROUP BY promo_performance.promotion_id, promo_order.receipt_id
+        o.*,
+        f.customer_id IS NOT NULL AND NOT f.is_left_censored AS is_acquisition,
+        o.customer_id IS NOT NULL AND f.customer_id IS NULL AS is_repeat
+    FROM promotion_order AS o
+    LEFT JOIN first_order AS f ON o.receipt_id = f.receipt_id
 ),
 
 redeemed AS (
     SELECT
-        receipt.promotion_id,
+        promotion_id,
         COUNT(*) AS redemptions,
-        COUNT(DISTINCT receipt.customer_id) AS customers,
-        COUNT(DISTINCT first_order.customer_id) AS new_customers,
-        COUNT(receipt.customer_id) AS orders,
-        SUM(receipt.revenue) AS revenue,
-        CASE WHEN COUNT(*) = COUNT(receipt.gross_margin) THEN SUM(receipt.gross_margin) END AS gross_margin,
-        SUM(receipt.discount_amount) AS discount_amount
-    FROM receipt
-    LEFT JOIN first_order ON receipt.receipt_id = first_order.receipt_id AND NOT first_order.is_left_censored
-    GROUP BY receipt.promotion_id
+        COUNT(CASE WHEN promo_code_count = 0 THEN 1 END) AS offer_redemptions,
+        COUNT(DISTINCT customer_id) AS customers,
+        COUNT(DISTINCT CASE WHEN is_acquisition THEN customer_id END) AS new_customers,
+        COUNT(customer_id) AS orders,
+        COUNT(CASE WHEN is_repeat THEN 1 END) AS repeat_orders,
+        SUM(revenue) AS revenue,
+        SUM(CASE WHEN is_acquisition THEN revenue ELSE 0 END) AS acquisition_revenue,
+        SUM(CASE WHEN is_repeat THEN revenue ELSE 0 END) AS repeat_revenue,
+        COUNT(*) - COUNT(gross_margin) AS without_margin,
+        COUNT(CASE WHEN is_acquisition AND gross_margin IS NULL THEN 1 END) AS acquisition_without_margin,
+        COUNT(CASE WHEN is_repeat AND gross_margin IS NULL THEN 1 END) AS repeat_without_margin,
+        SUM(gross_margin) AS gross_margin,
+        SUM(CASE WHEN is_acquisition THEN gross_margin ELSE 0 END) AS acquisition_margin,
+        SUM(CASE WHEN is_repeat THEN gross_margin ELSE 0 END) AS repeat_margin,
+        SUM(discount_amount) AS discount_amount,
+        SUM(discounted_revenue + discount_amount) AS undiscounted_revenue
+    FROM used
+    GROUP BY promotion_id
 )
 
--- The effect is NULL without a control group, as in promo_performance.
+-- The effect is NULL unless it was measured, as in promo_performance.
 SELECT
-    code.promotion_id,
-    code.codes,
-    code.kind,
-    code.purpose,
-    COALESCE(redeemed.redemptions, 0) AS redemptions,
-    COALESCE(redeemed.customers, 0) AS customers,
-    COALESCE(redeemed.new_customers, 0) AS new_customers,
-    COALESCE(redeemed.orders, 0) AS orders,
-    CAST(COALESCE(redeemed.revenue, 0) AS DECIMAL(38, 2)) AS revenue,
-    CASE
-        WHEN redeemed.promotion_id IS NULL THEN CAST(0 AS DECIMAL(38, 2))
-        ELSE CAST(redeemed.gross_margin AS DECIMAL(38, 2))
-    END AS gross_margin,
-    CAST(COALESCE(redeemed.discount_amount, 0) AS DECIMAL(38, 2)) AS discount_amount,
-    CAST(code.cost_amount AS DECIMAL(38, 2)) AS cost_amount,
-    CAST(NULL AS DOUBLE) AS incremental_profit,
-    CAST(NULL AS DOUBLE) AS roi,
-    CAST(NULL AS VARCHAR) AS method  -- noqa: RF04
-FROM code
-LEFT JOIN redeemed ON code.promotion_id = redeemed.promotion_id
+    COALESCE(c.promotion_id, r.promotion_id) AS promotion_id,
+    COALESCE(c.codes, 0) AS codes,
+    c.kind,
+    c.purpose,
+    COALESCE(r.redemptions, 0) AS redemptions,
+    COALESCE(r.offer_redemptions, 0) AS offer_redemptions,
+    COALESCE(r.customers, 0) AS customers,
+    COALESCE(r.new_customers, 0) AS new_customers,
+    COALESCE(r.orders, 0) AS orders,
+    COALESCE(r.repeat_orders, 0) AS repeat_orders,
+    CAST(COALESCE(r.revenue, 0) AS DECIMAL(38, 2)) AS revenue,
+    CAST(COALESCE(r.acquisition_revenue, 0) AS DECIMAL(38, 2)) AS acquisition_revenue,
+    CAST(COALESCE(r.repeat_revenue, 0) AS DECIMAL(38, 2)) AS repeat_revenue,
+    CAST(CASE WHEN COALESCE(r.without_margin, 0) = 0 THEN COALESCE(r.gross_margin, 0) END AS DECIMAL(38, 2))
+        AS gross_margin,
+    CAST(
+        CASE WHEN COALESCE(r.acquisition_without_margin, 0) = 0 THEN COALESCE(r.acquisition_margin, 0) END
+        AS DECIMAL(38, 2)
+    ) AS acquisition_margin,
+    CAST(CASE WHEN COALESCE(r.repeat_without_margin, 0) = 0 THEN COALESCE(r.repeat_margin, 0) END AS DECIMAL(38, 2))
+        AS repeat_margin,
+    CAST(COALESCE(r.discount_amount, 0) AS DECIMAL(38, 2)) AS discount_amount,
+    CAST(r.discount_amount AS DOUBLE) / NULLIF(r.undiscounted_revenue, 0) AS discount_share,
+    CAST(c.cost_amount AS DECIMAL(38, 2)) AS cost_amount,
+    e.incremental_profit,
+    e.incremental_profit_low,
+    e.incremental_profit_high,
+    e.roi,
+    e.roi_low,
+    e.roi_high,
+    e.method
+FROM code AS c
+FULL OUTER JOIN redeemed AS r ON c.promotion_id = r.promotion_id
+LEFT JOIN promo_effect AS e ON c.promotion_id = e.promotion_id

@@ -30,6 +30,8 @@ WITHOUT_VALUES = {
     "backtest_quality": "a backtest is a command of its own",
     "feed_quality": "its extracts have the sources' own names: there is no mapping",
     "campaign_hold": "no list waits for a person",
+    "price_slip": "its tills and codes make no mistake, and none is made up",
+    "price_slip_monthly": "its tills and codes make no mistake, and none is made up",
     "customer_clv_horizon": "its settings name one horizon",
     "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
     "campaign_delivery.held_reason": "no list waits for a person",
@@ -48,11 +50,6 @@ WITHOUT_VALUES = {
     "own_campaign.starts_on": "its campaigns run from the first night",
     "own_campaign.ends_on": "its campaigns have no end",
     "own_campaign.primary_metric": "its campaigns are judged by margin as cost is known",
-    **{
-        f"{table}.{column}": "no effect is worked out by code: those who redeem choose to"
-        for table in ("promo_performance", "promotion_performance")
-        for column in ("incremental_profit", "roi", "method")
-    },
 }
 
 # Of all extracts' text. Another retailer has another: if the change is meant, put it here.

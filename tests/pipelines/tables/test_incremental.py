@@ -25,6 +25,8 @@ LAYERS = ("staging", "facts", "scores")
 COLUMNS = {
     "receipt_fact": "receipt_id, customer_id, business_date, revenue, gross_margin, line_count, promo_code_count, "
     "known_date",
+    "line_slip": "finding, subject_id, business_date, line_count, lost_amount, overcharged_amount, example_receipt_id",
+    "receipt_offer": "receipt_id, promotion_id, line_count, amount",
     "return_link": "receipt_id, customer_id, sale_receipt_id, linked_revenue, is_over_returned, known_date",
     "customer_day": "customer_id, business_date, order_count, return_count, net_revenue, net_spend, gross_margin, "
     "known_date",
@@ -32,6 +34,7 @@ COLUMNS = {
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "customer_gap": "customer_id, gap_count, long_gap_days",
     "lifecycle_stay": "customer_id, lifecycle_stage, from_date, until_date, earlier_stage",
+    "customer_start": "customer_id, first_order_date, order_count_90d, revenue_90d",
     "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired, next_expiry_date, "
     "next_expiry_points",
     "order_line": "receipt_id, line_number, customer_id, revenue",
@@ -45,6 +48,7 @@ MADE = frozenset(
         *INCREMENTAL,
         *tables()["order_line"].inputs,
         *tables()["customer_identity"].inputs,
+        *("priced_line", "below_cost", "price_difference"),
         *("gift_card_sale", "loyalty_cards", "order_fact", "order_line", "person_receipt", "points_ledger"),
         *("products", "promo_redemptions", "receipts", "stores", "web_events"),
     }
@@ -104,9 +108,40 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
         ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
     ]
-    none_there = ("return_link", "web_visit", "web_visitor", "customer_points")  # no return, no event, no point
-    wrote = dict.fromkeys(INCREMENTAL, 3) | dict.fromkeys(none_there, 1)
+    # no return, no event, no point, no offer; since r2 tea has two prices
+    none_there = ("return_link", "web_visit", "web_visitor", "customer_points", "receipt_offer")
+    wrote = (
+        dict.fromkeys(INCREMENTAL, 3) | dict.fromkeys(none_there, 1) | {"line_slip": 2}
+    )  # tea has two prices since r2
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
+    assert facts(retailer, load_whole(retailer, monkeypatch)) == found
+
+
+def test_a_late_receipt_is_held_against_the_other_prices_of_its_day(retailer, monkeypatch):
+    prices = RECEIPTS + "r1,c1,2017-12-01,sale,5\nr2,c1,2017-12-01,sale,5\nr5,c1,2017-12-02,sale,9\n"
+    retailer.deliver(DAYS[0], receipts=prices, receipt_lines=LINES + "r1,1,tea,1,5,\nr2,1,tea,1,5,\n")
+    retailer.deliver(DAYS[1], receipt_lines=LINES + "r5,1,tea,1,9,\n")
+    retailer.deliver(DAYS[2], receipts=RECEIPTS + "r3,c1,2017-12-01,sale,4\n", receipt_lines=LINES + "r3,1,tea,1,4,\n")
+    night = load(retailer)
+    found = facts(retailer, night)
+    slip = ("prices_vary", "tea", date(2017, 12, 1), 1, Decimal("1.00"), Decimal("0.00"), "r3")
+    assert found["line_slip"] == [slip]
+    assert facts(retailer, load_whole(retailer, monkeypatch)) == found
+
+
+def test_an_offer_that_a_correction_takes_off_is_gone_and_others_stay(retailer, monkeypatch):
+    lines = LINES.strip() + ",promotion_id\n"
+    retailer.deliver(
+        DAYS[0],
+        receipts=RECEIPTS + "r1,c1,2017-12-01,sale,5\nr2,c1,2017-12-01,sale,6\n",
+        receipt_lines=lines + "r1,1,tea,1,5,3,P\nr2,1,tea,1,4,3,P\nr2,2,tea,1,2,3,Q\n",
+    )
+    retailer.deliver(DAYS[1])
+    retailer.deliver(DAYS[2], receipt_lines=lines + "r2,1,tea,1,6,3,Q\n")
+    night = load(retailer)
+    found = facts(retailer, night)
+    assert found["receipt_offer"] == [("r1", "P", 1, Decimal("5.00")), ("r2", "Q", 1, Decimal("6.00"))]
+    assert pieces(night, "receipt_offer") == 2
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
 
 
@@ -382,7 +417,14 @@ receipt = st.builds(
     st.sampled_from(["sale", "return", "void"]),
     st.integers(1, 9),
 )
-line = st.builds("r{},{},p{},1,{},{}\n".format, numbers, st.integers(1, 3), numbers, st.integers(1, 9), st.just(1))
+line = st.builds(
+    "r{},{},p{},1,{},1,{}\n".format,
+    numbers,
+    st.integers(1, 3),
+    numbers,
+    st.integers(1, 9),
+    st.sampled_from(["", "P", "Q"]),
+)
 account = st.builds("{},2017-01-01,{}\n".format, st.sampled_from("abc"), accounts)
 product = st.builds("p{},category {}\n".format, numbers, st.integers(0, 1))
 event = st.builds(
@@ -410,7 +452,7 @@ extracts = st.fixed_dictionaries(
 )
 HEADERS = {
     "receipts": RECEIPTS,
-    "receipt_lines": LINES,
+    "receipt_lines": LINES.strip() + ",promotion_id\n",
     "crm_customers": CRM,
     "products": PRODUCTS,
     "points_ledger": LEDGER,
