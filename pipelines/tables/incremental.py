@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 
 from sqlglot import exp
 
@@ -245,13 +246,26 @@ def _touched_days(table: Table, previous: Manifest, inputs: dict[str, TableState
 
     The events of all other days stay unread, so that a night costs the same after years of nights.
     """
-    key = INCREMENTAL[table.name]
     ((name, state),) = inputs.items()
+    return changed_days(name, INCREMENTAL[table.name], state, previous.run_date, night, engine)
+
+
+def changed_days(name: str, key: str, state: TableState, last_night: date, night: Night, engine: Engine) -> str:
+    """SQL of the days, by a date column of a table, of rows that tonight brought or replaced or that waited.
+
+    Args:
+        name: The table, to which nights add.
+        key: Its date column.
+        state: It as of tonight.
+        last_night: The night before.
+        night: Tonight.
+        engine: To read it.
+    """
     contract = contract_of(name)
     index = [column for column in contract.columns if column.name in {key, "landing_date", *state.key}]
     selects = [
         f"SELECT {key} FROM ({engine.select_of(state, contract)}) AS waiting "
-        f"WHERE {key} > DATE '{previous.run_date}' AND {key} <= DATE '{night.run_date}'"
+        f"WHERE {key} > DATE '{last_night}' AND {key} <= DATE '{night.run_date}'"
     ]
     if own := _filled(state.written_by(night.run_date)):
         selects.append(f"SELECT {key} FROM ({engine.select_files(own, index)}) AS own")

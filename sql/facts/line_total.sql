@@ -61,6 +61,7 @@ SELECT
     negative_line_count > 0 AND negative_line_count < line_count AS is_mixed,
     unsigned_quantity_count > 0 AND amount < 0 AS has_unsigned_quantities,
     CAST(amount AS DECIMAL(38, 2)) AS amount,
+    CAST(quantity AS DECIMAL(38, 3)) AS quantity,
     CASE
         WHEN amount <> 0 THEN CAST(amount AS DECIMAL(38, 3))
         WHEN returned_amount <> 0 THEN CAST(returned_amount AS DECIMAL(38, 3))
