@@ -55,6 +55,7 @@ class Table:
     A `split` is made along with the table that it reads: a source's personal columns, a second result of a function.
     A fit is kept from night to night, until it is a week old or what it is made by has changed: its model (a module or
     folder of models/, if it has one), the libraries that it runs, its queries, or the SQL of its inputs.
+    A table that keeps rows takes over those of last night that tonight does not touch, while its recipe stays.
     queries are the files of sql/ that a Python table runs itself, see query.
     """
 
@@ -70,6 +71,7 @@ class Table:
     libraries: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
     is_fit: bool = False
+    keeps_rows: bool = False
 
     @property
     def is_incremental(self) -> bool:
@@ -102,6 +104,7 @@ _PYTHON = (
         function="pipelines.intake.lost_money:rejection",
     ),
     Table("calendar", "facts", "python", ("receipt_fact",), function="pipelines.tables.calendar:calendar"),
+    Table("calendar_period", "facts", "split", ("calendar",)),
     Table(
         "customer_identity",
         "facts",
@@ -276,6 +279,42 @@ _PYTHON = (
         queries=("fits/drawn_arm", "fits/drawn_customer", "fits/drawn_purchase", "fits/drawn_sum"),
         is_fit=True,
     ),
+    Table(
+        "period_sales",
+        "marts",
+        "python",
+        (
+            "benefit_use",
+            "calendar_period",
+            "crm_customers",
+            "customer",
+            "customer_day",
+            "customer_identity",
+            "customer_purchase_pattern",
+            "customer_totals",
+            "order_line",
+            "person_receipt",
+            "points_ledger",
+            "products",
+            "receipt_fact",
+            "stores",
+        ),
+        ("cohort_cell", "customer_segment_history", "period_benefit", "period_points", "period_sales"),
+        function="pipelines.tables.period_sales:period_sales",
+        queries=(
+            "kpis/cohort_cell",
+            "kpis/customer_cut",
+            "kpis/period_benefit",
+            "kpis/period_category",
+            "kpis/period_cut",
+            "kpis/period_points",
+            "kpis/sold",
+        ),
+        keeps_rows=True,
+    ),
+    Table("period_benefit", "marts", "split", ("period_sales",)),
+    Table("period_points", "marts", "split", ("period_sales",)),
+    Table("cohort_cell", "marts", "split", ("period_sales",)),
     Table("backtest", "marts", "python", function="pipelines.tables.quality:backtest"),
     Table("backtest_quality", "marts", "split", ("backtest",)),
     Table("backtest_latest", "marts", "split", ("backtest",)),

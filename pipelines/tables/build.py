@@ -67,7 +67,7 @@ def _make_python(table: Table, night: Night, engine: DuckDBEngine, settings: Set
             engine.register_arrow("made", rows)
             rows = "SELECT * FROM made"
         states[name] = TableState(data_files=write_table(name, rows, engine))
-    if table.is_fit:
+    if table.is_fit or table.keeps_rows:
         states[table.name] = states[table.name].model_copy(update={"recipe": fit_recipe(table, settings)})
     return states
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 
 from sqlglot import exp
 
@@ -268,7 +269,7 @@ def _touched_days(table: Table, previous: Manifest, inputs: dict[str, TableState
     The events of all other days stay unread, so that a night costs the same after years of nights.
     """
     ((name, state),) = inputs.items()
-    return _touched_days_of(name, state, INCREMENTAL[table.name], previous, night, engine)
+    return changed_days(name, INCREMENTAL[table.name], state, previous.run_date, night, engine)
 
 
 def _touched_sale_days(
@@ -279,7 +280,7 @@ def _touched_sale_days(
     Also makes table `receipt_of_touched_day` of all receipts of these days, by which their lines are found.
     """
     facts, key = inputs["receipt_fact"], INCREMENTAL[table.name]
-    days = _touched_days_of("receipt_fact", facts, key, previous, night, engine)
+    days = changed_days("receipt_fact", key, facts, previous.run_date, night, engine)
     engine.materialise("touched_day", days)
     receipts = engine.select_of(facts, contract_of("receipt_fact"))
     engine.materialise(
@@ -289,13 +290,22 @@ def _touched_sale_days(
     return f"SELECT {key} FROM touched_day"
 
 
-def _touched_days_of(name: str, state: TableState, key: str, previous: Manifest, night: Night, engine: Engine) -> str:
-    """SQL of the days, by column key, of the rows of an input that tonight brought or replaced, or that waited."""
+def changed_days(name: str, key: str, state: TableState, last_night: date, night: Night, engine: Engine) -> str:
+    """SQL of the days, by a date column of a table, of rows that tonight brought or replaced or that waited.
+
+    Args:
+        name: The table, to which nights add.
+        key: Its date column.
+        state: It as of tonight.
+        last_night: The night before.
+        night: Tonight.
+        engine: To read it.
+    """
     contract = contract_of(name)
     index = [column for column in contract.columns if column.name in {key, "landing_date", *state.key}]
     selects = [
         f"SELECT {key} FROM ({engine.select_of(state, contract)}) AS waiting "
-        f"WHERE {key} > DATE '{previous.run_date}' AND {key} <= DATE '{night.run_date}'"
+        f"WHERE {key} > DATE '{last_night}' AND {key} <= DATE '{night.run_date}'"
     ]
     if own := _filled(state.written_by(night.run_date)):
         selects.append(f"SELECT {key} FROM ({engine.select_files(own, index)}) AS own")

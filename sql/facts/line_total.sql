@@ -65,6 +65,7 @@ SELECT
     CAST(amount AS DECIMAL(38, 2)) AS amount,
     CAST(COALESCE(sold_amount, 0) AS DECIMAL(18, 2)) AS sold_amount,
     CAST(COALESCE(offer_amount, 0) AS DECIMAL(18, 2)) AS offer_amount,
+    CAST(quantity AS DECIMAL(38, 3)) AS quantity,
     CASE
         WHEN amount <> 0 THEN CAST(amount AS DECIMAL(38, 3))
         WHEN returned_amount <> 0 THEN CAST(returned_amount AS DECIMAL(38, 3))

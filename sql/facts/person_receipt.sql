@@ -19,6 +19,7 @@ SELECT
     f.points_spent,
     f.points_earned,
     f.line_count,
+    f.quantity,
     f.promo_discount,
     f.promo_code_count,
     f.promo_code_count > 0 AS has_promo,

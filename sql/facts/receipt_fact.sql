@@ -19,6 +19,7 @@ joined AS (  -- tills write returns as positive or as negative amounts, on the r
             ELSE COALESCE(l.uncosted_share, 1)
         END AS uncosted_share,
         l.is_mixed,
+        l.quantity,
         COALESCE(r.is_return AND (l.direction > 0 OR (l.direction = 0 AND r.operation = 'return')), FALSE)
             AS has_turned_lines,
         COALESCE(r.is_return AND l.has_unsigned_quantities, FALSE) AS has_returned_free_lines,
@@ -118,6 +119,7 @@ SELECT
     COALESCE(s.line_count, 0) AS line_count,
     s.sold_amount,
     s.offer_amount,
+    CAST(CASE WHEN s.has_turned_lines THEN -s.quantity ELSE s.quantity END AS DECIMAL(38, 3)) AS quantity,
     c.promo_discount,
     COALESCE(c.promo_code_count, 0) AS promo_code_count,
     COALESCE(s.has_offer, FALSE) AS has_offer,

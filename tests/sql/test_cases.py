@@ -34,7 +34,7 @@ from pipelines.tables.inputs import contract_of
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(__file__).parent / "cases"
 # Folders of SELECTs that are no tables of the night.
-QUERIES = {"backtests", "fits", "identity", "intake", "lists"}
+QUERIES = {"backtests", "fits", "identity", "intake", "kpis", "lists"}
 SQL_FILES = {
     f"{path.parent.name}/{path.stem}" if path.parent.name in QUERIES else path.stem: path
     for path in sorted((ROOT / "sql").glob("*/*.sql"))
