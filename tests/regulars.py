@@ -6,7 +6,9 @@ from conftest import Retailer, needed
 
 from pipelines.store.lake import Night
 
-GROWTH = needed("customer_growth", "customer_next_order", "customer_channel", "channel_log", "concentration")
+GROWTH = needed(
+    "customer_growth", "customer_next_order", "customer_channel", "channel_log", "concentration", "product_repeat"
+)
 NIGHT = date(2024, 6, 30)
 RECEIPT = "receipt_id,customer_id,issued_at,total_amount\n"
 LINE = "receipt_id,line_number,product_id,quantity,amount\n"

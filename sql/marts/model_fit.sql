@@ -25,6 +25,8 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM concentration_fit
     UNION ALL
+    SELECT * FROM product_fit
+    UNION ALL
     SELECT * FROM next_order_fit
     UNION ALL
     SELECT * FROM next_order_drift

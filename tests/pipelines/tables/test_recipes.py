@@ -40,6 +40,7 @@ def test_every_fit_is_known() -> None:
         "concentration_fit",
         "headroom_fit",
         "next_order_fit",
+        "product_fit",
         "spend_growth_fit",
     ]
     assert all(name in tables()[name].history for name in FITS), "a fit is kept by what it published last"
