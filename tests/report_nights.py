@@ -177,7 +177,9 @@ def campaign_effects() -> Iterator[tuple]:
     )
     for campaign, treated, control, effect, low, high, done, method, verdict in effects:
         for metric, factor in (("margin_per_customer", 1.0), ("revenue_per_customer", 3.1), ("buyer_rate", 0.01)):
-            scaled = (10.2 * factor, (10.2 - effect) * factor, effect * factor, low * factor, high * factor)
+            is_change = method == "before_after"
+            scaled = (10.2 * factor, (10.2 - effect) * factor, *(end * factor for end in (effect, low, high)))
+            scaled = (*scaled[:2], None, None, None) if is_change else scaled
             rois = (end * treated / 600 - 1 for end in (effect, low, high))
             money = (600.0, effect * treated, *rois) if metric == "margin_per_customer" else (None,) * 5
             yield (
@@ -198,6 +200,7 @@ def campaign_effects() -> Iterator[tuple]:
                 metric == "margin_per_customer",
                 None,
                 600.0 / treated,
+                effect * factor if is_change else None,
             )
     figures = (0.2, 0.1, 0.1, 0.02, 0.18)
     yield (
@@ -216,6 +219,7 @@ def campaign_effects() -> Iterator[tuple]:
         "treated",
         "control",
         False,
+        None,
         None,
         None,
     )
@@ -344,7 +348,7 @@ def hostile_night() -> Tables:
         tables[table] = [(name, 5, 4, 1, 90 - i, 9, None, None, None, None) for i, name in enumerate(HOSTILE)]
     effect = (90, 10, 2.0, 1.0, 1.0, 0.5, 1.5, 28, True, HOSTILE[0], None, None, None, None, None, HOSTILE[1])
     tables["campaign_effect"] = [
-        (name, "margin_per_customer", "all", *effect, 0, name, name, True, 0.5, 1.0) for name in HOSTILE
+        (name, "margin_per_customer", "all", *effect, 0, name, name, True, 0.5, 1.0, None) for name in HOSTILE
     ]
     tables["campaign_list"] = [(name, HOSTILE[0], "c1") for name in HOSTILE]
     tables["campaign_assignment"] = [(name, HOSTILE[0], "c1", "treated", None, NIGHT, "export") for name in HOSTILE]

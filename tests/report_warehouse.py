@@ -42,7 +42,7 @@ COLUMNS = {
     " incremental_profit roi method",
     "campaign_effect": "campaign_id metric segment treated_customers control_customers treated_mean control_mean"
     " effect ci_low ci_high window_days is_complete method cost_amount incremental_profit roi"
-    " roi_low roi_high verdict pending_customers arm compared_with is_primary shrunken_effect break_even_effect",
+    " roi_low roi_high verdict pending_customers arm compared_with is_primary shrunken_effect break_even_effect change",
     "campaign_assignment": "campaign_id customer_id channel arm assigned_at assigned_date source",
     "campaign_list": "campaign_id channel customer_id",
     "campaign_exclusion": "campaign_id customer_id channel reason decided_by",

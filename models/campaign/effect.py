@@ -37,6 +37,7 @@ _TYPES = {
     "treated_mean": "float64",
     "control_mean": "float64",
     "effect": "float64",
+    "change": "float64",
     "ci_low": "float64",
     "ci_high": "float64",
     "explained_share": "float64",
@@ -78,7 +79,8 @@ def campaign_effects(outcomes: pd.DataFrame, by_arm: pd.DataFrame | None = None)
     assigned with the same share of control), weighed by treated customers; where the pre-period explains 2 % of the
     variance and control has 100 customers, of values adjusted for it. Without one (`before_after`) it is the treated in
     the window less the same customers in as many days right before. That has season and all else in it, so it is a
-    change: it has no interval, profit or ROI, and is known only once the campaign is over and if the data reach back.
+    `change` and no effect: it has no interval, profit or ROI, and is known only once the campaign is over and if the
+    data reach back.
 
     One row a pair of arms is primary and has a verdict: of everyone, and of each segment, by the campaign's one metric.
     It goes by the interval; in segments, and where there are several offers, by one that Holm's procedure has made as
@@ -204,7 +206,7 @@ def _give_differences(table: pd.DataFrame, outcomes: pd.DataFrame, found: Compar
     enough = is_rate | (table["expected_control_buyers"] >= MIN_BUYERS).to_numpy()
     shown = is_known & enough & ~table["is_damaged"].to_numpy(bool) & ~is_before
     change = np.where(is_known & table["is_complete"].to_numpy(bool), _change(outcomes, t), np.nan)
-    table["effect"] = np.where(is_before, change, np.where(shown, effect, np.nan))
+    table["effect"], table["change"] = np.where(shown, effect, np.nan), np.where(is_before, change, np.nan)
     table["ci_low"], table["ci_high"] = (np.where(shown, end, np.nan) for end in (low, high))
     return difference
 

@@ -218,14 +218,22 @@ def _effect_table(
                 METRICS[row["metric"]],
                 f"{number(row['treated_customers'])} / {number(row['control_customers'])}" + _pending(row),
                 f"{show(row['treated_mean'])} / {show(row['control_mean'])}",
-                signed(show, row["effect"]),
+                signed(show, row["effect"] if row["change"] is None else row["change"]),
                 f"{show(row['ci_low'])} to {show(row['ci_high'])}" if row["ci_low"] is not None else NONE,
                 NONE if row["verdict"] is None else name_of(row["verdict"]),
                 f"{number(row['window_days'])} days, {'closed' if row['is_complete'] else 'open'}",
                 name_of(row["method"]),
             )
         )
-    columns = ("Treated / control", "Mean of each", "Effect", "95% interval", "Verdict", "Window", "How it is known")
+    columns = (
+        "Treated / control",
+        "Mean of each",
+        "Effect or change",
+        "95% interval",
+        "Verdict",
+        "Window",
+        "How it is known",
+    )
     return Table(caption, ("Campaign", "Figure", *columns), "ttnnnnttt", cells, note, folded=folded)
 
 

@@ -29,7 +29,7 @@ stretched AS (
     FROM during
 ),
 
-valued AS (  -- a sum of decimals is the same in any order; cubes may have too many digits, so each is rounded
+valued AS (  -- of so few digits that a cube is exact
     SELECT
         stretched.*,
         drawn.arm,
@@ -37,9 +37,10 @@ valued AS (  -- a sum of decimals is the same in any order; cubes may have too m
         CAST(
             CASE metric.metric
                 WHEN 'orders_per_customer' THEN CAST(stretched.order_count AS DECIMAL(18, 2))
-                WHEN 'revenue_per_customer' THEN stretched.revenue
-                ELSE stretched.costed_margin
-            END AS DOUBLE
+                WHEN 'revenue_per_customer'
+                    THEN GREATEST(LEAST(stretched.revenue, 9999999999), -9999999999)
+                ELSE GREATEST(LEAST(stretched.costed_margin, 9999999999), -9999999999)
+            END AS DECIMAL(12, 2)
         ) AS v
     FROM stretched
     INNER JOIN drawn_customer AS drawn
@@ -56,8 +57,8 @@ SELECT
     month_date,
     CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
     CAST(SUM(uncosted_revenue) AS DECIMAL(38, 2)) AS uncosted_revenue,
-    CAST(SUM(CAST(v AS DECIMAL(38, 4))) AS DECIMAL(38, 4)) AS sum_v,
-    CAST(SUM(CAST(v * v AS DECIMAL(38, 4))) AS DECIMAL(38, 4)) AS sum_vv,
-    CAST(SUM(CAST(v * v * v AS DECIMAL(38, 6))) AS DECIMAL(38, 6)) AS sum_vvv
+    CAST(SUM(v) AS DECIMAL(38, 4)) AS sum_v,
+    CAST(SUM(v * v) AS DECIMAL(38, 4)) AS sum_vv,
+    CAST(SUM(v * v * v) AS DECIMAL(38, 6)) AS sum_vvv
 FROM valued
 GROUP BY draw_number, arm, metric, month_date

@@ -1,39 +1,45 @@
 -- What points, contacts, campaigns and the running of the programme cost by month, up to tonight.
 -- Grain: month with a cost or a posting of points. Points cost when they are spent; what was granted stands beside.
-WITH entry AS (
+WITH entry AS (  -- the many postings and messages summed by day, so that few rows are told apart
     SELECT
         posted_date AS cost_date,
-        CASE WHEN kind = 'earn' THEN 'granted' ELSE 'spent' END AS item,
-        CASE WHEN kind = 'earn' THEN points ELSE -points END AS quantity
+        kind AS item,
+        SUM(points) AS quantity,
+        CAST(NULL AS BIGINT) AS message_count
     FROM points_ledger
     WHERE kind IN ('earn', 'spend')
+    GROUP BY posted_date, kind
     UNION ALL
     SELECT
         sent_date AS cost_date,
         'contact' AS item,
-        cost_amount AS quantity
+        SUM(cost_amount) AS quantity,
+        COUNT(*) AS message_count
     FROM contacts
+    GROUP BY sent_date
     UNION ALL
     SELECT
         COALESCE(starts_on, ends_on, landing_date) AS cost_date,
         'campaign' AS item,
-        cost_amount AS quantity
+        cost_amount AS quantity,
+        NULL AS message_count
     FROM campaigns
     WHERE cost_amount IS NOT NULL
     UNION ALL
     SELECT
         month AS cost_date,
         'running' AS item,
-        cost_amount AS quantity
+        cost_amount AS quantity,
+        NULL AS message_count
     FROM programme_costs
 ),
 
 summed AS (
     SELECT
         CAST(DATE_TRUNC('month', entry.cost_date) AS DATE) AS month_date,
-        CAST(SUM(CASE WHEN entry.item = 'granted' THEN entry.quantity END) AS DECIMAL(19, 3)) AS points_granted,
-        CAST(SUM(CASE WHEN entry.item = 'spent' THEN entry.quantity END) AS DECIMAL(19, 3)) AS points_spent,
-        NULLIF(COUNT(CASE WHEN entry.item = 'contact' THEN 1 END), 0) AS contact_count,
+        CAST(SUM(CASE WHEN entry.item = 'earn' THEN entry.quantity END) AS DECIMAL(19, 3)) AS points_granted,
+        CAST(SUM(CASE WHEN entry.item = 'spend' THEN -entry.quantity END) AS DECIMAL(19, 3)) AS points_spent,
+        CAST(SUM(entry.message_count) AS BIGINT) AS contact_count,
         CAST(SUM(CASE WHEN entry.item = 'contact' THEN entry.quantity END) AS DECIMAL(38, 2)) AS contact_cost_amount,
         CAST(SUM(CASE WHEN entry.item = 'campaign' THEN entry.quantity END) AS DECIMAL(38, 2)) AS campaign_cost_amount,
         CAST(SUM(CASE WHEN entry.item = 'running' THEN entry.quantity END) AS DECIMAL(38, 2)) AS running_cost_amount,

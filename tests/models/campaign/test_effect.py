@@ -158,17 +158,17 @@ def test_before_any_window_is_over_nothing_is_known() -> None:
 def test_before_and_after_is_a_change_without_interval_profit_and_roi() -> None:
     during, before = spends(3, 80, 200, 30), spends(4, 90, 200, 20)
     row = effect(outcome("treated", MARGIN, during, before, cost_amount=100))
-    assert row["effect"] == pytest.approx(np.mean(during) - np.mean(before))
+    assert row["change"] == pytest.approx(np.mean(during) - np.mean(before))
     assert (row["method"], row["compared_with"], row["control_customers"]) == ("before_after", "before", 0)
-    assert all(pd.isna(row[name]) for name in ("control_mean", "ci_low", "ci_high", *MONEY))
+    assert all(pd.isna(row[name]) for name in ("control_mean", "effect", "ci_low", "ci_high", *MONEY))
     assert row["verdict"] == "before and after only: no evidence of an effect"
 
 
 def test_without_data_of_the_days_before_or_with_an_open_window_there_is_no_change() -> None:
     unknown = effect(outcome("treated", REVENUE, [10, 12] * 30, before_sum=None))
-    assert (unknown["treated_mean"], pd.isna(unknown["effect"])) == (11, True)
+    assert (unknown["treated_mean"], pd.isna(unknown["change"])) == (11, True)
     running = effect(outcome("treated", MARGIN, [10, 12] * 30, is_over=False))
-    assert (pd.isna(running["effect"]), running["verdict"]) == (True, "running")
+    assert (pd.isna(running["change"]), running["verdict"]) == (True, "running")
 
 
 @pytest.mark.parametrize(

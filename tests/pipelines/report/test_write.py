@@ -138,6 +138,7 @@ def test_one_customer_on_a_single_day_with_more_returned_than_bought(tmp_path: P
                 True,
                 None,
                 None,
+                None,
             )
         ],
     }
