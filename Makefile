@@ -52,6 +52,7 @@ verify: $(VENV)/.dev
 	$(VERIFY) clv_coverage $(CUSTOMERS)
 	$(VERIFY) skill_coverage $(SHOPS)
 	$(VERIFY) forecast_coverage $(SHOPS) $(MONEY_SHOPS)
+	$(VERIFY) promo_habit_coverage $(SHOPS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -274,6 +274,14 @@ _PYTHON = (
     Table("segment_channel", "marts", "split", ("customer_channel",)),
     Table("channel_fit", "marts", "split", ("customer_channel",)),
     Table(
+        "customer_promo_habit",
+        "marts",
+        "python",
+        ("customer_totals",),
+        function="pipelines.scoring.promo_habit:customer_promo_habit",
+        queries=("fits/promo_habit",),
+    ),
+    Table(
         "campaign_effect",
         "marts",
         "python",

@@ -162,7 +162,14 @@ def promo_tables() -> Tables:
         ("VIP", 88, 71, 0, 9120.40, 410.00, 0, -35.0, None, "randomised"),
     ]
     promotions = [("spring sale", *codes[1][1:]), ("welcome", *codes[0][1:])]
-    return {"promo_performance": codes, "promotion_performance": promotions}
+    waste = [
+        ("campaign", "catalogue", "waste", None, 900, None, 350.4, 1),
+        ("promotion", "spring sale", "not shown to pay", "no control group", None, 3022, None, 1),
+        ("campaign", "winback-2025-01", "pays", None, 600, None, None, 1),
+    ]
+    slips = [("below_cost", date(2025, 2, 1), 3, 7, 41.2, 0), ("two_prices", date(2025, 3, 1), 1, 2, None, 3.5)]
+    found = {"promo_performance": codes, "promotion_performance": promotions}
+    return found | {"spend_waste": waste, "price_slip_monthly": slips}
 
 
 def campaign_effects() -> Iterator[tuple]:

@@ -40,6 +40,8 @@ COLUMNS = {
     " incremental_profit roi method",
     "promotion_performance": "promotion_id redemptions customers new_customers revenue discount_amount cost_amount"
     " incremental_profit roi method",
+    "spend_waste": "subject_kind subject_id verdict reason cost_amount discount_amount wasted_amount money_rank",
+    "price_slip_monthly": "finding business_month subject_count slip_count lost_amount overcharged_amount",
     "campaign_effect": "campaign_id metric segment treated_customers control_customers treated_mean control_mean"
     " effect ci_low ci_high window_days is_complete method cost_amount incremental_profit roi"
     " roi_low roi_high verdict pending_customers arm compared_with is_primary shrunken_effect break_even_effect change",

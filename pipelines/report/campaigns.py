@@ -5,6 +5,7 @@ from functools import partial
 
 from pipelines.report.charts import Chart, chart, draw_effects, draw_promo
 from pipelines.report.page import DRAWN, LISTED, Section, Table, Tile, Warehouse
+from pipelines.report.slips import waste_and_slips
 from pipelines.report.words import (
     NONE,
     Row,
@@ -66,6 +67,7 @@ def promo(warehouse: Warehouse) -> Section:
     tables = [_promo_table(warehouse, "Promo codes", "promo_performance", codes)]
     if promotions:
         tables.append(_promo_table(warehouse, "Promotions", "promotion_performance", promotions))
+    tables += waste_and_slips(warehouse)
     first, drawn = codes[0], codes[:DRAWN]
     words = (
         f"{name_of(first['Code'])} was used on purchases of {warehouse.money(first['Revenue'])} at a discount of"

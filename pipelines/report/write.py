@@ -37,7 +37,7 @@ TOPICS = (
     ),
     Topic(backtests, "How far to trust the forecasts", "backtest_quality backtest"),
     Topic(segments, "Segments and who moved", "customer_segment customer_segment_history"),
-    Topic(promo, "Promo codes", "promo_performance promotion_performance"),
+    Topic(promo, "Promo codes", "promo_performance promotion_performance spend_waste price_slip_monthly"),
     Topic(campaigns, "Do campaigns work", "campaign_effect"),
     Topic(
         exports,

@@ -21,6 +21,7 @@ daily AS (  -- narrow types, because many rows have to be sorted
         CAST(COUNT(CASE WHEN NOT is_return THEN sales_channel END) AS INTEGER) AS channel_order_count,
         CAST(SUM(r.revenue) AS DECIMAL(18, 2)) AS net_revenue,
         CAST(SUM(CASE WHEN NOT is_return THEN r.revenue ELSE 0 END) AS DECIMAL(18, 2)) AS sale_revenue,
+        CAST(SUM(r.promoted_revenue) AS DECIMAL(18, 2)) AS promoted_revenue,
         CAST(MAX(taken_back.revenue) AS DECIMAL(18, 2)) AS taken_back_revenue,
         CAST(CASE WHEN COUNT(gross_margin) = COUNT(*) THEN SUM(gross_margin) END AS DECIMAL(18, 2)) AS gross_margin,
         CAST(SUM(r.uncosted_revenue) AS DECIMAL(18, 2)) AS uncosted_revenue,
@@ -52,6 +53,13 @@ SELECT
     channel_order_count,
     net_revenue,
     sale_revenue,
+    promoted_revenue,
+    CASE
+        WHEN sale_revenue > 0
+            THEN CAST(
+                LEAST(GREATEST(CAST(promoted_revenue AS DOUBLE) / NULLIF(sale_revenue, 0), 0), 1) AS DECIMAL(9, 6)
+            )
+    END AS promoted_share,
     GREATEST(sale_revenue - COALESCE(taken_back_revenue, 0), 0) AS net_spend,
     gross_margin,
     uncosted_revenue,

@@ -24,6 +24,11 @@ SELECT
     f.promo_code_count,
     f.promo_code_count > 0 AS has_promo,
     f.has_offer,
+    CASE
+        WHEN f.is_return THEN 0
+        WHEN f.promo_code_count > 0 THEN f.revenue
+        ELSE LEAST(GREATEST(COALESCE(f.offer_amount, 0), 0), f.revenue)
+    END AS promoted_revenue,
     f.known_date
 FROM receipt_fact AS f
 LEFT JOIN customer_identity AS i ON f.customer_id = i.source_customer_id

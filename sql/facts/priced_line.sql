@@ -1,5 +1,5 @@
 -- Lines of sales with what tells whether a price slipped: amount without tax, cost, and price before any offer.
--- Grain: receipt line with a product, sold on a sale receipt dated up to tonight; what was taken back is left out.
+-- Grain: receipt line with a product, sold on a sale receipt of the last 92 days; what was taken back is left out.
 SELECT
     l.receipt_id,
     l.line_number,
@@ -30,6 +30,6 @@ SELECT
     OR f.promo_code_count > 0 AS is_on_offer
 FROM receipt_lines AS l
 INNER JOIN receipt_fact AS f ON l.receipt_id = f.receipt_id AND NOT f.is_return
-CROSS JOIN night AS n
+INNER JOIN night AS n ON f.business_date > n.run_date - 92
 LEFT JOIN stores AS s ON f.store_id = s.store_id
 WHERE l.product_id IS NOT NULL AND l.original_line_number IS NULL

@@ -1,4 +1,4 @@
--- Slips in price, each with its money: of goods sold, and of promo codes. Gift cards are sold at cost and are none.
+-- Slips in price, each with its money: of goods sold in the last 92 days, without gift cards, and of promo codes.
 -- Grain: finding, product, promotion or promo code, and day. One line can be in two findings: add up within one alone.
 SELECT
     l.finding,
@@ -10,6 +10,7 @@ SELECT
     l.overcharged_amount,
     l.example_receipt_id
 FROM line_slip AS l
+INNER JOIN night AS n ON l.business_date > n.run_date - 92
 LEFT JOIN gift_card_product AS g ON l.subject_id = g.product_id
 WHERE g.product_id IS NULL OR l.subject_kind <> 'product'
 UNION ALL

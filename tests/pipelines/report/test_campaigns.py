@@ -13,6 +13,23 @@ def test_promo_codes_and_lists_have_the_figures_of_their_tables(full_page: str) 
     assert ("winback-2025-03", "email", f"{emailed}") in [row[:3] for row in rows]
 
 
+def test_what_is_waste_comes_before_what_is_not_shown_to_pay_and_what_pays_is_neither(full_page: str) -> None:
+    rows = Page(full_page).rows
+    waste = ("catalogue", "campaign", "waste", "", "EUR 900", "–", "EUR 350")
+    unknown = ("spring sale", "promotion", "not shown to pay", "no control group", "–", "EUR 3,022", "–")
+    assert rows.index(waste) < rows.index(unknown)
+    assert not [row for row in rows if row[:2] == ("winback-2025-01", "campaign")]
+
+
+def test_slips_in_price_stand_by_month_with_their_money(full_page: str) -> None:
+    rows = Page(full_page).rows
+    newer, older = (
+        ("2025-03", "two_prices", "2", "1", "–", "EUR 4"),
+        ("2025-02", "below_cost", "7", "3", "EUR 41", "EUR 0"),
+    )
+    assert rows.index(newer) < rows.index(older)
+
+
 def test_the_funnel_leads_from_the_segments_to_the_list(full_page: str) -> None:
     night = full_night()
     rows = Page(full_page).rows
