@@ -93,8 +93,8 @@ def _make(periods: dict[Period, date], engine: DuckDBEngine, night: Night) -> No
     for name in _OF_RECEIPTS:  # else order_line joins the lines of all history before it leaves out other months'
         contract = contract_of(name)
         columns = ", ".join(map(identifier, columns_read(tables()["order_line"], contract)))
-        rows = engine.select_of(night.table(name), contract)
-        engine.materialise(name, f"SELECT {columns} FROM ({rows}) WHERE receipt_id IN (SELECT receipt_id FROM sold)")
+        every = engine.select_of(night.table(name), contract)
+        engine.materialise(name, f"SELECT {columns} FROM ({every}) WHERE receipt_id IN (SELECT receipt_id FROM sold)")
     for name, selects in _MADE.items():
         for select in selects:
             engine.connection.execute(f"INSERT INTO made_{name} BY NAME {query(select)}")
