@@ -19,7 +19,7 @@ from pipelines.store.lake import Night
 from pipelines.store.manifest import Lineage, Manifest, TableState
 from pipelines.tables.calendar import periods_of
 from pipelines.tables.incremental import changed_days
-from pipelines.tables.inputs import contract_of
+from pipelines.tables.inputs import columns_read, contract_of
 from pipelines.tables.recipes import fit_recipe
 
 # A day, a week or a month: its name and its first day.
@@ -32,6 +32,8 @@ _MADE = {
     "period_points": ("kpis/period_points",),
     "cohort_cell": ("kpis/cohort_cell",),
 }
+# What order_line joins: of these the receipts of the periods alone are read.
+_OF_RECEIPTS = ("receipt_fact", "receipt_lines")
 # What of a person decides on the periods in which they bought.
 _PERSON = "customer_id, enrolled_date, deleted_date, acquisition_channel, first_order_date"
 _PERSONS = f"SELECT {_PERSON} FROM {{customer}} AS c LEFT JOIN {{customer_totals}} AS t USING (customer_id)"
@@ -48,7 +50,7 @@ def period_sales(engine: DuckDBEngine, night: Night, settings: Settings) -> dict
         columns = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in contract_of(name).columns)
         engine.materialise(f"made_{name}", f"SELECT {columns} WHERE FALSE")
     for some in _by_month(periods):
-        _make(some, engine)
+        _make(some, engine, night)
     keys = [{"period": period, "period_start": start} for period, start in periods]
     schema = pa.schema([("period", pa.string()), ("period_start", pa.date32())])
     engine.register_arrow("made_period", pa.Table.from_pylist(keys, schema))
@@ -74,7 +76,7 @@ def _by_month(periods: dict[Period, date]) -> list[dict[Period, date]]:
     return [months[month] for month in sorted(months)]
 
 
-def _make(periods: dict[Period, date], engine: DuckDBEngine) -> None:
+def _make(periods: dict[Period, date], engine: DuckDBEngine, night: Night) -> None:
     """Add the rows of some periods, given with their last days, to the tables made."""
     rows = [
         {"business_date": start + timedelta(n), "period": period, "period_start": start}
@@ -88,9 +90,16 @@ def _make(periods: dict[Period, date], engine: DuckDBEngine) -> None:
     engine.register_arrow("kpi_span", pa.table(span))
     for name in ("sold", "customer_cut"):
         engine.materialise(name, query(f"kpis/{name}"))
+    for name in _OF_RECEIPTS:  # else order_line joins the lines of all history before it leaves out other months'
+        contract = contract_of(name)
+        columns = ", ".join(map(identifier, columns_read(tables()["order_line"], contract)))
+        every = engine.select_of(night.table(name), contract)
+        engine.materialise(name, f"SELECT {columns} FROM ({every}) WHERE receipt_id IN (SELECT receipt_id FROM sold)")
     for name, selects in _MADE.items():
         for select in selects:
             engine.connection.execute(f"INSERT INTO made_{name} BY NAME {query(select)}")
+    for name in _OF_RECEIPTS:
+        engine.connection.execute(f"DROP TABLE temp.{name}")
 
 
 def _day_count(engine: DuckDBEngine) -> int:

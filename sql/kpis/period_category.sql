@@ -1,43 +1,44 @@
 -- Sales of each period that is worked out by the category of the lines' products; no line knows its margin without tax.
 -- Grain: period, its start and category.
-WITH line AS (
+WITH basket AS (
     SELECT
-        d.period,
-        d.period_start,
-        COALESCE(l.category, 'unknown') AS cut_value,
         l.receipt_id,
+        l.business_date,
         l.customer_id,
         l.is_return,
-        l.revenue,
-        l.quantity
+        COALESCE(l.category, 'unknown') AS cut_value,
+        COUNT(*) AS line_count,
+        SUM(l.revenue) AS revenue,
+        SUM(l.quantity) AS quantity
     FROM order_line AS l
-    INNER JOIN kpi_day AS d ON l.business_date = d.business_date
     INNER JOIN sold AS s ON l.receipt_id = s.receipt_id
+    GROUP BY l.receipt_id, l.business_date, l.customer_id, l.is_return, COALESCE(l.category, 'unknown')
 )
 
 SELECT
-    period,
-    period_start,
+    d.period,
+    d.period_start,
     'category' AS cut,
-    cut_value,
-    CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
-    CAST(SUM(CASE WHEN customer_id IS NOT NULL THEN revenue ELSE 0 END) AS DECIMAL(38, 2)) AS member_revenue,
+    b.cut_value,
+    CAST(SUM(b.revenue) AS DECIMAL(38, 2)) AS revenue,
+    CAST(SUM(CASE WHEN b.customer_id IS NOT NULL THEN b.revenue ELSE 0 END) AS DECIMAL(38, 2)) AS member_revenue,
     CAST(NULL AS DECIMAL(38, 2)) AS new_revenue,
     CAST(NULL AS DECIMAL(38, 2)) AS returning_revenue,
-    CAST(SUM(CASE WHEN NOT is_return THEN revenue ELSE 0 END) AS DECIMAL(38, 2)) AS sale_revenue,
+    CAST(SUM(CASE WHEN NOT b.is_return THEN b.revenue ELSE 0 END) AS DECIMAL(38, 2)) AS sale_revenue,
     CAST(NULL AS DECIMAL(38, 2)) AS member_sale_revenue,
     CAST(NULL AS DECIMAL(38, 2)) AS gross_margin,
-    COUNT(DISTINCT CASE WHEN NOT is_return THEN receipt_id END) AS receipts,
-    COUNT(DISTINCT CASE WHEN is_return THEN receipt_id END) AS return_receipts,
+    COUNT(CASE WHEN NOT b.is_return THEN 1 END) AS receipts,
+    COUNT(CASE WHEN b.is_return THEN 1 END) AS return_receipts,
     CAST(NULL AS BIGINT) AS member_receipts,
-    COUNT(DISTINCT CASE WHEN NOT is_return AND customer_id IS NOT NULL THEN receipt_id END) AS orders,
-    COUNT(DISTINCT CASE WHEN NOT is_return THEN customer_id END) AS buyers,
+    COUNT(CASE WHEN NOT b.is_return AND b.customer_id IS NOT NULL THEN 1 END) AS orders,
+    COUNT(DISTINCT CASE WHEN NOT b.is_return THEN b.customer_id END) AS buyers,
     CAST(NULL AS BIGINT) AS member_buyers,
     CAST(NULL AS BIGINT) AS new_buyers,
     CAST(NULL AS BIGINT) AS returning_buyers,
     CAST(NULL AS BIGINT) AS repeat_buyers,
     CAST(NULL AS BIGINT) AS reactivated_buyers,
-    COUNT(CASE WHEN NOT is_return THEN 1 END) AS sale_lines,
-    CAST(SUM(quantity) AS DECIMAL(38, 3)) AS quantity
-FROM line
-GROUP BY period, period_start, cut_value
+    CAST(SUM(CASE WHEN NOT b.is_return THEN b.line_count ELSE 0 END) AS BIGINT) AS sale_lines,
+    CAST(SUM(b.quantity) AS DECIMAL(38, 3)) AS quantity
+FROM basket AS b
+INNER JOIN kpi_day AS d ON b.business_date = d.business_date
+GROUP BY d.period, d.period_start, b.cut_value

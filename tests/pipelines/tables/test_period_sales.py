@@ -16,9 +16,9 @@ PRODUCTS = "product_id,category\ntea,drinks\ncup,dishes\n"
 STORES = "store_id,name,region\ns1,Harbour,North\ns2,Market,South\n"
 CARDS = "card_id,customer_id,closed_at\n"
 DAYS = ("2017-11-27", "2017-11-29", "2017-12-01", "2017-12-04", "2017-12-05")
-MADE = needed("kpi_period", "kpi_daily")
+MADE = needed("kpi_period", "kpi_daily", "cohort_month")
 LAYERS = ("staging", "facts", "scores", "marts")
-TABLES = ("kpi_period", "cohort_cell")
+TABLES = ("kpi_period", "cohort_month")
 
 
 def deliver(retailer: Retailer) -> None:
@@ -135,3 +135,15 @@ def test_sales_add_up_over_channels_stores_regions_and_sources(retailer):
         with_sales = by_cut if by_cut["all"][2] else {"all": by_cut["all"]}
         for cut in with_sales.keys() - {"category", "segment"}:
             assert by_cut[cut] == by_cut["all"], cut
+
+
+def test_cohorts_of_the_first_order_add_up_to_what_known_customers_bought(retailer):
+    deliver(retailer)
+    for each in DAYS:
+        night = retailer.load(each, upto=LAYERS, only=MADE)
+    sums: dict[date, Any] = {}
+    columns = "business_month, CASE WHEN cohort_kind = 'first_order' THEN revenue ELSE 0 END"
+    for month, revenue in retailer.rows(night, "cohort_month", columns):
+        sums[month] = sums.get(month, 0) + revenue
+    rows = retailer.rows(night, "kpi_period", "period || cut, period_start, member_revenue")
+    assert {month: revenue for of, month, revenue in rows if of == "monthall"} == sums
