@@ -36,6 +36,7 @@ INCREMENTAL = {
     "customer_category": "customer_id",
     "customer_totals": "customer_id",
     "customer_gap": "customer_id",
+    "points_flow": "customer_id",
     "customer_points": "customer_id",
     "web_visit": "occurred_date",
     "web_visitor": "customer_id",

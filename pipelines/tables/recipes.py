@@ -24,11 +24,11 @@ FITTED_BY = (
 def table_recipe(table: Table, settings: Settings) -> str:
     """SHA-256 of what, besides the inputs' rows, decides on the table's rows.
 
-    That is its SQL, the views', tax, and by what rule the sources' rows replace earlier ones.
+    That is its SQL, the views', tax, the order of points, and by what rule the sources' rows replace earlier ones.
     """
     of_views = [_sql(tables()[name].sql) for name in sorted(views())]
     whole_per = {name: source.whole_per for name, source in sources().items() if source.whole_per != "row"}
-    return _digest([_sql(table.sql), of_views, settings.amounts_include_tax, whole_per])
+    return _digest([_sql(table.sql), of_views, settings.amounts_include_tax, settings.points_order, whole_per])
 
 
 def fit_recipe(table: Table, settings: Settings) -> str:

@@ -31,6 +31,7 @@ COLUMNS = {
     "customer_category": "customer_id, category, revenue, line_count, last_order_date",
     "customer_totals": "customer_id, first_order_date, order_count, revenue, favourite_category, repeat_revenue",
     "customer_gap": "customer_id, gap_count, long_gap_days",
+    "points_flow": "customer_id, granted_month, fate, moved_month, expires_month, expires_date, points",
     "customer_points": "customer_id, points_balance, points_earned, points_spent, points_expired, next_expiry_date, "
     "next_expiry_points",
     "order_line": "receipt_id, line_number, customer_id, revenue",
@@ -103,7 +104,13 @@ def test_a_late_line_a_late_receipt_a_correction_and_a_redemption_touch_their_re
         ("c1", date(2017, 11, 30), 3, Decimal("23.00"), "drinks", Decimal("15.00")),
         ("c2", date(2017, 12, 1), 1, Decimal("50.00"), "drinks", None),
     ]
-    none_there = ("return_link", "web_visit", "web_visitor", "customer_points")  # no return, no event, no point
+    none_there = (
+        "return_link",
+        "web_visit",
+        "web_visitor",
+        "customer_points",
+        "points_flow",
+    )  # no return, no event, no point
     wrote = dict.fromkeys(INCREMENTAL, 3) | dict.fromkeys(none_there, 1)
     assert {name: pieces(by_increments, name) for name in INCREMENTAL} == wrote
     assert facts(retailer, load_whole(retailer, monkeypatch)) == found
