@@ -41,6 +41,7 @@ bench-year: $(VENV)/.run
 CAMPAIGNS ?= 4000
 CUSTOMERS ?= 100000
 SHOPS ?= 40
+LEDGERS ?= 200
 VERIFY := PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m
 verify: $(VENV)/.dev
 	$(VERIFY) effect_coverage $(CAMPAIGNS)
@@ -49,6 +50,7 @@ verify: $(VENV)/.dev
 	$(VERIFY) clv_coverage $(CUSTOMERS)
 	$(VERIFY) skill_coverage $(SHOPS)
 	$(VERIFY) forecast_coverage $(SHOPS)
+	$(VERIFY) points_coverage $(LEDGERS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
