@@ -32,6 +32,8 @@ WITHOUT_VALUES = {
     "campaign_hold": "no list waits for a person",
     "customer_clv_horizon": "its settings name one horizon",
     "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
+    "points_outlook.outlook_reason": "what will be spent of its points is known",
+    "points_liability.liability_reason": "what will be spent of its points is known",
     "campaign_delivery.held_reason": "no list waits for a person",
     "campaign_power.needed_control_share": "its campaigns are too small to show a tenth more with any control share",
     "campaign_effect.running_low": "of what runs no window is over",
