@@ -42,6 +42,7 @@ CAMPAIGNS ?= 4000
 CUSTOMERS ?= 100000
 SHOPS ?= 40
 MONEY_SHOPS ?= 400
+LEDGERS ?= 200
 VERIFY := PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m
 verify: $(VENV)/.dev
 	$(VERIFY) effect_coverage $(CAMPAIGNS)
@@ -53,6 +54,7 @@ verify: $(VENV)/.dev
 	$(VERIFY) skill_coverage $(SHOPS)
 	$(VERIFY) forecast_coverage $(SHOPS) $(MONEY_SHOPS)
 	$(VERIFY) promo_habit_coverage $(SHOPS)
+	$(VERIFY) points_coverage $(LEDGERS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

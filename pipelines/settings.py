@@ -19,6 +19,7 @@ from pipelines.errors import LoyaltyError
 
 PREFIX = "LOYALTY_"
 NameOrder = Literal["first_last", "last_first"]
+PointsOrder = Literal["expires_first", "posted_first"]
 # What a first night fixes for ever, or nearly: it has to be said, and its default is of the demo alone.
 _SAID_ONCE = {
     "timezone": ("Europe/Berlin", "the time zone in which a business day begins and ends"),
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     buying_model: Literal["best", "mbg/nbd", "bg/nbd", "pareto/nbd"] = "best"
     fit_days: int = Field(7, ge=1)
     discount_rate: float = Field(0.10, ge=0, lt=10)
+    points_order: PointsOrder = "expires_first"
     point_value: Decimal = Field(Decimal("0.01"), ge=0)
     amounts_include_tax: bool = True
     gift_card_categories: tuple[str, ...] = ()

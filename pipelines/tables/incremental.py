@@ -28,6 +28,8 @@ _SUMMED = {
     "customer_start": "customer_day",
     "web_visitor": "web_visit",
 }
+# Views that a table reads several times by way of others, and that cost much: they are worked out once for it.
+_WORKED_OUT_ONCE = {"points_flow": ("points_posting", "points_step", "points_mark")}
 
 
 def make_incremental(table: Table, night: Night, engine: Engine, settings: Settings) -> TableState:
@@ -48,6 +50,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         or not _rests_on(previous, inputs)
         or _reference_changed(table, previous, inputs, engine)
     ):
+        _work_out_once(engine, table)
         files = write_table(table.name, table.sql, engine)
         return TableState(data_files=files, key=(key,), recipe=recipe, lineage=lineage_of(None, version_of(files)))
 
@@ -67,6 +70,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
         else:
             engine.register(name, rows)
     _register_views(engine, table, night, key)  # again, on the touched rows: Spark binds a view when it is created
+    _work_out_once(engine, table)
     made = write_table(table.name, table.sql, engine)
     replaced, replaced_rows = _replaced(table, earlier, engine)
     return TableState(
@@ -89,6 +93,16 @@ def _is_touched_sql(key: str, contract: Contract) -> str:
     if key == "business_date" and "receipt_id" in names:  # lines have no date of their own
         return "receipt_id IN (SELECT receipt_id FROM receipt_of_touched_day)"
     return ""
+
+
+def _work_out_once(engine: Engine, table: Table) -> None:
+    """Put rows in the place of views that the table reads several times; views on those views then read the rows."""
+    for name in _WORKED_OUT_ONCE.get(table.name, ()):
+        engine.materialise(name, tables()[name].sql)
+    if table.name in _WORKED_OUT_ONCE:
+        for name in table.inputs:
+            if tables()[name].is_view and name not in _WORKED_OUT_ONCE[table.name]:
+                engine.register(name, tables()[name].sql)  # again: Spark binds a view when it is created
 
 
 def _replaced(table: Table, earlier: TableState, engine: Engine) -> tuple[tuple[DataFile, ...], int]:
@@ -233,11 +247,11 @@ def _touched_customers(
 def _customers_of_due_points(previous: Manifest, ledger: TableState, night: Night, engine: Engine) -> str:
     """SQL of the customers with a posting that waited for its day, or with points that expired since the last night.
 
-    And of those whose points have come to be among those that points_step counts as about to expire: of 31 days.
+    And of those whose points have come to be about to expire: in 31 days for customer_points, in 62 for points_flow.
     """
     since = " OR ".join(
         f"({day} > DATE '{previous.run_date}' AND {day} <= DATE '{night.run_date}')"
-        for day in ("posted_date", "expires_date", "expires_date - 31")
+        for day in ("posted_date", "expires_date", "expires_date - 31", "expires_date - 62")
     )
     return f"SELECT customer_id FROM ({engine.select_of(ledger, contract_of('points_ledger'))}) WHERE {since}"
 

@@ -17,6 +17,7 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
         "clv_horizon_days": settings.clv_horizon_days,
         "discount_rate": settings.discount_rate,
         "point_value": settings.point_value,
+        "points_order": settings.points_order,
         "amounts_include_tax": settings.amounts_include_tax,
         "currency": settings.currency,
     }

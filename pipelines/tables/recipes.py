@@ -24,14 +24,15 @@ FITTED_BY = (
 def table_recipe(table: Table, settings: Settings) -> str:
     """SHA-256 of what, besides the inputs' rows, decides on the table's rows.
 
-    That is its SQL, the views', tax, by what rule the sources' rows replace earlier ones, and how long a customer is
-    active, where its SQL asks for that.
+    That is its SQL, the views', tax, the order of points, by what rule the sources' rows replace earlier ones, and how
+    long a customer is active, where its SQL asks for that.
     """
     of_views = [_sql(tables()[name].sql) for name in sorted(views())]
     whole_per = {name: source.whole_per for name, source in sources().items() if source.whole_per != "row"}
     read = [table.sql, *(tables()[name].sql for name in table.inputs if tables()[name].is_view)]
     active_days = settings.active_days if any("active_days" in sql for sql in read) else None
-    return _digest([_sql(table.sql), of_views, settings.amounts_include_tax, whole_per, active_days])
+    ways = (settings.amounts_include_tax, settings.points_order)
+    return _digest([_sql(table.sql), of_views, *ways, whole_per, active_days])
 
 
 def fit_recipe(table: Table, settings: Settings) -> str:

@@ -74,6 +74,9 @@ SELECT
     customer_points.points_expired,
     customer_points.next_expiry_date,
     customer_points.next_expiry_points,
+    expiry.points_expiring_14d,
+    expiry.points_expiring_30d,
+    expiry.points_expiring_60d,
     customer_store.home_store_id,
     customer_store.home_store_name,
     customer_store.home_region,
@@ -110,6 +113,7 @@ LEFT JOIN customer_age AS age ON customer.customer_id = age.customer_id
 LEFT JOIN customer_totals AS totals ON customer.customer_id = totals.customer_id
 LEFT JOIN customer_purchase_pattern AS pattern ON customer.customer_id = pattern.customer_id
 LEFT JOIN customer_points ON customer.customer_id = customer_points.customer_id
+LEFT JOIN customer_points_expiry AS expiry ON customer.customer_id = expiry.customer_id
 LEFT JOIN customer_store ON customer.customer_id = customer_store.customer_id
 LEFT JOIN customer_web ON customer.customer_id = customer_web.customer_id
 LEFT JOIN open_ticket ON customer.customer_id = open_ticket.customer_id

@@ -50,6 +50,7 @@ NIGHT = {
     "clv_horizon_days": 365,
     "discount_rate": 0.1,
     "point_value": 0.01,
+    "points_order": "expires_first",
     "amounts_include_tax": True,
     "currency": "EUR",
 }

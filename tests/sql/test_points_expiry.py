@@ -123,8 +123,8 @@ def customer_points(engine: Engine, ledgers: list[list[Posting]]) -> dict[int, t
     engine.register_arrow("points_ledger", pa.Table.from_pylist(rows(ledgers), pa.schema(ledger)))
     merged = {"source_customer_id": ["old"], "customer_id": ["1"]}
     engine.register_arrow("customer_identity", pa.table(merged))
-    engine.register_arrow("night", pa.table({"run_date": [NIGHT]}))
-    for view in ("points_step", "expired_points"):
+    engine.register_arrow("night", pa.table({"run_date": [NIGHT], "points_order": ["expires_first"]}))
+    for view in ("points_posting", "points_step", "points_account", "points_mark", "points_queue", "points_flow"):
         engine.register(view, tables()[view].sql)
     columns = "customer_id, points_balance, points_expired, next_expiry_date, COALESCE(next_expiry_points, 0)"
     found = engine.rows(f"SELECT {columns} FROM ({tables()['customer_points'].sql}) AS found")

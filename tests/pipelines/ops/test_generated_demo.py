@@ -37,6 +37,8 @@ WITHOUT_VALUES = {
     "price_slip_monthly": "its tills and codes make no mistake, and none is made up",
     "customer_clv_horizon": "its settings name one horizon",
     "reconciliation_rejected.lost_amount": "its rejected rows are of surveys, which have no money",
+    "points_outlook.outlook_reason": "what will be spent of its points is known",
+    "points_liability.liability_reason": "what will be spent of its points is known",
     "campaign_delivery.held_reason": "no list waits for a person",
     "campaign_power.needed_control_share": "its campaigns are too small to show a tenth more with any control share",
     "all_campaigns_effect.programme_roi": "neither enrolment nor the offer of points was assigned at random",

@@ -1,0 +1,82 @@
+"""How often the interval of all points still to be spent holds, and how often changes are noticed.
+
+    PYTHONPATH=.:tests .venv/bin/python -m points_coverage 200
+
+writes a section of docs/COVERAGE.md. tests/models/points/test_breakage.py runs a short form.
+"""
+
+import sys
+from dataclasses import dataclass, field
+
+import numpy as np
+from coverage_page import write_measured
+from simulated_points import KINDS, PLANTED, simulated_ledger
+
+from models.points.breakage import breakage, has_spending_changed
+
+NAMES = {
+    "steady": "steady",
+    "growing": "growing: three times as many customers",
+    "first_month": "from the programme's first month",
+    "december": "twice as much earned and spent in December",
+    "shocks": "each month's spending with a shock of 15 %",
+    "spending": "spending x 1.6 in the last four months",
+    "expiry": "points of the last ten months expire after 6 months, not 12",
+}
+
+
+@dataclass
+class Measured:
+    """Of ledgers of one kind: where the truth lies, half-widths by total, and how often a change was seen."""
+
+    above: int = 0
+    below: int = 0
+    half_widths: list[float] = field(default_factory=list)
+    spending: int = 0
+    unknown: int = 0
+    ledgers: int = 0
+
+    @property
+    def inside(self) -> float:
+        return 1 - (self.above + self.below) / max(self.ledgers - self.unknown, 1)
+
+
+def measured(kind: str, ledgers: int, customers: int = 1000) -> Measured:
+    """Ledgers of a kind, with seeds from 0 on."""
+    found = Measured(ledgers=ledgers)
+    for seed in range(ledgers):
+        made = simulated_ledger(kind, seed, customers)
+        result = breakage(made.ledger)
+        found.spending += has_spending_changed(made.ledger)
+        if result.total is None or result.total_low is None or result.total_high is None:
+            found.unknown += 1
+            continue
+        found.above += result.total_low > made.will_be_spent
+        found.below += result.total_high < made.will_be_spent
+        found.half_widths.append((result.total_high - result.total_low) / 2 / result.total)
+    return found
+
+
+def row(kind: str, ledgers: int) -> str:
+    """A line of the table."""
+    found = measured(kind, ledgers)
+    width = f"{np.median(found.half_widths):.2f}" if found.half_widths else "-"
+    known = max(ledgers - found.unknown, 1)
+    shares = (found.inside, found.above / known, found.below / known)
+    texts = [f"{share:.1%}" for share in shares] if found.half_widths else ["-"] * 3
+    alarms = (f"{found.spending / ledgers:.1%}", f"{found.unknown / ledgers:.1%}")
+    return f"| {' | '.join((NAMES[kind], *texts, width, *alarms))} |"
+
+
+def main() -> None:
+    ledgers = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    header = (
+        "| ledgers | inside | interval above the truth | below it | median half-width, the total is 1 "
+        "| change of spending noticed | total NULL, expiry changed |\n|---|---|---|---|---|---|---|"
+    )
+    text = f"{ledgers:,} ledgers of 36 months and 1,000 customers a row, seeds from 0."
+    write_measured("points", (text, "\n".join((header, *(row(kind, ledgers) for kind in (*KINDS, *PLANTED))))))
+
+
+if __name__ == "__main__":
+    main()
