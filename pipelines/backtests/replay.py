@@ -9,13 +9,14 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from pipelines.catalog import Table, query, tables
+from pipelines.catalog import query, tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
 from pipelines.scoring.churn import FITTED_CUSTOMERS
 from pipelines.settings import Settings
 from pipelines.store.lake import CommittedNight, Night
 from pipelines.store.manifest import Manifest, TableState
+from pipelines.table import Table
 from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import feature_dates, parameters
 

@@ -14,13 +14,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipelines.catalog import Table, tables
+from pipelines.catalog import tables
 from pipelines.engines.sql import identifier, literal
 from pipelines.intake.landing import find_files
 from pipelines.settings import Settings
 from pipelines.store.home import landing_folder
 from pipelines.store.lake import Lake
 from pipelines.store.manifest import Manifest
+from pipelines.table import Table
 from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 
 HISTORY_END, NEXT_DAY = date(2025, 12, 29), date(2025, 12, 30)

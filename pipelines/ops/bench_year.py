@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from pipelines.catalog import LAYERS
 from pipelines.ops import nightly
 from pipelines.ops.bench import (
     DAYS,
@@ -34,6 +33,7 @@ from pipelines.ops.bench import (
     write_settings,
 )
 from pipelines.store.lake import Lake
+from pipelines.table import LAYERS
 
 _REPEATS = 3
 

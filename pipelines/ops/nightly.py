@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.catalog import Layer, tables_by_task
+from pipelines.catalog import tables_by_task
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
@@ -28,6 +28,7 @@ from pipelines.store.home import check_identity, keep_identity, landing_folder
 from pipelines.store.lake import Lake, Night
 from pipelines.store.locks import exclusive_home_lock, shared_home_lock
 from pipelines.store.manifest import Manifest
+from pipelines.table import Layer
 from pipelines.tables.build import made_tables, make_table
 
 _log = logging.getLogger(__name__)

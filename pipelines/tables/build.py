@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 
-from pipelines.catalog import Table, segment_files, tables
+from pipelines.catalog import segment_files, tables
 from pipelines.contracts import sources
 from pipelines.engines.base import Engine
 from pipelines.engines.choose import sql_engine
@@ -15,6 +15,7 @@ from pipelines.intake.stage import stage_source
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
+from pipelines.table import Table
 from pipelines.tables.incremental import make_incremental
 from pipelines.tables.inputs import register_inputs
 from pipelines.tables.recipes import fit_recipe

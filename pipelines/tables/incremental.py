@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlglot import exp
 
-from pipelines.catalog import INCREMENTAL, Table, parsed, tables, views
+from pipelines.catalog import parsed, tables, views
 from pipelines.contracts import Contract
 from pipelines.engines.base import Engine
 from pipelines.engines.merge import SUPERSEDED_ROWS, compacted
@@ -14,6 +14,7 @@ from pipelines.engines.sql import identifier
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.store.manifest import DataFile, Lineage, Manifest, TableState, lineage_of, version_of
+from pipelines.table import INCREMENTAL, Table
 from pipelines.tables.inputs import columns_read, contract_of, stored_inputs
 from pipelines.tables.recipes import table_recipe
 from pipelines.tables.write import write_table

@@ -2,13 +2,14 @@
 
 from sqlglot import exp
 
-from pipelines.catalog import Table, parsed, tables, views
+from pipelines.catalog import parsed, tables, views
 from pipelines.contracts import Contract, sources, table_contract
 from pipelines.engines.base import Engine
 from pipelines.intake.staging_contracts import staging_contracts
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
+from pipelines.table import Table
 from pipelines.tables.parameters import parameters
 
 

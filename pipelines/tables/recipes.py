@@ -6,9 +6,10 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from pipelines.catalog import Table, parsed, query, tables, views
+from pipelines.catalog import parsed, query, tables, views
 from pipelines.contracts import sources
 from pipelines.settings import ROOT, Settings
+from pipelines.table import Table
 
 # Settings that a fitted model rests on.
 FITTED_BY = (

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.catalog import GATE, LAYERS, tables, tables_by_task
+from pipelines.catalog import GATE, tables, tables_by_task
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.settings import ROOT, load_settings
+from pipelines.table import LAYERS
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from graphlib import CycleError
 import pytest
 
 from pipelines import catalog
-from pipelines.catalog import LAYERS, PARAMETERS, SQL, Table, query, read_inputs, tables, views
+from pipelines.catalog import PARAMETERS, SQL, query, read_inputs, tables, views
 from pipelines.contracts import TABLE_LAYERS, contract_path, layer_contracts, table_contract
 from pipelines.settings import ROOT
+from pipelines.table import LAYERS, Table
 
 MADE_BY_PYTHON = [table for table in tables().values() if table.function]
 # A SQL file in sql/segments/ is one segment, so the table of their history stands in sql/marts/.

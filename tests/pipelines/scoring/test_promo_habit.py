@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from conftest import needed
 
-from pipelines.catalog import LAYERS
+from pipelines.table import LAYERS
 
 NIGHT = date(2017, 12, 1)
 RECEIPTS = "receipt_id,customer_id,issued_at,total_amount\n"

@@ -9,9 +9,10 @@ from conftest import Retailer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pipelines.catalog import INCREMENTAL, tables
+from pipelines.catalog import tables
 from pipelines.engines import merge
 from pipelines.settings import load_settings
+from pipelines.table import INCREMENTAL
 from pipelines.tables import incremental
 
 RECEIPTS = "receipt_id,customer_id,issued_at,operation,total_amount\n"

@@ -3,9 +3,10 @@
 import pytest
 from conftest import Retailer
 
-from pipelines.catalog import INCREMENTAL, Table, tables
+from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.store.manifest import TableState
+from pipelines.table import INCREMENTAL, Table
 from pipelines.tables.inputs import columns_read, contract_of, register_inputs, register_table, stored_inputs
 
 RECEIPTS = "receipt_id,customer_id,issued_at,total_amount\n"

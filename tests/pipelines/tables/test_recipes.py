@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipelines import catalog
-from pipelines.catalog import Table, tables
+from pipelines.catalog import tables
 from pipelines.settings import ROOT, Settings
+from pipelines.table import Table
 from pipelines.tables import recipes
 from pipelines.tables.recipes import fit_recipe, table_recipe
 
