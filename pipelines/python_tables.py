@@ -247,6 +247,7 @@ PYTHON_TABLES = (
         ("cohort_cell", "customer_segment_history", "period_benefit", "period_points", "period_sales"),
         function="pipelines.tables.period_sales:period_sales",
         queries=(
+            "kpis/basket",
             "kpis/cohort_cell",
             "kpis/customer_cut",
             "kpis/period_benefit",

@@ -6,7 +6,7 @@ them, so that a night reads the receipts and lines of a few months, not of all h
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -25,13 +25,13 @@ from pipelines.tables.recipes import fit_recipe
 # A day, a week or a month: its name and its first day.
 Period = tuple[str, date]
 
-# Each table with the SELECTs of its rows.
-_MADE = {
-    "period_sales": ("kpis/period_cut", "kpis/period_category"),
-    "period_benefit": ("kpis/period_benefit",),
-    "period_points": ("kpis/period_points",),
-    "cohort_cell": ("kpis/cohort_cell",),
-}
+# Each table with the SELECTs of its rows: those of a span of months at once, and those of one month after the other.
+_OF_SPAN = {"period_benefit": ("kpis/period_benefit",), "period_points": ("kpis/period_points",)}
+_OF_MONTH = {"period_sales": ("kpis/period_cut", "kpis/period_category"), "cohort_cell": ("kpis/cohort_cell",)}
+_MADE = (*_OF_SPAN, *_OF_MONTH)
+# Months whose receipts and lines are looked up together: fewer look through all lines more often, more do not fit into
+# memory.
+_SPAN_MONTHS = 3
 # What order_line joins: of these the receipts of the periods alone are read.
 _OF_RECEIPTS = ("receipt_fact", "receipt_lines")
 # What of a person decides on the periods in which they bought.
@@ -49,8 +49,8 @@ def period_sales(engine: DuckDBEngine, night: Night, settings: Settings) -> dict
     for name in _MADE:
         columns = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in contract_of(name).columns)
         engine.materialise(f"made_{name}", f"SELECT {columns} WHERE FALSE")
-    for some in _by_month(periods):
-        _make(some, engine, night)
+    for span in _by_months(periods, _SPAN_MONTHS):
+        _make(span, engine, night)
     keys = [{"period": period, "period_start": start} for period, start in periods]
     schema = pa.schema([("period", pa.string()), ("period_start", pa.date32())])
     engine.register_arrow("made_period", pa.Table.from_pylist(keys, schema))
@@ -68,16 +68,38 @@ def _with_kept(name: str) -> str:
     return f"SELECT * FROM made_{name} UNION ALL {kept}"
 
 
-def _by_month(periods: dict[Period, date]) -> list[dict[Period, date]]:
-    """Periods with their last days, those of a month together: a month's receipts fit into memory, unlike all."""
-    months: defaultdict[date, dict[Period, date]] = defaultdict(dict)
+def _by_months(periods: dict[Period, date], months: int) -> list[dict[Period, date]]:
+    """Periods with their last days, those that begin in the same stretch of months together."""
+    spans: defaultdict[int, dict[Period, date]] = defaultdict(dict)
     for (period, start), end in periods.items():
-        months[start.replace(day=1)][period, start] = end
-    return [months[month] for month in sorted(months)]
+        spans[(12 * start.year + start.month - 1) // months][period, start] = end
+    return [spans[span] for span in sorted(spans)]
 
 
 def _make(periods: dict[Period, date], engine: DuckDBEngine, night: Night) -> None:
     """Add the rows of some periods, given with their last days, to the tables made."""
+    first, last = min(start for _, start in periods), max(periods.values())
+    span = {"from_date": pa.array([first], pa.date32()), "to_date": pa.array([last], pa.date32())}
+    engine.register_arrow("kpi_span", pa.table(span))
+    engine.materialise("sold", query("kpis/sold"))
+    for name in _OF_RECEIPTS:  # else order_line joins the lines of all history before it leaves out other months'
+        contract = contract_of(name)
+        columns = ", ".join(map(identifier, columns_read(tables()["order_line"], contract)))
+        every = engine.select_of(night.table(name), contract)
+        engine.materialise(name, f"SELECT {columns} FROM ({every}) WHERE receipt_id IN (SELECT receipt_id FROM sold)")
+    engine.materialise("basket", query("kpis/basket"))
+    for name in _OF_RECEIPTS:
+        engine.connection.execute(f"DROP TABLE temp.{name}")
+    _register_days(periods, engine)
+    _add(_OF_SPAN, engine)
+    for month in _by_months(periods, 1):
+        _register_days(month, engine)
+        engine.materialise("customer_cut", query("kpis/customer_cut"))
+        _add(_OF_MONTH, engine)
+
+
+def _register_days(periods: dict[Period, date], engine: DuckDBEngine) -> None:
+    """Make `kpi_day` of the days of some periods."""
     rows = [
         {"business_date": start + timedelta(n), "period": period, "period_start": start}
         for (period, start), end in periods.items()
@@ -85,21 +107,13 @@ def _make(periods: dict[Period, date], engine: DuckDBEngine, night: Night) -> No
     ]
     schema = pa.schema([("business_date", pa.date32()), ("period", pa.string()), ("period_start", pa.date32())])
     engine.register_arrow("kpi_day", pa.Table.from_pylist(rows, schema))
-    first, last = min(start for _, start in periods), max(periods.values())
-    span = {"from_date": pa.array([first], pa.date32()), "to_date": pa.array([last], pa.date32())}
-    engine.register_arrow("kpi_span", pa.table(span))
-    for name in ("sold", "customer_cut"):
-        engine.materialise(name, query(f"kpis/{name}"))
-    for name in _OF_RECEIPTS:  # else order_line joins the lines of all history before it leaves out other months'
-        contract = contract_of(name)
-        columns = ", ".join(map(identifier, columns_read(tables()["order_line"], contract)))
-        every = engine.select_of(night.table(name), contract)
-        engine.materialise(name, f"SELECT {columns} FROM ({every}) WHERE receipt_id IN (SELECT receipt_id FROM sold)")
-    for name, selects in _MADE.items():
+
+
+def _add(made: Mapping[str, tuple[str, ...]], engine: DuckDBEngine) -> None:
+    """Add the rows of SELECTs, of the days registered, to the tables made."""
+    for name, selects in made.items():
         for select in selects:
             engine.connection.execute(f"INSERT INTO made_{name} BY NAME {query(select)}")
-    for name in _OF_RECEIPTS:
-        engine.connection.execute(f"DROP TABLE temp.{name}")
 
 
 def _day_count(engine: DuckDBEngine) -> int:

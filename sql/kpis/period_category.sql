@@ -1,20 +1,5 @@
 -- Sales of each period that is worked out by the category of the lines' products; no line knows its margin without tax.
 -- Grain: period, its start and category.
-WITH basket AS (
-    SELECT
-        l.receipt_id,
-        l.business_date,
-        l.customer_id,
-        l.is_return,
-        COALESCE(l.category, 'unknown') AS cut_value,
-        COUNT(*) AS line_count,
-        SUM(l.revenue) AS revenue,
-        SUM(l.quantity) AS quantity
-    FROM order_line AS l
-    INNER JOIN sold AS s ON l.receipt_id = s.receipt_id
-    GROUP BY l.receipt_id, l.business_date, l.customer_id, l.is_return, COALESCE(l.category, 'unknown')
-)
-
 SELECT
     d.period,
     d.period_start,
