@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.points.breakage import Ledger
+from models.types import Floats
 
 MONTHS, FUTURE, EXPIRES = 36, 14, 12
 KINDS = ("steady", "growing", "first_month", "december", "shocks")
@@ -17,10 +18,14 @@ PLANTED = ("spending", "expiry")
 
 @dataclass(frozen=True)
 class SimulatedLedger:
-    """A ledger up to the night, and how many of its points will be spent after it."""
+    """A ledger up to the night, and how many of its points will be spent after it, by issue month."""
 
     ledger: Ledger
-    will_be_spent: float
+    of_months: Floats
+
+    @property
+    def will_be_spent(self) -> float:
+        return float(self.of_months.sum())
 
 
 def simulated_ledger(kind: str, seed: int, customers: int = 2000) -> SimulatedLedger:
@@ -64,4 +69,4 @@ def simulated_ledger(kind: str, seed: int, customers: int = 2000) -> SimulatedLe
     known = slice(burn, burn + MONTHS)
     cells = (spent[known, known], expired[known, known], np.zeros((MONTHS, MONTHS)))
     ledger = Ledger(granted[known], *cells, 1)
-    return SimulatedLedger(ledger, float(spent[known, burn + MONTHS :].sum()))
+    return SimulatedLedger(ledger, spent[known, burn + MONTHS :].sum(axis=1))

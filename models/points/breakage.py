@@ -144,14 +144,17 @@ def breakage(ledger: Ledger, seed: int = 7) -> Breakage:
         return Breakage(unknown, None, None, None, unknown, unknown, unknown, reason)
     hazards, factors, ratios = fit(ledger)
     point = _future(ledger, hazards[:, None], factors[:, None], np.ones((months, 1)))[:, 0]
-    drawn = _future(ledger, *_draws(ledger, hazards, factors, ratios, np.random.default_rng(seed)))
+    random = np.random.default_rng(seed)
+    drawn = _future(ledger, *_draws(ledger, hazards, factors, ratios, random))
     total_low, total_high = np.quantile(drawn.sum(axis=0), INTERVAL)
     past = ledger.spent.sum(axis=1) + 0.0
     granted = np.where(ledger.granted > 0, ledger.granted, np.nan)
     old_enough = months - np.arange(months) >= OLD_ENOUGH_MONTHS
     rates = np.where(old_enough, 1 - (past + point) / granted, np.nan)
+    own = np.sqrt(_dispersion(ledger, hazards, factors, ratios) * point)[:, None] * random.standard_normal(drawn.shape)
+    of_month = np.clip(drawn + own, 0, ledger.left[:, None])
     high, low = (
-        np.where(old_enough, 1 - (past + np.quantile(drawn, share, axis=1)) / granted, np.nan) for share in INTERVAL
+        np.where(old_enough, 1 - (past + np.quantile(of_month, share, axis=1)) / granted, np.nan) for share in INTERVAL
     )
     return Breakage(point, float(point.sum()), float(total_low), float(total_high), rates, low, high, None)
 
@@ -183,6 +186,20 @@ def _draws(
         of_month /= of_month.mean(axis=0)
         of_month = 1 + (of_month - 1) * (factors.std() > 0)
     return hazards[:, None] * (calendar @ past), factors[:, None] * of_month, coming
+
+
+def _dispersion(ledger: Ledger, hazards: Floats, factors: Floats, ratios: Floats) -> float:
+    """Variance of what is spent of one issue month, in points spent, beyond the shocks that all months share.
+
+    As of an over-dispersed Poisson chain ladder (Renshaw and Verrall 1998): Pearson's statistic per degree of freedom.
+    """
+    months = len(ledger.granted)
+    age = np.arange(months)[None, :] - np.arange(months)[:, None]
+    factor = factors[(np.arange(months) + ledger.first_month - 1) % 12] * ratios
+    mean = np.where(age >= 0, ledger.remaining * hazards[np.maximum(age, 0)] * factor, 0)
+    some = mean > 0
+    freedom = max(int(some.sum()) - 2 * months, 1)
+    return float(((ledger.spent - mean)[some] ** 2 / mean[some]).sum() / freedom)
 
 
 def _future(ledger: Ledger, hazards: Floats, factors: Floats, shocks: Floats) -> Floats:

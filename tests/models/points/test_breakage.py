@@ -68,6 +68,7 @@ def test_the_total_of_simulated_ledgers_is_held(kind: str) -> None:
     found = measured(kind, 20)
     assert found.inside >= 0.8 and found.unknown == 0 and found.spending <= 2
     assert np.median(found.half_widths) <= 0.25
+    assert max(found.months_above, found.months_below) <= 0.05 * found.months
 
 
 def test_planted_changes_are_noticed() -> None:
