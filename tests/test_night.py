@@ -181,7 +181,7 @@ def test_models_score_their_customers(finished):
         assert 0 <= low < high <= 1
 
 
-# The shop has neither stores nor surveys.
+# The shop has neither stores nor surveys, and its products are not bought along with each other.
 WITHOUT_ROWS = {
     "Store ranking",
     "NPS by segment, with its interval",
