@@ -20,6 +20,8 @@ SELECT
     d.channel_order_count,
     d.net_revenue,
     d.sale_revenue,
+    d.promoted_revenue,
+    d.promoted_share,
     CAST(GREATEST(d.sale_revenue - COALESCE(t.revenue, 0), 0) AS DECIMAL(18, 2)) AS net_spend,
     d.gross_margin,
     d.uncosted_revenue,

@@ -11,6 +11,8 @@ SELECT
     d.channel_order_count,
     d.net_revenue,
     d.sale_revenue,
+    d.promoted_revenue,
+    d.promoted_share,
     d.net_spend,
     d.gross_margin,
     d.uncosted_revenue,

@@ -14,7 +14,7 @@ WITH totals AS (
         CASE WHEN COUNT(*) = COUNT(gross_margin) THEN SUM(gross_margin) END AS gross_margin,
         SUM(sale_revenue) AS sale_revenue,
         SUM(promoted_revenue) AS promoted_revenue,
-        SUM(sale_revenue * sale_revenue) AS squared_revenue,
+        SUM(CAST(sale_revenue AS DECIMAL(38, 2)) * sale_revenue) AS squared_revenue,
         COUNT(promoted_share) AS sale_day_count,
         SUM(promoted_share) AS summed_share,
         SUM(promoted_share * promoted_share) AS squared_share,

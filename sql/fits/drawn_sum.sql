@@ -58,7 +58,7 @@ SELECT
     CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
     CAST(SUM(uncosted_revenue) AS DECIMAL(38, 2)) AS uncosted_revenue,
     CAST(SUM(v) AS DECIMAL(38, 4)) AS sum_v,
-    CAST(SUM(v * v) AS DECIMAL(38, 4)) AS sum_vv,
-    CAST(SUM(v * v * v) AS DECIMAL(38, 6)) AS sum_vvv
+    CAST(SUM(CAST(v AS DECIMAL(38, 2)) * v) AS DECIMAL(38, 4)) AS sum_vv,
+    CAST(SUM(CAST(v AS DECIMAL(38, 2)) * v * v) AS DECIMAL(38, 6)) AS sum_vvv
 FROM valued
 GROUP BY draw_number, arm, metric, month_date

@@ -28,7 +28,7 @@ summed AS (
         CAST(SUM(revenue) AS DECIMAL(18, 2)) AS revenue,
         CAST(GREATEST(SUM(revenue), 0) AS DECIMAL(18, 2)) AS positive_revenue,
         CAST(SUM(quantity) AS DOUBLE) AS quantity,
-        CAST(SUM(quantity * quantity) AS DOUBLE) AS squared_quantity,
+        CAST(SUM(CAST(quantity AS DECIMAL(38, 3)) * quantity) AS DOUBLE) AS squared_quantity,
         CAST(SUM(recent_quantity) AS DECIMAL(18, 3)) AS quantity_90d,
         MAX(period_number) + 1 AS period_count
     FROM period

@@ -10,7 +10,7 @@ WITH recent AS (
         SUM(d.online_order_count) AS online_order_count,
         SUM(d.channel_order_count) AS channel_order_count,
         SUM(d.sale_revenue) AS sale_revenue,
-        SUM(CAST(d.sale_revenue AS DECIMAL(15, 2)) * CAST(d.sale_revenue AS DECIMAL(15, 2))) AS squared_revenue
+        SUM(CAST(d.sale_revenue AS DECIMAL(38, 2)) * d.sale_revenue) AS squared_revenue
     FROM customer_day AS d
     INNER JOIN night AS n ON DATE_DIFF('day', d.business_date, n.run_date) < n.active_days
     WHERE d.order_count > 0

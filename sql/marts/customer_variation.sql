@@ -26,7 +26,7 @@ summed AS (
     SELECT
         customer_id,
         CAST(SUM(revenue) AS DECIMAL(18, 2)) AS revenue,
-        CAST(SUM(revenue * revenue) AS DOUBLE) AS squared_revenue,
+        CAST(SUM(CAST(revenue AS DECIMAL(38, 2)) * revenue) AS DOUBLE) AS squared_revenue,
         CAST(CASE WHEN COUNT(*) = COUNT(gross_margin) THEN SUM(gross_margin) END AS DECIMAL(18, 2)) AS gross_margin
     FROM period
     GROUP BY customer_id
