@@ -55,6 +55,8 @@ verify: $(VENV)/.dev
 	$(VERIFY) forecast_coverage $(SHOPS) $(MONEY_SHOPS)
 	$(VERIFY) promo_habit_coverage $(SHOPS)
 	$(VERIFY) points_coverage $(LEDGERS)
+	$(VERIFY) kpi_coverage $(CAMPAIGNS)
+	$(VERIFY) relation_coverage $(SHOPS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

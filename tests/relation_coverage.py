@@ -1,20 +1,22 @@
-"""How often relations of products hold what they state, in made-up shops: run by hand, as it takes a minute or two.
+"""How often intervals of related products hold, in made-up shops: a table of docs/COVERAGE.md.
 
-PYTHONPATH=. .venv/bin/python tests/relation_coverage.py [shops]
-Shares of each pair are drawn around what is expected of it (spread: the strength of that prior; None: no relations).
+Run by `make verify`, with the number of shops a row. Shares of each pair are drawn around what is expected of it
+(strength: of that prior; None: no relations).
 """
 
 import sys
 
 import numpy as np
+from coverage_page import write_measured
 
 from models.product.fit import fit_relations, held_out_gain, refusal, related_pairs
 
 PRODUCTS, CUSTOMERS = 60, 4_000
+SEED = 10_000
 
 
-def shop(seed: int, strength: float | None) -> tuple[float, float, bool]:
-    """Pairs listed, those of which the true share lies in the interval, and whether the held-out month refused them."""
+def shop(seed: int, strength: float | None) -> tuple[int, int, int, bool]:
+    """Pairs listed, intervals above and below the true share, and whether the held-out month refused them all."""
     random = np.random.default_rng(seed)
     popular = random.uniform(0.01, 0.2, PRODUCTS)
     before = (random.random((CUSTOMERS, PRODUCTS)) < random.uniform(0.02, 0.2, PRODUCTS)).astype(float)
@@ -30,15 +32,27 @@ def shop(seed: int, strength: float | None) -> tuple[float, float, bool]:
     refused = refusal(held_out_gain(fits, before, months[1]), CUSTOMERS) is not None
     pairs = related_pairs(fits)
     true = truth[pairs["product"].astype(int), pairs["related"].astype(int)]
-    return float(len(true)), float(((pairs["low"] <= true) & (true <= pairs["high"])).sum()), refused
+    return len(true), int((pairs["low"] > true).sum()), int((pairs["high"] < true).sum()), refused
+
+
+def table(shops: int) -> str:
+    """The table as Markdown."""
+    lines = [
+        f"{shops:,} shops a row, of {PRODUCTS} products and {CUSTOMERS:,} customers, seeds from {SEED:,}.",
+        "Pairs are of shops that were not refused.",
+        "",
+        "| strength of the prior | shops refused | pairs | inside | interval above the truth | below it |",
+        "|---|---|---|---|---|---|",
+    ]
+    for strength in (None, 50.0, 20.0, 5.0):
+        found = [shop(seed, strength) for seed in range(SEED, SEED + shops)]
+        kept = [row for row in found if not row[3]]
+        pairs, above, below = (sum(row[n] for row in kept) for n in range(3))
+        shares = [f"{x / pairs:.1%}" for x in (pairs - above - below, above, below)] if pairs else ["-"] * 3
+        name = "no relations" if strength is None else f"{strength:g}"
+        lines.append(f"| {name} | {shops - len(kept)} | {pairs:,} | {' | '.join(shares)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    shops = int(sys.argv[1]) if len(sys.argv) > 1 else 40
-    for strength in (None, 50.0, 20.0, 5.0):
-        found = np.array([shop(seed, strength) for seed in range(shops)])
-        pairs, holds, refused = found.sum(axis=0)
-        sys.stdout.write(
-            f"strength {strength}: refused {refused:.0f} of {shops}; {holds:.0f} of {pairs:.0f} intervals hold"
-            f" ({holds / max(pairs, 1):.3f})\n"
-        )
+    write_measured("relations", [table(int(sys.argv[1]))])
