@@ -13,7 +13,7 @@ from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
 from pipelines.tables.inputs import contract_of
-from pipelines.tables.parameters import feature_dates, parameters
+from pipelines.tables.parameters import register_feature_dates, register_parameters
 
 NIGHT = date(2024, 12, 31)
 CUT_OFFS = [NIGHT - timedelta(90 * n) for n in (4, 3, 2, 1)]
@@ -67,8 +67,7 @@ class Shop:
 
     def __init__(self, engine: DuckDBEngine, night: Night, settings: Settings) -> None:
         self.engine, self.night, self.settings = engine, night, settings
-        for name, rows in parameters(night.run_date, settings).items():
-            engine.register_arrow(name, rows)
+        register_parameters(engine, night.run_date, settings)
         for table in (tables()["churn_fit"], tables()["customer_churn"]):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 engine.register(name, engine.select_of(TableState(), contract_of(name.removeprefix("history."))))
@@ -96,7 +95,7 @@ class Shop:
         return score.churn_fit(self.engine, self.night, self.settings)
 
     def scored(self) -> dict[str, pa.Table]:
-        self.engine.register_arrow("feature_date", feature_dates([self.night.run_date], self.settings))
+        register_feature_dates(self.engine, [self.night.run_date], self.settings)
         self.give("customer_features", self.engine.arrow(tables()["customer_features"].sql))
         made = score.customer_churn(self.engine, self.night, self.settings)
         return {n: self.engine.arrow(rows) if isinstance(rows, str) else rows for n, rows in made.items()}

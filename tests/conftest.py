@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from nights import make_tables
 
 from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
@@ -16,7 +17,6 @@ from pipelines.ops import nightly
 from pipelines.settings import Settings, load_settings
 from pipelines.store.lake import Lake, Night
 from pipelines.store.manifest import Manifest
-from pipelines.tables.build import make_table
 from pipelines.tables.inputs import contract_of
 from pipelines.tables.parameters import parameters
 
@@ -151,9 +151,8 @@ class Retailer:
     ) -> Night:
         """Run the tables of some layers (or only those named), and commit."""
         draft = self.open(night, accept)
-        for table in tables().values():
-            if table.layer in upto and table.kind != "split" and (only is None or table.name in only):
-                make_table(table.name, draft, self.settings)
+        wanted = {name for name, table in tables().items() if table.layer in upto and (only is None or name in only)}
+        make_tables(wanted, draft, self.settings)
         draft.commit("test", {}, draft.tables())
         draft.finish()
         return draft

@@ -3,33 +3,57 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from pipelines.catalog import tables
+from pipelines.catalog import tables, tables_by_task
+from pipelines.engines.choose import Engines
 from pipelines.ops import nightly
-from pipelines.settings import load_settings
+from pipelines.settings import Settings, load_settings
+from pipelines.store.lake import Lake, Night
+from pipelines.tables.build import make_table
+
+LAST_STEPS = (nightly.commit, nightly.publish, nightly.export, nightly.report, nightly.finish)
+
+
+def make_tables(names: Collection[str], night: Night, settings: Settings) -> None:
+    """Make the tables named, each after those that it reads."""
+    with Engines(night, settings) as engines:
+        for table in tables().values():
+            if table.name in names and table.kind != "split":
+                make_table(table.name, night, settings, engines)
+
+
+def make_steps(names: Collection[str], night: date, run_id: str) -> None:
+    """Make the tables named in their order, each as a step of the night."""
+    settings = load_settings()
+    with Engines(Lake(settings.home).night(night, run_id), settings) as engines:
+        for name in names:
+            nightly.make(name, night, run_id, engines)
 
 
 def steps(night: date, run_id: str) -> Iterator[tuple[str, Callable[[], object]]]:
-    """A night's steps by name, in an order that the DAG allows."""
+    """A night's steps by name, in an order that the DAG allows, with those of each table apart."""
     yield "open_night", lambda: nightly.open_night(night, run_id)
     for name, table in tables().items():
         if table.kind != "split":
-            yield name, lambda name=name: nightly.make(name, night, run_id)
-    for step in (nightly.commit, nightly.publish, nightly.export, nightly.report, nightly.finish):
+            yield name, lambda name=name: make_steps((name,), night, run_id)
+    for step in LAST_STEPS:
         yield step.__name__, lambda step=step: step(night, run_id)
 
 
 def run_night(night: date, run_id: str, without: tuple[str, ...] = ()) -> None:
-    """Run a night's steps, but those named."""
-    for name, step in steps(night, run_id):
-        if name not in without:
-            step()
+    """Run a night, but the steps named of those after its tables."""
+    nightly.open_night(night, run_id)
+    for layer in tables_by_task():
+        nightly.make_layer(layer, night, run_id)
+    for step in LAST_STEPS:
+        if step.__name__ not in without:
+            step(night, run_id)
 
 
 @contextmanager

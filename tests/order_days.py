@@ -16,7 +16,7 @@ from pipelines.settings import Settings
 from pipelines.store.lake import Lake, Night
 from pipelines.store.manifest import TableState
 from pipelines.tables.inputs import contract_of
-from pipelines.tables.parameters import feature_dates, parameters
+from pipelines.tables.parameters import register_feature_dates, register_parameters
 
 FITS = ("spend_growth_fit", "next_order_fit")
 SCORES = ("customer_spend_more", "customer_next_order")
@@ -39,8 +39,7 @@ class Shop:
         return shop
 
     def prepare(self) -> None:
-        for name, rows in parameters(self.night.run_date, self.settings).items():
-            self.engine.register_arrow(name, rows)
+        register_parameters(self.engine, self.night.run_date, self.settings)
         for table in (tables()[name] for name in (*FITS, *SCORES)):
             for name in (*table.inputs, *(f"history.{name}" for name in table.history)):
                 self.engine.register(
@@ -77,7 +76,7 @@ class Shop:
         """Who will spend more, by the model that was published last."""
         self.prepare()
         self.publish("spend_growth_model")
-        self.engine.register_arrow("feature_date", feature_dates([self.night.run_date], self.settings))
+        register_feature_dates(self.engine, [self.night.run_date], self.settings)
         self.engine.register_arrow("spend", self.engine.arrow(tables()["customer_features"].sql))
         self.engine.register("customer_features", "SELECT * FROM spend")
         return self._made("customer_spend_more")

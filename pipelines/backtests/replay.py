@@ -18,7 +18,7 @@ from pipelines.store.lake import CommittedNight, Night
 from pipelines.store.manifest import Manifest, TableState
 from pipelines.table import Table
 from pipelines.tables.inputs import contract_of
-from pipelines.tables.parameters import feature_dates, parameters
+from pipelines.tables.parameters import register_feature_dates, register_parameters
 
 # More customers would not make the figures better. A little fewer than models are fitted on, so that no fit samples
 # once more, from files.
@@ -68,7 +68,7 @@ def register_days_known_now(engine: DuckDBEngine, base: CommittedNight) -> None:
 def register_cut_off(day: date, engine: DuckDBEngine, settings: Settings) -> None:
     """Register cut_off: a day, as seen in days_known_now; another one once feature_date is another one."""
     engine.register("customer_day", "SELECT * FROM days_known_now")
-    engine.register_arrow("feature_date", feature_dates([day], settings))
+    register_feature_dates(engine, [day], settings)
     engine.register("cut_off", tables()["cut_off"].sql)
 
 
@@ -103,8 +103,7 @@ def replay(as_of: date, base: CommittedNight, engine: DuckDBEngine, settings: Se
     for table in replayed:
         for name in sorted(facts.intersection(table.inputs)):  # for each: a fit puts a sample in its inputs' place
             _register_as_of(name, as_of, base, engine)
-        for name, rows in parameters(as_of, settings).items():
-            engine.register_arrow(name, rows)
+        register_parameters(engine, as_of, settings)
         if table.is_view:
             engine.register(table.name, table.sql)
         elif table.kind == "sql":

@@ -24,7 +24,7 @@ from pipelines.settings import Settings
 from pipelines.store.home import published_night
 from pipelines.store.lake import CommittedNight, Lake
 from pipelines.tables.inputs import contract_of, register_table
-from pipelines.tables.parameters import parameters
+from pipelines.tables.parameters import register_parameters
 
 SHOWN_ROWS = 10
 # Made anew from the segments' SQL, as a night does.
@@ -193,8 +193,7 @@ def give_tables(
 ) -> None:
     """Register what a night's step campaign_list reads, as it would be if nothing new came in."""
     lists, segments = tables()["campaign_list"], tables()["customer_segment"]
-    for name, rows in parameters(run_date, settings).items():
-        engine.register_arrow(name, rows)
+    register_parameters(engine, run_date, settings)
     for name in sorted({*lists.inputs, *segments.inputs, "customer_day"} - {*_MADE_HERE}):
         register_table(engine, night, name)
     for name in sorted({*lists.history, *segments.history, "customer_segment_history"}):

@@ -156,7 +156,7 @@ def settle(con: duckdb.DuckDBPyConnection, held: Collection[str]) -> None:
     """
     make_table(con, "held", [{"campaign_id": name} for name in sorted(held)], _CAMPAIGN)
     for step in ("assignment", "listed", "left_out"):
-        con.execute(f"CREATE OR REPLACE TEMP VIEW list_{step} AS {query(f'lists/{step}')}")
+        con.execute(f"CREATE OR REPLACE VIEW list_{step} AS {query(f'lists/{step}')}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE list_kept AS {query('lists/kept')}")
 
 
@@ -275,7 +275,7 @@ def _make_lists(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
         make_step(con, step)
 
     def view(step: str) -> None:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW list_{step} AS {query(f'lists/{step}')}")
+        con.execute(f"CREATE OR REPLACE VIEW list_{step} AS {query(f'lists/{step}')}")
 
     # Who was assigned before, and in which arm.
     table("start_day")

@@ -97,6 +97,10 @@ class Engine(ABC):
         return self.scan(self._night.lake.path(file.path) for file in files)
 
     @abstractmethod
+    def clear(self) -> None:
+        """Forget every name and what it stands for, for the next table of the task."""
+
+    @abstractmethod
     def close(self) -> None:
         """Release what the engine holds."""
 

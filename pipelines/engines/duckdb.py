@@ -18,6 +18,11 @@ from pipelines.store.manifest import DataFile
 # The limit spares a dictionary of millions of keys, which DuckDB would build and then throw away.
 PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 10000"
 
+# Where a table's names lie. `tonight` is where those without a schema do.
+_SCHEMAS = ("tonight", "history", "replaced")
+_NEW_SCHEMAS = "; ".join([*(f"CREATE SCHEMA {schema}" for schema in _SCHEMAS), "USE tonight"])
+_OLD_SCHEMAS = "; ".join(f"DROP SCHEMA {schema} CASCADE" for schema in _SCHEMAS)
+
 
 class DuckDBEngine(Engine):
     """DuckDB in memory, for one task. What exceeds the memory limit is spilled to the lake's temporary folder."""
@@ -40,10 +45,15 @@ class DuckDBEngine(Engine):
         folders = ", ".join(map(literal, sorted(allowed)))
         self.connection.execute(f"SET allowed_directories = [{folders}]; SET enable_external_access = FALSE")
         self.connection.execute("SET TimeZone = $zone", {"zone": settings.timezone})
-        self.connection.execute("CREATE SCHEMA history; CREATE SCHEMA replaced")
+        self.connection.execute(_NEW_SCHEMAS)
 
     def __enter__(self) -> "DuckDBEngine":
         return self
+
+    def clear(self) -> None:
+        self.connection.execute(f"USE main; {_OLD_SCHEMAS}; {_NEW_SCHEMAS}")
+        for (name,) in self.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
+            self.connection.execute(f"DROP TABLE temp.{identifier(name)}")
 
     def close(self) -> None:
         self.connection.close()
@@ -87,6 +97,7 @@ class DuckDBEngine(Engine):
         Read by a cursor of its own, so that other statements may run in between.
         """
         with self.connection.cursor() as cursor:
+            cursor.execute("USE tonight")
             for batch in cursor.execute(select).to_arrow_reader(rows):
                 yield pa.Table.from_batches([batch])
 

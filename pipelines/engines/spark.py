@@ -72,10 +72,14 @@ class SparkEngine(Engine):
     def __enter__(self) -> "SparkEngine":
         return self
 
-    def close(self) -> None:
+    def clear(self) -> None:
         for view in self._views:
             self._spark.catalog.dropTempView(view)
+        self._views.clear()
         self._spark.catalog.clearCache()
+
+    def close(self) -> None:
+        self.clear()
 
     def _name(self, name: str, frame: DataFrame) -> str:
         view = name.replace(".", "__")

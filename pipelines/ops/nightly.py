@@ -18,6 +18,7 @@ import duckdb
 
 from pipelines.catalog import tables_by_task
 from pipelines.contracts import sources
+from pipelines.engines.choose import Engines
 from pipelines.errors import BadDataError, LoyaltyError
 from pipelines.intake.batch_validation import check_accepted
 from pipelines.intake.deliveries import check_deliveries
@@ -200,28 +201,31 @@ def make_layer(layer: Layer, run_date: date, run_id: str) -> None:
     Raises:
         BadDataError: what is wrong with the extracts, with all of them at once, or with the batches.
     """
-    made = Lake(load_settings().home).night(run_date, run_id).tables()
+    settings = load_settings()
+    night = Lake(settings.home).night(run_date, run_id)
+    made = night.tables()
     wrong: list[BadDataError] = []
-    for name in tables_by_task()[layer]:
-        if name in made:  # by an earlier attempt
-            continue
-        try:
-            make(name, run_date, run_id)
-        except BadDataError as error:
-            if name not in sources():  # other extracts can be read all the same
-                raise
-            wrong.append(error)
+    with Engines(night, settings) as engines:
+        for name in tables_by_task()[layer]:
+            if name in made:  # by an earlier attempt
+                continue
+            try:
+                make(name, run_date, run_id, engines)
+            except BadDataError as error:
+                if name not in sources():  # other extracts can be read all the same
+                    raise
+                wrong.append(error)
     if wrong:
         raise wrong[0] if len(wrong) == 1 else BadDataError("\n".join(map(str, wrong)))
 
 
-def make(name: str, run_date: date, run_id: str) -> None:
+def make(name: str, run_date: date, run_id: str, engines: Engines) -> None:
     """Make one table of the night."""
     with _step_of(name, run_date, run_id) as (night, settings, outcome):
         began = time.perf_counter()
         with _kept_if_stopped(name, night):
             try:
-                outcome["rows"] = make_table(name, night, settings)
+                outcome["rows"] = make_table(name, night, settings, engines)
             except BadDataError:
                 if name not in sources():
                     _check_extracts(night, settings)  # if they were mended meanwhile, that is what to say

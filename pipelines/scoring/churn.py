@@ -37,7 +37,7 @@ from pipelines.scoring.fitting import (
 from pipelines.scoring.sampling import md5_share, put_sampled_days, register_bound
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.tables.parameters import feature_dates
+from pipelines.tables.parameters import feature_dates, register_feature_dates
 from pipelines.tables.recipes import FITTED_BY
 
 # More customers than these make no better churn model, only a slower one.
@@ -122,7 +122,7 @@ def _features_as_of(
     days: list[date], run_date: date, engine: DuckDBEngine, settings: Settings
 ) -> tuple[pa.Table, ClvParameters | None]:
     """customer_features as of past days, with labels and p_alive; and the parameters of p_alive as of tonight."""
-    engine.register_arrow("feature_date", feature_dates(days, settings))
+    register_feature_dates(engine, days, settings)
     features = engine.arrow(
         f"SELECT * FROM ({query('scores/customer_features')}) WHERE {SHOPPER} ORDER BY as_of_date, customer_id"
     )
@@ -135,7 +135,7 @@ def _features_as_of(
 
 def _buying_as_of(days: list[date], engine: DuckDBEngine, settings: Settings) -> dict[date, ClvParameters | None]:
     """Parameters of buying and leaving by day, from what was known then of the drawn shoppers who had ordered."""
-    engine.register_arrow("feature_date", feature_dates(days, settings))
+    register_feature_dates(engine, days, settings)
     patterns = engine.arrow(query("fits/buying_pattern"))
     return {day: fit_clv(patterns.filter(pc.equal(patterns["as_of_date"], day)).to_pandas()).parameters for day in days}
 

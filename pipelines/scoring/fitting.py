@@ -18,7 +18,7 @@ from pipelines.catalog import tables
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.tables.parameters import feature_dates
+from pipelines.tables.parameters import register_feature_dates
 from pipelines.tables.recipes import fit_recipe
 
 Tables = dict[str, pa.Table]
@@ -189,7 +189,7 @@ def dates_back(engine: DuckDBEngine, run_date: date, gap: timedelta, count: int,
 
 def _last_night(engine: DuckDBEngine, day: date, settings: Settings) -> date:
     """The last night up to a day that brought customers' receipts; the day itself if all counts as known then."""
-    engine.register_arrow("feature_date", feature_dates([day], settings))
+    register_feature_dates(engine, [day], settings)
     known_by, night = engine.rows("SELECT known_by_date, last_night_date FROM cut_off")[0]
     return night if known_by == day else day
 
@@ -197,7 +197,7 @@ def _last_night(engine: DuckDBEngine, day: date, settings: Settings) -> date:
 def register_pattern_date(engine: DuckDBEngine, day: date, settings: Settings) -> None:
     """Make pattern_date the day as of which purchases are counted; taken_back is then what had come back by it."""
     engine.register_arrow("pattern_date", pa.table({"as_of_date": pa.array([day], pa.date32())}))
-    engine.register_arrow("feature_date", feature_dates([day], settings))
+    register_feature_dates(engine, [day], settings)
 
 
 def model_age(learnt_through: date, run_date: date, metric: str = "model_age_days") -> QualityRow:

@@ -30,7 +30,7 @@ from pipelines.scoring.fitting import (
 from pipelines.scoring.sampling import sample_customers
 from pipelines.settings import Settings
 from pipelines.store.lake import Night
-from pipelines.tables.parameters import feature_dates
+from pipelines.tables.parameters import register_feature_dates
 from pipelines.tables.recipes import FITTED_BY
 
 COMPONENT = "spend_more"
@@ -72,7 +72,7 @@ def spend_growth_fit(engine: DuckDBEngine, night: Night, settings: Settings) -> 
 
 def _spend_as_of(day: date, engine: DuckDBEngine, settings: Settings) -> pd.DataFrame:
     """Grain: customer with an order in the year before a day. What was known of their spend, and what came after."""
-    engine.register_arrow("feature_date", feature_dates([day], settings))
+    register_feature_dates(engine, [day], settings)
     spend: pd.DataFrame = engine.arrow(
         f"SELECT {_SPEND} FROM ({query('scores/customer_features')}) ORDER BY customer_id"
     ).to_pandas()

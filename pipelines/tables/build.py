@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipelines.catalog import segment_files, tables
 from pipelines.contracts import sources
 from pipelines.engines.base import Engine
-from pipelines.engines.choose import sql_engine
+from pipelines.engines.choose import Engines
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import literal
 from pipelines.intake.stage import stage_source
@@ -25,8 +25,14 @@ from pipelines.tables.write import write_table
 TableMaker = Callable[[DuckDBEngine, Night, Settings], Mapping[str, pa.Table | str]]
 
 
-def make_table(name: str, night: Night, settings: Settings) -> int:
+def make_table(name: str, night: Night, settings: Settings, engines: Engines) -> int:
     """Make a table of tonight and record it in the night's draft; returns the rows that it wrote (0 for a view).
+
+    Args:
+        name: Of the table.
+        night: It is made of the night's tables so far.
+        settings: The home's.
+        engines: To make it with; other tables are not being made with them.
 
     Raises:
         BadDataError: The table is a source, and its extract breaks the contract.
@@ -37,16 +43,15 @@ def make_table(name: str, night: Night, settings: Settings) -> int:
         night.add(name, TableState())
         return 0
     if table.kind == "source":
-        with DuckDBEngine(night, settings) as engine:
-            states = stage_source(sources()[name], night, engine, settings)
+        states = stage_source(sources()[name], night, engines.duckdb(), settings)
     elif table.kind == "python":
-        with DuckDBEngine(night, settings) as engine:
-            register_inputs(engine, night, settings, table)
-            states = _make_python(table, night, engine, settings)
+        duckdb = engines.duckdb()
+        register_inputs(duckdb, night, settings, table)
+        states = _make_python(table, night, duckdb, settings)
     else:
-        with sql_engine(night, settings) as engine:
-            register_inputs(engine, night, settings, table)
-            states = {name: _make_sql(table, night, engine, settings)}
+        engine = engines.sql()
+        register_inputs(engine, night, settings, table)
+        states = {name: _make_sql(table, night, engine, settings)}
     for made, state in states.items():
         night.add(made, state)
     return sum(file.rows for file in states[name].written_by(night.run_date))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 
 from sqlglot import exp
 
@@ -58,7 +59,7 @@ def make_incremental(table: Table, night: Night, engine: Engine, settings: Setti
     before = previous.lineage(table.name).state
     earlier = compacted(earlier, contract_of(table.name), engine)
     engine.materialise("touched", _TOUCHED[key](table, previous, inputs, night, engine))
-    times_read = _times_read(table)
+    times_read = _times_read(table.sql)
     for name, state in inputs.items():
         contract = contract_of(name)
         is_touched = _is_touched_sql(key, contract)
@@ -131,10 +132,11 @@ def _register_views(engine: Engine, table: Table, night: Night, key: str) -> Non
             engine.register(view.name, view.sql)
 
 
-def _times_read(table: Table) -> Counter[str]:
+@cache
+def _times_read(select: str) -> Counter[str]:
     """How often a table's SELECT, with its views expanded, reads each table."""
     trees = {name: parsed(tables()[name].sql) for name in views()}
-    tree = exp.expand(parsed(table.sql), trees)
+    tree = exp.expand(parsed(select), trees)
     return Counter(read.name for read in tree.find_all(exp.Table) if not read.db)
 
 

@@ -10,7 +10,7 @@ from pipelines.settings import Settings
 from pipelines.store.lake import Night
 from pipelines.store.manifest import TableState
 from pipelines.table import Table
-from pipelines.tables.parameters import parameters
+from pipelines.tables.parameters import register_parameters
 
 
 def contract_of(name: str) -> Contract:
@@ -23,8 +23,7 @@ def contract_of(name: str) -> Contract:
 
 def register_inputs(engine: Engine, night: Night, settings: Settings, table: Table) -> None:
     """Make the names that a table reads stand for their rows as of tonight."""
-    for name, rows in parameters(night.run_date, settings).items():
-        engine.register_arrow(name, rows)
+    register_parameters(engine, night.run_date, settings)
     for name in table.inputs:
         register_table(engine, night, name)
     for name in table.history:

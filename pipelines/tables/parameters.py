@@ -4,7 +4,15 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from pipelines.engines.base import Engine
+from pipelines.engines.sql import constants
 from pipelines.settings import Settings
+
+
+def register_parameters(engine: Engine, run_date: date, settings: Settings) -> None:
+    """Make the names of a night's parameters stand for them."""
+    for name, rows in parameters(run_date, settings).items():
+        engine.register(name, constants(rows))
 
 
 def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
@@ -28,6 +36,11 @@ def parameters(run_date: date, settings: Settings) -> dict[str, pa.Table]:
         "feature_date": feature_dates([run_date], settings),
         "gift_card_category": pa.table({"category": pa.array(sorted(set(settings.gift_card_categories)), pa.string())}),
     }
+
+
+def register_feature_dates(engine: Engine, as_of: list[date], settings: Settings) -> None:
+    """Make `feature_date` stand for some cut-offs."""
+    engine.register("feature_date", constants(feature_dates(as_of, settings)))
 
 
 def feature_dates(as_of: list[date], settings: Settings) -> pa.Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nights import make_tables
 from shop import write_shop
 
 from pipelines.backtests.run import run_backtest
@@ -17,7 +18,6 @@ from pipelines.ops import nightly
 from pipelines.settings import Settings, code_version, load_settings
 from pipelines.store.lake import Lake, Night
 from pipelines.store.manifest import Backtest, Manifest
-from pipelines.tables.build import make_table
 from pipelines.tables.inputs import contract_of
 
 ORIGIN, NIGHT = date(2025, 4, 1), date(2025, 6, 30)  # a churn horizon apart
@@ -92,10 +92,8 @@ def load(night: date) -> Lake:
     settings = load_settings()
     nightly.open_night(night, f"test {night}")
     draft = Lake(settings.home).night(night, f"test {night}")
-    for table in tables().values():
-        is_wanted = table.layer in ("staging", "facts", "scores") or table.name == "customer_rfm"
-        if is_wanted and table.name in WITHOUT_EXPECTATIONS and table.kind != "split":
-            make_table(table.name, draft, settings)
+    wanted = {name for name, table in tables().items() if table.layer in ("staging", "facts", "scores")}
+    make_tables((wanted | {"customer_rfm"}) & WITHOUT_EXPECTATIONS, draft, settings)
     draft.commit(code_version(), settings.model_dump(mode="json"), draft.tables())
     draft.finish()
     return draft.lake

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Retailer, needed
+from nights import make_tables
 
 from pipelines.campaigns.sending import send_night
-from pipelines.catalog import tables
 from pipelines.settings import load_settings
 from pipelines.store.lake import Night
-from pipelines.tables.build import make_table
 
 CAMPAIGNS = """
 campaigns:
@@ -39,14 +38,8 @@ def shop(retailer: Retailer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def make(shop: Retailer, run_date: str) -> Night:
     """A night whose tables are made and not committed yet."""
     night = shop.open(run_date)
-    make_tables(shop, night)
+    make_tables(NEEDED, night, shop.settings)
     return night
-
-
-def make_tables(shop: Retailer, night: Night) -> None:
-    for table in tables().values():
-        if table.name in NEEDED and table.kind != "split":
-            make_table(table.name, night, shop.settings)
 
 
 def commit(night: Night) -> None:
@@ -148,7 +141,7 @@ def test_an_older_night_that_never_ran_lists_nobody(shop: Retailer, monkeypatch:
 def test_an_edit_of_the_campaign_file_while_the_night_runs_is_for_the_next_one(shop: Retailer) -> None:
     night = shop.open("2017-12-01")
     (shop.home.parent / "campaigns.yaml").write_text("campaigns: []")
-    make_tables(shop, night)
+    make_tables(NEEDED, night, shop.settings)
     commit(night)
     assert shop.rows(night, "campaign_list") == [("hello", "email", "mautic", "ann")]
 

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 from conftest import Retailer, needed
+from nights import make_tables
 
 from pipelines.campaigns.config_file import read_campaign_file
 from pipelines.campaigns.sending import hold, release, send_night
-from pipelines.catalog import tables
 from pipelines.errors import LoyaltyError
 from pipelines.publishing.night_warnings import hold_warnings
 from pipelines.settings import load_settings
 from pipelines.store.lake import Night
-from pipelines.tables.build import make_table
 
 HELLO = """\
 - id: hello
@@ -77,9 +76,7 @@ def write(folder: Path, text: str) -> None:
 
 def night(retailer: Retailer, run_date: str) -> Night:
     draft = retailer.open(run_date)
-    for table in tables().values():
-        if table.name in NEEDED and table.kind != "split":
-            make_table(table.name, draft, retailer.settings)
+    make_tables(NEEDED, draft, retailer.settings)
     draft.commit("test", {}, draft.tables())
     for name in (f"warehouse.{run_date}.duckdb", "warehouse.duckdb"):
         (retailer.home / name).touch()

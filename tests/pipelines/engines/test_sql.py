@@ -1,11 +1,12 @@
-"""Names, text constants and paths in SQL: quoted, or refused."""
+"""Names, text constants and paths in SQL: quoted, or refused; small tables written out."""
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.sql import identifier, literal, one_file, qualified, quoted
+from pipelines.engines.sql import constants, identifier, literal, one_file, qualified, quoted
 
 
 @pytest.mark.parametrize("name", ["customer_id", "a1", "_hidden", "select"])
@@ -41,3 +42,33 @@ def test_a_path_with_wildcards_is_that_file_alone(tmp_path, name):
     for content, file in enumerate(("ab.csv", "a1.csv", "a1xx.csv", name)):
         (tmp_path / file).write_text(f"n\n{content}\n")
     assert duckdb.sql(f"FROM read_csv({literal(one_file(tmp_path / name))})").fetchall() == [(3,)]
+
+
+ROW = pa.schema(
+    {
+        "flag": pa.bool_(),
+        "small": pa.int32(),
+        "large": pa.int64(),
+        "share": pa.float64(),
+        "name": pa.string(),
+        "day": pa.date32(),
+        "money": pa.decimal128(18, 4),
+    }
+)
+VALUES = st.fixed_dictionaries(
+    {
+        "flag": st.none() | st.booleans(),
+        "small": st.none() | st.integers(-(2**31), 2**31 - 1),
+        "large": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "share": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        "name": st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+        "day": st.none() | st.dates(),
+        "money": st.none() | st.decimals(-(10**14) + 1, 10**14 - 1, places=4),
+    }
+)
+
+
+@given(st.lists(VALUES, max_size=4))
+def test_a_small_table_written_out_is_that_table(rows):
+    table = pa.Table.from_pylist(rows, ROW)
+    assert duckdb.sql(constants(table)).to_arrow_table().equals(table)

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from nights import make_steps
 
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError
@@ -19,8 +20,7 @@ def receipts(day: str, numbers: range, amount: int = 5) -> str:
 def read(retailer, night: str, text: str, accept: tuple[str, ...] = ()) -> None:
     retailer.deliver(night, receipts=text)
     nightly.open_night(date.fromisoformat(night), "run", accept)
-    for name in (*sources(), "batch_expectation"):
-        nightly.make(name, date.fromisoformat(night), "run")
+    make_steps((*sources(), "batch_expectation"), date.fromisoformat(night), "run")
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from extracts import RECEIPTS, load
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nights import make_tables
 
 from pipelines.errors import BadDataError
 from pipelines.intake.stage import check_extract_unchanged
 from pipelines.settings import load_settings
-from pipelines.tables.build import make_table
 
 
 def test_of_one_key_twice_in_an_extract_the_latest_update_stands_else_the_last_row(retailer):
@@ -71,7 +71,7 @@ def test_an_extract_that_changed_after_the_night_had_read_it_is_noticed(retailer
     folder = retailer.deliver("2017-12-01", stores="store_id\ns1\n")
     night = retailer.open("2017-12-01")
     for source in ("stores", "receipts", "surveys"):
-        make_table(source, night, retailer.settings)
+        make_tables({source}, night, retailer.settings)
         check_extract_unchanged(source, night, retailer.settings)
 
     def assert_noticed(source: str, files: str) -> None:

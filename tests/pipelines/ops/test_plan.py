@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Retailer, needed
+from nights import make_tables
 from typer.testing import CliRunner, Result
 
 from models.campaign.power import detectable_lift, spread_of
 from models.detectable_effect import detectable_difference
 from pipelines.campaigns import power
 from pipelines.campaigns.plan import plan
-from pipelines.catalog import tables
 from pipelines.errors import LoyaltyError
 from pipelines.ops.cli import app
 from pipelines.settings import load_settings
 from pipelines.store.lake import CommittedNight, Lake
-from pipelines.tables.build import make_table
 
 FIRST, SECOND = "2017-12-01", "2017-12-02"
 PEOPLE, RECENT = 300, 200  # who bought once; the first so many within twenty days, the others before
@@ -53,9 +52,7 @@ def receipts(people: int) -> str:
 
 def run_night(retailer: Retailer, day: str) -> None:
     draft = retailer.open(day)
-    for table in tables().values():
-        if table.name in NEEDED and table.kind != "split":
-            make_table(table.name, draft, retailer.settings)
+    make_tables(NEEDED, draft, retailer.settings)
     draft.commit("test", {}, draft.tables())
     dated = retailer.home / f"warehouse.{day}.duckdb"
     dated.touch()

@@ -9,19 +9,17 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import Retailer, needed
-from nights import hashes
+from nights import hashes, make_tables
 from typer.testing import CliRunner, Result
 
 from models.detectable_effect import detectable_difference
 from pipelines.campaigns import preview as previews
 from pipelines.campaigns.preview import CampaignPreview, Overlap, SmallestEffect
 from pipelines.campaigns.sending import send_night
-from pipelines.catalog import tables
 from pipelines.ops.cli import app
 from pipelines.settings import load_settings
 from pipelines.store.home import published_night
 from pipelines.store.lake import CommittedNight, Lake, Night
-from pipelines.tables.build import make_table
 
 FIRST, SECOND = "2017-12-01", "2017-12-02"
 PEOPLE = 40
@@ -61,9 +59,7 @@ def receipts() -> str:
 def run_night(retailer: Retailer, day: str) -> Night:
     """A night of what campaigns need: published, sent and finished."""
     draft = retailer.open(day)
-    for table in tables().values():
-        if table.name in NEEDED and table.kind != "split":
-            make_table(table.name, draft, retailer.settings)
+    make_tables(NEEDED, draft, retailer.settings)
     draft.commit("test", {}, draft.tables())
     dated = retailer.home / f"warehouse.{day}.duckdb"
     dated.touch()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from nights import make_steps
 
 from pipelines.contracts import sources
 from pipelines.errors import BadDataError, LoyaltyError
@@ -160,8 +161,7 @@ def stopped(retailer) -> None:
     retailer.deliver(FIRST, receipts=f"{RECEIPTS}\n{rows}r1,{FIRST}T12:00:00,5")
     nightly.open_night(day(FIRST), "run")
     with pytest.raises(BadDataError, match="reject_rate_extreme"):
-        for name in (*sources(), "batch_expectation"):
-            nightly.make(name, day(FIRST), "run")
+        make_steps((*sources(), "batch_expectation"), day(FIRST), "run")
 
 
 def test_rows_rejected_of_other_sources_are_shown_of_a_night_that_was_stopped_while_it_read(retailer, capsys):
@@ -217,17 +217,16 @@ def test_a_mended_extract_that_is_not_read_again_is_what_stops_the_night_until_i
     stopped(retailer)
     ((_, first),) = reasons()
     with pytest.raises(BadDataError, match="reject_rate_extreme"):
-        nightly.make("batch_expectation", day(FIRST), "run")
+        make_steps(("batch_expectation",), day(FIRST), "run")
     assert reasons() == [("batch_expectation", first)]
     retailer.deliver(FIRST, receipts=f"{RECEIPTS}\nr1,{FIRST}T12:00:00,5")
     message = r"receipts\.csv changed after the night had read receipts\. Run the whole night again"
     with pytest.raises(BadDataError, match=message):
-        nightly.make("batch_expectation", day(FIRST), "run")
+        make_steps(("batch_expectation",), day(FIRST), "run")
     with pytest.raises(BadDataError, match=message):
         nightly.commit(day(FIRST), "run")
     assert [step for step, _ in reasons()] == ["batch_expectation", "commit"]
-    for name in ("receipts", "batch_expectation"):
-        nightly.make(name, day(FIRST), "run")
+    make_steps(("receipts", "batch_expectation"), day(FIRST), "run")
     assert [step for step, _ in reasons()] == ["commit"]
 
 

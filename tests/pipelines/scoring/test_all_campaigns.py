@@ -14,7 +14,7 @@ from pipelines.scoring.all_campaigns import all_campaigns_effect
 from pipelines.settings import Settings
 from pipelines.store.lake import Lake
 from pipelines.tables.inputs import contract_of
-from pipelines.tables.parameters import parameters
+from pipelines.tables.parameters import register_parameters
 
 NIGHT = date(2024, 6, 10)
 SALT = "salt"
@@ -38,8 +38,7 @@ def opened(home: Path, draws: str = DRAW, salt: str = SALT) -> Iterator[tuple[Du
     settings = Settings(_env_file=None, home=home, control_salt=salt, threads=1)
     night = Lake(home).open_night(NIGHT, "case")
     with DuckDBEngine(night, settings) as engine:
-        for name, rows in parameters(NIGHT, settings).items():
-            engine.register_arrow(name, rows)
+        register_parameters(engine, NIGHT, settings)
         customers = [f"c{number}" for number in range(400)]
         engine.register_arrow(
             "spender",

@@ -16,7 +16,7 @@ from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.scoring import clv as score
 from pipelines.settings import load_settings
 from pipelines.tables.inputs import contract_of
-from pipelines.tables.parameters import feature_dates
+from pipelines.tables.parameters import register_feature_dates
 
 FIRST = date(2017, 1, 1)
 NEEDED = needed("customer_clv", "clv_fit")
@@ -91,7 +91,7 @@ def test_models_are_chosen_by_what_the_last_third_of_the_history_brought(retaile
         for name in ("customer_day", "customer_purchase_pattern", "service_account"):
             engine.register(name, engine.select_of(manifest.tables[name], contract_of(name)))
         engine.register("return_link", engine.select_of(manifest.tables["return_link"], contract_of("return_link")))
-        engine.register_arrow("feature_date", feature_dates([shop.run_date], retailer.settings))
+        register_feature_dates(engine, [shop.run_date], retailer.settings)
         for name in ("cut_off", "taken_back"):
             engine.register(name, tables()[name].sql)
         score._sample_shoppers(engine)
