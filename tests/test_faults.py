@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from nights import copy_of, home_of, outcome, run_night, steps, table_rows
+from nights import copy_of, home_of, make_steps, outcome, run_night, steps, table_rows
 from shop import write_shop
 
 from pipelines.catalog import tables
@@ -341,10 +341,10 @@ def test_tasks_of_a_night_work_side_by_side_and_wait_for_who_is_alone(tmp_path):
 def test_a_night_that_begins_ends_any_other_that_is_not_finished(one_night, tmp_path):
     with home_of(copy_of(one_night, tmp_path / "home")) as home:
         nightly.open_night(SECOND, "scheduled")
-        nightly.make("products", SECOND, "scheduled")
+        make_steps(("products",), SECOND, "scheduled")
         nightly.open_night(FIRST, "by hand")
         message = "night 2025-07-01 is not open for run scheduled: run by hand has begun night 2025-06-30"
-        for work in (lambda: nightly.make("stores", SECOND, "scheduled"), lambda: nightly.commit(SECOND, "scheduled")):
+        for work in (lambda: make_steps(("stores",), SECOND, "scheduled"), lambda: nightly.commit(SECOND, "scheduled")):
             with pytest.raises(NightOpenError, match=message):
                 work()
         assert Lake(home).open_nights() == ["2025-06-30"]

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ from spark import needs_spark
 from sqlglot import exp
 
 from pipelines.engines.base import Engine
-from pipelines.engines.choose import sql_engine
-from pipelines.engines.duckdb import DuckDBEngine
+from pipelines.engines.choose import Engines
 from pipelines.settings import Settings
 from pipelines.store.lake import Lake
 from pipelines.tables.inputs import contract_of
@@ -59,24 +59,30 @@ Columns = dict[str, str]
 Row = Mapping[str, Any]
 
 
+@cache
+def types() -> duckdb.DuckDBPyConnection:
+    """A database that turns text into values of a type; the same for all cases, as opening one takes longer."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 class Case:
     """Typed tables made of text for an engine to read, and what it makes of a SELECT over them."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._types = duckdb.connect(config={"autoinstall_known_extensions": False})
-        self._types.execute("SET TimeZone = 'UTC'")
 
     def typed(self, columns: Columns, rows: list[Row]) -> pa.Table:
         """Rows of text and numbers in the types of a contract."""
-        self._types.execute(f"CREATE OR REPLACE TABLE typed ({', '.join(f'{c} {t}' for c, t in columns.items())})")
+        types().execute(f"CREATE OR REPLACE TABLE typed ({', '.join(f'{c} {t}' for c, t in columns.items())})")
         for row in rows:
             unknown = row.keys() - columns.keys()
             assert not unknown, f"there is no column {sorted(unknown)}"
             values = [None if row[name] is None else str(row[name]) for name in row]
             marks = ", ".join(f"CAST(? AS {columns[name]})" for name in row)
-            self._types.execute(f"INSERT INTO typed ({', '.join(row)}) VALUES ({marks})", values)
-        return self._types.execute("FROM typed").to_arrow_table()
+            types().execute(f"INSERT INTO typed ({', '.join(row)}) VALUES ({marks})", values)
+        return types().execute("FROM typed").to_arrow_table()
 
     def give(self, name: str, select: str, given: Mapping[str, list[Row]]) -> None:
         """Register what a SELECT reads; tables that are not given are empty."""
@@ -94,13 +100,14 @@ class Case:
         columns = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in output_columns(table).items())
         parts = self.engine.write(f"SELECT {columns} FROM ({select}\n) AS found", table.replace("/", "_"))
         paths = [str(self.engine._night.lake.path(part.path)) for part in parts]
-        return self._types.execute("FROM read_parquet($paths)", {"paths": paths}).to_arrow_table()
+        return types().execute("FROM read_parquet($paths)", {"paths": paths}).to_arrow_table()
 
     def rows(self, table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
-        self._types.register("compared", table)
-        return sorted(self._types.execute(f"SELECT {', '.join(columns)} FROM compared").fetchall(), key=repr)
+        types().register("compared", table)
+        return sorted(types().execute(f"SELECT {', '.join(columns)} FROM compared").fetchall(), key=repr)
 
 
+@cache
 def inputs(select: str) -> set[str]:
     """The tables that a SELECT reads; `history.` in front of what earlier nights published, `replaced.` of old rows."""
     tree = sqlglot.parse_one(select, read="duckdb")
@@ -110,8 +117,12 @@ def inputs(select: str) -> set[str]:
 
 def own_columns(name: str) -> dict[str, Columns]:
     """Columns by table of what the SELECTs of a query's folder read or give and no contract knows."""
-    path = CASES / name.partition("/")[0] / "columns.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if "/" in name else {}
+    return _folder_columns(name.partition("/")[0]) if "/" in name else {}
+
+
+@cache
+def _folder_columns(folder: str) -> dict[str, Columns]:
+    return yaml.safe_load((CASES / folder / "columns.yaml").read_text(encoding="utf-8"))
 
 
 def input_columns(table: str, reader: str = "") -> Columns:
@@ -148,12 +159,29 @@ def uncompiled(engine: Engine) -> Iterator[None]:
         spark.conf.unset(name)
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=needs_spark)])
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
-    settings = Settings(home=tmp_path, engine=request.param, memory_limit="1GB", threads=1, spark_master="local[1]")
-    night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
-    with sql_engine(night, settings) as engine, uncompiled(engine):
-        yield Case(engine)
+@contextmanager
+def engines_of(home: Path, engine: str) -> Iterator[Engines]:
+    settings = Settings(home=home, engine=engine, memory_limit="1GB", threads=1, spark_master="local[1]")
+    with Engines(Lake(home).open_night(date(2024, 6, 30), "case"), settings) as engines, uncompiled(engines.sql()):
+        yield engines
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=needs_spark)])
+def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """Those of all cases: each finds its engine cleared."""
+    with engines_of(tmp_path_factory.mktemp("cases"), request.param) as engines:
+        yield engines
+
+
+@pytest.fixture
+def case(engines: Engines) -> Case:
+    return Case(engines.sql())
+
+
+@pytest.fixture(scope="module")
+def duckdb_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    with engines_of(tmp_path_factory.mktemp("plans"), "duckdb") as engines:
+        yield engines
 
 
 @pytest.mark.parametrize(("table", "path"), cases())
@@ -177,22 +205,20 @@ def test_empty_inputs_give_an_empty_table(table: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("table", SQL_FILES)
-def test_columns_and_types_are_those_of_the_contract(table: str, tmp_path: Path) -> None:
+def test_columns_and_types_are_those_of_the_contract(table: str, duckdb_engines: Engines) -> None:
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
-    with DuckDBEngine(night, Settings(home=tmp_path)) as engine:
-        Case(engine).give(table, select, {})
-        assert {name: kind for name, kind, *_ in engine.rows(f"DESCRIBE {select}")} == output_columns(table)
+    engine = duckdb_engines.duckdb()
+    Case(engine).give(table, select, {})
+    assert {name: kind for name, kind, *_ in engine.rows(f"DESCRIBE {select}")} == output_columns(table)
 
 
 @pytest.mark.parametrize("table", SQL_FILES)
-def test_no_join_compares_every_row_with_every_row(table: str, tmp_path: Path) -> None:
+def test_no_join_compares_every_row_with_every_row(table: str, duckdb_engines: Engines) -> None:
     """As DuckDB does where a LEFT JOIN's condition looks at the left side alone: minutes at a million customers."""
     select = SQL_FILES[table].read_text(encoding="utf-8").strip()
-    night = Lake(tmp_path).open_night(date(2024, 6, 30), "case")
-    with DuckDBEngine(night, Settings(home=tmp_path)) as engine:
-        Case(engine).give(table, select, {})
-        plan = json.loads(engine.rows(f"EXPLAIN (FORMAT json) {select}")[0][1])
+    engine = duckdb_engines.duckdb()
+    Case(engine).give(table, select, {})
+    plan = json.loads(engine.rows(f"EXPLAIN (FORMAT json) {select}")[0][1])
     nested = [node for node in _operators(plan) if node["name"].strip() == "BLOCKWISE_NL_JOIN"]
     assert all(node["extra_info"]["Join Type"] == "INNER" for node in nested)  # with a table of a row or two
 

@@ -108,7 +108,7 @@ def run(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(folder), "LOYALTY_HOME": str(folder / "data")},
+        env=environment | {"PYTHONPATH": f"{folder}:{folder / 'tests'}", "LOYALTY_HOME": str(folder / "data")},
         capture_output=True,
         text=True,
         check=False,
