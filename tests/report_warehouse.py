@@ -24,7 +24,7 @@ COLUMNS = {
     "plan_actual": "metric cut cut_value period period_start plan_value actual_value difference reached_share"
     " period_days days_over is_over to_date_share to_date_difference actual_reason",
     "growth_target": "metric base_from base_until target_month segment growth base_value target_value last_month"
-    " last_month_value",
+    " last_month_value month_before_value",
     "target_warning": "warning_number message",
     "customer_rfm": "customer_id days_since_last_order order_count revenue recency_score frequency_score"
     " monetary_score rfm_segment",

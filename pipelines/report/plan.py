@@ -17,7 +17,8 @@ LIMIT $listed
 """
 
 _GROWTH = """
-SELECT metric, growth, base_value, target_value, target_month, last_month, last_month_value, base_from, base_until
+SELECT metric, growth, base_value, target_value, target_month, last_month, last_month_value,
+    month_before_value, base_from, base_until
 FROM growth_target
 WHERE segment = 'all'
 ORDER BY metric, base_from, base_until, target_month
@@ -44,11 +45,12 @@ def plan(warehouse: Warehouse) -> Section:
         shapes = "name, name, name, figure, figure, figure, share, share, figure, long"
         section.tables.append(warehouse.table("Plan against actual", shapes, rows))
     for row in warehouse.rows(_GROWTH, listed=LISTED):
-        by = row["target_month"]
+        by, last = row["target_month"], row["last_month"]
         section.takeaways.append(
             f"Target: {row['metric']} up by {percent(row['growth'])} from {figure(row['base_value'])} ("
             f"{day(row['base_from'])} to {day(row['base_until'])}) to {figure(row['target_value'])} by"
-            f" {MONTHS[by.month - 1]} {by.year}; {MONTHS[row['last_month'].month - 1]} {row['last_month'].year} had"
-            f" {figure(row['last_month_value'])}. Each segment's part is in the table growth_target."
+            f" {MONTHS[by.month - 1]} {by.year}. Of {MONTHS[last.month - 1]} {last.year} alone it"
+            f" was {figure(row['last_month_value'])}, of the month before {figure(row['month_before_value'])}. Each"
+            " segment's part is in the table growth_target."
         )
     return section

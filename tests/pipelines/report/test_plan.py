@@ -38,10 +38,11 @@ def test_what_has_begun_is_shown_running_periods_first(tmp_path: Path) -> None:
 
 def test_a_growth_target_stands_in_a_sentence(tmp_path: Path) -> None:
     base = (date(2025, 1, 1), date(2025, 2, 28))
-    target = ("average_receipt", *base, date(2026, 6, 1), "all", 0.2, 20.0, 24.0, date(2025, 2, 1), 20.5)
+    target = ("average_receipt", *base, date(2026, 6, 1), "all", 0.2, 20.0, 24.0, date(2025, 2, 1), 20.5, 19.0)
     page = Page(written(tmp_path, {"growth_target": [target]}))
     said = (
-        "Target: average_receipt up by 20.0% from 20 (1 Jan 2025 to 28 Feb 2025) to 24 by Jun 2026; Feb 2025 had 20.50."
+        "Target: average_receipt up by 20.0% from 20 (1 Jan 2025 to 28 Feb 2025) to 24 by Jun 2026. Of Feb 2025 alone"
+        " it was 20.50, of the month before 19."
     )
     assert said in page.sections["plan"]
 
