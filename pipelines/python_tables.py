@@ -270,6 +270,15 @@ PYTHON_TABLES = (
     ),
     Table("kpi_change", "marts", "split", ("kpi_movement",)),
     Table(
+        "plan_actual",
+        "marts",
+        "python",
+        ("customer_day", "customer_rfm", "kpi_period", "store"),
+        function="pipelines.scoring.plan_actual:plan_actual",
+    ),
+    Table("growth_target", "marts", "split", ("plan_actual",)),
+    Table("target_warning", "marts", "split", ("plan_actual",)),
+    Table(
         "points_breakage",
         "marts",
         "python",

@@ -36,8 +36,9 @@ HEADERS = {
 # What a home has to say before its first night; a test that is about it sets another value.
 FIRST_NIGHT = {"LOYALTY_TIMEZONE": "UTC", "LOYALTY_CURRENCY": "USD", "LOYALTY_PHONE_REGION": "US"}
 os.environ.update(FIRST_NIGHT)
-# A marketer edits the shipped campaigns; the tests' nights have their own.
+# People edit the shipped campaigns and targets; the tests' nights have their own campaigns, and no targets.
 os.environ["LOYALTY_CAMPAIGNS"] = str(Path(__file__).parent / "campaigns.yaml")
+os.environ["LOYALTY_TARGETS"] = os.devnull
 
 # What `make check` leaves to `make test`: nights, faults, the demo, erasures, fits, batches and what tries very much.
 # A file's tests run in one worker, so these begin first, and in this order.

@@ -21,6 +21,11 @@ COLUMNS = {
     " promo_orders promo_discount",
     "customer_360": "customer_id registered_at acquisition_channel region order_count revenue gross_margin"
     " average_order_value favourite_category online_share points_balance is_active",
+    "plan_actual": "metric cut cut_value period period_start plan_value actual_value difference reached_share"
+    " period_days days_over is_over to_date_share to_date_difference actual_reason",
+    "growth_target": "metric base_from base_until target_month segment growth base_value target_value last_month"
+    " last_month_value month_before_value",
+    "target_warning": "warning_number message",
     "customer_rfm": "customer_id days_since_last_order order_count revenue recency_score frequency_score"
     " monetary_score rfm_segment",
     "customer_clv": "customer_id frequency recency_days age_days p_alive expected_purchases"

@@ -1,6 +1,6 @@
 """The campaign file as it was written: its campaigns, or each fault with its line, in a marketer's words."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipelines.campaigns.values import nearest, unknown
 from pipelines.catalog import segment_files
 from pipelines.contracts import table_contract
 from pipelines.errors import LoyaltyError
+from pipelines.yaml_lines import Lines
 
 M = TypeVar("M", bound=BaseModel)
 _NO_CAMPAIGNS = Campaigns.model_validate({"campaigns": []})
@@ -187,32 +188,13 @@ def _parsed(path: Path, content: bytes | None) -> tuple[Any, "_Places"]:
         raise fault("an alias (*) stands within what it is an alias of, or the entries are nested too deep") from None
 
 
-class _Places:
+class _Places(Lines):
     """Where the file's entries stand, and which keys it repeats."""
 
     def __init__(self, path: Path, tree: yaml.Node | None, raw: object) -> None:
+        super().__init__(tree)
         self._path = path
         self._raw = raw
-        self._lines: dict[Place, int] = {}
-        self.repeated: list[Place] = []
-        if tree is not None:
-            self._walk(tree, ())
-
-    def _walk(self, node: yaml.Node, place: Place) -> None:
-        steps: Iterable[tuple[yaml.Node, Place, yaml.Node]] = ()
-        if isinstance(node, yaml.MappingNode):
-            steps = ((key, (*place, str(key.value)), value) for key, value in node.value)
-        elif isinstance(node, yaml.SequenceNode):
-            steps = ((item, (*place, number), item) for number, item in enumerate(node.value))
-        for marked, inner, value in steps:
-            if inner in self._lines:
-                self.repeated.append(inner)
-            self._lines[inner] = marked.start_mark.line + 1
-            self._walk(value, inner)
-
-    def line(self, place: Place) -> int | None:
-        """The line of a place, or of the nearest around it that the file has."""
-        return next((self._lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self._lines), None)
 
     def fault(self, place: Place, message: str) -> Fault:
         """A fault at a place; a campaign is called by its id, or by its number if it has none."""

@@ -1,9 +1,10 @@
-"""The check of a campaign file before a night reads it."""
+"""The check of the files that people edit, before a night reads them."""
 
 from datetime import date
 from pathlib import Path
 
 from pipelines.campaigns.config_file import notes_on, read_campaign_file
+from pipelines.scoring.target_file import read_target_file
 
 
 def campaign_report(path: Path, day: date) -> tuple[list[str], bool]:
@@ -16,3 +17,12 @@ def campaign_report(path: Path, day: date) -> tuple[list[str], bool]:
     whole = "all campaigns are" if any(fault.campaign_id is None for fault in file.faults) else "campaigns at fault are"
     rest = f"; these go on: {', '.join(sound)}" if sound else ""
     return [*lines, f"Until this is mended, {whole} held back: they write to nobody new{rest}."], False
+
+
+def target_report(path: Path) -> tuple[list[str], bool]:
+    """What to say of a file of targets: faults, or how much it plans; and whether it has no fault."""
+    file = read_target_file(path)
+    if file.faults:
+        return [*map(str, file.faults), "Until this is mended, nights go on without plans and growth targets."], False
+    plans, growth = len(file.planned), len(file.targets.growth)
+    return [f"{path}: no fault in {plans} planned figures and {growth} growth targets"] if plans or growth else [], True

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from pipelines.ops import generated
 from pipelines.ops.demo_files import DemoRetailer, DemoSummary, write_retailer
 from pipelines.ops.generated import extracts, people, points, sales, voices
 from pipelines.ops.generated.truth import Truth, truth_as_of
@@ -28,7 +29,12 @@ GENERATED_SETTINGS = {
     "LOYALTY_CURRENCY": "EUR",
     "LOYALTY_PHONE_REGION": "FR",
     "LOYALTY_GIFT_CARD_CATEGORIES": json.dumps(["Gift cards"]),
+    "LOYALTY_TARGETS": "targets.yaml",
 }
+
+
+# Its plan and growth targets, for <home>/targets.yaml.
+GENERATED_TARGETS = Path(generated.__file__).with_name("targets.yaml")
 
 
 NOTES = (

@@ -18,7 +18,7 @@ import yaml
 from pipelines.errors import LoyaltyError
 from pipelines.intake.inspection.draft import dialect_of, file_pattern, mapping_draft
 from pipelines.intake.inspection.inspect import Inspection
-from pipelines.intake.mapping.config_file import Fault, MappingFileError, read_mapping_file
+from pipelines.intake.mapping.config_file import MappingFileError, read_mapping_file
 from pipelines.intake.mapping.expressions import parse
 from pipelines.intake.mapping.feed_files import SUFFIXES
 from pipelines.intake.mapping.presets import Form, Preset, fitting_presets, rewritten, with_nearest
@@ -26,6 +26,7 @@ from pipelines.ops.business_date import read_date
 from pipelines.settings import Settings
 from pipelines.store.files import path_beside, write_atomically
 from pipelines.store.home import lake_folder, landing_folder, mapping_path, night_folders, settings_path
+from pipelines.yaml_lines import Fault
 
 DRAFT = "draft"  # said in the place of a preset's name: begin with what the files look like
 

@@ -54,6 +54,7 @@ _NOT_RECORDED = {
     "threads",
     "memory_limit",
     "campaigns",
+    "targets",
     "control_salt",
     "name_order",
     "keep_warehouses",
@@ -142,7 +143,14 @@ def open_night(run_date: date, run_id: str, accept: Iterable[str] = (), *, deliv
             keep_identity(settings.home, _identity(settings))
             check_deliveries(folder, sources().values(), settings)
             open_deliveries(lake, settings)
-            lake.open_night(run_date, run_id, accepted, _campaign_file(settings), delivers=delivers)
+            lake.open_night(
+                run_date,
+                run_id,
+                accepted,
+                _as_it_is(settings.campaigns),
+                target_file=_as_it_is(settings.targets),
+                delivers=delivers,
+            )
 
 
 def check_settings(settings: Settings) -> None:
@@ -161,10 +169,10 @@ def _identity(settings: Settings) -> dict[str, str]:
     return {"time zone": settings.timezone, "currency": settings.currency}
 
 
-def _campaign_file(settings: Settings) -> bytes | None:
-    """The campaign file as it is now; None if it can't be read: the step that needs it says why."""
+def _as_it_is(path: Path) -> bytes | None:
+    """A file that people edit, as it is now; None if it can't be read: the step that needs it says why."""
     try:
-        return settings.campaigns.read_bytes()
+        return path.read_bytes()
     except OSError:
         return None
 

@@ -36,7 +36,7 @@ _NAMED = 10  # files that one sentence names
 
 
 def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
-    """A sentence a warning: about extracts, expectations, models, campaigns, nights to repeat, folders not loaded."""
+    """A sentence a warning: about extracts, expectations, models, campaigns, targets, nights to repeat, …."""
     lake = Lake(settings.home)
     return [
         *unread_warnings(settings, manifest.run_date),
@@ -47,6 +47,7 @@ def night_warnings(settings: Settings, manifest: Manifest) -> list[str]:
         *_expectation_warnings(lake, manifest),
         *model_warnings(lake, manifest),
         *hold_warnings(lake, manifest),
+        *(f"targets: {row['message']}" for row in _rows("target_warning", lake, manifest)),
         *_nights_to_repeat(lake, manifest.run_date, settings),
     ]
 

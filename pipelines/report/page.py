@@ -132,16 +132,23 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Topic:
-    """A question that the page answers; `tables` names the tables that it reads, with spaces between."""
+    """A question that the page answers; `tables` names the tables that it reads, with spaces between.
+
+    One that not every retailer asks is left out where all its tables are empty.
+    """
 
     answer: Callable[[Warehouse], Section]
     title: str
     tables: str
     needs_rows: bool = True
+    is_asked_by_all: bool = True
 
     @property
     def anchor(self) -> str:
         return self.answer.__name__
+
+    def is_asked(self, warehouse: Warehouse) -> bool:
+        return self.is_asked_by_all or any(map(warehouse.count, self.tables.split()))
 
     def section(self, warehouse: Warehouse) -> Section:
         """The answer; or, if the first of the tables is empty, the reason why."""

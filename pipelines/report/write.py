@@ -3,8 +3,8 @@
 The same warehouse gives the same bytes: nothing is read from the clock, sums are of DECIMAL, pictures carry no random
 id, and of pipeline_run only the code version is shown. Names from data reach the page only after escaping.
 
-`trends`, `customers`, `growth`, `backtests`, `campaigns`, `reconciliation` and `trust` make the sections, `page` says
-what a section is made of, `words` how numbers are written, and `charts` draws the pictures.
+`trends`, `plan`, `customers`, `growth`, `backtests`, `campaigns`, `reconciliation` and `trust` make the sections,
+`page` says what a section is made of, `words` how numbers are written, and `charts` draws the pictures.
 """
 
 import os
@@ -20,6 +20,7 @@ from pipelines.report.customers import churn, clv, rfm, segments
 from pipelines.report.growth import growth
 from pipelines.report.lists import exports
 from pipelines.report.page import Topic, Warehouse
+from pipelines.report.plan import plan
 from pipelines.report.reconciliation import FILES, csv_file, reconciliation
 from pipelines.report.trends import trends
 from pipelines.report.trust import COVERED, drift, missing, models, quality
@@ -27,6 +28,13 @@ from pipelines.report.words import day, name_of
 
 TOPICS = (
     Topic(trends, "How business is going", "kpi_daily"),
+    Topic(
+        plan,
+        "Plan against actual",
+        "plan_actual growth_target target_warning",
+        needs_rows=False,
+        is_asked_by_all=False,
+    ),
     Topic(rfm, "Who buys: recency, frequency, money", "customer_rfm"),
     Topic(clv, "What customers will be worth", "customer_clv customer_clv_horizon"),
     Topic(churn, "Who may leave, and can the forecast be trusted", "customer_churn churn_calibration model_quality"),
@@ -97,7 +105,7 @@ def _render(warehouse: Warehouse) -> str:
         lstrip_blocks=True,
     )
     run = warehouse.one("SELECT MAX_BY(code_version, run_date) AS code_version FROM pipeline_run")
-    sections = [(topic, topic.section(warehouse)) for topic in TOPICS]
+    sections = [(topic, topic.section(warehouse)) for topic in TOPICS if topic.is_asked(warehouse)]
     return environment.get_template("report.html.jinja").render(
         run_date=day(warehouse.run_date),
         currency=warehouse.currency,

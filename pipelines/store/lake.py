@@ -35,8 +35,9 @@ WHOLE_NIGHT_AGAIN = "Run the whole night again: in Airflow, clear its run from o
 _MANIFEST = re.compile(r"\d{4}-\d\d-\d\d\.json")
 # The file in a draft that says that nothing more will be done.
 _FINISHED = "finished"
-# The file in a draft that has the campaign file as it was when the night was opened.
+# The files in a draft that have what people edit as it was when the night was opened.
 _CAMPAIGN_FILE = "campaigns.yaml"
+_TARGET_FILE = "targets.yaml"
 
 
 class Lake:
@@ -159,6 +160,7 @@ class Lake:
         accepted: tuple[str, ...] = (),
         campaign_file: bytes | None = None,
         *,
+        target_file: bytes | None = None,
         delivers: bool = True,
     ) -> "Night":
         """Begin `night` anew for one run; every other unfinished night can no longer commit.
@@ -170,6 +172,7 @@ class Lake:
             run_id: The run that the night is to be open for.
             accepted: Expectations, as source.name, that a person lets pass in this run.
             campaign_file: The campaign file as it is now: an edit while the night runs is for the next one.
+            target_file: The file of plans and growth targets, likewise.
             delivers: Whether its lists may leave.
 
         Raises:
@@ -183,8 +186,9 @@ class Lake:
         folder.mkdir(parents=True, mode=0o700)
         self.stopped.forget(night)
         outdated = stale(self.collect_garbage())
-        if campaign_file is not None:
-            write_atomically(folder / _CAMPAIGN_FILE, campaign_file)
+        for name, content in ((_CAMPAIGN_FILE, campaign_file), (_TARGET_FILE, target_file)):
+            if content is not None:
+                write_atomically(folder / name, content)
         return self._begin(night, run_id, outdated, accepted=accepted, delivers=delivers)
 
     def _keep_what_was_rejected(self) -> None:
@@ -335,7 +339,15 @@ class Night:
     @property
     def campaign_file(self) -> bytes | None:
         """The campaign file as it was when the night was opened; None if there was none."""
-        path = self._folder.parent / _CAMPAIGN_FILE
+        return self._kept(_CAMPAIGN_FILE)
+
+    @property
+    def target_file(self) -> bytes | None:
+        """The file of plans and growth targets as it was when the night was opened; None if there was none."""
+        return self._kept(_TARGET_FILE)
+
+    def _kept(self, name: str) -> bytes | None:
+        path = self._folder.parent / name
         return path.read_bytes() if path.exists() else None
 
     @cached_property

@@ -86,7 +86,7 @@ def test_a_relative_path_in_settings_env_is_the_homes_and_one_in_the_environment
     here = home / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    names = ("landing", "contracts", "campaigns")
+    names = ("landing", "contracts", "campaigns", "targets")
     lines = "".join(f"LOYALTY_{name.upper()}=files/{name}\n" for name in names)
     settings = settings_of(home, lines)
     assert [getattr(settings, name) for name in names] == [home / "files" / name for name in names]

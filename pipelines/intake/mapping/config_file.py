@@ -17,24 +17,9 @@ from pipelines.intake.mapping.compiler import CURRENCY, check_compiled, compile_
 from pipelines.intake.mapping.config import ColumnRule, DialectPart, Feed, FillDown, MappingModel, SourcePart
 from pipelines.intake.mapping.expressions import ExpressionError, parse
 from pipelines.intake.mapping.words import unknown
-from pipelines.intake.mapping.yaml_lines import Lines, Place, UnreadableYamlError, read_yaml
 from pipelines.intake.nearest import nearest
 from pipelines.store.home import mapping_path
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong at a place in the file."""
-
-    path: Path
-    line: int | None
-    place: Place
-    message: str
-
-    def __str__(self) -> str:
-        line = [] if self.line is None else [f"line {self.line}"]
-        words = ", ".join(f"no. {step + 1}" if isinstance(step, int) else step for step in self.place)
-        return ", ".join([f"{self.path}", *line, *([words] if words else [])]) + f": {self.message}"
+from pipelines.yaml_lines import Fault, Lines, Place, UnreadableYamlError, read_yaml
 
 
 class MappingFileError(LoyaltyError):

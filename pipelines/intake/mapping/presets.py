@@ -18,9 +18,9 @@ from pipelines.errors import LoyaltyError
 from pipelines.intake.mapping.compiler import compile_part
 from pipelines.intake.mapping.config import Feed, MappingModel
 from pipelines.intake.mapping.words import unknown
-from pipelines.intake.mapping.yaml_lines import read_yaml
 from pipelines.intake.nearest import nearest
 from pipelines.settings import ROOT
+from pipelines.yaml_lines import read_yaml
 
 FOLDER = ROOT / "config" / "presets"
 _SETTING = re.compile(r"^# setting: (LOYALTY_[A-Z_]+)=(.*)$", re.MULTILINE)

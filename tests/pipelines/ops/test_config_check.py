@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ops.config_check import campaign_report
+from pipelines.ops.config_check import campaign_report, target_report
 
 HELLO = """\
 - {id: hello, name: Hello, segment: champions, priority: 1, window_days: 30, control_share: 0, channels: [
@@ -73,3 +73,20 @@ def test_what_is_said_of_sending_and_has_no_use_is_noted(path):
 def test_with_a_contact_cap_several_campaigns_may_send(path):
     path.write_text(f"contact_cap: {{contacts: 1, days: 7}}\ncampaigns:\n{HELLO}{OTHER.replace('y: 1', 'y: 2')}")
     assert campaign_report(path, DAY) == ([f"{path}: no fault in 2 campaigns"], True)
+
+
+PLAN = "plan:\n- {metric: revenue, period: month, values: {2025-07: 5, 2025-08: 6}}\n"
+
+
+def test_targets_are_counted_and_a_file_without_any_is_not_spoken_of(path):
+    path.write_text(PLAN)
+    assert target_report(path) == ([f"{path}: no fault in 2 planned figures and 0 growth targets"], True)
+    path.write_text("# nothing")
+    assert target_report(path) == ([], True)
+
+
+def test_a_fault_in_the_targets_says_what_nights_do_meanwhile(path):
+    path.write_text(PLAN.replace("revenue", "revenu"))
+    (fault, meanwhile), is_sound = target_report(path)
+    assert fault.startswith(f"{path}, line 2, plan, no. 1, metric: 'revenu' is no key figure that can be planned.")
+    assert (meanwhile, is_sound) == ("Until this is mended, nights go on without plans and growth targets.", False)

@@ -19,7 +19,7 @@ from nights import home_of, run_night
 from pipelines.contracts import sources
 from pipelines.ops import generated_demo
 from pipelines.ops.generated.truth import Truth
-from pipelines.ops.generated_demo import DAYS, GENERATED_SETTINGS, write_generated
+from pipelines.ops.generated_demo import DAYS, GENERATED_SETTINGS, GENERATED_TARGETS, write_generated
 from pipelines.settings import ROOT, load_settings
 
 NIGHT = DAYS[2]
@@ -30,6 +30,7 @@ WITHOUT_VALUES = {
     "backtest_quality": "a backtest is a command of its own",
     "feed_quality": "its extracts have the sources' own names: there is no mapping",
     "campaign_hold": "no list waits for a person",
+    "target_warning": "its plan and growth targets have no fault",
     "promo_sensitivity": "no two of its arms got offers of different depth",
     "spend_waste.wasted_amount": "no campaign of it is shown to be waste",
     "promo_effect.unknown_reason": "both campaigns with codes have a control group and are over",
@@ -73,7 +74,8 @@ def home(tmp_path_factory) -> Iterator[Path]:
     text = (TESTS / "campaigns.yaml").read_text()
     campaigns.write_text(text.replace("{contacts: 1, days: 1}", "{contacts: 2, days: 7}"))  # messages count as well
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**GENERATED_SETTINGS, "LOYALTY_HOME": "", "LOYALTY_CAMPAIGNS": f"{campaigns}"}.items():
+        files = {"LOYALTY_CAMPAIGNS": f"{campaigns}", "LOYALTY_TARGETS": f"{GENERATED_TARGETS}"}
+        for name, value in {**GENERATED_SETTINGS, "LOYALTY_HOME": "", **files}.items():
             patch.setenv(name, value)
         with home_of(tmp_path_factory.mktemp("generated") / "home") as home:
             write_generated(home / "landing")
@@ -130,6 +132,29 @@ def test_a_familys_phone_joins_nobody(con):
         ("shared", 3): 13,
         ("contradicted", 2): 16,
     }
+
+
+def test_what_is_planned_stands_beside_what_kpi_period_has(con):
+    off = """SELECT p.metric, p.cut_value, p.actual_value, k.revenue, k.receipts, k.new_members
+        FROM plan_actual AS p LEFT JOIN kpi_period AS k USING (cut, cut_value, period, period_start)
+        WHERE p.metric IN ('revenue', 'receipts', 'new_members') AND p.period_start <= p.run_date
+        AND p.actual_value IS DISTINCT FROM CASE p.metric WHEN 'revenue' THEN k.revenue WHEN 'receipts' THEN k.receipts
+            ELSE k.new_members END"""
+    assert rows(con, off) == []
+    assert rows(con, "SELECT COUNT(*), COUNT(to_date_value) FROM plan_actual") == [(10, 7)]
+
+
+def test_what_segments_bring_to_a_target_is_what_kpi_period_has(con):
+    months = "period = 'month' AND cut = 'all' AND period_start BETWEEN DATE '2025-04-01' AND DATE '2025-06-01'"
+    said = "SELECT SUM(numerator), SUM(denominator) FROM growth_target WHERE metric = 'average_receipt' AND segment"
+    assert rows(con, f"{said} <> 'all'") == rows(
+        con, f"SELECT SUM(sale_revenue), SUM(receipts) FROM kpi_period WHERE {months}"
+    )
+    assert rows(con, f"{said} = 'anonymous'") == rows(
+        con, f"SELECT SUM(anonymous_revenue), SUM(receipts - orders) FROM kpi_period WHERE {months}"
+    )
+    orders = "SELECT SUM(numerator) FROM growth_target WHERE metric = 'purchase_frequency' AND segment <> 'all'"
+    assert rows(con, orders) == rows(con, f"SELECT SUM(orders) FROM kpi_period WHERE {months}")
 
 
 def test_the_spare_card_of_a_till_is_no_shopper(con):

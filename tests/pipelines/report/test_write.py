@@ -102,7 +102,7 @@ def test_nulls_are_dashes_not_errors(tmp_path: Path) -> None:
         values = {"metric": "buyer_rate", "segment": "all"} if table == "campaign_effect" else {}
         tables[table] = [tuple((row | values)[column] for column in columns.split())]
     page = written(tmp_path, tables)
-    assert set(Page(page).sections) == SECTIONS
+    assert set(Page(page).sections) == SECTIONS | {"plan"}
     assert [section for section, words in Page(page).sections.items() if "is empty:" in words] == []
     for word in ("None", "nan", "NaN", "inf "):
         assert word not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)

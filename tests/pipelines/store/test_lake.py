@@ -118,13 +118,15 @@ def test_a_temporary_folder_is_a_tasks_own_and_goes_with_the_next_night(tmp_path
     assert not temporary.exists()
 
 
-def test_a_night_keeps_the_campaign_file_as_it_was_when_it_was_opened_and_whether_its_lists_may_leave(tmp_path):
+def test_a_night_keeps_what_people_edit_as_it_was_when_it_was_opened_and_whether_its_lists_may_leave(
+    tmp_path,
+):
     lake = Lake(tmp_path)
-    lake.open_night(FIRST, "run", campaign_file=b"campaigns: []", delivers=False)
+    lake.open_night(FIRST, "run", campaign_file=b"campaigns: []", target_file=b"plan: []", delivers=False)
     night = lake.night(FIRST, "run")
-    assert (night.campaign_file, night.delivers) == (b"campaigns: []", False)
+    assert (night.campaign_file, night.target_file, night.delivers) == (b"campaigns: []", b"plan: []", False)
     again = lake.open_night(FIRST, "again")
-    assert (again.campaign_file, again.delivers) == (None, True)
+    assert (again.campaign_file, again.target_file, again.delivers) == (None, None, True)
 
 
 def test_a_successor_is_a_file_of_the_same_table_night_and_run(tmp_path):

@@ -274,6 +274,15 @@ def test_the_campaign_file_alone_reads_no_landing_folder(retailer):
     assert command(retailer.home, "--campaigns", "--date", NIGHT)[0] == 2
 
 
+def test_a_fault_in_the_targets_is_said_and_gives_1_without_a_landing_folder(tmp_path, monkeypatch):
+    (tmp_path / "targets.yaml").write_text("plans: []")
+    monkeypatch.setenv("LOYALTY_TARGETS", str(tmp_path / "targets.yaml"))
+    (tmp_path / "new").mkdir()
+    code, words = command(tmp_path / "new")
+    assert (code, "targets.yaml, line 1, plans: 'plans' is no field. Did you mean plan?" in words) == (1, True)
+    assert command(tmp_path / "new", "--campaigns")[0] == 0
+
+
 def test_a_first_night_without_the_settings_that_can_not_change_is_refused_at_once(retailer, monkeypatch):
     retailer.deliver(NIGHT)
     for name in ("LOYALTY_CURRENCY", "LOYALTY_TIMEZONE"):

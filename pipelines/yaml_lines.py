@@ -1,5 +1,6 @@
 """YAML with the line of each entry, for sentences about what is wrong in it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,21 @@ class UnreadableYamlError(ValueError):
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong at a place in the file."""
+
+    path: Path
+    line: int | None
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        line = [] if self.line is None else [f"line {self.line}"]
+        words = ", ".join(f"no. {step + 1}" if isinstance(step, int) else step for step in self.place)
+        return ", ".join([f"{self.path}", *line, *([words] if words else [])]) + f": {self.message}"
 
 
 class Lines:
@@ -54,14 +70,15 @@ class Lines:
         return next((self._lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self._lines), None)
 
 
-def read_yaml(path: Path) -> tuple[Any, Lines]:
-    """What a file holds, and where it stands.
+def read_yaml(path: Path, content: bytes | None = None) -> tuple[Any, Lines]:
+    """What a file, or the content in its place, holds, and where it stands.
 
     Raises:
         UnreadableYamlError: the file can't be read, is not in UTF-8 or is no YAML.
     """
     try:
-        loader = _Loader(path.read_bytes().decode("utf-8-sig"))
+        found = path.read_bytes() if content is None else content
+        loader = _Loader(found.decode("utf-8-sig"))
         tree = loader.get_single_node()
         lines = Lines(tree)
         return (loader.construct_document(tree) if tree else None), lines
