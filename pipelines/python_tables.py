@@ -270,6 +270,13 @@ PYTHON_TABLES = (
     ),
     Table("kpi_change", "marts", "split", ("kpi_movement",)),
     Table(
+        "store_rank",
+        "marts",
+        "python",
+        ("calendar", "kpi_period", "store_closure", "store_profile"),
+        function="pipelines.scoring.stores:store_rank",
+    ),
+    Table(
         "points_breakage",
         "marts",
         "python",
