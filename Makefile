@@ -57,6 +57,7 @@ verify: $(VENV)/.dev
 	$(VERIFY) points_coverage $(LEDGERS)
 	$(VERIFY) kpi_coverage $(CAMPAIGNS)
 	$(VERIFY) relation_coverage $(SHOPS)
+	$(VERIFY) store_coverage $(CAMPAIGNS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

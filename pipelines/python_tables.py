@@ -278,6 +278,12 @@ PYTHON_TABLES = (
     ),
     Table("growth_target", "marts", "split", ("plan_actual",)),
     Table("target_warning", "marts", "split", ("plan_actual",)),
+        "store_rank",
+        "marts",
+        "python",
+        ("calendar", "kpi_period", "store_closure", "store_profile"),
+        function="pipelines.scoring.stores:store_rank",
+    ),
     Table(
         "points_breakage",
         "marts",

@@ -16,6 +16,8 @@ Tables = dict[str, list[tuple]]
 NIGHT = date(2025, 3, 12)
 # The columns that a row below gives; the others are NULL, or the plainest value where the contract wants one.
 COLUMNS = {
+    "store_like_for_like": "business_month compared_with store_id is_complete reason revenue compared_revenue receipts"
+    " compared_receipts",
     "kpi_daily": "business_date revenue member_revenue gross_margin receipts orders buyers"
     " average_order_value members new_members active_members benefit_users participation_rate"
     " promo_orders promo_discount",

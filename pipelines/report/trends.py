@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.report.charts import chart, draw_trend
 from pipelines.report.page import WINDOW_DAYS, Section, Table, Tile, Warehouse
+from pipelines.report.stores import stores_table
 from pipelines.report.words import Row, Show, compared, counted, day, number, percent, ratio, signed
 
 SMOOTHED_FROM_DAYS = 60
@@ -77,7 +78,8 @@ def trends(warehouse: Warehouse) -> Section:
         basket_words += span.words(average_order_value, warehouse.cents)
     order_words = f"{number(orders)} orders of known customers{span.words(total('orders'), number)}"
 
-    section = Section(takeaways=_days_words(rows), tables=[_period_table(warehouse, span)])
+    tables = [_period_table(warehouse, span), stores_table(warehouse)]
+    section = Section(takeaways=_days_words(rows), tables=[table for table in tables if table])
     section.tiles = [
         Tile(f"Revenue, {span.name}", warehouse.money(revenue), f"{revenue_words}."),
         Tile("Active members", number(active), f"{active_words}."),

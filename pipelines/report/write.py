@@ -3,8 +3,8 @@
 The same warehouse gives the same bytes: nothing is read from the clock, sums are of DECIMAL, pictures carry no random
 id, and of pipeline_run only the code version is shown. Names from data reach the page only after escaping.
 
-`trends`, `plan`, `customers`, `growth`, `backtests`, `campaigns`, `reconciliation` and `trust` make the sections,
-`page` says what a section is made of, `words` how numbers are written, and `charts` draws the pictures.
+`trends` (with `stores`), `plan`, `customers`, `growth`, `backtests`, `campaigns`, `reconciliation` and `trust` make
+the sections, `page` says what a section is made of, `words` how numbers are written, and `charts` draws the pictures.
 """
 
 import os
@@ -27,7 +27,7 @@ from pipelines.report.trust import COVERED, drift, missing, models, quality
 from pipelines.report.words import day, name_of
 
 TOPICS = (
-    Topic(trends, "How business is going", "kpi_daily"),
+    Topic(trends, "How business is going", "kpi_daily store_like_for_like"),
     Topic(
         plan,
         "Plan against actual",

@@ -80,6 +80,8 @@ SELECT
     customer_store.home_store_id,
     customer_store.home_store_name,
     customer_store.home_region,
+    customer_store.home_order_share,
+    CASE WHEN customer_store.customer_id IS NULL THEN 'no_order' ELSE customer_store.reason END AS home_store_reason,
     customer_web.last_visit_date,
     CASE WHEN came.has_web_events THEN COALESCE(customer_web.view_count, 0) END AS web_view_count,
     CASE WHEN came.has_support_tickets THEN COALESCE(open_ticket.ticket_count, 0) END AS open_ticket_count,

@@ -36,6 +36,8 @@ WITHOUT_VALUES = {
     "promo_effect.unknown_reason": "both campaigns with codes have a control group and are over",
     "customer_profit.shipping_cost": "its extracts have no cost of shipping",
     "customer_profit.gross_profit_reason": "all costs are known",
+    "store_profile.opened_date": "its stores are as old as the data",
+    "store_profile.closed_date": "none of its stores closed",
     "product_repeat.reason": "all can be said",
     "first_product.reason": "all can be said",
     "product_relation.reason": "the relations are better than popularity",
