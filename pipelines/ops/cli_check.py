@@ -1,4 +1,4 @@
-"""`loyalty check`: settings, contracts, the campaign file, and a landing folder before its night."""
+"""`loyalty check`: settings, contracts, the campaign and tier files, and a landing folder before its night."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -25,12 +25,13 @@ def check(
 ) -> None:
     """Read a landing folder as its night would and say all that is odd; build nothing. Exit code 1: the night stops.
 
-    Settings, contracts and the campaign file are checked before. Without a landing folder, a fault in them gives 1.
+    Settings, contracts, the campaign and the tier file are checked before. Without a landing folder, their faults
+    give 1.
     """
     if campaigns and day is not None:
         raise typer.BadParameter("--campaigns reads no landing folder: leave --date out")
     settings = settings_of(home)
-    from pipelines.ops.config_check import campaign_report
+    from pipelines.ops.config_check import campaign_report, tier_report
     from pipelines.publishing.run_summary import check_contracts
 
     try:
@@ -38,6 +39,9 @@ def check(
             check_contracts()
             print("Settings and contracts have no fault.")
         lines, is_sound = campaign_report(settings.campaigns, date.today())
+        if not campaigns:
+            of_tiers, are_sound = tier_report(settings)
+            lines, is_sound = [*lines, *of_tiers], is_sound and are_sound
         print("\n".join(lines), flush=True)
         goes_on = None if campaigns else landing_goes_on(settings, day)
     except (LoyaltyError, OSError) as error:

@@ -1,9 +1,11 @@
-"""The check of a campaign file before a night reads it."""
+"""The check of a campaign file and of a tier file before a night reads them."""
 
 from datetime import date
 from pathlib import Path
 
 from pipelines.campaigns.config_file import notes_on, read_campaign_file
+from pipelines.scoring.tier_file import tier_file
+from pipelines.settings import Settings
 
 
 def campaign_report(path: Path, day: date) -> tuple[list[str], bool]:
@@ -16,3 +18,11 @@ def campaign_report(path: Path, day: date) -> tuple[list[str], bool]:
     whole = "all campaigns are" if any(fault.campaign_id is None for fault in file.faults) else "campaigns at fault are"
     rest = f"; these go on: {', '.join(sound)}" if sound else ""
     return [*lines, f"Until this is mended, {whole} held back: they write to nobody new{rest}."], False
+
+
+def tier_report(settings: Settings) -> tuple[list[str], bool]:
+    """What to say of the tier file, nothing if there is none; and whether it has no fault."""
+    file = tier_file(settings)
+    if file.faults:
+        return [*file.faults, "Until this is mended, no member has a tier: customer_tier is empty."], False
+    return [f"{settings.tiers}: no fault in {len(file.rules.tiers)} tiers"] if file.rules else [], True

@@ -54,6 +54,7 @@ _NOT_RECORDED = {
     "threads",
     "memory_limit",
     "campaigns",
+    "tiers",
     "control_salt",
     "name_order",
     "keep_warehouses",

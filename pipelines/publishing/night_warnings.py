@@ -22,6 +22,7 @@ from pipelines.store.rows import small_rows
 _ALARMS = {
     "churn": ("skill_p_value", "new_model_refused", "model_age_days", "psi_score"),
     "growth": ("skill_p_value", "new_model_refused", "model_age_days", "psi_score"),
+    "tier": ("file_faults",),
     "next_order": (
         *("skill_p_value", "new_model_refused", "model_age_days"),
         *("psi_p_order_again", "psi_next_order_days"),
