@@ -183,7 +183,8 @@ def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
         for row in sorted(rows, key=lambda row: (str(row["model"]), str(row["metric"])))
-        if row["metric"] in _ALARMS.get(row["model"], ()) and row["note"].startswith("alarm; ")
+        if (row["metric"] in _ALARMS.get(row["model"], ()) or row["metric"].endswith("_calibration_p_value"))
+        and row["note"].startswith("alarm; ")
     ]
 
 
