@@ -69,6 +69,22 @@ PYTHON_TABLES = (
     Table("clv_forecast", "scores", "split", ("customer_clv",)),
     Table("clv_drift", "scores", "split", ("customer_clv",)),
     Table(
+        "customer_tier",
+        "scores",
+        "python",
+        (
+            "clv_model",
+            "customer",
+            "customer_day",
+            "customer_purchase_pattern",
+            "points_entry",
+            "service_account",
+        ),
+        function="pipelines.scoring.tiers:customer_tier",
+        queries=("fits/purchase_pattern_count", "fits/tier_member"),
+    ),
+    Table("tier_fit", "scores", "split", ("customer_tier",)),
+    Table(
         "churn_fit",
         "scores",
         "python",
@@ -278,6 +294,7 @@ PYTHON_TABLES = (
     ),
     Table("growth_target", "marts", "split", ("plan_actual",)),
     Table("target_warning", "marts", "split", ("plan_actual",)),
+    Table(
         "store_rank",
         "marts",
         "python",

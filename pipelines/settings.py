@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     contracts: Path | None = None
     campaigns: Path = ROOT / "config" / "campaigns.yaml"
     targets: Path = ROOT / "config" / "targets.yaml"
+    tiers: Path = ROOT / "config" / "tiers.yaml"
     control_salt: str = "loyalty"
     channel_exploration: float = Field(0.1, ge=0, le=1)
     shared_group: bool = False
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
     notify_to: str | None = None
     publish_within_hours: float | None = Field(None, gt=0)
 
-    @field_validator("landing", "contracts", "campaigns", "targets", mode="before")
+    @field_validator("landing", "contracts", "campaigns", "targets", "tiers", mode="before")
     @classmethod
     def _given_path(cls, value: object) -> object:
         if value == "":
@@ -177,9 +178,9 @@ def load_settings() -> Settings:
     except SettingsError:  # a value that is to be JSON and is none; of all settings this one alone
         form = 'a list in JSON, like ["gift cards"]'
         raise LoyaltyError(f"setting {PREFIX}GIFT_CARD_CATEGORIES: is no list; write it as {form}") from None
-    for name in ("landing", "contracts", "campaigns", "targets"):
+    for name in ("landing", "contracts", "campaigns", "targets", "tiers"):
         path = getattr(settings, name)
-        if path is not None:
+        if path is not None and name in settings.model_fields_set:  # a default is absolute, and stays one
             base = Path.cwd() if f"{PREFIX}{name.upper()}" in environment else folder
             setattr(settings, name, base / path.expanduser())
     return settings

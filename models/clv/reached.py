@@ -39,7 +39,7 @@ class PurchaseDays:
         return np.where(found.success, found.x, 1.0)
 
 
-def purchase_days(parameters: ClvParameters, future: Future, cell: Indices, horizon: int) -> PurchaseDays:
+def purchase_days(parameters: ClvParameters, future: Future, cell: Indices, horizon: float) -> PurchaseDays:
     """Of customers, each at a place in the future.
 
     With leaving after a purchase P(N >= n) = P(NB(r + x, .) >= n) x P(the customer stays through n - 1 purchases). With

@@ -41,7 +41,7 @@ class _Corners:
 
 
 def relative_quantiles(
-    parameters: ClvParameters, spend: Spend, future: Future, cell: Indices, horizon: int, upper_tails: list[Floats]
+    parameters: ClvParameters, spend: Spend, future: Future, cell: Indices, horizon: float, upper_tails: list[Floats]
 ) -> list[Floats]:
     """The revenue that customers who buy exceed with these probabilities, relative to its mean; undiscounted.
 
@@ -57,6 +57,28 @@ def relative_quantiles(
     tables = [_table(parameters, spend, x[k : k + NODES], age[k : k + NODES], horizon) for k in range(0, len(x), NODES)]
     amount, probit = (np.concatenate(parts) for parts in zip(*tables, strict=True)) if tables else np.zeros((2, 0, 1))
     return [np.exp(_between(amount, probit, corners, ndtri(1 - tail))) for tail in upper_tails]
+
+
+def relative_exceeded(
+    parameters: ClvParameters, spend: Spend, future: Future, cell: Indices, horizon: float, amounts: list[Floats]
+) -> list[Floats]:
+    """The probability that customers who buy bring at least so much, relative to their mean; undiscounted.
+
+    Where days vary by .05 or more (squared coefficient of variation), it is off by at most .02, on average by less than
+    .002, against the sum over all numbers of purchase days, in random populations.
+
+    Args:
+        parameters: of buying.
+        spend: of spend.
+        future: purchase days by cell.
+        cell: each customer's place in it.
+        horizon: in days.
+        amounts: each with an amount a customer, above 0.
+    """
+    x, age, corners = _nodes(parameters, future.frequency[cell], future.age[cell])
+    tables = [_table(parameters, spend, x[k : k + NODES], age[k : k + NODES], horizon) for k in range(0, len(x), NODES)]
+    amount, probit = (np.concatenate(parts) for parts in zip(*tables, strict=True)) if tables else np.zeros((2, 0, 1))
+    return [_exceeded(amount, probit, corners, np.log(wanted)) for wanted in amounts]
 
 
 def _nodes(parameters: ClvParameters, frequency: Floats, age: Floats) -> tuple[Floats, Floats, _Corners]:
@@ -87,7 +109,7 @@ def _place(nodes: Floats, values: Floats) -> tuple[Indices, Floats]:
 
 
 def _table(
-    parameters: ClvParameters, spend: Spend, frequency: Floats, age: Floats, horizon: int
+    parameters: ClvParameters, spend: Spend, frequency: Floats, age: Floats, horizon: float
 ) -> tuple[Floats, Floats]:
     """Per node, ascending: logarithms of amounts relative to the mean, and the probits of bringing less, given any."""
     future, cell = futures(parameters, frequency, age, horizon, 0.0)
@@ -114,7 +136,7 @@ def _table(
 
 
 def _purchase_groups(
-    parameters: ClvParameters, future: Future, cell: Indices, horizon: int
+    parameters: ClvParameters, future: Future, cell: Indices, horizon: float
 ) -> tuple[Floats, Floats, Floats]:
     """Per node and group of numbers of purchase days: their middle, how many they are, and their share of N > 0."""
     bought = purchase_days(parameters, future, cell, horizon)
@@ -143,4 +165,23 @@ def _between(amount: Floats, probit: Floats, corners: _Corners, wanted: Floats) 
         gap = probit.ravel()[low + 1] - probit.ravel()[low]
         part = ((wanted - probit.ravel()[low]) / np.where(gap > 0, gap, 1.0)).clip(0, 1)
         total += weight * (amount.ravel()[low] + part * (amount.ravel()[low + 1] - amount.ravel()[low]))
+    return total
+
+
+def _exceeded(amount: Floats, probit: Floats, corners: _Corners, wanted: Floats) -> Floats:
+    """The probability to bring more than amounts whose logarithms are wanted: the mean of the corners' ones."""
+    total = np.zeros(len(wanted))
+    if not len(amount):
+        return total
+    lowest, width = amount.min(), amount.shape[1]
+    room = amount.max() - lowest + 1.0
+    flat = (np.arange(len(amount))[:, None] * room + amount - lowest).ravel()
+    within = (wanted - lowest).clip(0.0, room - 0.5)
+    for number, weight in zip(corners.number.T, corners.weight.T, strict=True):
+        at = np.searchsorted(flat, number * room + within) - number * width
+        low = number * width + at.clip(1, width - 1) - 1
+        gap = amount.ravel()[low + 1] - amount.ravel()[low]
+        part = (wanted - amount.ravel()[low]) / np.where(gap > 0, gap, 1.0)
+        found = probit.ravel()[low] + part * (probit.ravel()[low + 1] - probit.ravel()[low])
+        total += weight * ndtr(-found)
     return total

@@ -22,8 +22,12 @@ from pipelines.catalog import query
 from pipelines.engines.duckdb import DuckDBEngine
 from pipelines.engines.sql import identifier
 from pipelines.scoring import clv
+from pipelines.scoring.tier_file import tier_file
+from pipelines.scoring.tiers import period_of, tiers_by
 from pipelines.settings import Settings
 from pipelines.store.lake import CommittedNight
+from pipelines.store.manifest import TableState
+from pipelines.tables.inputs import contract_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ ORDERED_IN_INTERVAL = Measure(
     "customers",
     "k",
 )
+ROSE_A_TIER = Measure("rose_a_tier", "clv", "clv_fit", "probability", "share that rose", "customers", "r")
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,28 @@ def forecast_outcomes(
         put("spend_trend", query("backtests/spend_trend"), engine)
         for measure in (CHURNED, SPENT_MORE):
             yield _outcome(measure, origin, length, customer_outcomes(measure, engine).to_pandas(), engine)
+    yield from _tier_outcomes(origin, base, engine, settings)
+
+
+def _tier_outcomes(
+    origin: Origin, base: CommittedNight, engine: DuckDBEngine, settings: Settings
+) -> Iterator[ForecastOutcome]:
+    """Who rose to the next tier, where the origin's period is over; by today's tier file and the origin's model."""
+    rules = tier_file(settings).rules
+    if rules is None or rules.basis == "points_earned":
+        return
+    period = period_of(rules, origin.as_of)
+    window = (period.end - origin.as_of).days
+    if window == 0 or period.end > base.run_date:
+        return
+    day = f"DATE '{origin.as_of}'"
+    customers = engine.select_of(base.table("customer"), contract_of("customer"))
+    member = f"enrolled_date <= {day} AND (deleted_date IS NULL OR deleted_date > {day})"
+    put("customer", f"SELECT customer_id, {member} AS is_member, is_service_account FROM ({customers})", engine)
+    engine.register("customer_day", "SELECT * FROM days_known_at_origin")
+    engine.register("points_entry", engine.select_of(TableState(), contract_of("points_entry")))
+    put("tier_forecast", tiers_by(rules, engine, origin.as_of, settings), engine)
+    yield _outcome(ROSE_A_TIER, origin, window, customer_outcomes(ROSE_A_TIER, engine).to_pandas(), engine)
 
 
 def register_outcome_window(as_of: date, lead: int, length: int, engine: DuckDBEngine) -> None:

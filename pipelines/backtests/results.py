@@ -4,7 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from models.evaluation.backtest import by_group, metrics
-from pipelines.backtests.outcomes import ForecastOutcome
+from models.evaluation.calibration import calibration_quality
+from pipelines.backtests.outcomes import ROSE_A_TIER, ForecastOutcome
 
 
 def group_rows(outcome: ForecastOutcome) -> list[dict[str, Any]]:
@@ -27,4 +28,9 @@ def quality_rows(outcome: ForecastOutcome) -> list[dict[str, Any]]:
         baseline = "" if found.baseline_value is None else f"; without a model {found.baseline_value:g}"
         note = f"{outcome.measure.unit}: {found.note}{baseline}; {about}"
         rows.append({**asdict(found), "note": note})
+    if outcome.measure is ROSE_A_TIER and count:
+        happened, predicted = outcome.customers["actual"].to_numpy(bool), outcome.customers["predicted"].to_numpy(float)
+        for metric, value, said in calibration_quality(happened, predicted):
+            found_row: dict[str, Any] = {"metric": metric, "value": value, "note": f"{said}; tier, {about}"}
+            rows.append({**found_row, "baseline_value": None, "beats_baseline": None})
     return [key | row for row in rows]

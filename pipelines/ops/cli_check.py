@@ -1,4 +1,4 @@
-"""`loyalty check`: settings, contracts, campaign file, targets, and a landing folder before its night."""
+"""`loyalty check`: settings, contracts, the files that people edit, and a landing folder before its night."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -25,13 +25,13 @@ def check(
 ) -> None:
     """Read a landing folder as its night would and say all that is odd; build nothing. Exit code 1: the night stops.
 
-    Settings, contracts, the campaign file and the targets are checked before. Without a landing folder, a fault in them
-    gives 1.
+    Settings, contracts, and the files of campaigns, targets and tiers are checked before. Without a landing folder, a
+    fault in them gives 1.
     """
     if campaigns and day is not None:
         raise typer.BadParameter("--campaigns reads no landing folder: leave --date out")
     settings = settings_of(home)
-    from pipelines.ops.config_check import campaign_report, target_report
+    from pipelines.ops.config_check import campaign_report, target_report, tier_report
     from pipelines.publishing.run_summary import check_contracts
 
     try:
@@ -40,8 +40,8 @@ def check(
             print("Settings and contracts have no fault.")
         lines, is_sound = campaign_report(settings.campaigns, date.today())
         if not campaigns:
-            of_targets, has_sound_targets = target_report(settings.targets)
-            lines, is_sound = [*lines, *of_targets], is_sound and has_sound_targets
+            for more, has_no_fault in (target_report(settings.targets), tier_report(settings)):
+                lines, is_sound = [*lines, *more], is_sound and has_no_fault
         print("\n".join(lines), flush=True)
         goes_on = None if campaigns else landing_goes_on(settings, day)
     except (LoyaltyError, OSError) as error:

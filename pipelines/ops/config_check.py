@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pipelines.campaigns.config_file import notes_on, read_campaign_file
 from pipelines.scoring.target_file import read_target_file
+from pipelines.scoring.tier_file import tier_file
+from pipelines.settings import Settings
 
 
 def campaign_report(path: Path, day: date) -> tuple[list[str], bool]:
@@ -26,3 +28,11 @@ def target_report(path: Path) -> tuple[list[str], bool]:
         return [*map(str, file.faults), "Until this is mended, nights go on without plans and growth targets."], False
     plans, growth = len(file.planned), len(file.targets.growth)
     return [f"{path}: no fault in {plans} planned figures and {growth} growth targets"] if plans or growth else [], True
+
+
+def tier_report(settings: Settings) -> tuple[list[str], bool]:
+    """What to say of the tier file, nothing if there is none; and whether it has no fault."""
+    file = tier_file(settings)
+    if file.faults:
+        return [*file.faults, "Until this is mended, no member has a tier: customer_tier is empty."], False
+    return [f"{settings.tiers}: no fault in {len(file.rules.tiers)} tiers"] if file.rules else [], True

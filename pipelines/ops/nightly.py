@@ -55,6 +55,7 @@ _NOT_RECORDED = {
     "memory_limit",
     "campaigns",
     "targets",
+    "tiers",
     "control_salt",
     "name_order",
     "keep_warehouses",

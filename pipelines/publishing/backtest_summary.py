@@ -17,6 +17,7 @@ _MEASURES = {
         3,
         ("median_error_days", "coverage_of_orders", "brier"),
     ),
+    "rose_a_tier": ("Share of members that reached the next tier by the end of the period", 3, ("auc", "brier")),
 }
 
 

@@ -22,6 +22,7 @@ from pipelines.store.rows import small_rows
 _ALARMS = {
     "churn": ("skill_p_value", "new_model_refused", "model_age_days", "psi_score"),
     "growth": ("skill_p_value", "new_model_refused", "model_age_days", "psi_score"),
+    "tier": ("file_faults",),
     "next_order": (
         *("skill_p_value", "new_model_refused", "model_age_days"),
         *("psi_p_order_again", "psi_next_order_days"),
@@ -183,7 +184,8 @@ def model_warnings(lake: Lake, manifest: Manifest) -> list[str]:
     return [
         f"model {row['model']}, {row['metric']} {row['value']:g}: {row['note'].removeprefix('alarm; ')}"
         for row in sorted(rows, key=lambda row: (str(row["model"]), str(row["metric"])))
-        if row["metric"] in _ALARMS.get(row["model"], ()) and row["note"].startswith("alarm; ")
+        if (row["metric"] in _ALARMS.get(row["model"], ()) or row["metric"].endswith("_calibration_p_value"))
+        and row["note"].startswith("alarm; ")
     ]
 
 

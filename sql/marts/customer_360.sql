@@ -107,7 +107,11 @@ SELECT
     customer_growth.headroom,
     customer_growth.headroom_category,
     customer_next_order.next_order_date,
-    customer_channel.best_channel
+    customer_channel.best_channel,
+    programme.tier AS programme_tier,
+    programme.next_tier AS next_programme_tier,
+    programme.distance_to_next_tier,
+    programme.p_rise
 FROM customer
 CROSS JOIN night
 CROSS JOIN came
@@ -127,3 +131,4 @@ LEFT JOIN customer_churn ON customer.customer_id = customer_churn.customer_id
 LEFT JOIN customer_growth ON customer.customer_id = customer_growth.customer_id
 LEFT JOIN customer_next_order ON customer.customer_id = customer_next_order.customer_id
 LEFT JOIN customer_channel ON customer.customer_id = customer_channel.customer_id
+LEFT JOIN customer_tier AS programme ON customer.customer_id = programme.customer_id

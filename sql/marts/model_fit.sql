@@ -7,6 +7,8 @@ WITH fits AS (
     UNION ALL
     SELECT * FROM clv_drift
     UNION ALL
+    SELECT * FROM tier_fit
+    UNION ALL
     SELECT * FROM churn_fit
     UNION ALL
     SELECT * FROM churn_drift

@@ -22,6 +22,14 @@ from pipelines.tables.inputs import contract_of
 
 ORIGIN, NIGHT = date(2025, 4, 1), date(2025, 6, 30)  # a churn horizon apart
 WITHOUT_EXPECTATIONS = frozenset(tables()) - {"batch_expectation"}
+TIERS = """\
+basis: purchase_days
+period: rolling 6 months
+tiers:
+- {name: plain, threshold: 0}
+- {name: silver, threshold: 6}
+- {name: gold, threshold: 12}
+"""
 DATED = {"crm_customers": "registered_at", "receipts": "issued_at"}
 
 
@@ -107,6 +115,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> BacktestedShop:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOYALTY_HOME", str(home))
         patch.setenv("LOYALTY_CLV_HORIZON_DAYS", "90")
+        patch.setenv("LOYALTY_TIERS", str(extracts / "tiers.yaml"))
+        (extracts / "tiers.yaml").write_text(TIERS)
         load_settings.cache_clear()
         for night, after in ((ORIGIN, None), (NIGHT, ORIGIN)):
             deliver_until(home / "landing", extracts / f"{NIGHT}", night, after)

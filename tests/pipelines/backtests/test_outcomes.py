@@ -1,6 +1,7 @@
 """What came of past forecasts: forecasts are those that were made, outcomes those that came."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,22 @@ def test_who_left_is_who_placed_no_order_in_the_days_after_the_forecast(shop):
     stayed = active & {name for name, day in orders if shop.origin < day <= shop.origin + WINDOW}
     (row,) = shop.groups("churned", "published")
     assert row["actual"] == pytest.approx(1 - len(stayed) / len(active), abs=1e-6)
+
+
+def test_who_rose_a_tier_is_who_reached_the_next_one_by_the_end_of_the_period(shop):
+    forecast = "SELECT customer_id, p_rise, next_tier FROM customer_tier WHERE p_rise IS NOT NULL"
+    published = {name: (chance, tier) for name, chance, tier in shop.rows(shop.origin, forecast)}
+    start, end = date(2024, 11, 1), date(2025, 4, 30)  # the origin's six months
+    days = shop.rows(shop.night, "SELECT customer_id, business_date FROM customer_day WHERE net_spend > 0")
+    bought = Counter(name for name, day in days if start <= day <= end)
+    rose = sum(bought[name] >= {"silver": 6, "gold": 12}[tier] for name, (_, tier) in published.items())
+    (row,) = shop.groups("rose_a_tier", "published")
+    assert (row["customers"], row["window_days"]) == (len(published), 29)
+    assert row["predicted"] == pytest.approx(sum(chance for chance, _ in published.values()) / len(published), abs=1e-6)
+    assert row["actual"] == pytest.approx(rose / len(published), abs=1e-6)
+    metrics = {r["metric"] for r in shop.result.tables["backtest_quality"] if r["measure"] == "rose_a_tier"}
+    assert metrics >= {"auc", "brier", "calibration_p_value", "skill_p_value", "skill_brier_improvement"}
+    assert len(shop.groups("rose_a_tier", "published", "decile")) > 2
 
 
 def spend(days, after, until):

@@ -26,7 +26,7 @@ def test_a_rolling_origin_says_what_the_night_of_its_date_said_so_nothing_later_
             row.pop("note", None)
     assert len(published[0]) > 50
     assert {row["measure"] for row in published[0]} == {
-        *("purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval")
+        *("purchase_days", "revenue", "churned", "spent_more", "ordered_in_interval", "rose_a_tier")
     }
     assert rolling == published
 
