@@ -81,7 +81,7 @@ PYTHON_TABLES = (
             "service_account",
         ),
         function="pipelines.scoring.tiers:customer_tier",
-        queries=("fits/purchase_pattern_count", "fits/tier_member"),
+        queries=("fits/largest_customer", "fits/purchase_pattern_count", "fits/tier_member"),
     ),
     Table("tier_fit", "scores", "split", ("customer_tier",)),
     Table(

@@ -63,7 +63,7 @@ def demo(
     """Write a demo retailer's extracts and its settings into the home."""
     settings = settings_of(home, makes_home=True)
     from pipelines.ops.demo import DEMO_SETTINGS, write_demo
-    from pipelines.ops.generated_demo import GENERATED_SETTINGS, GENERATED_TARGETS, write_generated
+    from pipelines.ops.generated_demo import GENERATED_FILES, GENERATED_SETTINGS, write_generated
 
     is_generated = retailer is Retailer.GENERATED
     wanted, write = (GENERATED_SETTINGS, write_generated) if is_generated else (DEMO_SETTINGS, write_demo)
@@ -72,7 +72,8 @@ def demo(
     if not config.exists():
         config.write_text("".join(f"{name}={value}\n" for name, value in wanted.items()), encoding="utf-8")
         if is_generated:
-            (settings.home / "targets.yaml").write_bytes(GENERATED_TARGETS.read_bytes())
+            for file in GENERATED_FILES:
+                (settings.home / file.name).write_bytes(file.read_bytes())
     elif settings.currency != wanted["LOYALTY_CURRENCY"]:
         raise fail(
             LoyaltyError(f"{settings.home} is the home of another retailer; give a folder of its own with --home")

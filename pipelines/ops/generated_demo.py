@@ -30,11 +30,12 @@ GENERATED_SETTINGS = {
     "LOYALTY_PHONE_REGION": "FR",
     "LOYALTY_GIFT_CARD_CATEGORIES": json.dumps(["Gift cards"]),
     "LOYALTY_TARGETS": "targets.yaml",
+    "LOYALTY_TIERS": "tiers.yaml",
 }
 
 
-# Its plan and growth targets, for <home>/targets.yaml.
-GENERATED_TARGETS = Path(generated.__file__).with_name("targets.yaml")
+# Its plan and growth targets, and its tiers, for the home.
+GENERATED_FILES = tuple(Path(generated.__file__).with_name(name) for name in ("targets.yaml", "tiers.yaml"))
 
 
 NOTES = (

@@ -19,7 +19,7 @@ from nights import home_of, run_night
 from pipelines.contracts import sources
 from pipelines.ops import generated_demo
 from pipelines.ops.generated.truth import Truth
-from pipelines.ops.generated_demo import DAYS, GENERATED_SETTINGS, GENERATED_TARGETS, write_generated
+from pipelines.ops.generated_demo import DAYS, GENERATED_FILES, GENERATED_SETTINGS, write_generated
 from pipelines.settings import ROOT, load_settings
 
 NIGHT = DAYS[2]
@@ -76,7 +76,8 @@ def home(tmp_path_factory) -> Iterator[Path]:
     text = (TESTS / "campaigns.yaml").read_text()
     campaigns.write_text(text.replace("{contacts: 1, days: 1}", "{contacts: 2, days: 7}"))  # messages count as well
     with pytest.MonkeyPatch.context() as patch:
-        files = {"LOYALTY_CAMPAIGNS": f"{campaigns}", "LOYALTY_TARGETS": f"{GENERATED_TARGETS}"}
+        files = {"LOYALTY_CAMPAIGNS": f"{campaigns}"}
+        files |= {f"LOYALTY_{path.stem.upper()}": f"{path}" for path in GENERATED_FILES}
         for name, value in {**GENERATED_SETTINGS, "LOYALTY_HOME": "", **files}.items():
             patch.setenv(name, value)
         with home_of(tmp_path_factory.mktemp("generated") / "home") as home:

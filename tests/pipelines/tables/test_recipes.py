@@ -149,7 +149,9 @@ def named_queries(module: str) -> Iterator[str]:
             (argument,) = node.args
             assert isinstance(argument, ast.Constant), "a query is named where it is run"
             yield str(argument.value)
-        elif isinstance(node, ast.ImportFrom) and "sample_customers" in {name.name for name in node.names}:
+        elif isinstance(node, ast.ImportFrom) and {"sample_customers", "night_total"} & {
+            name.name for name in node.names
+        }:
             yield from named_queries(str(node.module))
 
 
